@@ -1,0 +1,1 @@
+"""The reference receiver: verifies, stores, acknowledges; and the wire contract."""

@@ -1,0 +1,1 @@
+"""Hardware only: devices, their states and their errors. Knows nothing of travellers."""

@@ -1,0 +1,1 @@
+"""What was learned: model files, each with its card and its inference."""
