@@ -1,0 +1,199 @@
+"""What `lane` offers: its sealed outbox, a door for signed data, the view, and the button."""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from appliance.contracts.capture import Nothing
+from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
+from appliance.contracts.transport import RemoteService
+
+
+class FetchOutbox(msgspec.Struct, frozen=True, kw_only=True):
+    """Sealed records after this sequence number, at most so many."""
+
+    after: int
+    limit: int = 32
+    wait: float = 0.0
+    """Seconds to wait for a first record when there is none."""
+
+
+class SealedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One record as it leaves the box: a COSE_Sign1 that only central can open."""
+
+    seq: int
+    envelope: bytes
+
+
+class OutboxPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Sealed records in order, and where the outbox stands."""
+
+    device: str
+    epoch: str
+    last_seq: int
+    acknowledged_seq: int
+    records: tuple[SealedRecord, ...]
+
+
+class SignedData(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that arrived signed; lane verifies it before anything relies on it."""
+
+    data: bytes
+
+
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate said of a piece of signed data."""
+
+    accepted: bool
+    sentence: str
+
+
+class LinkState(msgspec.Struct, frozen=True, kw_only=True):
+    """What uplink sees of the network."""
+
+    connected: bool
+    sentence: str = ""
+
+
+class DocumentView(msgspec.Struct, frozen=True, kw_only=True):
+    """The document as read."""
+
+    format: str
+    document_code: str
+    issuing_state: str
+    issuing_state_name: str | None
+    document_number: str
+    primary_identifier: str
+    secondary_identifier: str
+    nationality: str
+    nationality_name: str | None
+    birth_date: str
+    """ISO 8601, unknown parts as ??"""
+    sex: str
+    expiry_date: str
+    lines: tuple[str, ...]
+    source: str
+
+
+class ListView(msgspec.Struct, frozen=True, kw_only=True):
+    """One watchlist and how old it is."""
+
+    name: str
+    entries: int
+    age_hours: float
+    stale: bool
+
+
+class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
+    """One device, small and calm."""
+
+    kind: str
+    model: str
+    state: str
+    simulated: bool
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """What keeps the box from going on, as a code for the catalogue."""
+
+    code: str
+    evidence: dict[str, Any] = {}
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the officer's screen shows; the screen computes nothing.
+
+    `press` and `hold` name what the button does now (start, retry, admit, refer), None for nothing.
+    A press on the screen carries `revision`, so that it can only answer what the officer saw.
+    """
+
+    revision: int
+    step: str
+    """waiting, reading_document, reading_chip, taking_portrait, checking, deciding."""
+    trouble: Trouble | None
+    press: str | None
+    hold: str | None
+    direction: Direction
+    post: str
+    crossing: str | None
+    document: DocumentView | None
+    has_portrait: bool
+    has_chip_portrait: bool
+    checks: tuple[Check, ...]
+    recommendation: Recommendation | None
+    reasons: tuple[str, ...]
+    """Ids of the checks that made the recommendation what it is, the gravest first."""
+    lists: tuple[ListView, ...]
+    devices: tuple[DeviceView, ...]
+    simulated: tuple[str, ...]
+    """Kinds of devices that are simulated: said loudly (promise 7)."""
+    profile: str
+    """production, demo, training."""
+    connected: bool
+    last_seq: int
+    unsent: int
+    notices: tuple[str, ...]
+    """Codes of standing notices: database_set_aside, disk_almost_full."""
+    last_outcome: Outcome | None
+    """Of the crossing recorded just before."""
+    time: str
+    """ISO 8601 with offset."""
+    time_quality: str
+
+
+class Press(msgspec.Struct, frozen=True, kw_only=True):
+    """The button on the screen: event is press or hold."""
+
+    event: str
+    revision: int
+
+
+class PressTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the press still answered what was on the screen."""
+
+    taken: bool
+
+
+class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """For the agent's health report: counts and states, nothing of any traveller."""
+
+    epoch: str
+    last_seq: int
+    acknowledged_seq: int
+    unsent: int
+    step: str
+    notices: tuple[str, ...]
+    lists: tuple[ListView, ...]
+    time_quality: str
+
+
+class Lane(Protocol):
+    """The service as uplink and agent see it, in one process or across the socket.
+
+    Raises `ServiceError` with the codes storage_full, storage_broken, not_signed.
+    """
+
+    async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage: ...
+    async def acknowledge(self, request: SignedData) -> Installed: ...
+    async def install(self, request: SignedData) -> Installed: ...
+    async def link(self, request: LinkState) -> Nothing: ...
+    async def status(self, request: Nothing) -> LaneStatus: ...
+
+
+class LaneClient(RemoteService):
+    """`Lane` across its unix socket."""
+
+    async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage:
+        return await self.call("fetch_outbox", request, OutboxPage, wait=request.wait)
+
+    async def acknowledge(self, request: SignedData) -> Installed:
+        return await self.call("acknowledge", request, Installed)
+
+    async def install(self, request: SignedData) -> Installed:
+        return await self.call("install", request, Installed, wait=60.0)
+
+    async def link(self, request: LinkState) -> Nothing:
+        return await self.call("link", request, Nothing)
+
+    async def status(self, request: Nothing) -> LaneStatus:
+        return await self.call("status", request, LaneStatus)

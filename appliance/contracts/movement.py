@@ -1,0 +1,82 @@
+"""The movement: what is recorded of one crossing, sealed on the box and opened by central."""
+
+from typing import Any
+
+import msgspec
+
+from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
+
+
+class Stamp(msgspec.Struct, frozen=True, kw_only=True):
+    """A moment as the box could measure it (promise 4)."""
+
+    boot_id: str
+    monotonic_ns: int
+    """CLOCK_BOOTTIME, nanoseconds since this boot."""
+    wall: str
+    """ISO 8601 in UTC."""
+    quality: str
+    """nts, gnss, rtc, carried, unsure: the best first."""
+
+
+class DocumentFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The document as read, unrepaired."""
+
+    format: str
+    lines: tuple[str, ...]
+    source: str
+    document_code: str
+    issuing_state: str
+    document_number: str
+    primary_identifier: str
+    secondary_identifier: str
+    name_truncated: bool
+    nationality: str
+    birth_date: str
+    sex: str
+    expiry_date: str
+    personal_number: str | None
+
+
+class Movement(msgspec.Struct, frozen=True, kw_only=True):
+    """One crossing; `crossing` is unique for ever and is what duplicates are removed by."""
+
+    crossing: str
+    device: str
+    post: str
+    lane: str
+    profile: str
+    direction: Direction
+    started: Stamp
+    decided: Stamp
+    document: DocumentFacts | None
+    checks: tuple[Check, ...]
+    recommendation: Recommendation
+    reasons: tuple[str, ...]
+    outcome: Outcome
+    simulated: tuple[str, ...]
+    """Kinds of devices that were simulated."""
+    policy: str
+    """Name and SHA-256 of the policy that recommended."""
+    media: dict[str, bytes] = {}
+    """portrait and chip_portrait, as JPEG."""
+
+
+RECORD_TYPE_MOVEMENT = "movement"
+"""The `type` of a sealed body that holds a `Movement`; other types come later."""
+
+
+def to_plain(movement: Movement) -> dict[str, Any]:
+    """The movement as plain values, for CBOR; bytes stay bytes."""
+    plain = msgspec.to_builtins(movement, builtin_types=(bytes,))
+    assert isinstance(plain, dict)
+    return plain
+
+
+def from_plain(plain: object) -> Movement:
+    """The movement from plain values.
+
+    Raises:
+        msgspec.ValidationError: these are not a movement's.
+    """
+    return msgspec.convert(plain, Movement)

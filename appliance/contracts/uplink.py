@@ -1,0 +1,42 @@
+"""What `uplink` offers the agent: a way out for telemetry."""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from appliance.contracts.capture import Nothing
+from appliance.contracts.transport import RemoteService
+
+
+class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
+    """The box's health: states and counts, nothing of any traveller."""
+
+    report: dict[str, Any]
+
+
+class UplinkStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the line to central stands."""
+
+    connected: bool
+    broker: str
+    acknowledged_seq: int
+    published: int
+    reconnects: int
+    last_problem: str
+
+
+class Uplink(Protocol):
+    """The service as the agent sees it, in one process or across the socket."""
+
+    async def publish_telemetry(self, request: Telemetry) -> Nothing: ...
+    async def status(self, request: Nothing) -> UplinkStatus: ...
+
+
+class UplinkClient(RemoteService):
+    """`Uplink` across its unix socket."""
+
+    async def publish_telemetry(self, request: Telemetry) -> Nothing:
+        return await self.call("publish_telemetry", request, Nothing)
+
+    async def status(self, request: Nothing) -> UplinkStatus:
+        return await self.call("status", request, UplinkStatus)
