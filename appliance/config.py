@@ -1,0 +1,252 @@
+"""The box's configuration: one TOML file, every key typed, every mistake named with its line."""
+
+import difflib
+import enum
+import re
+import tomllib
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from appliance.contracts.checks import Direction
+
+MAX_FILE_BYTES = 256 * 1024
+"""A configuration is a page of text; anything larger is a mistake."""
+
+Settings = TypeVar("Settings", bound=msgspec.Struct)
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used: which file, which line, which key, and what would do."""
+
+
+class Profile(enum.StrEnum):
+    """What the box is for; production refuses simulated devices (promise 7)."""
+
+    PRODUCTION = "production"
+    DEMO = "demo"
+    TRAINING = "training"
+
+
+class ClockSource(enum.StrEnum):
+    """auto: ask the kernel how sure the time is; host: somebody vouches for the host's clock."""
+
+    AUTO = "auto"
+    HOST = "host"
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Box(_Section, frozen=True, kw_only=True):
+    """Who and where this box is."""
+
+    device: str
+    post: str
+    lane: str = "1"
+    direction: Direction = Direction.ENTRY
+    profile: Profile = Profile.PRODUCTION
+    clock: ClockSource = ClockSource.AUTO
+
+
+class Paths(_Section, frozen=True, kw_only=True):
+    """Where things lie."""
+
+    data: Path = Path("/var/lib/borne")
+    keys: Path = Path("/etc/borne/keys")
+    run: Path = Path("/run/borne")
+    policy: Path | None = None
+    """None: the policy that ships with Borne."""
+
+
+class DeviceEntry(_Section, frozen=True, kw_only=True):
+    """One device: the driver is a file's name in `hal/<kind>/`, the options are the driver's own."""
+
+    kind: str
+    driver: str
+    options: dict[str, Any] = {}
+
+
+class Broker(_Section, frozen=True, kw_only=True):
+    """The MQTT broker and this box's certificate for it."""
+
+    host: str
+    port: int = 8883
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+class Central(_Section, frozen=True, kw_only=True):
+    """Central's public keys, and those that may sign reference data."""
+
+    sealing_key: Path
+    watermark_key: Path
+    reference_keys: tuple[Path, ...] = ()
+
+
+class Kiosk(_Section, frozen=True, kw_only=True):
+    """The officer's page, on loopback only."""
+
+    port: int = 8080
+    languages: tuple[str, ...] = ("en", "fr", "ru")
+    language: str = "en"
+
+
+class Config(_Section, frozen=True, kw_only=True):
+    """The whole file."""
+
+    box: Box
+    paths: Paths = Paths()
+    central: Central
+    broker: Broker | None = None
+    kiosk: Kiosk = Kiosk()
+    device: tuple[DeviceEntry, ...] = ()
+
+
+def load_config(path: Path) -> Config:
+    """Read and check the configuration.
+
+    Raises:
+        ConfigError: it cannot be read, is not TOML, has a wrong key or value, or is a production
+            configuration with a simulated device.
+    """
+    config = load_toml(path, Config)
+    if config.box.profile is Profile.PRODUCTION:
+        for entry in config.device:
+            if entry.driver == "simulated":
+                raise ConfigError(
+                    f"{path}: the {entry.kind} is simulated, which the production profile refuses; "
+                    "name a real driver, or set profile to training."
+                )
+    return config
+
+
+def load_toml(path: Path, settings: type[Settings]) -> Settings:
+    """Read a TOML file into a settings struct; wrong keys are named with their line.
+
+    Raises:
+        ConfigError: it cannot be read, is not TOML, or has a wrong key or value.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is not a configuration.")
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text.") from error
+    try:
+        plain = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    try:
+        return msgspec.convert(plain, settings, dec_hook=_from_text)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_explain(str(error), text, settings)}") from error
+
+
+def _from_text(wanted: type, value: object) -> object:
+    if wanted is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError(f"no conversion to {wanted}")
+
+
+def _explain(complaint: str, text: str, settings: type[msgspec.Struct]) -> str:
+    """msgspec's complaint with the line in the file, the allowed values, and a guess at what was meant."""
+    what, _, where = complaint.partition(" - at `$")
+    steps = [step for step in re.split(r"[.\[\]`]+", where) if step]
+    quoted = re.search(r"`(\w+)`|'([^']*)'", what)
+    word = (quoted.group(1) or quoted.group(2)) if quoted else None
+    if "unknown field" in what and word:
+        names = [step for step in steps if step not in {"...", ""} and not step.isdigit()]
+        allowed = list(_fields_at(settings, names))
+        line = _line_of(text, [*names, word])
+        return (
+            f"line {line}: unknown key `{word}`; allowed: {', '.join(allowed)}.{_did_you_mean(word, allowed)}"
+        )
+    if "missing required field" in what:
+        section = ".".join(steps) or "the file"
+        return f"line {_line_of(text, steps)}: `{word}` is missing in {section}."
+    line = _line_of(text, steps)
+    choices = _choices_at(settings, steps)
+    if choices:
+        wrong = word or ""
+        guess = _did_you_mean(wrong, choices)
+        return f"line {line}: `{'.'.join(steps)}` must be one of {', '.join(choices)}.{guess}"
+    return f"line {line}: `{'.'.join(steps)}`: {what}."
+
+
+def _did_you_mean(word: str, allowed: list[str]) -> str:
+    close = difflib.get_close_matches(word, allowed, n=1, cutoff=0.5)
+    return f" Did you mean `{close[0]}`?" if close else ""
+
+
+def _type_at(settings: type, steps: list[str]) -> object:
+    found: object = settings
+    for step in steps:
+        found = _bare(found)
+        if not (isinstance(found, type) and issubclass(found, msgspec.Struct)):
+            return found
+        hints = typing.get_type_hints(found)
+        if step in hints:
+            found = hints[step]
+    return _bare(found)
+
+
+def _bare(annotation: object) -> object:
+    """The type inside Optional and tuple[X, ...]."""
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        inner = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
+        return _bare(inner[0])
+    if origin is tuple:
+        return _bare(typing.get_args(annotation)[0])
+    if origin is dict:
+        return _bare(typing.get_args(annotation)[1])
+    return annotation
+
+
+def _fields_at(settings: type, steps: list[str]) -> tuple[str, ...]:
+    found = _type_at(settings, steps)
+    return found.__struct_fields__ if isinstance(found, type) and issubclass(found, msgspec.Struct) else ()
+
+
+def _choices_at(settings: type, steps: list[str]) -> list[str]:
+    found = _type_at(settings, steps)
+    return (
+        [str(item.value) for item in found]
+        if isinstance(found, type) and issubclass(found, enum.Enum)
+        else []
+    )
+
+
+def _line_of(text: str, steps: list[str]) -> int:
+    """The line where a key stands, by its last name within its table, counting array tables; 1 if unknown."""
+    key = next((step for step in reversed(steps) if not step.isdigit() and step != "..."), "")
+    tables = [step for step in steps if not step.isdigit() and step not in (key, "...")]
+    wanted = next((int(step) for step in steps if step.isdigit()), None)
+    seen = -1
+    inside = not tables
+    header_line = 1
+    for number, line in enumerate(text.splitlines(), start=1):
+        bare = line.strip()
+        header = re.match(r"\[+\s*([\w.\-\"]+)\s*\]+", bare)
+        if header:
+            name = header.group(1).split(".")[0].strip('"')
+            if bare.startswith("[["):
+                seen += name in (tables or [key])
+                inside = name in tables and wanted in (None, seen)
+            else:
+                inside = not tables or name in tables
+            if name in (key, *tables) and header_line == 1:
+                header_line = number
+        if inside and re.match(rf"[\"']?{re.escape(key)}[\"']?\s*[=.]", bare):
+            return number
+        if inside and re.search(rf"[{{,]\s*{re.escape(key)}\s*=", bare):
+            return number
+    return header_line

@@ -1,0 +1,1 @@
+"""The four services: each with little authority, each a systemd unit."""
