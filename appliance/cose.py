@@ -1,0 +1,168 @@
+"""COSE_Sign1 with Ed25519 and nothing else (RFC 9052 section 4.2): what every signed thing here is made of.
+
+The outer shell is read by hand, and a byte that strict deterministic encoding (RFC 8949 section
+4.2.1) would not have written is refused: no stranger's CBOR reaches a general decoder before its
+signature is verified, except the small header, whose size and types are bounded.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import cbor2
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
+
+ALGORITHM: Final = 1
+"""Header label alg."""
+CONTENT_TYPE: Final = 3
+"""Header label content type: text here, so that a list can never pass for a record."""
+KEY_ID: Final = 4
+"""Header label kid."""
+EDDSA: Final = -8
+
+MAX_HEADER_BYTES: Final = 1024
+"""Room for a few names and numbers; the header is decoded before the signature is verified."""
+_SHELL: Final = b"\xd2\x84"
+"""Tag 18, array of four."""
+_NO_HEADERS: Final = b"\xa0"
+"""Unprotected headers: always empty, because nobody vouches for them."""
+_SIGNATURE_BYTES: Final = 64
+
+HeaderLabel = int | str
+HeaderValue = int | str | bytes
+Header = dict[HeaderLabel, HeaderValue]
+
+
+# Errors
+#
+# CoseError
+# ├── Malformed       not a COSE_Sign1 as this module writes it
+# ├── TooLarge        more bytes than its reader allows
+# ├── UnknownKey      signed by no one whom its reader knows
+# └── BadSignature    the key is known, but it did not sign this
+
+
+class CoseError(Exception):
+    """Why a signed message is not believed, in one plain sentence."""
+
+
+class Malformed(CoseError):
+    """The bytes are not a COSE_Sign1 as this module writes it."""
+
+
+class TooLarge(CoseError):
+    """The message is larger than its reader allows."""
+
+
+class UnknownKey(CoseError):
+    """The key id names no key that the reader knows."""
+
+
+class BadSignature(CoseError):
+    """The named key did not sign these bytes."""
+
+
+def key_id(verify_key: VerifyKey) -> bytes:
+    """The key's name in headers and key files: the first 16 bytes of its SHA-256."""
+    return hashlib.sha256(bytes(verify_key)).digest()[:16]
+
+
+def sign1(payload: bytes, *, protected: Mapping[HeaderLabel, HeaderValue], signing_key: SigningKey) -> bytes:
+    """The payload, signed; alg is set here, and kid is `key_id` unless the caller names the key otherwise.
+
+    Raises:
+        ValueError: a header that `verify1` would not take back.
+    """
+    named: Header = {ALGORITHM: EDDSA, KEY_ID: key_id(signing_key.verify_key), **protected}
+    header = cbor2.dumps(named, canonical=True)
+    try:
+        _decode_header(header)
+    except CoseError as error:
+        raise ValueError(str(error)) from error
+    signature = signing_key.sign(_to_be_signed(header, payload)).signature
+    return b"".join(
+        (_SHELL, cbor2.dumps(header), _NO_HEADERS, cbor2.dumps(bytes(payload)), cbor2.dumps(signature))
+    )
+
+
+def verify1(
+    data: bytes, *, verify_key_for: Callable[[bytes], VerifyKey | None], max_bytes: int
+) -> tuple[Header, bytes]:
+    """Protected header and payload; `verify_key_for` is asked for the key that kid names.
+
+    Raises:
+        TooLarge: more than `max_bytes`.
+        Malformed: not strictly a COSE_Sign1 with EdDSA and a kid.
+        UnknownKey: `verify_key_for` knows no such key.
+        BadSignature: the key did not sign it.
+    """
+    if len(data) > max_bytes:
+        raise TooLarge(f"The signed message has {len(data)} bytes; at most {max_bytes} are taken.")
+    header, payload, signature = _open_shell(data)
+    named = _decode_header(header)
+    kid = named[KEY_ID]
+    assert isinstance(kid, bytes)
+    verify_key = verify_key_for(kid)
+    if verify_key is None:
+        raise UnknownKey(f"The message is signed with the key {kid.hex()}, which is not known here.")
+    try:
+        verify_key.verify(_to_be_signed(header, payload), signature)
+    except BadSignatureError as error:
+        raise BadSignature(f"The signature is not that of the key {kid.hex()}.") from error
+    return named, payload
+
+
+def _to_be_signed(header: bytes, payload: bytes) -> bytes:
+    """Sig_structure, without external data."""
+    return cbor2.dumps(["Signature1", header, b"", bytes(payload)])
+
+
+def _open_shell(data: bytes) -> tuple[bytes, bytes, bytes]:
+    if not data.startswith(_SHELL):
+        raise Malformed("The message is no COSE_Sign1.")
+    header, at = _byte_string(data, len(_SHELL))
+    if data[at : at + 1] != _NO_HEADERS:
+        raise Malformed("The message has unprotected headers, which nobody vouches for.")
+    payload, at = _byte_string(data, at + 1)
+    signature, at = _byte_string(data, at)
+    if len(signature) != _SIGNATURE_BYTES or at != len(data):
+        raise Malformed("The message is cut short, or something is appended to it.")
+    return header, payload, signature
+
+
+def _byte_string(data: bytes, at: int) -> tuple[bytes, int]:
+    """The CBOR byte string that begins there, and where it ends; only the shortest form of its length."""
+    first = data[at] if at < len(data) else -1
+    if first >> 5 != 2 or first & 0x1F > 27:
+        raise Malformed("The message is cut short, or holds something other than bytes.")
+    extra = {24: 1, 25: 2, 26: 4, 27: 8}.get(first & 0x1F, 0)
+    length = int.from_bytes(data[at + 1 : at + 1 + extra], "big") if extra else first & 0x1F
+    start = at + 1 + extra
+    if start + length > len(data):
+        raise Malformed("The message is cut short.")
+    if extra and length < {1: 24, 2: 1 << 8, 4: 1 << 16, 8: 1 << 32}[extra]:
+        raise Malformed("The message is not in deterministic encoding.")
+    return bytes(data[start : start + length]), start + length
+
+
+def _decode_header(encoded: bytes) -> Header:
+    if len(encoded) > MAX_HEADER_BYTES:
+        raise Malformed(f"The header has {len(encoded)} bytes; at most {MAX_HEADER_BYTES} are taken.")
+    try:
+        header: object = cbor2.loads(encoded)
+        deterministic = cbor2.dumps(header, canonical=True) == encoded
+    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise Malformed("The header is not CBOR.") from error
+    if not isinstance(header, dict) or not deterministic:
+        raise Malformed("The header is not a map in deterministic encoding.")
+    # Labels of one byte, or text: for these cbor2's length-first order is RFC 8949's bytewise order.
+    if not all(type(label) is str or (type(label) is int and -24 <= label < 24) for label in header):
+        raise Malformed("The header has a label that is neither text nor a number from -24 to 23.")
+    if not all(type(value) in (int, str, bytes) for value in header.values()):
+        raise Malformed("The header has a value that is not a number, text or bytes.")
+    if header.get(ALGORITHM) != EDDSA:
+        raise Malformed("The message is not signed with EdDSA.")
+    if type(header.get(KEY_ID)) is not bytes:
+        raise Malformed("The message does not name its key.")
+    return header
