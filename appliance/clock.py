@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Final, Literal
 
+from appliance.config import ClockSource
 from appliance.contracts.movement import Stamp
 
 BUILD_TIME: Final = datetime(2026, 11, 1, tzinfo=UTC)
@@ -47,15 +48,6 @@ class TimeQuality(enum.StrEnum):
     @property
     def sure(self) -> bool:
         return self in (TimeQuality.NTS, TimeQuality.GNSS, TimeQuality.RTC)
-
-
-class ClockSource(enum.StrEnum):
-    """Who answers for wall time."""
-
-    AUTO = "auto"
-    """The kernel is asked."""
-    HOST = "host"
-    """The operator answers for the host's clock: demo and training."""
 
 
 Expiry = Literal["valid", "expired", "clock_unsure"]

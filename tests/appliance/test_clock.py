@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance import clock
-from appliance.clock import Clock, ClockSource, TimeQuality, judge_expiry
+from appliance.clock import Clock, TimeQuality, judge_expiry
+from appliance.config import ClockSource
 from appliance.contracts.movement import Stamp
 
 NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
