@@ -1,0 +1,76 @@
+"""The way to one chip: counts what passes, keeps the time, and lets nothing by that is not protected."""
+
+import time
+from collections.abc import Callable
+
+from appliance.chip.apdu import Command, Response
+from appliance.chip.errors import ChipGone, ChipTimeout, SecureMessagingError
+from appliance.chip.secure_messaging import SecureMessaging
+from hal.device import ChipRemoved, Timeout
+
+Transmit = Callable[[bytes], bytes]
+"""One C-APDU to the chip, its R-APDU with the two status bytes back.
+
+It bounds its own waiting; it says `hal.device.ChipRemoved` or `hal.device.Timeout` of the chip, and
+other errors of its device pass through here untouched.
+"""
+
+
+class Channel:
+    """Commands out, answers in; protected from `protect_with` on."""
+
+    def __init__(
+        self, transmit: Transmit, *, max_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._transmit = transmit
+        self._clock = clock
+        self._max_seconds = max_seconds
+        self._deadline = clock() + max_seconds
+        self._protection: SecureMessaging | None = None
+        self._broken = False
+        self.apdus = 0
+        self.bytes_sent = 0
+        self.bytes_received = 0
+
+    def send(self, command: Command) -> Response:
+        """One exchange.
+
+        Raises:
+            ChipGone, ChipTimeout: no answer, or no time left for one.
+            SecureMessagingError: the answer is not protected as it must be; nothing more is sent
+                until `start_over`.
+            Malformed: the answer is no response at all.
+        """
+        if self._broken:
+            raise SecureMessagingError("The protected session has failed; nothing is sent without it.")
+        if self._clock() > self._deadline:
+            raise ChipTimeout(f"The chip was not read within {self._max_seconds:g} seconds.")
+        outgoing = self._protection.protect(command) if self._protection else command
+        response = Response.decode(self._exchange(outgoing.encode()))
+        if self._protection is None:
+            return response
+        try:
+            return self._protection.unprotect(response)
+        except SecureMessagingError:
+            self._protection, self._broken = None, True
+            raise
+
+    def protect_with(self, protection: SecureMessaging) -> None:
+        """From here on every command and every answer goes through `protection`."""
+        self._protection = protection
+
+    def start_over(self) -> None:
+        """Back to plain commands, for a new access protocol only."""
+        self._protection, self._broken = None, False
+
+    def _exchange(self, message: bytes) -> bytes:
+        self.apdus += 1
+        self.bytes_sent += len(message)
+        try:
+            answer = self._transmit(message)
+        except ChipRemoved as error:
+            raise ChipGone("The chip left the reader before it was read.") from error
+        except Timeout as error:
+            raise ChipTimeout("The chip stopped answering.") from error
+        self.bytes_received += len(answer)
+        return answer
