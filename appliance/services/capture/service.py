@@ -1,0 +1,248 @@
+"""The capture service: asks the devices, and says what they gave or why they could not."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from appliance.chip import AccessDenied, ChipError, ChipGone, SecureMessagingError, portrait_of, read_chip
+from appliance.contracts.capture import (
+    MAX_WAIT_SECONDS,
+    Button,
+    ChipEvidence,
+    Devices,
+    DeviceStatus,
+    MrzEvidence,
+    Nothing,
+    PortraitEvidence,
+    ReadChip,
+    Show,
+    Wait,
+)
+from appliance.contracts.errors import ServiceError
+from appliance.contracts.transport import Operation
+from appliance.services.capture.pictures import PictureError, decode_portrait, encode_frame
+from hal.camera import Camera
+from hal.device import (
+    Capability,
+    ChipRemoved,
+    Device,
+    DeviceError,
+    DeviceGone,
+    HalError,
+    State,
+    Timeout,
+    Unreadable,
+)
+from hal.document_reader import ChipReader, MrzLineReader
+from hal.panel import Panel, Signal
+
+REPROBE_SECONDS = 2.0
+"""How often a device that is away is looked for again while nobody asks for it."""
+
+Result = TypeVar("Result")
+log = logging.getLogger(__name__)
+
+
+class CaptureService:
+    """`Capture`, over the devices of this box."""
+
+    def __init__(self, devices: Sequence[Device], *, chip_transport: str = "pcscd") -> None:
+        self._devices = tuple(devices)
+        self._chip_transport = chip_transport
+
+    def operations(self) -> tuple[Operation, ...]:
+        """What the service's socket offers."""
+        return (
+            Operation("read_mrz", Wait, self.read_mrz),
+            Operation("read_chip", ReadChip, self.read_chip),
+            Operation("take_portrait", Wait, self.take_portrait),
+            Operation("show", Show, self.show),
+            Operation("wait_for_button", Wait, self.wait_for_button),
+            Operation("devices", Nothing, self.devices),
+        )
+
+    async def run(self) -> None:
+        """Keep looking for devices that are away, until cancelled; then let go of all."""
+        try:
+            while True:
+                for device in self._devices:
+                    if device.state in (State.ABSENT, State.FAULT):
+                        await asyncio.to_thread(_probe, device)
+                await asyncio.sleep(REPROBE_SECONDS)
+        finally:
+            for device in self._devices:
+                device.close()
+
+    async def read_mrz(self, request: Wait) -> MrzEvidence:
+        device = self._first(Capability.MRZ_LINES)
+        assert isinstance(device, MrzLineReader)
+        raw = await self._ask(lambda: device.read_lines(_bounded(request.timeout)))
+        return MrzEvidence(
+            lines=raw.lines, source="mrz_line", device=device.identity.key, simulated=device.simulated
+        )
+
+    async def read_chip(self, request: ReadChip) -> ChipEvidence:
+        device = self._first(Capability.CHIP)
+        assert isinstance(device, ChipReader)
+        return await self._ask(lambda: self._read_chip(device, request))
+
+    def _read_chip(self, reader: ChipReader, request: ReadChip) -> ChipEvidence:
+        timeout = _bounded(request.timeout)
+        began = time.monotonic()
+        try:
+            connection = reader.wait_for_chip(timeout)
+        except Timeout as error:
+            raise ServiceError("no_chip", "No chip came into the reader's field.", retry=True) from error
+        try:
+            left = max(1.0, timeout - (time.monotonic() - began))
+            files = read_chip(connection.transmit, mrz_information=request.mrz_information, max_seconds=left)
+        except AccessDenied as error:
+            raise ServiceError(
+                "access_denied", "The chip does not open with this MRZ.", retry=True
+            ) from error
+        except SecureMessagingError as error:
+            raise ServiceError(
+                "protection_broken", "The chip's answers are not protected as they must be.", retry=True
+            ) from error
+        except ChipGone as error:
+            raise ServiceError("removed", "The document was taken away too early.", retry=True) from error
+        except ChipError as error:
+            raise ServiceError(
+                "chip_error", "The chip does not answer as a passport's must.", retry=True
+            ) from error
+        finally:
+            connection.close()
+        portrait, problem = _portrait(files.files.get("DG2"))
+        return ChipEvidence(
+            files=dict(files.files),
+            not_read=dict(files.not_read),
+            access=files.access,
+            pace_offered=files.pace_offered,
+            atr=connection.atr,
+            apdus=files.apdus,
+            seconds=time.monotonic() - began,
+            portrait=portrait,
+            portrait_problem=problem,
+            device=reader.identity.key,
+            simulated=reader.simulated,
+            transport=self._chip_transport,
+        )
+
+    async def take_portrait(self, request: Wait) -> PortraitEvidence:
+        device = self._first(Capability.IMAGE)
+        assert isinstance(device, Camera)
+        frame = await self._ask(lambda: device.capture(_bounded(request.timeout)))
+        try:
+            jpeg, width, height = await asyncio.to_thread(encode_frame, frame.pixels)
+        except PictureError as error:
+            raise ServiceError("unreadable", str(error), retry=True) from error
+        return PortraitEvidence(
+            jpeg=jpeg,
+            width=width,
+            height=height,
+            device=device.identity.key,
+            simulated=device.simulated,
+        )
+
+    async def show(self, request: Show) -> Nothing:
+        try:
+            signal = Signal(request.signal)
+        except ValueError as error:
+            raise ServiceError("bad_request", "There is no such signal.") from error
+        for device in self._devices:
+            if Capability.LIGHTS in device.capabilities and device.state is not State.ABSENT:
+                assert isinstance(device, Panel)
+                await self._ask(lambda panel=device: panel.show(signal))  # type: ignore[misc]
+        return Nothing()
+
+    async def wait_for_button(self, request: Wait) -> Button:
+        device = self._first(Capability.BUTTON)
+        assert isinstance(device, Panel)
+        try:
+            event = await self._ask(lambda: device.wait_for_button(_bounded(request.timeout)))
+        except ServiceError as error:
+            if error.code == "timeout":
+                return Button(event=None)
+            raise
+        return Button(event=event.value)
+
+    async def devices(self, request: Nothing) -> Devices:  # noqa: ARG002 - the Protocol's shape
+        return Devices(devices=tuple(_status(device) for device in self._devices))
+
+    def _first(self, capability: Capability) -> Device:
+        """A device that can do it: a ready one before one that is away.
+
+        Raises:
+            ServiceError: this box has none.
+        """
+        able = [device for device in self._devices if capability in device.capabilities]
+        if not able:
+            raise ServiceError("no_device", f"This box has no device for {capability.value}.")
+        return min(able, key=lambda device: device.state is State.ABSENT)
+
+    async def _ask(self, work: Callable[[], Result]) -> Result:
+        """Do blocking work in a thread; every device's error becomes a ServiceError."""
+        try:
+            return await asyncio.to_thread(work)
+        except HalError as error:
+            raise _translate(error) from error
+
+
+def _translate(error: HalError) -> ServiceError:
+    table: tuple[tuple[type[HalError], str, bool], ...] = (
+        (Timeout, "timeout", True),
+        (ChipRemoved, "removed", True),
+        (Unreadable, "unreadable", True),
+        (DeviceGone, "device_gone", False),
+        (DeviceError, "device_error", False),
+    )
+    for kind, code, retry in table:
+        if isinstance(error, kind):
+            return ServiceError(code, str(error), retry=retry)
+    return ServiceError("device_error", str(error))
+
+
+def _portrait(dg2: bytes | None) -> tuple[bytes | None, str | None]:
+    if dg2 is None:
+        return None, None
+    try:
+        return decode_portrait(portrait_of(dg2)), None
+    except (ChipError, PictureError) as error:
+        return None, type(error).__name__
+
+
+def _probe(device: Device) -> None:
+    try:
+        device.open()
+    except HalError as error:
+        log.debug("%s: %s", device.identity.key, error)
+
+
+def _bounded(timeout: float) -> float:
+    return min(max(timeout, 0.0), MAX_WAIT_SECONDS)
+
+
+def _status(device: Device) -> DeviceStatus:
+    health = device.health
+    now = time.monotonic()
+    details: dict[str, Any] = {
+        "successes": health.successes,
+        "failures": health.failures,
+        "consecutive_failures": health.consecutive_failures,
+        "last_error": health.last_error,
+        "last_success_seconds": None if health.last_success is None else now - health.last_success,
+        "p95_seconds": health.p95_seconds,
+    }
+    return DeviceStatus(
+        kind=device.identity.kind,
+        driver=device.identity.driver,
+        key=device.identity.key,
+        model=device.identity.model,
+        state=health.state.value,
+        since_seconds=now - health.since,
+        simulated=device.simulated,
+        capabilities=tuple(sorted(capability.value for capability in device.capabilities)),
+        **details,
+    )

@@ -1,0 +1,1 @@
+"""`lane`: the workflow, verification, screening, decision, records and their keys, the kiosk page."""

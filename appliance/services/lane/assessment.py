@@ -1,0 +1,125 @@
+"""One crossing judged and written down: all its checks, and the movement that is recorded of it."""
+
+import datetime as dt
+
+
+from appliance.config import Box
+from appliance.contracts.checks import Check, Direction
+from appliance.contracts.movement import DocumentFacts, Movement, Stamp
+from appliance.reference_data.store import ReferenceStore
+from appliance.screening import Subject, screen
+from appliance.services.lane.checks import chip_checks, expiry_check, mrz_checks, portrait_checks
+from appliance.services.lane.workflow import State
+from appliance.travel_document import Mrz, MrzError, parse_mrz
+
+
+def document_of(state: State, *, today: dt.date) -> Mrz | None:
+    """The MRZ of the crossing, or None when nothing readable came."""
+    if state.document is None:
+        return None
+    try:
+        return parse_mrz(state.document.lines, today=today)
+    except MrzError:
+        return None
+
+
+def assess(
+    state: State,
+    *,
+    stamp: Stamp,
+    floor: dt.datetime,
+    today: dt.date,
+    lists: ReferenceStore,
+    direction: Direction,
+) -> tuple[Check, ...]:
+    """Every check of the crossing, in the order of the work."""
+    mrz = document_of(state, today=today)
+    checks = list(mrz_checks(state, mrz))
+    if mrz is not None:
+        checks.append(expiry_check(mrz, stamp, floor=floor))
+    checks += chip_checks(state, mrz, today=today)
+    checks += portrait_checks(state)
+    checks += screen(
+        Subject() if mrz is None else subject_of(mrz),
+        lists.open_lists(),
+        direction=direction,
+        now=dt.datetime.fromisoformat(stamp.wall),
+        time_quality=stamp.quality,
+    )
+    return tuple(checks)
+
+
+def subject_of(mrz: Mrz) -> Subject:
+    """What is searched for: the document as read, nothing repaired."""
+    return Subject(
+        primary_identifier=mrz.primary_identifier,
+        secondary_identifier=mrz.secondary_identifier,
+        name_truncated=mrz.name_truncated,
+        birth_date=str(mrz.birth_date),
+        sex=mrz.sex,
+        nationality=mrz.nationality,
+        issuing_state=mrz.issuing_state,
+        document_number=mrz.document_number,
+        personal_number=mrz.personal_number,
+    )
+
+
+def simulated_kinds(state: State) -> tuple[str, ...]:
+    """Which of the evidence came from simulated devices (promise 7)."""
+    kinds = {
+        "document_reader": any(
+            evidence is not None and evidence.simulated for evidence in (state.document, state.chip)
+        ),
+        "camera": state.portrait is not None and state.portrait.simulated,
+    }
+    return tuple(kind for kind, simulated in kinds.items() if simulated)
+
+
+def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
+    """The record of a decided crossing."""
+    assert state.started is not None
+    assert state.assessed is not None
+    assert state.decided is not None
+    media = {}
+    if state.portrait is not None:
+        media["portrait"] = state.portrait.jpeg
+    if state.chip is not None and state.chip.portrait is not None:
+        media["chip_portrait"] = state.chip.portrait
+    return Movement(
+        crossing=state.started.crossing,
+        device=box.device,
+        post=box.post,
+        lane=box.lane,
+        profile=box.profile.value,
+        direction=state.started.direction,
+        started=state.started.stamp,
+        decided=state.decided.stamp,
+        document=None if document is None else _facts(document, state),
+        checks=state.assessed.checks,
+        recommendation=state.assessed.recommendation,
+        reasons=state.assessed.reasons,
+        outcome=state.decided.outcome,
+        simulated=simulated_kinds(state),
+        policy=state.assessed.policy,
+        media=media,
+    )
+
+
+def _facts(mrz: Mrz, state: State) -> DocumentFacts:
+    assert state.document is not None
+    return DocumentFacts(
+        format=mrz.format.value,
+        lines=state.document.lines,
+        source=state.document.source,
+        document_code=mrz.document_code,
+        issuing_state=mrz.issuing_state,
+        document_number=mrz.document_number,
+        primary_identifier=mrz.primary_identifier,
+        secondary_identifier=mrz.secondary_identifier,
+        name_truncated=mrz.name_truncated,
+        nationality=mrz.nationality,
+        birth_date=str(mrz.birth_date),
+        sex=mrz.sex,
+        expiry_date=str(mrz.expiry_date),
+        personal_number=mrz.personal_number,
+    )

@@ -1,0 +1,65 @@
+"""The one button, wherever it is pressed: an event answers only what the officer could see."""
+
+import asyncio
+import enum
+import time
+from dataclasses import dataclass
+
+
+class ButtonEvent(enum.StrEnum):
+    """Press: next or accept. Hold: refer to the second line."""
+
+    PRESS = "press"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the button does at this moment (codes for the screen), None for nothing."""
+
+    press: str | None = None
+    hold: str | None = None
+
+    def does(self, event: ButtonEvent) -> str | None:
+        return self.press if event is ButtonEvent.PRESS else self.hold
+
+
+class Button:
+    """Holds the offer that stands, and hands the officer's answer to whoever waits for it.
+
+    An event without a standing offer is dropped, so that an impatient second press cannot
+    decide about the next traveller.
+    """
+
+    def __init__(self) -> None:
+        self.offer = Offer()
+        self._counts_from = 0.0
+        self._answer: asyncio.Future[str] | None = None
+
+    def stand(self, offer: Offer, *, look_first: float = 0.0) -> "asyncio.Future[str]":
+        """Offer these actions; the future gets the one chosen.
+
+        For `look_first` seconds the panel's button, which cannot know what was seen, does not count.
+        """
+        self.offer = offer
+        self._counts_from = time.monotonic() + look_first
+        self._answer = asyncio.get_running_loop().create_future()
+        return self._answer
+
+    def withdraw(self) -> None:
+        """Offer nothing."""
+        self.offer = Offer()
+        self._answer = None
+
+    def happened(self, event: ButtonEvent, *, seen: bool) -> bool:
+        """The button was pressed or held; `seen` says that the offer was surely on the screen.
+
+        Returns whether it answered the offer.
+        """
+        action = self.offer.does(event)
+        if action is None or self._answer is None or self._answer.done():
+            return False
+        if not seen and time.monotonic() < self._counts_from:
+            return False
+        self._answer.set_result(action)
+        return True

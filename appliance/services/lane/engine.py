@@ -1,0 +1,306 @@
+"""The engine of one lane: carries a crossing from step to step, and keeps each before it is shown."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from appliance.clock import Clock
+from appliance.config import Box
+from appliance.contracts.capture import Capture, ReadChip, Show, Wait
+from appliance.contracts.checks import Outcome
+from appliance.contracts.errors import ServiceError
+from appliance.contracts.lane import Trouble
+from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, to_plain
+from appliance.records.errors import StorageError, StorageFull
+from appliance.records.journal import Journal
+from appliance.reference_data.store import ReferenceStore
+from appliance.services.lane import workflow
+from appliance.services.lane.assessment import assess, document_of, movement_of
+from appliance.services.lane.button import Button, Offer
+from appliance.services.lane.policy import Action, Policy, Start
+from appliance.services.lane.workflow import AnyEvent, State, Step
+from appliance.travel_document import chip_access_fields
+
+CAPTURE_RETRY_SECONDS = 1.0
+"""How soon a capture service that does not answer is asked again."""
+FINAL_CHIP_CODES = frozenset({"no_chip", "no_device", "device_gone", "access_denied"})
+"""Another try changes nothing, and a chip may slow down after wrong keys."""
+
+SIGNALS = {
+    Step.READING_DOCUMENT: "working",
+    Step.READING_CHIP: "working",
+    Step.TAKING_PORTRAIT: "working",
+    Step.CHECKING: "working",
+    Step.DECIDING: "officer",
+    Step.RECORDING: "working",
+}
+"""What lights and sound say: the step and nothing else, so that no hit can be told from them (promise 8)."""
+
+Evidence = TypeVar("Evidence")
+log = logging.getLogger(__name__)
+
+
+class _Referred(Exception):
+    """The officer held the button while a step was under way."""
+
+
+class Engine:
+    """Runs the workflow; `changed` is called whenever the screen has something new to say."""
+
+    def __init__(
+        self,
+        *,
+        box: Box,
+        policy: Policy,
+        capture: Capture,
+        journal: Journal,
+        lists: ReferenceStore,
+        clock: Clock,
+        changed: Callable[[], None],
+    ) -> None:
+        self._box = box
+        self._policy = policy
+        self._capture = capture
+        self._journal = journal
+        self._lists = lists
+        self._clock = clock
+        self._changed = changed
+        self.button = Button()
+        self.state = State()
+        self.trouble: Trouble | None = None
+        self.last_outcome: Outcome | None = None
+        self.step_seconds: dict[str, float] = {}
+        """Of the latest crossing: how long each step took."""
+
+    @property
+    def today(self) -> dt.date:
+        """The day that the crossing is judged by: its start, so that a restart judges alike."""
+        started = self.state.started
+        now = dt.datetime.fromisoformat(started.stamp.wall) if started else self._clock.now()[0]
+        return max(now, self._clock.floor).date()
+
+    async def run(self) -> None:
+        """Come back into the crossing that was open, then serve travellers until cancelled."""
+        opened = self._journal.open_crossing()
+        if opened is not None:
+            self.state = workflow.fold(workflow.decode(payload) for payload in opened.events)
+            log.info("back in an open crossing, at step %s", self.state.step)
+        steps: dict[Step, Callable[[], Awaitable[None]]] = {
+            Step.WAITING: self._wait_for_traveller,
+            Step.READING_DOCUMENT: self._read_document,
+            Step.READING_CHIP: self._read_chip,
+            Step.TAKING_PORTRAIT: self._take_portrait,
+            Step.CHECKING: self._check,
+            Step.DECIDING: self._decide,
+            Step.RECORDING: self._record,
+        }
+        while True:
+            step, began = self.state.step, time.monotonic()
+            await self._signal(SIGNALS.get(step) or ("done" if self.last_outcome else "ready"))
+            try:
+                await steps[step]()
+            except _Referred:
+                await self._keep(workflow.ReferralAsked())
+            self.step_seconds[step.value] = time.monotonic() - began
+
+    # The steps, in order
+
+    async def _wait_for_traveller(self) -> None:
+        if self._policy.pace.start is Start.DOCUMENT:
+            await self._wait_for_document()
+            return
+        await self._ask(Offer(press="start"))
+        await self._start()
+
+    async def _wait_for_document(self) -> None:
+        """A document on the reader, or a press, begins the crossing."""
+        wait = Wait(timeout=self._policy.pace.document_seconds)
+        try:
+            evidence = await self._or_button(self._capture.read_mrz(wait), Offer(press="start"))
+        except ServiceError as error:
+            if error.code != "timeout":
+                await asyncio.sleep(CAPTURE_RETRY_SECONDS)
+            return
+        await self._start()
+        if evidence is not None:
+            await self._keep(workflow.DocumentRead(evidence=evidence))
+
+    async def _start(self) -> None:
+        crossing = secrets.token_hex(16)
+        await self._keep(
+            workflow.Started(crossing=crossing, direction=self._box.direction, stamp=self._clock.stamp())
+        )
+
+    async def _read_document(self) -> None:
+        wait = Wait(timeout=self._policy.pace.document_seconds)
+        while True:
+            try:
+                evidence = await self._unless_held(self._capture.read_mrz(wait))
+            except ServiceError as error:
+                trouble = Trouble(code="document_not_read", evidence={"reason": error.code})
+                if await self._in_trouble(trouble, Offer(press="retry", hold="refer")) == "refer":
+                    await self._miss(Step.READING_DOCUMENT, error.code)
+                    raise _Referred from error
+                continue
+            await self._keep(workflow.DocumentRead(evidence=evidence))
+            return
+
+    async def _read_chip(self) -> None:
+        mrz = document_of(self.state, today=self.today)
+        if mrz is None or not self._policy.ask.chip:
+            code = "not_asked" if mrz is not None else "no_mrz"
+            await self._miss(Step.READING_CHIP, code, tried=False)
+            return
+        request = ReadChip(mrz_information=chip_access_fields(mrz), timeout=self._policy.pace.chip_seconds)
+        code = "no_chip"
+        for _attempt in range(self._policy.pace.chip_attempts):
+            try:
+                evidence = await self._unless_held(self._capture.read_chip(request))
+            except ServiceError as error:
+                code = error.code
+                if code in FINAL_CHIP_CODES:
+                    break
+                continue
+            await self._keep(workflow.ChipRead(evidence=evidence))
+            return
+        await self._miss(Step.READING_CHIP, code, tried=code != "no_device")
+
+    async def _take_portrait(self) -> None:
+        if not self._policy.ask.portrait:
+            await self._miss(Step.TAKING_PORTRAIT, "not_asked", tried=False)
+            return
+        wait = Wait(timeout=self._policy.pace.portrait_seconds)
+        try:
+            evidence = await self._unless_held(self._capture.take_portrait(wait))
+        except ServiceError as error:
+            await self._miss(Step.TAKING_PORTRAIT, error.code, tried=error.code != "no_device")
+            return
+        await self._keep(workflow.PortraitTaken(evidence=evidence))
+
+    async def _check(self) -> None:
+        stamp = self._clock.stamp()
+        checks = await asyncio.to_thread(
+            assess,
+            self.state,
+            stamp=stamp,
+            floor=self._clock.floor,
+            today=self.today,
+            lists=self._lists,
+            direction=self._box.direction,
+        )
+        recommendation, reasons = self._policy.recommend(checks)
+        await self._keep(
+            workflow.Assessed(
+                checks=checks,
+                recommendation=recommendation,
+                reasons=reasons,
+                policy=self._policy.label,
+            )
+        )
+
+    async def _decide(self) -> None:
+        assessed = self.state.assessed
+        assert assessed is not None
+        if self.state.referral_asked:
+            action = Action.REFER
+        else:
+            button = self._policy.button[assessed.recommendation]
+            offer = Offer(press=button.press.value, hold=button.hold.value)
+            action = Action(await self._ask(offer, look_first=self._policy.pace.look_first_seconds))
+        await self._keep(workflow.Decided(outcome=action.outcome, stamp=self._clock.stamp()))
+
+    async def _record(self) -> None:
+        started, decided = self.state.started, self.state.decided
+        assert started is not None
+        assert decided is not None
+        document = document_of(self.state, today=self.today)
+        body = to_plain(movement_of(self.state, box=self._box, document=document))
+        await self._storing(
+            lambda: self._journal.commit(started.crossing, RECORD_TYPE_MOVEMENT, body, decided.stamp)
+        )
+        self.last_outcome = decided.outcome
+        self.state = State()
+        self._changed()
+
+    # Keeping
+
+    async def _keep(self, event: AnyEvent) -> None:
+        """Commit the event, then let the screen know."""
+        state = self.state.after(event)
+        started = state.started
+        assert started is not None
+        name, payload = type(event).__name__, workflow.encode(event)
+        await self._storing(lambda: self._journal.append_event(started.crossing, name, payload))
+        self.state = state
+        self._changed()
+
+    async def _storing(self, store: Callable[[], object]) -> None:
+        """Do it; while the disk refuses, say so and try again on a press: nothing is dropped."""
+        while True:
+            try:
+                await asyncio.to_thread(store)
+            except StorageError as error:
+                code = "storage_full" if isinstance(error, StorageFull) else "storage_broken"
+                log.error("%s", error)  # noqa: TRY400 - the sentence says it all
+                await self._signal("attention")
+                await self._in_trouble(
+                    Trouble(code=code, evidence={"sentence": str(error)}), Offer(press="retry")
+                )
+                continue
+            return
+
+    async def _miss(self, step: Step, code: str, *, tried: bool = True) -> None:
+        await self._keep(workflow.StepMissed(step=step, code=code, tried=tried))
+
+    # Asking and waiting
+
+    async def _ask(self, offer: Offer, *, look_first: float = 0.0) -> str:
+        """Put the offer on the screen and wait for the officer."""
+        answer = self.button.stand(offer, look_first=look_first)
+        self._changed()
+        try:
+            return await answer
+        finally:
+            self.button.withdraw()
+
+    async def _in_trouble(self, trouble: Trouble, offer: Offer) -> str:
+        self.trouble = trouble
+        try:
+            return await self._ask(offer)
+        finally:
+            self.trouble = None
+
+    async def _unless_held(self, work: Coroutine[Any, Any, Evidence]) -> Evidence:
+        """The work's result, unless a hold breaks it off.
+
+        Raises:
+            _Referred: the officer held the button.
+        """
+        evidence = await self._or_button(work, Offer(hold="refer"))
+        if evidence is None:
+            raise _Referred
+        return evidence
+
+    async def _or_button(self, work: Coroutine[Any, Any, Evidence], offer: Offer) -> Evidence | None:
+        """The work's result, or None when the button came first; the work is cancelled then."""
+        answer = self.button.stand(offer)
+        self._changed()
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({task, answer}, return_when=asyncio.FIRST_COMPLETED)
+            return await task if task.done() else None
+        finally:
+            self.button.withdraw()
+            if not task.done():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, ServiceError):
+                    await task
+
+    async def _signal(self, signal: str) -> None:
+        with contextlib.suppress(ServiceError):  # a dead panel is a state on the screen, not a stop
+            await self._capture.show(Show(signal=signal))

@@ -1,0 +1,141 @@
+"""The policy: which checks lead to GREEN, AMBER or RED, what is asked for, what the button does.
+
+A policy is data (TOML). Rules are tried in order, the first that fits a check gives its colour; the
+gravest colour of all checks is the recommendation. What no rule names falls to the defaults.
+"""
+
+import enum
+import fnmatch
+import hashlib
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from appliance.config import ConfigError, load_toml
+from appliance.contracts.checks import Check, Outcome, Recommendation, Verdict
+
+DEFAULT = {
+    Verdict.PASS: Recommendation.GREEN,
+    Verdict.NOT_DONE: Recommendation.GREEN,
+    Verdict.CANNOT: Recommendation.AMBER,
+    Verdict.FAIL: Recommendation.AMBER,
+}
+"""For what no rule names: a failure or a vain attempt asks for the officer's eyes; what this box
+does not do is written on the screen and holds nobody up."""
+
+
+class Action(enum.StrEnum):
+    """What the button does under a recommendation."""
+
+    ADMIT = "admit"
+    REFER = "refer"
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome.ADMITTED if self is Action.ADMIT else Outcome.REFERRED
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Rule(_Section, frozen=True, kw_only=True):
+    """`check` may hold `*`; a verdict or reason left out fits every one."""
+
+    check: str
+    gives: Recommendation
+    verdict: Verdict | None = None
+    reason: str | None = None
+
+    def fits(self, check: Check) -> bool:
+        return (
+            fnmatch.fnmatchcase(check.id, self.check)
+            and self.verdict in (None, check.verdict)
+            and self.reason in (None, check.reason)
+        )
+
+
+class Ask(_Section, frozen=True, kw_only=True):
+    """What is asked of every traveller besides the document."""
+
+    chip: bool = True
+    portrait: bool = True
+
+
+class Start(enum.StrEnum):
+    """What begins a crossing: the button, or a document on the reader."""
+
+    PRESS = "press"
+    DOCUMENT = "document"
+
+
+class Pace(_Section, frozen=True, kw_only=True):
+    """How long each step may take (seconds), and how often the chip is tried."""
+
+    start: Start = Start.PRESS
+    document_seconds: float = 60.0
+    chip_seconds: float = 20.0
+    chip_attempts: int = 2
+    portrait_seconds: float = 10.0
+    look_first_seconds: float = 0.7
+    """The panel's button decides nothing before the recommendation has stood so long."""
+
+
+class Button(_Section, frozen=True, kw_only=True):
+    """What a press and a hold do under one recommendation."""
+
+    press: Action
+    hold: Action = Action.REFER
+
+
+class Policy(_Section, frozen=True, kw_only=True):
+    """The whole file."""
+
+    name: str
+    version: int
+    button: dict[Recommendation, Button]
+    ask: Ask = Ask()
+    pace: Pace = Pace()
+    rule: tuple[Rule, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Name, version and digest: what a record says of the policy that it was made under."""
+        digest = hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+        return f"{self.name}/{self.version}/{digest[:16]}"
+
+    def colour(self, check: Check) -> Recommendation:
+        """What this one check leads to."""
+        for rule in self.rule:
+            if rule.fits(check):
+                return rule.gives
+        return DEFAULT[check.verdict]
+
+    def recommend(self, checks: Iterable[Check]) -> tuple[Recommendation, tuple[str, ...]]:
+        """The recommendation, and the ids of the checks that stand against GREEN, the gravest first."""
+        colours = [(self.colour(check), check.id) for check in checks]
+        against = [(colour, id_) for colour, id_ in colours if colour is not Recommendation.GREEN]
+        against.sort(key=lambda pair: -pair[0].severity)
+        worst = against[0][0] if against else Recommendation.GREEN
+        return worst, tuple(id_ for _colour, id_ in against)
+
+
+def load_policy(path: Path | None) -> Policy:
+    """The policy at `path`, or the one that ships with Borne.
+
+    Raises:
+        ConfigError: it cannot be used, or it would let a press admit under RED.
+    """
+    if path is None:
+        with resources.as_file(resources.files(__package__) / "policy.toml") as shipped:
+            policy = load_toml(shipped, Policy)
+    else:
+        policy = load_toml(path, Policy)
+    missing = [colour.value for colour in Recommendation if colour not in policy.button]
+    if missing:
+        raise ConfigError(f"{path}: [button.{missing[0]}] is missing: say what a press does under it.")
+    if Action.ADMIT in (policy.button[Recommendation.RED].press, policy.button[Recommendation.RED].hold):
+        raise ConfigError(f"{path}: [button.RED]: the button alone may not admit under RED.")
+    return policy

@@ -1,0 +1,154 @@
+"""The presenter: turns the situation into the one view that the screen shows, and numbers its changes."""
+
+import asyncio
+import contextlib
+import datetime as dt
+from dataclasses import dataclass
+
+import msgspec
+
+from appliance.clock import TimeQuality
+from appliance.config import Box
+from appliance.contracts.capture import DeviceStatus
+from appliance.contracts.checks import Outcome
+from appliance.contracts.lane import DeviceView, DocumentView, ListView, Trouble, View
+from appliance.records.journal import JournalStatus
+from appliance.services.lane.assessment import document_of
+from appliance.services.lane.button import Offer
+from appliance.services.lane.workflow import State, Step
+from appliance.travel_document import Mrz, state_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """All that the view is made of."""
+
+    state: State
+    today: dt.date
+    trouble: Trouble | None
+    offer: Offer
+    connected: bool
+    lists: tuple[ListView, ...]
+    records: JournalStatus
+    notices: tuple[str, ...]
+    last_outcome: Outcome | None
+    now: dt.datetime
+    time_quality: TimeQuality
+
+
+class Presenter:
+    """Holds the latest view; those who wait are woken when it changes."""
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+        self._wakers: set[asyncio.Future[None]] = set()
+        self._document: tuple[object, DocumentView | None] = (None, None)
+        self.devices: tuple[DeviceStatus, ...] = ()
+        self.capture_reachable = True
+        self._latest: View | None = None
+
+    @property
+    def view(self) -> View:
+        assert self._latest is not None, "nothing was presented yet"
+        return self._latest
+
+    def present(self, situation: Situation) -> None:
+        """Make the view anew; its revision rises when anything but the time has changed."""
+        last = self._latest
+        revision = 1 if last is None else last.revision
+        view = self._view(situation, revision)
+        if last is not None and view != msgspec.structs.replace(last, time=view.time):
+            view = msgspec.structs.replace(view, revision=revision + 1)
+        self._latest = view
+        if last is None or view.revision != last.revision:
+            wakers, self._wakers = self._wakers, set()
+            for waker in wakers:
+                if not waker.done():
+                    waker.set_result(None)
+
+    async def wait_for_change(self, revision: int, timeout: float) -> View:
+        """The view as soon as it differs from `revision`, or after `timeout` seconds as it is."""
+        if self.view.revision == revision:
+            waker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._wakers.add(waker)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(waker, timeout)
+            self._wakers.discard(waker)
+        return self.view
+
+    def _view(self, situation: Situation, revision: int) -> View:
+        state, offer = situation.state, situation.offer
+        assessed = state.assessed
+        trouble = situation.trouble
+        if trouble is None and not self.capture_reachable:
+            trouble = Trouble(code="capture_unreachable")
+        # RECORDING lasts as long as a commit: for the officer it is still the decision
+        step = Step.DECIDING if state.step is Step.RECORDING else state.step
+        return View(
+            revision=revision,
+            step=step.value,
+            trouble=trouble,
+            press=offer.press,
+            hold=offer.hold,
+            direction=self._box.direction,
+            post=self._box.post,
+            crossing=state.started.crossing if state.started else None,
+            document=self._document_view(state, situation.today),
+            has_portrait=state.portrait is not None,
+            has_chip_portrait=state.chip is not None and state.chip.portrait is not None,
+            checks=assessed.checks if assessed else (),
+            recommendation=assessed.recommendation if assessed else None,
+            reasons=assessed.reasons if assessed else (),
+            lists=situation.lists,
+            devices=tuple(
+                DeviceView(
+                    kind=device.kind,
+                    model=device.model,
+                    # BUSY comes and goes with every exchange; the officer sees READY
+                    state="READY" if device.state == "BUSY" else device.state,
+                    simulated=device.simulated,
+                )
+                for device in self.devices
+            ),
+            simulated=tuple(sorted({device.kind for device in self.devices if device.simulated})),
+            profile=self._box.profile.value,
+            connected=situation.connected,
+            last_seq=situation.records.last_seq,
+            unsent=situation.records.unsent,
+            notices=self._notices(situation),
+            last_outcome=situation.last_outcome,
+            time=situation.now.astimezone().isoformat(timespec="seconds"),
+            time_quality=situation.time_quality.value,
+        )
+
+    def _notices(self, situation: Situation) -> tuple[str, ...]:
+        unsure = () if situation.time_quality.sure else ("clock_unsure",)
+        return (*situation.notices, *unsure)
+
+    def _document_view(self, state: State, today: dt.date) -> DocumentView | None:
+        if state.document is None:
+            return None
+        if self._document[0] is not state.document:
+            mrz = document_of(state, today=today)
+            self._document = (state.document, None if mrz is None else _document(mrz, state))
+        return self._document[1]
+
+
+def _document(mrz: Mrz, state: State) -> DocumentView:
+    assert state.document is not None
+    return DocumentView(
+        format=mrz.format.value,
+        document_code=mrz.document_code,
+        issuing_state=mrz.issuing_state,
+        issuing_state_name=state_name(mrz.issuing_state),
+        document_number=mrz.document_number,
+        primary_identifier=mrz.primary_identifier,
+        secondary_identifier=mrz.secondary_identifier,
+        nationality=mrz.nationality,
+        nationality_name=state_name(mrz.nationality),
+        birth_date=str(mrz.birth_date),
+        sex=mrz.sex,
+        expiry_date=str(mrz.expiry_date),
+        lines=mrz.lines,
+        source=state.document.source,
+    )

@@ -1,0 +1,222 @@
+"""The lane service: the engine behind its socket, and the source of the kiosk's view."""
+
+import asyncio
+import contextlib
+
+from appliance.clock import Clock
+from appliance.config import Box
+from appliance.contracts.capture import Capture, Nothing, Wait
+from appliance.contracts.errors import ServiceError
+from appliance.contracts.lane import (
+    FetchOutbox,
+    Installed,
+    LaneStatus,
+    LinkState,
+    OutboxPage,
+    Press,
+    PressTaken,
+    SignedData,
+    View,
+)
+from appliance.contracts.transport import Operation
+from appliance.records.errors import RecordsError, StorageError
+from appliance.records.journal import Journal, JournalStatus
+from appliance.reference_data.store import ReferenceStore
+from appliance.services.lane.button import ButtonEvent
+from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
+from appliance.services.lane.policy import Policy
+from appliance.services.lane.presenter import Presenter, Situation
+from appliance.services.lane.workflow import Step
+
+REFRESH_SECONDS = 5.0
+"""How often devices, lists and clock are looked at anew for the screen."""
+BUTTON_WAIT_SECONDS = 30.0
+"""One long wait for the panel's button; then it is asked again."""
+MAX_OUTBOX_WAIT_SECONDS = 60.0
+
+
+class LaneService:
+    """`Lane` for uplink and agent, `ViewSource` for the kiosk."""
+
+    def __init__(
+        self,
+        *,
+        box: Box,
+        policy: Policy,
+        capture: Capture,
+        journal: Journal,
+        lists: ReferenceStore,
+        clock: Clock,
+    ) -> None:
+        self._box = box
+        self._capture = capture
+        self._journal = journal
+        self._lists = lists
+        self._clock = clock
+        self._link = LinkState(connected=False)
+        self._outbox_grew = asyncio.Event()
+        self._records_status = journal.status()
+        self._presenter = Presenter(box)
+        self.engine = Engine(
+            box=box,
+            policy=policy,
+            capture=capture,
+            journal=journal,
+            lists=lists,
+            clock=clock,
+            changed=self._refresh,
+        )
+        self._refresh()
+
+    async def run(self) -> None:
+        """Serve travellers until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen_to_the_panel())
+            tasks.create_task(self._keep_the_screen_fresh())
+            tasks.create_task(self.engine.run())
+
+    # The service's socket
+
+    def operations(self) -> tuple[Operation, ...]:
+        """What the service's socket offers."""
+        return (
+            Operation("fetch_outbox", FetchOutbox, self.fetch_outbox),
+            Operation("acknowledge", SignedData, self.acknowledge),
+            Operation("install", SignedData, self.install),
+            Operation("link", LinkState, self.link),
+            Operation("status", Nothing, self.status),
+        )
+
+    async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage:
+        self._outbox_grew.clear()
+        page = self._page(request)
+        if not page.records and request.wait > 0:
+            with contextlib.suppress(TimeoutError):
+                wait = min(request.wait, MAX_OUTBOX_WAIT_SECONDS)
+                await asyncio.wait_for(self._outbox_grew.wait(), wait)
+            page = self._page(request)
+        return page
+
+    def _page(self, request: FetchOutbox) -> OutboxPage:
+        try:
+            status = self._journal.status()
+            records = self._journal.page(request.after, request.limit)
+        except StorageError as error:
+            raise ServiceError("storage_broken", str(error)) from error
+        return OutboxPage(
+            device=self._box.device,
+            epoch=status.epoch,
+            last_seq=status.last_seq,
+            acknowledged_seq=status.acknowledged_seq,
+            records=tuple(records),
+        )
+
+    async def acknowledge(self, request: SignedData) -> Installed:
+        try:
+            self._journal.acknowledge(request.data)
+        except RecordsError as error:
+            return Installed(accepted=False, sentence=str(error))
+        self._refresh()
+        return Installed(accepted=True, sentence="Acknowledged.")
+
+    async def install(self, request: SignedData) -> Installed:
+        now, quality = self._clock.now()
+        installed = await asyncio.to_thread(self._lists.receive, request.data, now=now, time_quality=quality)
+        self._refresh()
+        return installed
+
+    async def link(self, request: LinkState) -> Nothing:
+        self._link = request
+        self._refresh()
+        return Nothing()
+
+    async def status(self, request: Nothing) -> LaneStatus:  # noqa: ARG002 - the Protocol's shape
+        try:
+            status = self._journal.status()
+        except StorageError as error:
+            raise ServiceError("storage_broken", str(error)) from error
+        view = self._presenter.view
+        return LaneStatus(
+            epoch=status.epoch,
+            last_seq=status.last_seq,
+            acknowledged_seq=status.acknowledged_seq,
+            unsent=status.unsent,
+            step=self.engine.state.step.value,
+            notices=view.notices,
+            lists=view.lists,
+            time_quality=view.time_quality,
+        )
+
+    # The kiosk's source
+
+    def view(self) -> View:
+        """What the screen shows now."""
+        return self._presenter.view
+
+    async def wait_for_change(self, revision: int, timeout: float) -> View:
+        """The view as soon as it differs from `revision`, or after `timeout` seconds as it is."""
+        return await self._presenter.wait_for_change(revision, timeout)
+
+    async def press(self, press: Press) -> PressTaken:
+        """The button on the screen; it answers only the revision that was seen."""
+        if press.revision != self._presenter.view.revision or press.event not in set(ButtonEvent):
+            return PressTaken(taken=False)
+        return PressTaken(taken=self.engine.button.happened(ButtonEvent(press.event), seen=True))
+
+    def picture(self, name: str) -> bytes | None:
+        """portrait or chip_portrait of the crossing on the screen, as JPEG."""
+        state = self.engine.state
+        if name == "portrait" and state.portrait:
+            return state.portrait.jpeg
+        if name == "chip_portrait" and state.chip:
+            return state.chip.portrait
+        return None
+
+    # Beside the engine
+
+    async def _listen_to_the_panel(self) -> None:
+        while True:
+            try:
+                pressed = await self._capture.wait_for_button(Wait(timeout=BUTTON_WAIT_SECONDS))
+            except ServiceError:
+                await asyncio.sleep(CAPTURE_RETRY_SECONDS)
+                continue
+            if pressed.event is not None:
+                self.engine.button.happened(ButtonEvent(pressed.event), seen=False)
+
+    async def _keep_the_screen_fresh(self) -> None:
+        while True:
+            try:
+                self._presenter.devices = (await self._capture.devices(Nothing())).devices
+                self._presenter.capture_reachable = True
+            except ServiceError:
+                self._presenter.capture_reachable = False
+            self._refresh()
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    def _records(self) -> JournalStatus:
+        """Where the journal stands; while its disk does not answer, where it stood last."""
+        with contextlib.suppress(StorageError):
+            self._records_status = self._journal.status()
+        return self._records_status
+
+    def _refresh(self) -> None:
+        engine = self.engine
+        now, quality = self._clock.now()
+        if engine.state.step is Step.WAITING:
+            self._outbox_grew.set()
+        self._presenter.present(
+            Situation(
+                state=engine.state,
+                today=engine.today,
+                trouble=engine.trouble,
+                offer=engine.button.offer,
+                connected=self._link.connected,
+                lists=self._lists.ages(now=now),
+                records=self._records(),
+                notices=tuple(self._journal.notices),
+                last_outcome=engine.last_outcome,
+                now=now,
+                time_quality=quality,
+            )
+        )

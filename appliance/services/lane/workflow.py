@@ -1,0 +1,165 @@
+"""The crossing as an explicit state machine: events that are journaled, and the state folded from them.
+
+Pure: given the same events it is in the same step, which is how the box comes back into the same
+traveller after its power was cut.
+"""
+
+import enum
+from collections.abc import Iterable
+
+import msgspec
+
+from appliance.contracts.capture import ChipEvidence, MrzEvidence, PortraitEvidence
+from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
+from appliance.contracts.movement import Stamp
+
+
+class Step(enum.StrEnum):
+    """Where the crossing stands; each but WAITING and DECIDING is the box's own work."""
+
+    WAITING = "waiting"
+    READING_DOCUMENT = "reading_document"
+    READING_CHIP = "reading_chip"
+    TAKING_PORTRAIT = "taking_portrait"
+    CHECKING = "checking"
+    DECIDING = "deciding"
+    RECORDING = "recording"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """One journaled step."""
+
+
+class Started(Event, frozen=True, kw_only=True):
+    """A traveller stands before the officer."""
+
+    crossing: str
+    direction: Direction
+    stamp: Stamp
+
+
+class DocumentRead(Event, frozen=True, kw_only=True):
+    """The MRZ as it came from the reader."""
+
+    evidence: MrzEvidence
+
+
+class ChipRead(Event, frozen=True, kw_only=True):
+    """The chip's files."""
+
+    evidence: ChipEvidence
+
+
+class PortraitTaken(Event, frozen=True, kw_only=True):
+    """A live picture."""
+
+    evidence: PortraitEvidence
+
+
+class StepMissed(Event, frozen=True, kw_only=True):
+    """A step that was tried in vain, or not done: the crossing goes on and says so."""
+
+    step: Step
+    code: str
+    tried: bool
+    """True: CANNOT, False: NOT_DONE."""
+
+
+class ReferralAsked(Event, frozen=True, kw_only=True):
+    """The officer held the button before the end: what is left is not done."""
+
+
+class Assessed(Event, frozen=True, kw_only=True):
+    """Every check, and what the machine recommends."""
+
+    checks: tuple[Check, ...]
+    recommendation: Recommendation
+    reasons: tuple[str, ...]
+    policy: str
+
+
+class Decided(Event, frozen=True, kw_only=True):
+    """What the officer decided."""
+
+    outcome: Outcome
+    stamp: Stamp
+
+
+AnyEvent = Started | DocumentRead | ChipRead | PortraitTaken | StepMissed | ReferralAsked | Assessed | Decided
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
+
+
+def encode(event: AnyEvent) -> bytes:
+    """The event as it is journaled."""
+    return _encoder.encode(event)
+
+
+def decode(payload: bytes) -> AnyEvent:
+    """The event from the journal.
+
+    Raises:
+        msgspec.MsgspecError: these bytes are no event of this version.
+    """
+    return _decoder.decode(payload)
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """A crossing so far."""
+
+    started: Started | None = None
+    document: MrzEvidence | None = None
+    chip: ChipEvidence | None = None
+    portrait: PortraitEvidence | None = None
+    missed: dict[Step, StepMissed] = {}
+    referral_asked: bool = False
+    assessed: Assessed | None = None
+    decided: Decided | None = None
+
+    @property
+    def step(self) -> Step:
+        if self.started is None:
+            return Step.WAITING
+        if self.decided:
+            return Step.RECORDING
+        if self.assessed:
+            return Step.DECIDING
+        if self.referral_asked:
+            return Step.CHECKING
+        for step, evidence in (
+            (Step.READING_DOCUMENT, self.document),
+            (Step.READING_CHIP, self.chip),
+            (Step.TAKING_PORTRAIT, self.portrait),
+        ):
+            if evidence is None and step not in self.missed:
+                return step
+        return Step.CHECKING
+
+    def after(self, event: AnyEvent) -> "State":
+        """The state when this event has happened too."""
+        match event:
+            case Started():
+                return State(started=event)
+            case DocumentRead(evidence=mrz):
+                return msgspec.structs.replace(self, document=mrz)
+            case ChipRead(evidence=chip):
+                return msgspec.structs.replace(self, chip=chip)
+            case PortraitTaken(evidence=portrait):
+                return msgspec.structs.replace(self, portrait=portrait)
+            case StepMissed(step=step):
+                return msgspec.structs.replace(self, missed={**self.missed, step: event})
+            case ReferralAsked():
+                return msgspec.structs.replace(self, referral_asked=True)
+            case Assessed():
+                return msgspec.structs.replace(self, assessed=event)
+            case Decided():
+                return msgspec.structs.replace(self, decided=event)
+
+
+def fold(events: Iterable[AnyEvent]) -> State:
+    """The state after all these events."""
+    state = State()
+    for event in events:
+        state = state.after(event)
+    return state
