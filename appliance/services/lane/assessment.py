@@ -2,7 +2,6 @@
 
 import datetime as dt
 
-
 from appliance.config import Box
 from appliance.contracts.checks import Check, Direction
 from appliance.contracts.movement import DocumentFacts, Movement, Stamp

@@ -113,10 +113,19 @@ def _dg1_check(chip: ChipEvidence, mrz: Mrz | None, *, today: dt.date) -> Check:
         return Check(id=id_, verdict=Verdict.FAIL, reason="malformed")
     if inside.lines == mrz.lines:
         return Check(id=id_, verdict=Verdict.PASS, reason="equal")
-    fields = (
-        "format document_code issuing_state document_number primary_identifier secondary_identifier "
-        "nationality birth_date sex expiry_date optional_data"
-    ).split()
+    fields = [
+        "format",
+        "document_code",
+        "issuing_state",
+        "document_number",
+        "primary_identifier",
+        "secondary_identifier",
+        "nationality",
+        "birth_date",
+        "sex",
+        "expiry_date",
+        "optional_data",
+    ]
     different = [name for name in fields if getattr(inside, name) != getattr(mrz, name)]
     return Check(
         id=id_, verdict=Verdict.FAIL, reason="different", evidence={"fields": different or ["check_digits"]}

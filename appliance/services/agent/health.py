@@ -1,0 +1,38 @@
+"""The box's own state from the kernel: disk, memory, load, temperature."""
+
+import os
+import resource
+import shutil
+from pathlib import Path
+from typing import Any
+
+DISK_ALMOST_FULL = 0.9
+"""From this share on the disk is reported: at 300 travellers a day the last tenth lasts for weeks."""
+_THERMAL = Path("/sys/class/thermal")
+
+
+def box_health(data: Path) -> dict[str, Any]:
+    """What the kernel says of this box; a sensor that is not there is left out, never zero."""
+    usage = shutil.disk_usage(data)
+    report: dict[str, Any] = {
+        "disk_total_bytes": usage.total,
+        "disk_free_bytes": usage.free,
+        "disk_almost_full": usage.free < usage.total * (1 - DISK_ALMOST_FULL),
+        "load_1_minute": os.getloadavg()[0],
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+    temperature = _temperature()
+    if temperature is not None:
+        report["temperature_celsius"] = temperature
+    return report
+
+
+def _temperature() -> float | None:
+    """The hottest zone, in degrees Celsius (sysfs gives thousandths)."""
+    readings = []
+    for zone in _THERMAL.glob("thermal_zone*/temp"):
+        try:
+            readings.append(int(zone.read_text("ascii")) / 1000)
+        except (OSError, ValueError):
+            continue  # a zone that is switched off gives no number
+    return max(readings, default=None)
