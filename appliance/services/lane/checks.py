@@ -26,6 +26,20 @@ NOT_SUPPORTED = (
     "chip.active_authentication",
     "chip.chip_authentication",
 )
+COMPARED = (
+    "format",
+    "document_code",
+    "issuing_state",
+    "document_number",
+    "primary_identifier",
+    "secondary_identifier",
+    "nationality",
+    "birth_date",
+    "sex",
+    "expiry_date",
+    "optional_data",
+)
+"""Fields of the chip's MRZ that are held against the page's."""
 LATER = ("face.quality", "face.comparison", "finger.comparison")
 """Checks that this version names but does not do."""
 
@@ -113,20 +127,7 @@ def _dg1_check(chip: ChipEvidence, mrz: Mrz | None, *, today: dt.date) -> Check:
         return Check(id=id_, verdict=Verdict.FAIL, reason="malformed")
     if inside.lines == mrz.lines:
         return Check(id=id_, verdict=Verdict.PASS, reason="equal")
-    fields = [
-        "format",
-        "document_code",
-        "issuing_state",
-        "document_number",
-        "primary_identifier",
-        "secondary_identifier",
-        "nationality",
-        "birth_date",
-        "sex",
-        "expiry_date",
-        "optional_data",
-    ]
-    different = [name for name in fields if getattr(inside, name) != getattr(mrz, name)]
+    different = [name for name in COMPARED if getattr(inside, name) != getattr(mrz, name)]
     return Check(
         id=id_, verdict=Verdict.FAIL, reason="different", evidence={"fields": different or ["check_digits"]}
     )
