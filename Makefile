@@ -1,0 +1,47 @@
+# Borne: every command a developer needs. `make` alone lists them.
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+READY  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup packages demo test lint bench soak clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: packages $(READY) ## install what is missing: Debian packages, then .venv (seconds when nothing is)
+
+packages:
+	@sh config/install-packages.sh config/apt-packages.txt
+
+# pip takes what setup.cfg names; the stamp is younger than setup.cfg once it has.
+$(READY): setup.cfg pyproject.toml config/apt-packages.txt | packages
+	@echo "setup: making $(VENV) (some minutes the first time)"
+	@[ -x $(PYTHON) ] && $(PYTHON) -c 'import pip' 2>/dev/null || /usr/bin/python3 -m venv --clear $(VENV)
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --retries 10 --editable '.[dev,postgresql]'
+	@touch $@
+
+demo: setup ## the whole house with simulated devices; prints the kiosk's address (ARGS="--headless ...")
+	@$(VENV)/bin/borne demo $(ARGS)
+
+test: setup ## every test but the long ones (ARGS="-k name" for some of them)
+	@$(PYTHON) -m pytest -m "not soak" $(ARGS)
+
+lint: setup ## ruff's rules, ruff's format, mypy strict
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+
+BENCH ?= $(sort $(wildcard benchmarks/[a-z]*.py))
+bench: setup ## figures of benchmarks/ as JSON (DATA=folder, BENCH=benchmarks/one.py, ARGS=--peers)
+	@set -e; for script in $(BENCH); do \
+		echo "== $$script" >&2; \
+		$(PYTHON) $$script $(DATA) --json $(ARGS) || { code=$$?; [ $$code = 2 ] || exit $$code; }; \
+	done
+
+soak: setup ## the long tests: kills, power cuts, endurance
+	@$(PYTHON) -m pytest -m soak --timeout 0 $(ARGS)
+
+clean: ## remove all that was made here, .venv included
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
