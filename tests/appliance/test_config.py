@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.config import ConfigError, Profile, load_config
+
+GOOD = """\
+[box]
+device = "post-7"
+post = "Hill post"
+profile = "demo"
+
+[central]
+sealing_key = "sealing.pub"
+watermark_key = "watermark.pub"
+
+[[device]]
+kind = "camera"
+driver = "file"
+options = { path = "picture.png" }
+
+[[device]]
+kind = "panel"
+driver = "keyboard"
+"""
+
+
+def load(tmp_path: Path, text: str):
+    path = tmp_path / "borne.toml"
+    path.write_text(text)
+    return load_config(path)
+
+
+def complaint(tmp_path: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    return str(caught.value)
+
+
+def test_ok(tmp_path):
+    config = load(tmp_path, GOOD)
+    assert config.box.profile is Profile.DEMO
+    assert [device.driver for device in config.device] == ["file", "keyboard"]
+    assert config.paths.policy is None
+
+
+def test_fail_wrong_key_names_key_line_allowed_and_guess(tmp_path):
+    said = complaint(tmp_path, GOOD.replace('driver = "keyboard"', 'drver = "keyboard"'))
+    assert "line 17" in said
+    assert "`drver`" in said
+    assert "kind, driver, options" in said
+    assert "Did you mean `driver`?" in said
+
+
+def test_fail_wrong_section(tmp_path):
+    said = complaint(tmp_path, GOOD.replace("[central]", "[centrl]"))
+    assert "line 6" in said
+    assert "Did you mean `central`?" in said
+
+
+def test_fail_wrong_choice_names_the_choices(tmp_path):
+    said = complaint(tmp_path, GOOD.replace('"demo"', '"dmeo"'))
+    assert "line 4" in said
+    assert "production, demo, training" in said
+    assert "Did you mean `demo`?" in said
+
+
+def test_fail_wrong_type(tmp_path):
+    said = complaint(tmp_path, GOOD.replace('"Hill post"', "7"))
+    assert "line 3" in said
+    assert "Expected `str`, got `int`" in said
+
+
+def test_fail_missing_key(tmp_path):
+    assert "`post` is missing in box" in complaint(tmp_path, GOOD.replace('post = "Hill post"\n', ""))
+
+
+def test_fail_not_toml_says_where(tmp_path):
+    assert "line 6" in complaint(tmp_path, GOOD.replace("[central]", "[central"))
+
+
+def test_fail_no_file(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "nothing.toml")
+
+
+def test_fail_not_text(tmp_path):
+    path = tmp_path / "borne.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load_config(path)
+
+
+def test_fail_too_large(tmp_path):
+    assert "larger than" in complaint(tmp_path, "#" * 300_000)
+
+
+def test_fail_production_refuses_simulated_devices(tmp_path):
+    text = GOOD.replace('"demo"', '"production"').replace('driver = "keyboard"', 'driver = "simulated"')
+    said = complaint(tmp_path, text)
+    assert "panel is simulated" in said
+
+
+@given(st.text(max_size=200))
+def test_fail_any_text_is_a_config_error(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("config") / "borne.toml"
+    path.write_text(text, "utf-8", newline="")
+    with pytest.raises(ConfigError):
+        load_config(path)
