@@ -15,7 +15,7 @@ could_not() {
 
 installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-offered() { [ -n "$(apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: //p' | grep -v '(none)')" ]; }
+offered() { apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'; }
 
 # One line a need: the alternatives, separated by spaces.
 needs() { sed -e 's/#.*//' -e 's/|/ /g' -e 's/[[:space:]]*$//' -e '/^$/d' "$list"; }
