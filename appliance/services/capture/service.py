@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from appliance.chip import AccessDenied, ChipError, ChipGone, SecureMessagingError, portrait_of, read_chip
+from appliance.chip import ChipError, ChipFiles, FileStatus, extract_face_image, read_chip
+from appliance.chip.errors import AccessDenied, ChipGone, SecureMessagingError, SessionEnded
 from appliance.contracts.capture import (
     MAX_WAIT_SECONDS,
     Button,
@@ -96,31 +97,23 @@ class CaptureService:
         except Timeout as error:
             raise ServiceError("no_chip", "No chip came into the reader's field.", retry=True) from error
         try:
-            left = max(1.0, timeout - (time.monotonic() - began))
-            files = read_chip(connection.transmit, mrz_information=request.mrz_information, max_seconds=left)
-        except AccessDenied as error:
-            raise ServiceError(
-                "access_denied", "The chip does not open with this MRZ.", retry=True
-            ) from error
-        except SecureMessagingError as error:
-            raise ServiceError(
-                "protection_broken", "The chip's answers are not protected as they must be.", retry=True
-            ) from error
-        except ChipGone as error:
-            raise ServiceError("removed", "The document was taken away too early.", retry=True) from error
+            files = read_chip(
+                connection.transmit,
+                mrz_information=request.mrz_information,
+                max_seconds=max(1.0, timeout - (time.monotonic() - began)),
+                atr=connection.atr,
+            )
         except ChipError as error:
-            raise ServiceError(
-                "chip_error", "The chip does not answer as a passport's must.", retry=True
-            ) from error
+            raise _chip_problem(error) from error
         finally:
             connection.close()
         portrait, problem = _portrait(files.files.get("DG2"))
         return ChipEvidence(
             files=dict(files.files),
-            not_read=dict(files.not_read),
-            access=files.access,
+            not_read=_not_read(files),
+            access=files.access.value,
             pace_offered=files.pace_offered,
-            atr=connection.atr,
+            atr=files.atr,
             apdus=files.apdus,
             seconds=time.monotonic() - began,
             portrait=portrait,
@@ -204,11 +197,34 @@ def _translate(error: HalError) -> ServiceError:
     return ServiceError("device_error", str(error))
 
 
+def _chip_problem(error: ChipError) -> ServiceError:
+    """What a chip did wrong, as a code; only a breach of its protection is held against the document."""
+    table: tuple[tuple[type[ChipError], str], ...] = (
+        (AccessDenied, "access_denied"),
+        (SessionEnded, "chip_error"),
+        (SecureMessagingError, "protection_broken"),
+        (ChipGone, "removed"),
+    )
+    code = next((code for kind, code in table if isinstance(error, kind)), "chip_error")
+    return ServiceError(code, str(error), retry=True)
+
+
+def _not_read(files: ChipFiles) -> dict[str, str]:
+    """Wanted files that were not read: absent or refused, with the chip's status word."""
+    return {
+        name: outcome.status.value
+        if outcome.status_word is None
+        else f"{outcome.status.value} {outcome.status_word:04X}"
+        for name, outcome in files.outcomes.items()
+        if outcome.status is not FileStatus.READ
+    }
+
+
 def _portrait(dg2: bytes | None) -> tuple[bytes | None, str | None]:
     if dg2 is None:
         return None, None
     try:
-        return decode_portrait(portrait_of(dg2)), None
+        return decode_portrait(extract_face_image(dg2).content), None
     except (ChipError, PictureError) as error:
         return None, type(error).__name__
 
