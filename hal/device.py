@@ -139,6 +139,7 @@ class Device(ABC):
         self._failures = 0
         self._consecutive_failures = 0
         self._last_error: str | None = None
+        self._began = 0.0
 
     @property
     @abstractmethod
@@ -184,12 +185,12 @@ class Device(ABC):
     def _operation(self) -> Iterator[None]:
         """Around every exchange: one at a time, counted, timed, and the state kept true.
 
-        Waiting for a person is not the device's latency: drivers wrap the exchange, not the wait,
-        or let `Timeout` pass through, which counts neither as success nor as failure.
+        Waiting for a person is not the device's latency: drivers call `_wait_is_over` when the person
+        has come, and let `Timeout` pass through, which counts neither as success nor as failure.
         """
         if not self._lock.acquire(blocking=False):
             raise DeviceBusy(f"{self.identity.key} is already doing something; wait until it has finished.")
-        began = time.monotonic()
+        self._began = time.monotonic()
         try:
             if self._state in (State.ABSENT, State.FAULT):
                 self.open()
@@ -205,7 +206,7 @@ class Device(ABC):
             self._become(_state_after(error))
             raise
         else:
-            self._latencies.append(time.monotonic() - began)
+            self._latencies.append(time.monotonic() - self._began)
             self._successes += 1
             self._consecutive_failures = 0
             self._last_success = time.monotonic()
@@ -215,10 +216,14 @@ class Device(ABC):
                 self._become(State.FAULT)
             self._lock.release()
 
+    def _wait_is_over(self) -> None:
+        """Count the operation's latency from here on."""
+        self._began = time.monotonic()
+
 
 def _state_after(error: HalError) -> State:
     if isinstance(error, DeviceGone):
         return State.ABSENT
-    if isinstance(error, DeviceFault):
+    if isinstance(error, DeviceFault | DeviceBusy):  # both are opened anew before the next exchange
         return State.FAULT
     return State.READY

@@ -1,0 +1,144 @@
+"""Cameras on Video4Linux (USB webcams and the like), through OpenCV."""
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any, Protocol
+
+import cv2
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from hal.camera import Frame
+from hal.device import Capability, DeviceBusy, DeviceFault, DeviceGone, Identity, Timeout, Unreadable
+from hal.driver import POLL_SECONDS, Driver
+
+STALE_FRAMES = 5
+"""OpenCV queues four V4L2 buffers, and the camera may be exposing a fifth: all older than the call."""
+
+OPEN_SECONDS = 10.0
+"""A USB camera that needs longer to start its stream is stuck."""
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the configuration may say of this driver."""
+
+    device: str = "/dev/video0"
+    """/dev/v4l/by-id/... is stable across reboots."""
+    width: int = 1280
+    height: int = 720
+    model: str = "V4L2 camera"
+    serial_number: str | None = None
+
+
+class Capture(Protocol):
+    """What is used of `cv2.VideoCapture`: the seam for tests."""
+
+    def isOpened(self) -> bool: ...  # noqa: N802 - OpenCV's name
+    def grab(self) -> bool: ...
+    def retrieve(self) -> tuple[bool, Any]: ...
+    def release(self) -> None: ...
+
+
+OpenCapture = Callable[[Options], Capture]
+
+
+def open_v4l2(options: Options) -> Capture:
+    """The real thing."""
+    capture = cv2.VideoCapture(options.device, cv2.CAP_V4L2)
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, options.width)
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, options.height)
+    return capture
+
+
+class V4l2Camera(Driver):
+    """A camera.
+
+    OpenCV waits up to ten seconds inside the kernel and cannot be interrupted, so all its calls are made
+    by one worker thread: the caller's timeout holds whatever the camera does, and the capture is never
+    released while it is being read.
+    """
+
+    capabilities = frozenset({Capability.IMAGE})
+
+    def __init__(self, options: Options, *, open_capture: OpenCapture = open_v4l2) -> None:
+        super().__init__(
+            Identity(
+                kind="camera",
+                driver="v4l2",
+                model=options.model,
+                serial=options.serial_number,
+                port=options.device,
+            )
+        )
+        self._options = options
+        self._open_capture = open_capture
+        self._worker: ThreadPoolExecutor | None = None
+        self._capture: Capture | None = None
+        self._pending: Future[npt.NDArray[np.uint8]] | None = None
+
+    def capture(self, timeout: float) -> Frame:
+        with self._operation():
+            assert self._worker is not None
+            if self._pending is not None and not self._pending.done():
+                raise DeviceBusy(f"{self._options.device} still hangs in the capture before.")
+            deadline = time.monotonic() + timeout
+            self._pending = self._worker.submit(self._fresh_frame)
+            while True:
+                try:
+                    left = max(0.0, deadline - time.monotonic())
+                    return Frame(self._pending.result(min(POLL_SECONDS, left)))
+                except FutureTimeout:
+                    self._check_not_closed()
+                    if time.monotonic() >= deadline:
+                        raise Timeout("The camera gave no picture in time.") from None
+
+    def _fresh_frame(self) -> npt.NDArray[np.uint8]:
+        assert self._capture is not None
+        for _ in range(STALE_FRAMES + 1):
+            if not self._capture.grab():
+                raise self._no_frame()
+        decoded, pixels = self._capture.retrieve()
+        if not decoded or not isinstance(pixels, np.ndarray):
+            raise Unreadable("The camera's picture is damaged.")
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+            raise Unreadable("The camera's picture is not in colour, eight bits a channel.")
+        return pixels.copy()  # OpenCV may reuse its buffer for the next picture
+
+    def _no_frame(self) -> Unreadable | DeviceGone:
+        if os.path.exists(self._options.device):
+            return Unreadable("The camera gave no picture.")
+        return DeviceGone(f"The camera on {self._options.device} was unplugged.")
+
+    def _take_hold(self) -> None:
+        device = self._options.device
+        if not os.path.exists(device):
+            raise DeviceGone(f"There is no camera on {device}.")
+        if not os.access(device, os.R_OK | os.W_OK):
+            raise DeviceFault(f"{device} may not be opened: this service needs the group video.")
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="camera")
+        opening = self._worker.submit(self._open_capture, self._options)
+        try:
+            self._capture = opening.result(OPEN_SECONDS)
+        except FutureTimeout:
+            opening.add_done_callback(lambda done: done.result().release())
+            self._worker.shutdown(wait=False)
+            raise DeviceFault(f"The camera on {device} does not start.") from None
+        if not self._capture.isOpened():
+            self._let_go()
+            raise DeviceFault(f"{device} is no camera, or another program holds it.")
+
+    def _let_go(self) -> None:
+        worker, capture = self._worker, self._capture
+        self._worker, self._capture, self._pending = None, None, None
+        if worker is not None and capture is not None:
+            worker.submit(capture.release)  # after the read that may still hang
+            worker.shutdown(wait=False)
+
+
+def create(options: Options) -> V4l2Camera:
+    """The driver for `hal.discovery.make_device`."""
+    return V4l2Camera(options)
