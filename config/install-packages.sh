@@ -42,9 +42,20 @@ if [ "$(id -u)" != 0 ]; then
     as_root="sudo DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8"
 fi
 
-say "installing: $(echo "$lacking" | tr '\n' ' ')"
+say "installing: $(echo "$lacking" | tr ' \n' '| ')"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+trap 'exit 130' INT TERM
+
+# apt-get talks much; its words are shown when it fails.
+apt_get() {
+    $as_root apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -qq -y "$@" >"$log" 2>&1 && return
+    cat "$log" >&2
+    return 1
+}
+
 # Old lists may still do: only a failed installation ends the run.
-$as_root apt-get -o DPkg::Lock::Timeout=300 -qq update || say "apt-get update failed; going on with the lists that are here."
+apt_get update || say "apt-get update failed; going on with the lists that are here."
 
 chosen=
 for_need() {
@@ -67,14 +78,13 @@ END
 policy=/usr/sbin/policy-rc.d
 if [ ! -d /run/systemd/system ] && [ ! -e "$policy" ]; then
     # shellcheck disable=SC2064
-    trap "$as_root rm -f $policy" EXIT
-    trap 'exit 130' INT TERM
+    trap "$as_root rm -f $policy '$log'" EXIT
     printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
     $as_root chmod 755 "$policy"
 fi
 
 # shellcheck disable=SC2086
-$as_root apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -qq -y install --no-install-recommends $chosen >/dev/null ||
+apt_get install --no-install-recommends $chosen ||
     could_not "apt-get could not install:$chosen (its own words are above)."
 lacking=$(missing)
 [ -z "$lacking" ] || could_not "still missing after the installation: $(echo "$lacking" | tr '\n' ';')"
