@@ -39,7 +39,7 @@ lacking=$(missing)
 as_root=
 if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || could_not "not root and no sudo; ask for these to be installed: $(echo "$lacking" | tr '\n' ';')"
-    as_root="sudo DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8"
+    as_root="sudo env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8"
 fi
 
 say "installing: $(echo "$lacking" | tr ' \n' '| ')"
