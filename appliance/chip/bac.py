@@ -70,14 +70,14 @@ def session(cipher: TripleDesCipher, nonces: Nonces, answer: bytes) -> SecureMes
     plain = open_token(cipher, answer)
     if plain is None or not equal(plain[: 2 * RND_BYTES], nonces.rnd_ic + nonces.rnd_ifd):
         raise SecureMessagingError("The chip could not prove that it knows the access keys.")
-    return session_of_halves(nonces, plain[2 * RND_BYTES :])
+    return SecureMessaging(*session_keys(nonces, plain[2 * RND_BYTES :]))
 
 
-def session_of_halves(nonces: Nonces, k_ic: bytes) -> SecureMessaging:
-    """Session keys and counter, the same on both sides (9.7.1, 9.8.6.3)."""
+def session_keys(nonces: Nonces, k_ic: bytes) -> tuple[TripleDesCipher, bytes]:
+    """The session's cipher and counter, the same on both sides (9.7.1, 9.8)."""
     seed = bytes(a ^ b for a, b in zip(nonces.k_ifd, k_ic, strict=True))
     counter = nonces.rnd_ic[4:] + nonces.rnd_ifd[4:]
-    return SecureMessaging(TripleDesCipher(*derive_3des_keys(seed)), counter)
+    return TripleDesCipher(*derive_3des_keys(seed)), counter
 
 
 def seal_token(cipher: TripleDesCipher, plain: bytes) -> bytes:

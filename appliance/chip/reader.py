@@ -170,12 +170,12 @@ class _Reading:
         return offers_pace(content)
 
     def _open(self) -> None:
-        with self._step(Access.BAC):
+        with self._step(Access.BAC.value):
             self._channel.start_over()
             select_application(self._channel)
             establish_bac(self._channel, self._cipher)
             self._accesses += 1
-            self._tell(Access.BAC, 1, 1)
+            self._tell(Access.BAC.value, 1, 1)
 
     def _read(self, file: ElementaryFile) -> FileOutcome:
         """One file; smaller blocks after an error that a smaller block may cure, each in a new session.
@@ -208,7 +208,7 @@ class _Reading:
 
     def _tell(self, step: str, done: int, total: int) -> None:
         if self._progress is not None:
-            self._progress(Progress(str(step), done, total))
+            self._progress(Progress(step, done, total))
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Secure messaging held to ICAO Doc 9303-11, appendix D.4, bit for bit; then everything an attacker may send."""
+"""Secure messaging held to ICAO Doc 9303-11, appendix D.4, bit for bit; then what an attacker may send."""
 
 import pytest
 from hypothesis import given

@@ -1,0 +1,297 @@
+"""Any contactless reader that PC/SC knows, through pyscard (PC/SC parts 5 and 10)."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import NoReturn
+
+import msgspec
+from smartcard import scard
+
+from hal.device import (
+    Capability,
+    ChipRemoved,
+    DeviceBusy,
+    DeviceError,
+    DeviceFault,
+    DeviceGone,
+    HalError,
+    Identity,
+    Timeout,
+    Unreadable,
+)
+from hal.driver import POLL_SECONDS, Driver
+
+EXCHANGE_SECONDS = 10.0
+"""One command. A chip may ask for more time without end (ISO/IEC 14443-4, 7.3), so somebody must stop;
+known chips delay up to 5 s after wrong keys."""
+MAX_FOLLOW_UPS = 260
+"""GET RESPONSE commands for one answer: 256 bytes each, up to the longest answer there is."""
+VIRTUAL_READER = "Virtual PCD"
+"""vsmartcard's reader: what lies in it is simulated, and says so."""
+
+_CLA_WITHOUT_SM = 0xF3
+"""GET RESPONSE carries the channel's class without the secure messaging bits."""
+_GET_RESPONSE = 0xC0
+_MORE_DATA = 0x61
+_WRONG_LE = 0x6C
+
+_PCI = {
+    scard.SCARD_PROTOCOL_T0: scard.SCARD_PCI_T0,
+    scard.SCARD_PROTOCOL_T1: scard.SCARD_PCI_T1,
+}
+
+# What the daemon's result codes mean here.
+_SERVICE_GONE = {scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED}
+_READER_GONE = {
+    scard.SCARD_E_READER_UNAVAILABLE,
+    scard.SCARD_E_UNKNOWN_READER,
+    scard.SCARD_E_NO_READERS_AVAILABLE,
+    scard.SCARD_E_INVALID_HANDLE,
+}
+_CHIP_REMOVED = {
+    scard.SCARD_W_REMOVED_CARD,
+    scard.SCARD_W_RESET_CARD,
+    scard.SCARD_E_NO_SMARTCARD,
+    # What drivers say when the chip leaves during an exchange.
+    scard.SCARD_E_NOT_TRANSACTED,
+    scard.SCARD_E_COMM_DATA_LOST,
+    scard.SCARD_F_COMM_ERROR,
+    scard.SCARD_W_UNPOWERED_CARD,
+}
+_BUSY = {scard.SCARD_E_SHARING_VIOLATION, scard.SCARD_E_SERVER_TOO_BUSY}
+_UNREADABLE = {scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_W_UNSUPPORTED_CARD, scard.SCARD_E_PROTO_MISMATCH}
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the configuration may say of this driver."""
+
+    reader_name: str
+    """How PC/SC names the reader, or how that name begins."""
+    exchange_seconds: float = EXCHANGE_SECONDS
+
+
+def create(options: Options) -> "PcscReader":
+    return PcscReader(reader_name=options.reader_name, exchange_seconds=options.exchange_seconds)
+
+
+def reader_names() -> tuple[str, ...]:
+    """All readers that PC/SC knows now.
+
+    Raises:
+        DeviceError: the PC/SC daemon does not run.
+    """
+    context = _establish()
+    try:
+        return _list(context)
+    finally:
+        scard.SCardReleaseContext(context)
+
+
+class PcscReader(Driver):
+    """One contactless reader."""
+
+    def __init__(self, *, reader_name: str, exchange_seconds: float = EXCHANGE_SECONDS) -> None:
+        super().__init__(Identity("document_reader", "pcsc", reader_name))
+        self.simulated = reader_name.startswith(VIRTUAL_READER)
+        self._reader = reader_name
+        self._exchange_seconds = exchange_seconds
+        self._context = 0
+        self._connection: PcscConnection | None = None
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return frozenset({Capability.CHIP})
+
+    def wait_for_chip(self, timeout: float) -> "PcscConnection":
+        """Connect to the chip in the field; waits up to `timeout` seconds.
+
+        Raises:
+            Timeout: no chip came into the field.
+            Unreadable: something lies there that does not answer as a chip.
+            DeviceError: the reader is gone, held by another, or broken.
+        """
+        with self._operation():
+            self._wait_until_present(timeout)
+            self._wait_is_over()
+            self._connection = PcscConnection(
+                self._reader, exchange_seconds=self._exchange_seconds, operation=self._operation
+            )
+            return self._connection
+
+    def _take_hold(self) -> None:
+        self._context = _establish()
+        try:
+            self._reader = self._find(_list(self._context))
+        except DeviceError:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+        scard.SCardReleaseContext(self._context)
+
+    def _wait_until_present(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        known, mute = scard.SCARD_STATE_UNAWARE, False
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            slice_ms = int(min(left, POLL_SECONDS) * 1000)
+            result, states = scard.SCardGetStatusChange(self._context, slice_ms, [(self._reader, known)])
+            if result == scard.SCARD_S_SUCCESS:
+                _, event, _ = states[0]
+                if event & (scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE):
+                    raise DeviceGone(f"The reader {self._reader} was unplugged.")
+                mute = bool(event & scard.SCARD_STATE_MUTE)
+                if event & scard.SCARD_STATE_PRESENT and not mute:
+                    return
+                known = event & ~scard.SCARD_STATE_CHANGED
+            elif result != scard.SCARD_E_TIMEOUT:
+                _fail(result)
+            if self._closing.is_set() or time.monotonic() >= deadline:
+                if mute:
+                    raise Unreadable("Something lies on the reader that does not answer as a chip.")
+                raise Timeout(f"No chip came within {timeout:g} seconds.")
+
+    def _find(self, names: tuple[str, ...]) -> str:
+        for name in names:
+            if name.startswith(self.identity.model):
+                return name
+        raise DeviceGone(f"PC/SC knows no reader whose name begins with {self.identity.model!r}.")
+
+
+class PcscConnection:
+    """One chip in the field, held exclusively.
+
+    It has a PC/SC context and a thread of its own: PC/SC cannot be told to give up an exchange, so one
+    that takes too long is left behind, and what it holds is let go when it returns.
+    """
+
+    def __init__(
+        self, reader: str, *, exchange_seconds: float, operation: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._exchange_seconds = exchange_seconds
+        self._operation = operation
+        self._context = _establish()
+        try:
+            self._card, self._protocol, self._atr = _connect(self._context, reader)
+        except HalError:
+            scard.SCardReleaseContext(self._context)
+            raise
+        self._closed = False
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name=f"pcsc {reader}", daemon=True).start()
+
+    @property
+    def atr(self) -> bytes:
+        return self._atr
+
+    def transmit(self, command: bytes) -> bytes:
+        """Send one C-APDU, return the R-APDU; the transport's own 61xx and 6Cxx are dealt with here.
+
+        Raises:
+            ChipRemoved: the chip left the field, or the connection was closed.
+            Timeout: the chip did not answer; the connection is of no more use.
+            DeviceError: the reader is gone or broken.
+        """
+        if self._closed:
+            raise ChipRemoved("The connection to this chip is closed.")
+        with self._operation():
+            answer = self._exchange(command)
+            if len(answer) == 2 and answer[0] == _WRONG_LE and _ends_with_short_le(command):
+                answer = self._exchange(command[:-1] + answer[1:])
+            return self._collect(command[0], answer)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(self._let_go)
+            self._jobs.put(None)
+
+    def _collect(self, cla: int, answer: bytes) -> bytes:
+        """Fetch the rest as long as the chip says that there is more (ISO/IEC 7816-3, T=0)."""
+        collected = b""
+        for _ in range(MAX_FOLLOW_UPS):
+            if len(answer) < 2 or answer[-2] != _MORE_DATA:
+                return collected + answer
+            collected += answer[:-2]
+            answer = self._exchange(bytes((cla & _CLA_WITHOUT_SM, _GET_RESPONSE, 0, 0, answer[-1])))
+        raise Unreadable("The chip's answer has no end.")
+
+    def _exchange(self, command: bytes) -> bytes:
+        answers: queue.SimpleQueue[tuple[int, list[int]]] = queue.SimpleQueue()
+        self._jobs.put(
+            lambda: answers.put(scard.SCardTransmit(self._card, _PCI[self._protocol], list(command)))
+        )
+        try:
+            result, answer = answers.get(timeout=self._exchange_seconds)
+        except queue.Empty:
+            self.close()
+            raise Timeout(f"The chip has not answered for {self._exchange_seconds:g} seconds.") from None
+        if result != scard.SCARD_S_SUCCESS:
+            _fail(result)
+        return bytes(answer)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def _let_go(self) -> None:
+        # Reset, so that nobody after us finds the chip opened.
+        scard.SCardDisconnect(self._card, scard.SCARD_RESET_CARD)
+        scard.SCardReleaseContext(self._context)
+
+
+def _establish() -> int:
+    result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    if result != scard.SCARD_S_SUCCESS:
+        _fail(result)
+    return int(context)
+
+
+def _list(context: int) -> tuple[str, ...]:
+    result, names = scard.SCardListReaders(context, [])
+    if result == scard.SCARD_E_NO_READERS_AVAILABLE:
+        return ()
+    if result != scard.SCARD_S_SUCCESS:
+        _fail(result)
+    return tuple(names)
+
+
+def _connect(context: int, reader: str) -> tuple[int, int, bytes]:
+    """Handle, protocol and ATR of the chip in this reader."""
+    result, card, protocol = scard.SCardConnect(
+        context, reader, scard.SCARD_SHARE_EXCLUSIVE, scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+    )
+    if result != scard.SCARD_S_SUCCESS:
+        _fail(result)
+    result, _, _, _, atr = scard.SCardStatus(card)
+    if result != scard.SCARD_S_SUCCESS:
+        scard.SCardDisconnect(card, scard.SCARD_RESET_CARD)
+        _fail(result)
+    return int(card), int(protocol), bytes(atr)
+
+
+def _ends_with_short_le(command: bytes) -> bool:
+    """Header and Le, or header, Lc, data and Le, in short form (ISO/IEC 7816-4, 5.1)."""
+    return len(command) == 5 or (len(command) > 6 and command[4] != 0 and len(command) == 6 + command[4])
+
+
+def _fail(result: int) -> NoReturn:
+    """The error that a PC/SC result code stands for."""
+    said = scard.SCardGetErrorMessage(result).strip()
+    if result in _CHIP_REMOVED:
+        raise ChipRemoved("The chip left the reader's field.")
+    if result in _UNREADABLE:
+        raise Unreadable(f"What lies on the reader does not answer as a chip: {said}")
+    if result in _SERVICE_GONE:
+        raise DeviceGone("The PC/SC daemon (pcscd) does not run.")
+    if result in _READER_GONE:
+        raise DeviceGone(f"The reader is not there: {said}")
+    if result in _BUSY:
+        raise DeviceBusy(f"Another program holds the reader: {said}")
+    raise DeviceFault(f"PC/SC says: {said}")
