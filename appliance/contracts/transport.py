@@ -114,12 +114,33 @@ def _route(operation: Operation) -> Route:
                 400, Problem(code="bad_request", sentence="The request is malformed.", retry=False)
             )
         try:
-            answer = await operation.function(message)
+            answer = await _unless_gone(request, operation.function(message))
         except ServiceError as error:
             return _problem(409, Problem(code=error.code, sentence=error.sentence, retry=error.retry))
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
     return Route(f"/{operation.name}", endpoint, methods=["POST"])
+
+
+async def _unless_gone(request: Request, work: Awaitable[msgspec.Struct]) -> msgspec.Struct:
+    """The work's answer; when the caller hangs up, the work is cancelled, so that no device stays taken."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_hung_up(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ServiceError("hung_up", "The caller did not wait for the answer.")
+        return task.result()
+    finally:
+        gone.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _problem(status: int, problem: Problem) -> Response:

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -36,11 +38,14 @@ from hal.device import (
     Timeout,
     Unreadable,
 )
-from hal.document_reader import ChipReader, MrzLineReader
+from hal.document_reader import ChipConnection, ChipReader, MrzLineReader
 from hal.panel import Panel, Signal
 
 REPROBE_SECONDS = 2.0
 """How often a device that is away is looked for again while nobody asks for it."""
+
+SLICE_SECONDS = 0.5
+"""A wait for a person is made of such slices, so that a caller who gives up frees the device soon."""
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
@@ -52,6 +57,7 @@ class CaptureService:
     def __init__(self, devices: Sequence[Device], *, chip_transport: str = "pcscd") -> None:
         self._devices = tuple(devices)
         self._chip_transport = chip_transport
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def operations(self) -> tuple[Operation, ...]:
         """What the service's socket offers."""
@@ -79,7 +85,7 @@ class CaptureService:
     async def read_mrz(self, request: Wait) -> MrzEvidence:
         device = self._first(Capability.MRZ_LINES)
         assert isinstance(device, MrzLineReader)
-        raw = await self._ask(lambda: device.read_lines(_bounded(request.timeout)))
+        raw = await self._wait_for(device, device.read_lines, request.timeout)
         return MrzEvidence(
             lines=raw.lines, source="mrz_line", device=device.identity.key, simulated=device.simulated
         )
@@ -87,20 +93,41 @@ class CaptureService:
     async def read_chip(self, request: ReadChip) -> ChipEvidence:
         device = self._first(Capability.CHIP)
         assert isinstance(device, ChipReader)
-        return await self._ask(lambda: self._read_chip(device, request))
-
-    def _read_chip(self, reader: ChipReader, request: ReadChip) -> ChipEvidence:
-        timeout = _bounded(request.timeout)
         began = time.monotonic()
         try:
-            connection = reader.wait_for_chip(timeout)
-        except Timeout as error:
+            connection = await self._wait_for(device, device.wait_for_chip, request.timeout)
+        except ServiceError as error:
+            if error.code != "timeout":
+                raise
             raise ServiceError("no_chip", "No chip came into the reader's field.", retry=True) from error
+        given_up = threading.Event()
+        try:
+            return await self._ask(
+                device, lambda: self._read_chip(device, connection, request, began, given_up)
+            )
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+
+    def _read_chip(
+        self,
+        reader: ChipReader,
+        connection: ChipConnection,
+        request: ReadChip,
+        began: float,
+        given_up: threading.Event,
+    ) -> ChipEvidence:
+        def transmit(command: bytes) -> bytes:
+            if given_up.is_set():
+                raise ChipRemoved("The reading was given up.")
+            return connection.transmit(command)
+
+        left = _bounded(request.timeout) - (time.monotonic() - began)
         try:
             files = read_chip(
-                connection.transmit,
+                transmit,
                 mrz_information=request.mrz_information,
-                max_seconds=max(1.0, timeout - (time.monotonic() - began)),
+                max_seconds=max(1.0, left),
                 atr=connection.atr,
             )
         except ChipError as error:
@@ -126,7 +153,7 @@ class CaptureService:
     async def take_portrait(self, request: Wait) -> PortraitEvidence:
         device = self._first(Capability.IMAGE)
         assert isinstance(device, Camera)
-        frame = await self._ask(lambda: device.capture(_bounded(request.timeout)))
+        frame = await self._ask(device, lambda: device.capture(_bounded(request.timeout)))
         try:
             jpeg, width, height = await asyncio.to_thread(encode_frame, frame.pixels)
         except PictureError as error:
@@ -147,14 +174,14 @@ class CaptureService:
         for device in self._devices:
             if Capability.LIGHTS in device.capabilities and device.state is not State.ABSENT:
                 assert isinstance(device, Panel)
-                await self._ask(lambda panel=device: panel.show(signal))  # type: ignore[misc]
+                await asyncio.to_thread(_show, device, signal)
         return Nothing()
 
     async def wait_for_button(self, request: Wait) -> Button:
         device = self._first(Capability.BUTTON)
         assert isinstance(device, Panel)
         try:
-            event = await self._ask(lambda: device.wait_for_button(_bounded(request.timeout)))
+            event = await self._wait_for(device, device.wait_for_button, request.timeout)
         except ServiceError as error:
             if error.code == "timeout":
                 return Button(event=None)
@@ -175,12 +202,38 @@ class CaptureService:
             raise ServiceError("no_device", f"This box has no device for {capability.value}.")
         return min(able, key=lambda device: device.state is State.ABSENT)
 
-    async def _ask(self, work: Callable[[], Result]) -> Result:
-        """Do blocking work in a thread; every device's error becomes a ServiceError."""
+    async def _wait_for(self, device: Device, attempt: Callable[[float], Result], timeout: float) -> Result:
+        """Ask in slices until something comes or the time is over."""
+        deadline = time.monotonic() + _bounded(timeout)
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return await self._ask(device, lambda left=left: attempt(min(left, SLICE_SECONDS)))  # type: ignore[misc]
+            except ServiceError as error:
+                if error.code != "timeout" or left <= SLICE_SECONDS:
+                    raise
+
+    async def _ask(self, device: Device, work: Callable[[], Result]) -> Result:
+        """Do blocking work in a thread, one caller at a time; every device's error becomes a ServiceError.
+
+        The turn lasts until the thread is done, also for a caller who has given up: the next one
+        finds the device free, not busy.
+        """
+        turn = self._turns[device.identity.key]
+        await turn.acquire()
+        task = asyncio.ensure_future(asyncio.to_thread(work))
+        task.add_done_callback(lambda _task: turn.release())
         try:
-            return await asyncio.to_thread(work)
+            return await asyncio.shield(task)
         except HalError as error:
             raise _translate(error) from error
+
+
+def _show(panel: Panel, signal: Signal) -> None:
+    try:
+        panel.show(signal)
+    except HalError as error:
+        raise _translate(error) from error
 
 
 def _translate(error: HalError) -> ServiceError:

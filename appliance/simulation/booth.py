@@ -1,0 +1,142 @@
+"""The booth: scripted travellers step up to a real box, and a scripted officer may press its button.
+
+It stands outside the box: it lays documents on simulated readers and looks at the screen, and knows
+nothing else. Which traveller stands here follows from how many were recorded, so that a box that
+was killed finds the same traveller before it.
+"""
+
+import asyncio
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from appliance.contracts.lane import Press, PressTaken, View
+from appliance.simulation.chip import VirtualChip, build_files, load_folder, mrz_information_of, no_delay
+from appliance.simulation.chip.timing import Delay
+from appliance.simulation.portraits import draw_portrait
+from appliance.simulation.travellers import Traveller, traveller
+from appliance.travel_document import mrz_from_dg1
+from hal.camera.simulated import SimulatedCamera
+from hal.device import Device
+from hal.document_reader.simulated import SimulatedDocumentReader
+
+Kind = TypeVar("Kind", bound=Device)
+
+LOOK_SECONDS = 1.0
+"""How long one look at the screen waits for a change."""
+
+
+class Screen(Protocol):
+    """What can be seen of the box, and its button."""
+
+    def view(self) -> View: ...
+    async def wait_for_change(self, revision: int, timeout: float) -> View: ...
+    async def press(self, press: Press) -> PressTaken: ...
+
+
+class ChipSlot(Protocol):
+    """A virtual PC/SC reader, where a chip is laid."""
+
+    def insert(self, chip: VirtualChip) -> None: ...
+    def remove(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who stands here, with which files in the chip."""
+
+    traveller: Traveller | None
+    """None for a chip from a folder."""
+    lines: tuple[str, ...]
+    files: Mapping[str, bytes]
+    portrait: bytes
+
+
+def person_of(number: int) -> Person:
+    """The scripted traveller of this number, with a chip made for them."""
+    someone = traveller(number)
+    printed = draw_portrait(someone.portrait_seed)
+    return Person(
+        traveller=someone,
+        lines=someone.lines,
+        files=build_files(mrz_lines=someone.lines, picture=printed),
+        portrait=draw_portrait(someone.portrait_seed, live=True),
+    )
+
+
+def person_of_folder(folder: Path) -> Person:
+    """Whoever the chip's files in this folder belong to; a page is printed from its DG1."""
+    files = load_folder(folder)
+    return Person(
+        traveller=None,
+        lines=tuple(mrz_from_dg1(files["DG1"])),
+        files=files,
+        portrait=draw_portrait(1, live=True),
+    )
+
+
+class Booth:
+    """Brings travellers before the box, one after the other."""
+
+    def __init__(
+        self,
+        *,
+        screen: Screen,
+        devices: tuple[Device, ...],
+        slot: ChipSlot | None,
+        people: Callable[[int], Person] = person_of,
+        chip_delay: Delay = no_delay,
+    ) -> None:
+        self._screen = screen
+        self._page = _first(devices, SimulatedDocumentReader)
+        self._camera = _first(devices, SimulatedCamera)
+        self._slot = slot
+        self._people = people
+        self._chip_delay = chip_delay
+        self._here = 0
+
+    async def run(self) -> None:
+        """As each traveller leaves, let the next one step up, until cancelled."""
+        view = self._screen.view()
+        try:
+            while True:
+                number = view.last_seq + 1
+                if number != self._here:
+                    await asyncio.to_thread(self._step_up, number)
+                    self._here = number
+                view = await self._screen.wait_for_change(view.revision, LOOK_SECONDS)
+        finally:
+            if self._slot is not None:
+                self._slot.remove()
+
+    def _step_up(self, number: int) -> None:
+        person = self._people(number)
+        if self._camera is not None:
+            picture = np.asarray(Image.open(io.BytesIO(person.portrait)).convert("RGB"))
+            self._camera.present(np.ascontiguousarray(picture[:, :, ::-1]))
+        chip = VirtualChip(
+            person.files, mrz_information=mrz_information_of(person.files), delay=self._chip_delay
+        )
+        if self._slot is not None:
+            self._slot.remove()
+            self._slot.insert(chip)
+            self._lay_down(person, None)
+        else:
+            self._lay_down(person, chip)
+
+    def _lay_down(self, person: Person, chip: VirtualChip | None) -> None:
+        if self._page is None:
+            return
+        if chip is None:
+            self._page.present(lines=person.lines)
+        else:
+            self._page.present(lines=person.lines, transmit=chip.transmit, atr=chip.atr)
+
+
+def _first(devices: tuple[Device, ...], kind: type[Kind]) -> Kind | None:
+    return next((device for device in devices if isinstance(device, kind)), None)
