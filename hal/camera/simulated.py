@@ -53,7 +53,7 @@ class SimulatedCamera(Simulated):
             with self._source_lock:
                 source = self._source
             if source is None:
-                return Frame(test_card(self._options.width, self._options.height))
+                return Frame(draw_test_card(self._options.width, self._options.height))
             return Frame(np.array(source(), dtype=np.uint8))
 
 
@@ -62,7 +62,7 @@ def create(options: Options) -> SimulatedCamera:
     return SimulatedCamera(options)
 
 
-def test_card(width: int, height: int) -> Pixels:
+def draw_test_card(width: int, height: int) -> Pixels:
     """Colour bars and the drawing of a head and shoulders, made of ellipses: nobody's picture."""
     card = np.empty((height, width, 3), dtype=np.uint8)
     bars = np.array([(192, 192, 192), (0, 192, 192), (192, 192, 0), (192, 0, 192), (192, 0, 0)], np.uint8)
@@ -86,6 +86,3 @@ def test_card(width: int, height: int) -> Pixels:
     cv2.line(card, at(0, 0), at(-2, 8), dark, max(1, int(unit * 0.6)))
     cv2.ellipse(card, at(0, 15), axes(8, 3), 0, 0, 180, dark, max(1, int(unit * 0.6)))
     return card
-
-
-test_card.__test__ = False  # type: ignore[attr-defined]  # a drawing, whatever pytest makes of its name

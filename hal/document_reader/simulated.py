@@ -15,8 +15,8 @@ Transmit = Callable[[bytes], bytes]
 REALISTIC_SECONDS = 1.0
 """From a document in the slot to its lines; 1 s is an assumption: makers' data sheets say 0.5 to 2 s."""
 
-DEFAULT_ATR = bytes.fromhex("3B8080010B")
-"""What PC/SC part 3 makes of a contactless card without historical bytes, interface and checksum apart."""
+DEFAULT_ATR = bytes.fromhex("3B80800101")
+"""What PC/SC part 3 makes of a contactless chip without historical bytes."""
 
 
 class Options(SimulatedOptions, frozen=True, forbid_unknown_fields=True, kw_only=True):
