@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import NoReturn
 
 import msgspec
 from smartcard import scard
@@ -13,20 +12,20 @@ from smartcard import scard
 from hal.device import (
     Capability,
     ChipRemoved,
-    DeviceBusy,
     DeviceError,
-    DeviceFault,
     DeviceGone,
     HalError,
     Identity,
     Timeout,
     Unreadable,
 )
-from hal.driver import POLL_SECONDS, Driver
+from hal.document_reader import pcsc_calls
+from hal.driver import CLOSE_SECONDS, POLL_SECONDS, Driver
 
 EXCHANGE_SECONDS = 10.0
 """One command. A chip may ask for more time without end (ISO/IEC 14443-4, 7.3), so somebody must stop;
 known chips delay up to 5 s after wrong keys."""
+STATUS_BYTES = 2
 MAX_FOLLOW_UPS = 260
 """GET RESPONSE commands for one answer: 256 bytes each, up to the longest answer there is."""
 VIRTUAL_READER = "Virtual PCD"
@@ -42,27 +41,6 @@ _PCI = {
     scard.SCARD_PROTOCOL_T0: scard.SCARD_PCI_T0,
     scard.SCARD_PROTOCOL_T1: scard.SCARD_PCI_T1,
 }
-
-# What the daemon's result codes mean here.
-_SERVICE_GONE = {scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED}
-_READER_GONE = {
-    scard.SCARD_E_READER_UNAVAILABLE,
-    scard.SCARD_E_UNKNOWN_READER,
-    scard.SCARD_E_NO_READERS_AVAILABLE,
-    scard.SCARD_E_INVALID_HANDLE,
-}
-_CHIP_REMOVED = {
-    scard.SCARD_W_REMOVED_CARD,
-    scard.SCARD_W_RESET_CARD,
-    scard.SCARD_E_NO_SMARTCARD,
-    # What drivers say when the chip leaves during an exchange.
-    scard.SCARD_E_NOT_TRANSACTED,
-    scard.SCARD_E_COMM_DATA_LOST,
-    scard.SCARD_F_COMM_ERROR,
-    scard.SCARD_W_UNPOWERED_CARD,
-}
-_BUSY = {scard.SCARD_E_SHARING_VIOLATION, scard.SCARD_E_SERVER_TOO_BUSY}
-_UNREADABLE = {scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_W_UNSUPPORTED_CARD, scard.SCARD_E_PROTO_MISMATCH}
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,11 +61,11 @@ def reader_names() -> tuple[str, ...]:
     Raises:
         DeviceError: the PC/SC daemon does not run.
     """
-    context = _establish()
+    context = pcsc_calls.establish()
     try:
-        return _list(context)
+        return pcsc_calls.list_readers(context)
     finally:
-        scard.SCardReleaseContext(context)
+        pcsc_calls.release(context)
 
 
 class PcscReader(Driver):
@@ -106,7 +84,7 @@ class PcscReader(Driver):
         return frozenset({Capability.CHIP})
 
     def wait_for_chip(self, timeout: float) -> "PcscConnection":
-        """Connect to the chip in the field; waits up to `timeout` seconds.
+        """Connect to the chip in the field; waits up to `timeout` seconds. Ends an earlier connection.
 
         Raises:
             Timeout: no chip came into the field.
@@ -114,6 +92,7 @@ class PcscReader(Driver):
             DeviceError: the reader is gone, held by another, or broken.
         """
         with self._operation():
+            self._end_connection()
             self._wait_until_present(timeout)
             self._wait_is_over()
             self._connection = PcscConnection(
@@ -122,18 +101,21 @@ class PcscReader(Driver):
             return self._connection
 
     def _take_hold(self) -> None:
-        self._context = _establish()
+        self._context = pcsc_calls.establish()
         try:
-            self._reader = self._find(_list(self._context))
+            self._reader = self._find(pcsc_calls.list_readers(self._context))
         except DeviceError:
             self._let_go()
             raise
 
     def _let_go(self) -> None:
+        self._end_connection()
+        pcsc_calls.release(self._context)
+
+    def _end_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-        scard.SCardReleaseContext(self._context)
 
     def _wait_until_present(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout
@@ -151,7 +133,7 @@ class PcscReader(Driver):
                     return
                 known = event & ~scard.SCARD_STATE_CHANGED
             elif result != scard.SCARD_E_TIMEOUT:
-                _fail(result)
+                pcsc_calls.fail(result)
             if self._closing.is_set() or time.monotonic() >= deadline:
                 if mute:
                     raise Unreadable("Something lies on the reader that does not answer as a chip.")
@@ -176,15 +158,16 @@ class PcscConnection:
     ) -> None:
         self._exchange_seconds = exchange_seconds
         self._operation = operation
-        self._context = _establish()
+        self._context = pcsc_calls.establish()
         try:
-            self._card, self._protocol, self._atr = _connect(self._context, reader)
+            self._card, self._protocol, self._atr = pcsc_calls.connect(self._context, reader)
         except HalError:
-            scard.SCardReleaseContext(self._context)
+            pcsc_calls.release(self._context)
             raise
         self._closed = False
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._work, name=f"pcsc {reader}", daemon=True).start()
+        self._worker = threading.Thread(target=self._work, name=f"pcsc {reader}", daemon=True)
+        self._worker.start()
 
     @property
     def atr(self) -> bytes:
@@ -202,11 +185,16 @@ class PcscConnection:
             raise ChipRemoved("The connection to this chip is closed.")
         with self._operation():
             answer = self._exchange(command)
-            if len(answer) == 2 and answer[0] == _WRONG_LE and _ends_with_short_le(command):
+            if len(answer) == STATUS_BYTES and answer[0] == _WRONG_LE and _ends_with_short_le(command):
                 answer = self._exchange(command[:-1] + answer[1:])
             return self._collect(command[0], answer)
 
     def close(self) -> None:
+        """Let go of the chip, at once unless an exchange hangs; closing a closed connection does nothing."""
+        self._abandon()
+        self._worker.join(CLOSE_SECONDS)
+
+    def _abandon(self) -> None:
         if not self._closed:
             self._closed = True
             self._jobs.put(self._let_go)
@@ -216,7 +204,7 @@ class PcscConnection:
         """Fetch the rest as long as the chip says that there is more (ISO/IEC 7816-3, T=0)."""
         collected = b""
         for _ in range(MAX_FOLLOW_UPS):
-            if len(answer) < 2 or answer[-2] != _MORE_DATA:
+            if answer[-2] != _MORE_DATA:
                 return collected + answer
             collected += answer[:-2]
             answer = self._exchange(bytes((cla & _CLA_WITHOUT_SM, _GET_RESPONSE, 0, 0, answer[-1])))
@@ -230,10 +218,14 @@ class PcscConnection:
         try:
             result, answer = answers.get(timeout=self._exchange_seconds)
         except queue.Empty:
-            self.close()
+            self._abandon()
             raise Timeout(f"The chip has not answered for {self._exchange_seconds:g} seconds.") from None
         if result != scard.SCARD_S_SUCCESS:
-            _fail(result)
+            self.close()
+            pcsc_calls.fail(result)
+        if len(answer) < STATUS_BYTES:  # vpcd's driver calls it a success when the chip leaves meanwhile
+            self.close()
+            raise ChipRemoved("The chip left the reader's field.")
         return bytes(answer)
 
     def _work(self) -> None:
@@ -241,57 +233,10 @@ class PcscConnection:
             job()
 
     def _let_go(self) -> None:
-        # Reset, so that nobody after us finds the chip opened.
-        scard.SCardDisconnect(self._card, scard.SCARD_RESET_CARD)
-        scard.SCardReleaseContext(self._context)
-
-
-def _establish() -> int:
-    result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
-    if result != scard.SCARD_S_SUCCESS:
-        _fail(result)
-    return int(context)
-
-
-def _list(context: int) -> tuple[str, ...]:
-    result, names = scard.SCardListReaders(context, [])
-    if result == scard.SCARD_E_NO_READERS_AVAILABLE:
-        return ()
-    if result != scard.SCARD_S_SUCCESS:
-        _fail(result)
-    return tuple(names)
-
-
-def _connect(context: int, reader: str) -> tuple[int, int, bytes]:
-    """Handle, protocol and ATR of the chip in this reader."""
-    result, card, protocol = scard.SCardConnect(
-        context, reader, scard.SCARD_SHARE_EXCLUSIVE, scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
-    )
-    if result != scard.SCARD_S_SUCCESS:
-        _fail(result)
-    result, _, _, _, atr = scard.SCardStatus(card)
-    if result != scard.SCARD_S_SUCCESS:
-        scard.SCardDisconnect(card, scard.SCARD_RESET_CARD)
-        _fail(result)
-    return int(card), int(protocol), bytes(atr)
+        pcsc_calls.disconnect(self._card)
+        pcsc_calls.release(self._context)
 
 
 def _ends_with_short_le(command: bytes) -> bool:
     """Header and Le, or header, Lc, data and Le, in short form (ISO/IEC 7816-4, 5.1)."""
     return len(command) == 5 or (len(command) > 6 and command[4] != 0 and len(command) == 6 + command[4])
-
-
-def _fail(result: int) -> NoReturn:
-    """The error that a PC/SC result code stands for."""
-    said = scard.SCardGetErrorMessage(result).strip()
-    if result in _CHIP_REMOVED:
-        raise ChipRemoved("The chip left the reader's field.")
-    if result in _UNREADABLE:
-        raise Unreadable(f"What lies on the reader does not answer as a chip: {said}")
-    if result in _SERVICE_GONE:
-        raise DeviceGone("The PC/SC daemon (pcscd) does not run.")
-    if result in _READER_GONE:
-        raise DeviceGone(f"The reader is not there: {said}")
-    if result in _BUSY:
-        raise DeviceBusy(f"Another program holds the reader: {said}")
-    raise DeviceFault(f"PC/SC says: {said}")

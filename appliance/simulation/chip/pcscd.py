@@ -13,11 +13,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from appliance.simulation.chip.vpcd import PORT
+from appliance.simulation.chip.vpcd import PORT, Chip, InsertedChip
 
 PROGRAM = Path("/usr/sbin/pcscd")
 READER_NAME_PREFIX = "Virtual PCD"
@@ -36,16 +35,61 @@ class PcscdUnavailable(Exception):
     """The virtual reader cannot be had here, in one plain sentence that says why."""
 
 
-@dataclass(frozen=True, slots=True)
 class VirtualReader:
-    """The reader that is now ours."""
+    """The reader that is now ours, to put chips into and take them out, one at a time.
 
-    name: str
-    """As PC/SC lists it."""
-    port: int
-    """Where a virtual chip connects."""
-    started: bool
-    """Whether the daemon runs only for us."""
+    The daemon looks for chips twice a second. A chip exchanged for another in between would not be
+    noticed, as a hand never could, so a chip goes in only after the daemon has seen the reader empty.
+    """
+
+    def __init__(self, *, name: str, started: bool, scard: Any, context: int) -> None:
+        self.name = name
+        """As PC/SC lists it."""
+        self.started = started
+        """Whether the daemon runs only for us."""
+        self._scard = scard
+        self._context = context
+        self._inserted: InsertedChip | None = None
+
+    def insert(self, chip: Chip) -> None:
+        """Put this chip into the reader, in place of one that may be there.
+
+        Raises:
+            PcscdUnavailable: another chip, not ours, lies there.
+            VpcdError: the reader's driver does not take it.
+        """
+        self.remove()
+        self.wait_until_empty()
+        inserted = InsertedChip(chip)
+        inserted.insert()
+        self._inserted = inserted
+
+    def remove(self) -> None:
+        """Take the chip out; an empty reader stays empty."""
+        inserted, self._inserted = self._inserted, None
+        if inserted is not None:
+            inserted.remove()
+
+    @contextlib.contextmanager
+    def inserted(self, chip: Chip) -> Iterator[None]:
+        """The chip lies in the reader for as long."""
+        self.insert(chip)
+        try:
+            yield
+        finally:
+            self.remove()
+
+    def wait_until_empty(self) -> None:
+        """Return when PC/SC sees no chip any more."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        look = [(self.name, self._scard.SCARD_STATE_UNAWARE)]
+        while True:
+            result, states = self._scard.SCardGetStatusChange(self._context, 0, look)
+            if result == self._scard.SCARD_S_SUCCESS and states[0][1] & self._scard.SCARD_STATE_EMPTY:
+                return
+            if time.monotonic() >= deadline:
+                raise PcscdUnavailable("A chip that is not ours lies in the virtual reader.")
+            time.sleep(POLL_SECONDS)
 
 
 @contextlib.contextmanager
@@ -70,8 +114,10 @@ def virtual_reader(
         # Held to the end: a daemon with a client does not end by itself.
         stack.callback(scard.SCardReleaseContext, context)
         name = _wait_for_reader(scard, context, started=started)
-        _wait_until_empty(scard, context, name)
-        yield VirtualReader(name, PORT, started)
+        reader = VirtualReader(name=name, started=started, scard=scard, context=context)
+        reader.wait_until_empty()
+        stack.callback(reader.remove)
+        yield reader
 
 
 def _scard() -> Any:
@@ -176,15 +222,4 @@ def _wait_for_reader(scard: Any, context: int, *, started: bool) -> str:
                 "The PC/SC daemon has no virtual reader: install the package vsmartcard-vpcd"
                 + (" and try again." if started else " and restart the daemon.")
             )
-        time.sleep(POLL_SECONDS)
-
-
-def _wait_until_empty(scard: Any, context: int, name: str) -> None:
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while True:
-        result, states = scard.SCardGetStatusChange(context, 0, [(name, scard.SCARD_STATE_UNAWARE)])
-        if result == scard.SCARD_S_SUCCESS and not states[0][1] & scard.SCARD_STATE_PRESENT:
-            return
-        if time.monotonic() >= deadline:
-            raise PcscdUnavailable("A chip that is not ours lies in the virtual reader.")
         time.sleep(POLL_SECONDS)
