@@ -51,3 +51,67 @@ class Direction(enum.StrEnum):
 
     ENTRY = "entry"
     EXIT = "exit"
+
+
+_NOT_TRIED = ("skipped", "not_asked", "not_supported")
+_DEVICE = ("no_device", "timeout", "unreadable", "device_gone", "device_error", "unreachable")
+_DIGIT = (
+    "ok",
+    "check_digit_differs",
+    "filler_instead_of_check_digit",
+    "not_a_digit",
+    "letter_digit_confusion",
+    "maybe_letter_digit_confusion",
+    "unreadable_character",
+)
+_CODE = ("ok", "unknown_code", "no_code", "not_an_issuer", "letter_digit_confusion")
+_CHIP = ("chip_not_read", "not_supported")
+_LIST = ("no_hit", "no_hit_old_list", "no_list", "nothing_to_search", "list_unreadable", "list_expired")
+
+CHECKS: dict[str, tuple[str, ...]] = {
+    "mrz.read": ("read", "not_an_mrz", *_DEVICE, *_NOT_TRIED),
+    "mrz.document_code": ("ok", "not_of_this_format"),
+    "mrz.characters": ("ok", "wrong_kind", "unreadable_character", "letter_digit_confusion"),
+    "mrz.name": (
+        "ok",
+        "may_be_truncated",
+        "no_name",
+        "starts_with_filler",
+        "gap_in_name",
+        "second_separator",
+    ),
+    "mrz.issuing_state_code": _CODE,
+    "mrz.nationality_code": _CODE,
+    "mrz.dates_plausible": ("ok", "zeros_for_unknown", "not_a_date", "expires_before_birth"),
+    "mrz.document_number_check_digit": _DIGIT,
+    "mrz.birth_date_check_digit": _DIGIT,
+    "mrz.expiry_date_check_digit": _DIGIT,
+    "mrz.optional_data_check_digit": _DIGIT,
+    "mrz.composite_check_digit": _DIGIT,
+    "document.expiry": ("valid", "expired", "clock_unsure", "no_date"),
+    "chip.read": (
+        "read",
+        "no_chip",
+        "no_mrz",
+        "removed",
+        "access_denied",
+        "chip_error",
+        "protection_broken",
+        *_DEVICE,
+        *_NOT_TRIED,
+    ),
+    "chip.pace": ("not_offered", "offered_not_supported", *_CHIP),
+    "chip.dg1_matches_mrz": ("equal", "different", "malformed", "no_mrz", *_CHIP),
+    "chip.passive_authentication": _CHIP,
+    "chip.active_authentication": _CHIP,
+    "chip.chip_authentication": _CHIP,
+    "chip.portrait": ("decoded", "undecodable", *_CHIP),
+    "portrait.taken": ("taken", *_DEVICE, *_NOT_TRIED),
+    "face.quality": ("not_supported",),
+    "face.comparison": ("not_supported",),
+    "finger.comparison": ("not_supported",),
+    "watchlist.document": (*_LIST, "lost", "stolen", "revoked", "blank", "old_list_hit"),
+    "watchlist.personal_number": (*_LIST, "match", "possible_match", "old_list_hit"),
+    "watchlist.person": (*_LIST, "match", "possible_match", "old_list_hit"),
+}
+"""Every check of this house and every reason that it can give; each has words in every language."""

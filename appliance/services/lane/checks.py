@@ -11,7 +11,7 @@ from appliance.contracts.capture import ChipEvidence, PortraitEvidence
 from appliance.contracts.checks import Check, Verdict
 from appliance.contracts.movement import Stamp
 from appliance.services.lane.workflow import State, Step, StepMissed
-from appliance.travel_document import Mrz, MrzError, mrz_from_dg1, parse_mrz
+from appliance.travel_document import Mrz, MrzError, mrz_from_dg1, parse_mrz, to_json
 
 CHIP_CHECKS = (
     "chip.pace",
@@ -38,6 +38,7 @@ COMPARED = (
     "sex",
     "expiry_date",
     "optional_data",
+    "optional_data_2",
 )
 """Fields of the chip's MRZ that are held against the page's."""
 LATER = ("face.quality", "face.comparison", "finger.comparison")
@@ -58,17 +59,13 @@ def mrz_checks(state: State, mrz: Mrz | None) -> Iterator[Check]:
         reason="read",
         evidence={"format": mrz.format.value, "source": state.document.source if state.document else ""},
     )
-    for check in mrz.checks:
-        evidence: dict[str, object] = {"field": check.field}
-        if not check.passed:
-            evidence |= {
-                "line": check.line,
-                "position": check.position,
-                "read": check.read,
-                "expected": check.expected,
-            }
-        verdict = Verdict.PASS if check.passed else Verdict.FAIL
-        yield Check(id=check.id, verdict=verdict, reason=check.reason, evidence=evidence)
+    for check in to_json(mrz)["checks"]:
+        yield Check(
+            id=check["id"],
+            verdict=Verdict(check["verdict"]),
+            reason=check["reason"],
+            evidence=check["evidence"],
+        )
 
 
 def expiry_check(mrz: Mrz, stamp: Stamp, *, floor: dt.datetime) -> Check:

@@ -212,7 +212,7 @@ class LaneService:
                 trouble=engine.trouble,
                 offer=engine.button.offer,
                 connected=self._link.connected,
-                lists=self._lists.ages(now=now),
+                lists=self._lists.ages(now=now, time_quality=quality),
                 records=self._records(),
                 notices=tuple(self._journal.notices),
                 last_outcome=engine.last_outcome,

@@ -1,0 +1,47 @@
+"""The `borne` command: finds the subcommand, and turns its errors into one line and an exit code.
+
+Exit codes: 0 yes, 1 no (a check failed), 2 could not (bad input, missing device).
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+import appliance
+from appliance.commands import chip, demo, devices, lists, mrz, records, run
+from appliance.commands.output import CouldNot
+
+COMMANDS: tuple[ModuleType, ...] = (demo, run, mrz, chip, lists, records, devices)
+"""Each has `add_to(subparsers)`; what a command needs is imported when it runs, so that help is quick."""
+
+COULD_NOT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The console script."""
+    parser = argparse.ArgumentParser(prog="borne", description="Borne: one box at a small land crossing.")
+    parser.add_argument("--version", action="version", version=f"borne {appliance.__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log to the terminal what is being done")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_to(subparsers)
+    chosen = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO if chosen.verbose else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    try:
+        return int(chosen.run(chosen))
+    except CouldNot as error:
+        print(f"borne: {error}", file=sys.stderr)
+        return COULD_NOT
+    except BrokenPipeError:
+        return COULD_NOT
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

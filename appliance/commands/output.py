@@ -1,0 +1,39 @@
+"""How commands answer: JSON for programs, words for people, and the one error for "could not"."""
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+MARKS = {"PASS": "✓", "FAIL": "✗", "NOT_DONE": "–", "CANNOT": "?"}
+
+
+class CouldNot(Exception):
+    """Bad input or a missing device: one line that says which, and what to do."""
+
+
+def add_json_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+
+
+def print_json(answer: Mapping[str, Any]) -> None:
+    """One object on one line."""
+    print(json.dumps(answer, ensure_ascii=False, default=str), flush=True)
+
+
+def print_checks(checks: Iterable[Mapping[str, Any]]) -> None:
+    """Checks as a table for people."""
+    for check in checks:
+        evidence = ", ".join(f"{key}={value}" for key, value in check["evidence"].items())
+        mark = MARKS[check["verdict"]]
+        print(f"  {mark} {check['verdict']:<8} {check['id']:<36} {check['reason']:<22} {evidence}")
+
+
+def print_fields(fields: Mapping[str, Any]) -> None:
+    """Named values, aligned."""
+    for name, value in fields.items():
+        print(f"  {name.replace('_', ' '):<24} {'' if value is None else value}")
+
+
+def any_failed(checks: Iterable[Mapping[str, Any]]) -> bool:
+    return any(check["verdict"] == "FAIL" for check in checks)

@@ -1,0 +1,93 @@
+"""A capture service by script, for the lane's tests: gives evidence at once, fails where told to."""
+
+import asyncio
+
+from appliance.contracts.capture import (
+    Button,
+    ChipEvidence,
+    Devices,
+    DeviceStatus,
+    MrzEvidence,
+    Nothing,
+    PortraitEvidence,
+    ReadChip,
+    Show,
+    Wait,
+)
+from appliance.contracts.errors import ServiceError
+from appliance.simulation.chip import build_files
+from appliance.simulation.portraits import draw_portrait
+
+
+class ScriptedCapture:
+    """`failures` maps an operation to the codes that its next calls fail with."""
+
+    def __init__(self, lines: tuple[str, ...], **failures: list[str]) -> None:
+        self.lines = lines
+        self.failures = failures
+        self.signals: list[str] = []
+        self.calls: list[str] = []
+        self.panel: asyncio.Queue[str] = asyncio.Queue()
+        self.blocked: set[str] = set()
+
+    async def _called(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.blocked:
+            await asyncio.Event().wait()
+        if self.failures.get(name):
+            raise ServiceError(self.failures[name].pop(0), "As the script says.", retry=True)
+
+    async def read_mrz(self, request: Wait) -> MrzEvidence:
+        await self._called("read_mrz")
+        return MrzEvidence(lines=self.lines, source="mrz_line", device="d", simulated=True)
+
+    async def read_chip(self, request: ReadChip) -> ChipEvidence:
+        await self._called("read_chip")
+        portrait = draw_portrait(1)
+        return ChipEvidence(
+            files=build_files(mrz_lines=self.lines, picture=portrait),
+            not_read={},
+            access="BAC",
+            pace_offered=False,
+            atr=b"\x3b",
+            apdus=10,
+            seconds=0.1,
+            portrait=portrait,
+            portrait_problem=None,
+            device="d",
+            simulated=True,
+            transport="direct",
+        )
+
+    async def take_portrait(self, request: Wait) -> PortraitEvidence:
+        await self._called("take_portrait")
+        return PortraitEvidence(jpeg=draw_portrait(1, live=True), width=480, height=640, device="d", simulated=True)
+
+    async def show(self, request: Show) -> Nothing:
+        self.signals.append(request.signal)
+        return Nothing()
+
+    async def wait_for_button(self, request: Wait) -> Button:
+        return Button(event=await self.panel.get())
+
+    async def devices(self, request: Nothing) -> Devices:
+        return Devices(
+            devices=(
+                DeviceStatus(
+                    kind="camera",
+                    driver="simulated",
+                    key="camera/simulated/x",
+                    model="simulated",
+                    state="READY",
+                    since_seconds=1.0,
+                    simulated=True,
+                    capabilities=("image",),
+                    successes=0,
+                    failures=0,
+                    consecutive_failures=0,
+                    last_error=None,
+                    last_success_seconds=None,
+                    p95_seconds=None,
+                ),
+            )
+        )
