@@ -97,9 +97,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     # the programs: they wire
     "appliance.cli": (ANYTHING,),
-    "appliance.demo": (ANYTHING,),
-    "appliance.run": (ANYTHING,),
-    "appliance.training": (ANYTHING,),
+    "appliance.commands": (ANYTHING,),
+    "appliance.wiring": (ANYTHING,),
     # the other end of the wire
     "central": (
         VERSION,

@@ -1,0 +1,193 @@
+"""The units: their sandboxes' scores, their sockets' names, and what each must never be given."""
+
+import re
+import shutil
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from hal.families import FAMILIES, SerialPort, Usb
+
+REPOSITORY = Path(__file__).parents[2]
+UNITS = REPOSITORY / "systemd"
+SERVICES = ("capture", "lane", "uplink", "agent")
+SCORES = {"capture": 1.2, "lane": 0.7, "uplink": 1.2, "agent": 0.7}  # exposure, 0 to 10, at most
+SOCKETS = {
+    "borne-capture.socket": ("capture", "/run/borne/capture.sock", "borne-capture"),
+    "borne-lane.socket": ("lane", "/run/borne/lane.sock", "borne-lane"),
+    "borne-kiosk.socket": ("kiosk", "127.0.0.1:8080", "borne-lane"),
+    "borne-uplink.socket": ("uplink", "/run/borne/uplink.sock", "borne-uplink"),
+}
+
+Settings = dict[str, list[str]]
+analyze = shutil.which("systemd-analyze")
+needs_systemd = pytest.mark.skipif(analyze is None, reason="systemd-analyze is not installed")
+
+
+def parse(*paths: Path) -> Settings:
+    """Every assignment of a unit and its drop-ins in reading order; unlike configparser, systemd repeats keys."""
+    settings: Settings = defaultdict(list)
+    for path in paths:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if found := re.match(r"(\w+)=(.*)", line):
+                settings[found[1]].append(found[2].strip())
+    return settings
+
+
+def service(name: str) -> Settings:
+    own = UNITS / f"borne-{name}.service.d"
+    drop_ins = [*(UNITS / "borne-.service.d").glob("*.conf"), *(own.glob("*.conf") if own.is_dir() else ())]
+    return parse(UNITS / f"borne-{name}.service", *sorted(drop_ins, key=lambda path: path.name))
+
+
+def groups() -> dict[str, set[str]]:
+    """user -> the groups that sysusers puts it into"""
+    members: dict[str, set[str]] = defaultdict(set)
+    for line in (UNITS / "sysusers.d/borne.conf").read_text(encoding="utf-8").splitlines():
+        words = line.split()
+        if words and words[0] == "m":
+            members[words[1]].add(words[2])
+        elif words and words[0] == "u":
+            members[words[1]].add(words[1])
+    return members
+
+
+@needs_systemd
+@pytest.mark.parametrize("name", SERVICES)
+def test_ok_the_sandbox_is_as_tight_as_promised(name: str) -> None:
+    unit = UNITS / f"borne-{name}.service"
+    threshold = str(round(SCORES[name] * 10))
+    command = [str(analyze), "security", "--offline=yes", "--no-pager", f"--threshold={threshold}", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, [line for line in done.stdout.splitlines() if "✓" not in line]
+
+
+@needs_systemd
+def test_fail_a_service_without_the_sandbox_is_over_the_limit(tmp_path: Path) -> None:
+    unit = tmp_path / "borne-capture.service"  # alone: its drop-ins stay behind
+    unit.write_text((UNITS / unit.name).read_text(encoding="utf-8"), encoding="utf-8")
+    command = [str(analyze), "security", "--offline=yes", "--no-pager", "--threshold=12", str(unit)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode != 0
+
+
+@needs_systemd
+def test_ok_systemd_finds_nothing_to_complain_of(tmp_path: Path) -> None:
+    """With a program that exists in place of /opt/borne, which only a box has."""
+    for path in UNITS.rglob("*"):
+        if path.suffix in {".service", ".socket", ".conf"}:
+            copy = tmp_path / path.relative_to(UNITS)
+            copy.parent.mkdir(exist_ok=True)
+            text = path.read_text(encoding="utf-8")
+            copy.write_text(text.replace("/opt/borne/bin/borne", str(analyze)), encoding="utf-8")
+    units = [str(path) for path in sorted(tmp_path.glob("borne-*.s*")) if path.is_file()]
+    command = [str(analyze), "verify", "--man=no", "--recursive-errors=no", *units]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    ours = [line for line in (done.stdout + done.stderr).splitlines() if "borne" in line]
+    assert ours == []
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ok_every_service_is_started_as_agreed(name: str) -> None:
+    unit = service(name)
+    assert unit["ExecStart"] == [f"/opt/borne/bin/borne run {name}"]
+    assert unit["User"] == unit["Group"] == [f"borne-{name}"]
+    assert unit["Type"] == ["notify"]
+    assert int(unit["WatchdogSec"][0]) > 0
+    assert unit["CapabilityBoundingSet"] == [""]
+    assert unit["LimitCORE"] == ["0"]
+    assert unit["DevicePolicy"] == ["closed"]
+
+
+@pytest.mark.parametrize("file", SOCKETS)
+def test_ok_every_socket_is_named_as_the_service_expects(file: str) -> None:
+    name, address, owner = SOCKETS[file]
+    socket = parse(UNITS / file)
+    assert socket["FileDescriptorName"] == [name]
+    assert socket["ListenStream"] == [address]
+    target = socket["Service"] or [file.replace(".socket", ".service")]
+    assert target == [f"{owner}.service"]
+    assert file in service(owner.removeprefix("borne-"))["Sockets"][0].split()
+    if address.startswith("/"):
+        assert (socket["SocketUser"], socket["SocketGroup"]) == ([owner], [owner])
+        assert socket["SocketMode"] == ["0660"]
+
+
+def test_ok_each_service_has_the_families_of_its_work_alone() -> None:
+    families = {name: set(service(name)["RestrictAddressFamilies"][0].split()) for name in SERVICES}
+    assert families == {
+        "capture": {"AF_UNIX", "AF_NETLINK"},
+        "lane": {"AF_UNIX"},
+        "uplink": {"AF_UNIX", "AF_INET", "AF_INET6"},
+        "agent": {"AF_UNIX"},
+    }
+
+
+def test_ok_only_capture_has_devices_and_only_uplink_a_way_out() -> None:
+    for name in SERVICES:
+        unit = service(name)
+        assert bool(unit["DeviceAllow"]) == (name == "capture"), name
+        assert (unit["PrivateDevices"] == ["yes"]) == (name != "capture"), name
+        assert ("any" in unit["IPAddressDeny"]) == (name != "uplink"), name
+    # udev's messages do not cross a network namespace
+    assert "yes" not in service("capture")["PrivateNetwork"]
+    assert service("lane")["PrivateNetwork"] == service("agent")["PrivateNetwork"] == ["yes"]
+
+
+def test_ok_who_is_called_sees_who_calls() -> None:
+    """Under PrivateUsers, SO_PEERCRED names every other user `nobody`: all callers would look alike."""
+    for name in ("capture", "lane", "uplink"):
+        assert "yes" not in service(name)["PrivateUsers"], name
+
+
+def test_ok_what_differs_between_services_is_not_in_the_common_drop_in() -> None:
+    """A drop-in overrules the unit: IPAddressDeny=any in it would cut uplink off, whatever its unit said."""
+    common = parse(UNITS / "borne-.service.d/10-sandbox.conf")
+    for name in SERVICES:
+        own = parse(UNITS / f"borne-{name}.service")
+        assert common.keys() & own.keys() == set(), name
+
+
+def test_ok_who_may_call_whom() -> None:
+    members = groups()
+    assert members["borne-capture"] == {"borne-capture", "borne-devices"}
+    assert members["borne-lane"] == {"borne-lane", "borne-capture"}
+    assert members["borne-uplink"] == {"borne-uplink", "borne-lane"}
+    assert members["borne-agent"] == {"borne-agent", "borne-capture", "borne-lane", "borne-uplink"}
+
+
+def test_ok_records_and_keys_are_lane_s_alone() -> None:
+    lines = (UNITS / "tmpfiles.d/borne.conf").read_text(encoding="utf-8").splitlines()
+    entries = {
+        words[1]: words[2:5] for words in map(str.split, lines) if words and not words[0].startswith("#")
+    }
+    assert entries["/var/lib/borne"] == ["0700", "borne-lane", "borne-lane"]
+    assert entries["/etc/borne/keys"] == ["0700", "borne-lane", "borne-lane"]
+    assert entries["/etc/borne/tls"] == ["0750", "root", "borne-uplink"]
+
+
+def test_ok_udev_knows_the_devices_that_capture_opens_itself() -> None:
+    """The table of hal/families.py and the rules file name the same ids; pcscd opens its readers as root."""
+    rules = (REPOSITORY / "config/udev/70-borne.rules").read_text(encoding="utf-8")
+    named = set(re.findall(r'ATTRS?\{idVendor\}=="([0-9a-f]{4})"', rules))
+    wanted = {family.rule.vendor for family in FAMILIES if isinstance(family.rule, SerialPort)}
+    wanted |= {
+        family.rule.vendor for family in FAMILIES if isinstance(family.rule, Usb) and family.driver != "pcsc"
+    }
+    assert named == wanted
+
+
+def udevadm_verifies() -> bool:
+    """`udevadm verify` came with systemd 254."""
+    if shutil.which("udevadm") is None:
+        return False
+    listing = subprocess.run(["udevadm", "--help"], capture_output=True, text=True, check=False).stdout
+    return re.search(r"^\s+verify\b", listing, re.MULTILINE) is not None
+
+
+@pytest.mark.skipif(not udevadm_verifies(), reason="no udevadm here that verifies rules")
+def test_ok_udev_can_read_the_rules() -> None:
+    rules = REPOSITORY / "config/udev/70-borne.rules"
+    done = subprocess.run(["udevadm", "verify", str(rules)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
