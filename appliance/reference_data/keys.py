@@ -1,0 +1,64 @@
+"""Key files: one line of text, which says what it is; a secret one only its owner can read."""
+
+import os
+from pathlib import Path
+from typing import Final, TypeVar
+
+from nacl.public import PrivateKey, PublicKey
+from nacl.signing import SigningKey, VerifyKey
+
+MAX_FILE_BYTES: Final = 1024
+
+Key = TypeVar("Key", SigningKey, VerifyKey, PrivateKey, PublicKey)
+_KINDS: Final[dict[type, str]] = {
+    SigningKey: "borne-ed25519-secret",
+    VerifyKey: "borne-ed25519-public",
+    PrivateKey: "borne-x25519-secret",
+    PublicKey: "borne-x25519-public",
+}
+_SECRET: Final = (SigningKey, PrivateKey)
+
+
+class KeyFileError(Exception):
+    """The file holds no such key, or others than its owner can read a secret one."""
+
+
+def write_key(path: Path, key: SigningKey | VerifyKey | PrivateKey | PublicKey) -> None:
+    """A new key file; an existing one is never overwritten.
+
+    Raises:
+        KeyFileError: it is there already, or cannot be written.
+    """
+    mode = 0o600 if isinstance(key, _SECRET) else 0o644
+    try:
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="ascii"
+        ) as file:
+            file.write(f"{_KINDS[type(key)]} {bytes(key).hex()}\n")
+    except FileExistsError as error:
+        raise KeyFileError(f"{path} is there already; a key is never overwritten.") from error
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be written ({error.strerror}).") from error
+
+
+def read_key(path: Path, kind: type[Key]) -> Key:
+    """The key of that kind from its file.
+
+    Raises:
+        KeyFileError: it cannot be read, is another kind's, or is a secret that others can read.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            words = file.read(MAX_FILE_BYTES).split()
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be read ({error.strerror}).") from error
+    if kind in _SECRET and mode & 0o077:
+        raise KeyFileError(f"{path} holds a secret, but others can read it; chmod 600 it, and think who has.")
+    try:
+        name, text = words
+        if name.decode("ascii") != _KINDS[kind]:
+            raise KeyFileError(f"{path} holds something other than a {_KINDS[kind]}.")
+        return kind(bytes.fromhex(text.decode("ascii")))
+    except (ValueError, TypeError) as error:  # nacl says TypeError or ValueError for a wrong length
+        raise KeyFileError(f"{path} holds no key.") from error

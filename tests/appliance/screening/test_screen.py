@@ -1,0 +1,203 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from appliance.contracts.checks import Check, Direction, Verdict
+from appliance.screening import BrokenList, ListKind, OpenList, OpenLists, Subject, WhenStale, screen
+from appliance.screening.build import DocumentEntry, Number, PersonEntry
+from appliance.screening.lists import DocumentStatus, EntryDirection
+from appliance.screening.screen import MAX_HITS_SHOWN
+
+MakeList = Callable[..., OpenList]
+ISSUED = datetime(2027, 3, 1, tzinfo=UTC)
+FRESH, OLD = ISSUED + timedelta(hours=5), ISSUED + timedelta(days=9)
+STOLEN = DocumentEntry(reference="d1", number="ST0481516", issuing_state="UTO", status=DocumentStatus.STOLEN)
+LOST = DocumentEntry(reference="d2", number="ST0481516", issuing_state="UTO", status=DocumentStatus.LOST)
+WANTED = PersonEntry(
+    reference="p1",
+    names=(("MUHAMMADOV", "TIMUR"),),
+    reason="wanted",
+    birth_dates=("1984-02-29",),
+    personal_numbers=(Number("123", "UTO"),),
+)
+BANNED = PersonEntry(
+    reference="p2",
+    names=(("OKAFOR", "GRACE"),),
+    reason="exit ban",
+    birth_dates=("1990-05-05",),
+    direction=EntryDirection.EXIT,
+)
+NOBODY = Subject(
+    primary_identifier="ERIKSSON",
+    secondary_identifier="ANNA MARIA",
+    birth_date="1974-08-12",
+    sex="F",
+    nationality="UTO",
+    issuing_state="UTO",
+    document_number="L898902C3",
+    personal_number="ZE184226B",
+)
+TIMUR = replace(
+    NOBODY, primary_identifier="MUHAMMADOV", secondary_identifier="TIMUR", birth_date="1984-02-29"
+)
+GRACE = replace(NOBODY, primary_identifier="OKAFOR", secondary_identifier="GRACE", birth_date="1990-05-05")
+
+
+@pytest.fixture
+def lists(make_list: MakeList) -> OpenLists:
+    return OpenLists(
+        (make_list(documents=[STOLEN], name="documents"), make_list(persons=[WANTED, BANNED], name="persons"))
+    )
+
+
+def check(
+    what: str,
+    subject: Subject,
+    lists: OpenLists,
+    *,
+    now: datetime = FRESH,
+    time_quality: str = "rtc",
+    direction: Direction = Direction.ENTRY,
+) -> Check:
+    checks = screen(subject, lists, direction=direction, now=now, time_quality=time_quality)
+    assert [one.id for one in checks] == [
+        "watchlist.document",
+        "watchlist.personal_number",
+        "watchlist.person",
+    ]
+    return next(one for one in checks if one.id == f"watchlist.{what}")
+
+
+@pytest.mark.parametrize("what", ["document", "personal_number", "person"])
+def test_ok__no_hit_says_how_old_the_list_is(lists: OpenLists, what: str) -> None:
+    found = check(what, NOBODY, lists)
+    assert (found.verdict, found.reason) == (Verdict.PASS, "no_hit")
+    assert found.evidence["list_age_hours"] == 5.0
+    assert found.evidence["lists"][0]["entries"] in (1, 2)
+    old = check(what, NOBODY, lists, now=OLD)
+    assert (old.verdict, old.reason, old.evidence["list_age_hours"]) == (
+        Verdict.PASS,
+        "no_hit_old_list",
+        216.0,
+    )
+
+
+@pytest.mark.parametrize(("now", "time_quality"), [(FRESH, "unsure"), (ISSUED - timedelta(days=1), "rtc")])
+def test_ok__an_age_nobody_knows_is_never_fresh(lists: OpenLists, now: datetime, time_quality: str) -> None:
+    assert check("person", NOBODY, lists, now=now, time_quality=time_quality).reason == "no_hit_old_list"
+
+
+@pytest.mark.parametrize("now", [FRESH, OLD])
+def test_ok__a_stolen_document_stays_stolen(lists: OpenLists, now: datetime) -> None:
+    found = check("document", replace(NOBODY, document_number="ST0481516<"), lists, now=now)
+    assert (found.verdict, found.reason) == (Verdict.FAIL, "stolen")
+    assert {key: found.evidence[key] for key in ("list", "kind", "score", "entry", "action")} == {
+        "list": "documents",
+        "kind": "documents",
+        "score": 1.0,
+        "entry": "d1",
+        "action": "refer",
+    }
+    assert ("list_old" in found.evidence["why"]) is (now is OLD)
+
+
+def test_ok__the_gravest_hit_first(make_list: MakeList) -> None:
+    both = OpenLists((make_list(documents=[LOST], name="a"), make_list(documents=[STOLEN], name="b")))
+    found = check("document", replace(NOBODY, document_number="ST0481516"), both)
+    assert (found.reason, found.evidence["hits"]) == ("stolen", 2)
+    assert [one["entry"] for one in found.evidence["others"]] == ["d2"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "reason"),
+    [
+        (TIMUR, "match"),
+        (replace(TIMUR, primary_identifier="MUKHAMEDOV"), "possible_match"),
+        (replace(TIMUR, birth_date="1984-??-??"), "possible_match"),
+        (replace(TIMUR, birth_date="garbage"), "possible_match"),
+    ],
+)
+def test_ok__person(lists: OpenLists, subject: Subject, reason: str) -> None:
+    found = check("person", subject, lists)
+    assert (found.verdict, found.reason, found.evidence["entry"]) == (Verdict.FAIL, reason, "p1")
+    assert found.evidence["why"]
+
+
+def test_ok__personal_number(lists: OpenLists) -> None:
+    found = check("personal_number", replace(NOBODY, personal_number="123"), lists)
+    assert (found.verdict, found.reason, found.evidence["entry"]) == (Verdict.FAIL, "match", "p1")
+
+
+def test_ok__an_old_exit_ban_names_whom_to_ask(lists: OpenLists) -> None:
+    fresh = check("person", GRACE, lists, direction=Direction.EXIT)
+    old = check("person", GRACE, lists, direction=Direction.EXIT, now=OLD)
+    assert (fresh.reason, old.reason) == ("match", "old_list_hit")
+    assert (old.verdict, old.evidence["contact"]) == (Verdict.FAIL, "desk")
+    assert check("person", GRACE, lists, direction=Direction.ENTRY).verdict is Verdict.PASS
+    assert check("person", TIMUR, lists, now=OLD).reason == "match"
+
+
+def test_ok__a_list_may_say_that_its_old_hits_are_to_be_asked_about(make_list: MakeList) -> None:
+    persons = make_list(persons=[WANTED], name="persons", when_stale=WhenStale.ASK_OWNER)
+    documents = make_list(documents=[STOLEN], name="documents", when_stale=WhenStale.ASK_OWNER)
+    lists = OpenLists((persons, documents))
+    assert check("person", TIMUR, lists, now=OLD).reason == "old_list_hit"
+    assert (
+        check("document", replace(NOBODY, document_number="ST0481516"), lists, now=OLD).reason
+        == "old_list_hit"
+    )
+    assert check("person", TIMUR, lists).reason == "match"
+
+
+def test_ok__no_list_and_nothing_to_search(lists: OpenLists) -> None:
+    none = {
+        one.reason
+        for one in screen(TIMUR, OpenLists(), direction=Direction.ENTRY, now=FRESH, time_quality="rtc")
+    }
+    assert none == {"no_list"}
+    checks = screen(Subject(), lists, direction=Direction.ENTRY, now=FRESH, time_quality="rtc")
+    assert {(one.verdict, one.reason) for one in checks} == {(Verdict.NOT_DONE, "nothing_to_search")}
+    assert check("personal_number", replace(TIMUR, personal_number=None), lists).reason == "nothing_to_search"
+
+
+@pytest.mark.parametrize("kind", [ListKind.PERSONS, None])
+def test_fail__an_unreadable_list_clears_nobody(lists: OpenLists, kind: ListKind | None) -> None:
+    with_broken = replace(lists, broken=(BrokenList("other", kind),))
+    found = check("person", NOBODY, with_broken)
+    assert (found.verdict, found.reason, found.evidence["unreadable"]) == (
+        Verdict.CANNOT,
+        "list_unreadable",
+        ["other"],
+    )
+    assert check("person", TIMUR, with_broken).reason == "match"
+    alone = check("person", TIMUR, replace(with_broken, lists=()))
+    assert (alone.verdict, alone.reason) == (Verdict.CANNOT, "list_unreadable")
+
+
+def test_fail__a_list_that_breaks_while_it_is_searched(lists: OpenLists) -> None:
+    lists.close()
+    checks = screen(TIMUR, lists, direction=Direction.ENTRY, now=FRESH, time_quality="rtc")
+    assert {(one.verdict, one.reason) for one in checks} == {(Verdict.CANNOT, "list_unreadable")}
+
+
+def test_fail__an_expired_list_still_hits_but_clears_nobody(lists: OpenLists) -> None:
+    expired = OpenLists(tuple(replace(one, expires_at=FRESH) for one in lists.lists))
+    found = check("person", NOBODY, expired, now=OLD)
+    assert (found.verdict, found.reason) == (Verdict.CANNOT, "list_expired")
+    assert check("person", TIMUR, expired, now=OLD).reason == "match"
+    assert check("person", NOBODY, expired, now=OLD, time_quality="unsure").reason == "no_hit_old_list"
+
+
+def test_ok__no_more_hits_than_an_officer_compares(make_list: MakeList) -> None:
+    many = [replace_reference(WANTED, f"p{index}") for index in range(12)]
+    found = check("person", TIMUR, OpenLists((make_list(persons=many),)))
+    assert found.evidence["hits"] == 12
+    assert len(found.evidence["others"]) == MAX_HITS_SHOWN - 1
+
+
+def replace_reference(entry: PersonEntry, reference: str) -> PersonEntry:
+    return PersonEntry(
+        reference=reference, names=entry.names, reason=entry.reason, birth_dates=entry.birth_dates
+    )
