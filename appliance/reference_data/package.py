@@ -114,7 +114,7 @@ def sign_package(package: Package, *, signing_key: SigningKey, recipients: Itera
     )
     plain = msgspec.to_builtins(sealed, builtin_types=(bytes,))
     try:
-        msgspec.convert(plain, _Sealed)
+        msgspec.convert(plain, _Sealed, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         raise ValueError(f"Not a package: {error}.") from error
     return cose.sign1(
@@ -168,7 +168,7 @@ def _verified(data: bytes, verify_key_for: Callable[[bytes], VerifyKey | None]) 
     if header.get(cose.CONTENT_TYPE) != CONTENT_TYPE:
         raise Refused(Reason.MALFORMED, "The message is signed, but it is no package of reference data.")
     try:
-        return msgspec.convert(cbor2.loads(payload), _Sealed)
+        return msgspec.convert(cbor2.loads(payload), _Sealed, builtin_types=(bytes,))
     except (cbor2.CBORError, msgspec.ValidationError, ValueError, TypeError, RecursionError) as error:
         raise Refused(
             Reason.MALFORMED, "The package is signed, but malformed, or of a newer kind."

@@ -103,6 +103,7 @@ class ReferenceStore:
                 self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 with _alone(self._folder):
                     installed = self._replace(package, data)
+                self._seen = None
             except OSError as error:
                 raise Refused(
                     Reason.STORAGE, f"The package of {package.name} cannot be written ({error.strerror})."
