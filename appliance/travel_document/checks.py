@@ -23,7 +23,7 @@ _DIGITS: Final = frozenset("0123456789")
 _LETTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _ANY: Final = frozenset(CHARACTERS) | {FILLER}
 _CONFUSED: Final = {
-    "0": "ODQ",
+    "0": "O",
     "1": "I",
     "2": "Z",
     "5": "S",
