@@ -1,0 +1,196 @@
+"""The kiosk's page: one full screen fed by server-sent events, and the button (promises 1, 7 and 8).
+
+Traveller data never stands in an address or a log. The browser keeps nothing: every answer is
+no-store, and a page that has lost its box is emptied.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from appliance.contracts.errors import ServiceError
+from appliance.contracts.lane import Press, PressTaken, View
+from appliance.services.lane.kiosk.guard import guards
+from appliance.services.lane.kiosk.screen import screen_of
+from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
+
+HERE: Final = Path(__file__).parent
+REGIONS: Final = ("top", "banner", "stage", "button", "photos", "document", "mrz", "checks", "status")
+"""The parts of the page that change; each is a template, and the browser replaces only what changed."""
+HEARTBEAT_SECONDS: Final = 4.0
+"""The page calls the box lost after 10 seconds of silence: two beats may be late."""
+RECONNECT_MS: Final = 1000
+MAX_PRESS_BYTES: Final = 1024
+"""A press is an event and a number."""
+PRESS_HEADER: Final = "x-borne-kiosk"
+"""A page of another origin may not send it without asking, and it is never told yes."""
+PICTURES: Final = ("portrait", "chip_portrait")
+COOKIE: Final = "language"
+COOKIE_SECONDS: Final = 365 * 24 * 3600
+
+
+class ViewSource(Protocol):
+    """What the page asks of the lane."""
+
+    def view(self) -> View: ...
+
+    async def wait_for_change(self, revision: int, timeout: float) -> View:
+        """The view as soon as its revision differs from this one, or as it is after `timeout` seconds."""
+        ...
+
+    async def press(self, press: Press) -> PressTaken: ...
+
+    def picture(self, name: str) -> bytes | None:
+        """The JPEG of `portrait` or `chip_portrait`."""
+        ...
+
+
+class Update(msgspec.Struct, frozen=True, kw_only=True):
+    """What one event tells the page: its look, what the button does, and the regions' HTML."""
+
+    version: str
+    revision: int
+    phase: str
+    recommendation: str | None
+    press: str | None
+    hold: str | None
+    regions: dict[str, str]
+
+
+def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language: str) -> Starlette:
+    """The web application for one lane.
+
+    Raises:
+        UnknownLanguage: one of the languages has no words, or the default is not among them.
+    """
+    if default_language not in languages:
+        raise UnknownLanguage(f"The default language {default_language!r} is not among the languages.")
+    kiosk = _Kiosk(source, tuple(load_words(code) for code in languages), load_words(default_language))
+    return Starlette(
+        routes=[
+            Route("/", kiosk.page),
+            Route("/events", kiosk.events),
+            Route("/press", kiosk.press, methods=["POST"]),
+            Route("/picture/{name}", kiosk.picture),
+            Route("/language/{code}", kiosk.language),
+            Mount("/static", StaticFiles(directory=HERE / "static")),
+        ],
+        middleware=guards(),
+    )
+
+
+class _Kiosk:
+    def __init__(self, source: ViewSource, languages: tuple[Words, ...], default: Words) -> None:
+        self._source = source
+        self._languages = languages
+        self._default = default
+        self._templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._version = _version()
+
+    async def page(self, request: Request) -> Response:
+        """The empty page: all content comes with the first event."""
+        words = self._words(request)
+        html = self._templates.get_template("page.html").render(
+            words=words, languages=self._languages, regions=REGIONS, version=self._version
+        )
+        return Response(html, media_type="text/html")
+
+    async def events(self, request: Request) -> Response:
+        """The view now, at every change, and at every heartbeat."""
+        return StreamingResponse(self._stream(self._words(request)), media_type="text/event-stream")
+
+    async def press(self, request: Request) -> Response:
+        """The button: answers only the revision that the officer saw."""
+        if request.headers.get(PRESS_HEADER) != "1":
+            return PlainTextResponse("Only the kiosk's own page may press.", status_code=403)
+        if request.headers.get("content-type") != "application/json":
+            return PlainTextResponse("A press is JSON.", status_code=415)
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_PRESS_BYTES:
+                return PlainTextResponse("That is longer than a press.", status_code=413)
+        try:
+            press = msgspec.json.decode(body, type=Press)
+        except msgspec.DecodeError:
+            return PlainTextResponse("That is not a press.", status_code=400)
+        if press.event not in ("press", "hold"):
+            return PlainTextResponse("The button knows press and hold.", status_code=400)
+        try:
+            taken = await self._source.press(press)
+        except ServiceError as error:
+            return PlainTextResponse(error.sentence, status_code=503)
+        return Response(msgspec.json.encode(taken), media_type="application/json")
+
+    async def picture(self, request: Request) -> Response:
+        """A picture of the crossing on the screen, and of no other."""
+        name = request.path_params["name"]
+        crossing = self._source.view().crossing
+        if name not in PICTURES or crossing is None or request.query_params.get("crossing") != crossing:
+            return PlainTextResponse("No such picture.", status_code=404)
+        jpeg = self._source.picture(name)
+        if jpeg is None:
+            return PlainTextResponse("No such picture.", status_code=404)
+        return Response(jpeg, media_type="image/jpeg")
+
+    async def language(self, request: Request) -> Response:
+        """Remembers the language and goes back to the page."""
+        code = request.path_params["code"]
+        if code not in {words.code for words in self._languages}:
+            return PlainTextResponse("No words in this language.", status_code=404)
+        response = RedirectResponse("/", status_code=303)
+        response.set_cookie(COOKIE, code, max_age=COOKIE_SECONDS, httponly=True, samesite="strict")
+        return response
+
+    async def _stream(self, words: Words) -> AsyncIterator[bytes]:
+        yield f"retry: {RECONNECT_MS}\n\n".encode()
+        view = self._source.view()
+        while True:
+            data = msgspec.json.encode(self._update(view, words))
+            yield b"event: view\ndata: " + data + b"\n\n"
+            view = await self._source.wait_for_change(view.revision, HEARTBEAT_SECONDS)
+
+    def _update(self, view: View, words: Words) -> Update:
+        screen = screen_of(view, words)
+        return Update(
+            version=self._version,
+            revision=view.revision,
+            phase=screen.phase,
+            recommendation=view.recommendation if screen.phase == "deciding" else None,
+            press=view.press,
+            hold=view.hold,
+            regions={
+                name: self._templates.get_template(f"{name}.html")
+                .render(screen=screen, view=view, words=words, languages=self._languages)
+                .strip()
+                for name in REGIONS
+            },
+        )
+
+    def _words(self, request: Request) -> Words:
+        wanted = request.cookies.get(COOKIE)
+        return next((words for words in self._languages if words.code == wanted), self._default)
+
+
+def _version() -> str:
+    """Changes with any file of the page, so that an open page reloads itself after an update."""
+    digest = hashlib.sha256()
+    for folder in ("static", "templates", "locale"):
+        for path in sorted((HERE / folder).rglob("*.*")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,65 @@
+"""A check's reason in words, with what it saw and how old that was (promise 1).
+
+Evidence comes from many rooms and may lack anything: what is there and of the right kind is said.
+"""
+
+from typing import Any, Final
+
+from appliance.contracts.checks import Check
+from appliance.services.lane.kiosk.words import Words
+
+BIOMETRICS: Final = ("portrait", "face", "finger")
+"""Ids of three rooms that are one matter to the officer."""
+
+
+def area_of(check: Check) -> str:
+    """The heading that the check stands under: the part of its id before the dot."""
+    area = check.id.partition(".")[0]
+    return "biometrics" if area in BIOMETRICS else area
+
+
+def reason_of(check: Check, words: Words) -> str:
+    """Why, in words: "No hit – list 9 days old"."""
+    parts = [_reason(check, words)]
+    evidence = check.evidence
+    if (fields := evidence.get("fields")) and isinstance(fields, list | tuple):
+        parts.append(", ".join(words.say("field", str(field)) for field in fields))
+    if (name := evidence.get("list")) and isinstance(name, str):
+        parts.append(name)
+    if (score := _number(evidence.get("score"))) is not None and 0 <= score <= 1:
+        parts.append(words.ui("alike", percent=words.percent(score)))
+    if (age := list_age_hours(evidence)) is not None:
+        parts.append(words.ui("list_age", span=words.span(age)))
+    return " – ".join(parts)
+
+
+def headline_of(check: Check, words: Words) -> str:
+    """The same in the few words that stand under the recommendation."""
+    short = words.of_check("headline", check.id, check.reason)
+    return short or f"{words.say('check', check.id)}: {_reason(check, words)}"
+
+
+def list_age_hours(evidence: dict[str, Any]) -> float | None:
+    """The age of the list that was leaned on; of several, the oldest."""
+    ages = [_number(evidence.get("list_age_hours"))]
+    lists = evidence.get("lists")
+    if isinstance(lists, list | tuple):
+        ages += [_number(entry.get("list_age_hours")) for entry in lists if isinstance(entry, dict)]
+    return max((age for age in ages if age is not None), default=None)
+
+
+def _reason(check: Check, words: Words) -> str:
+    evidence = check.evidence
+    read, expected = evidence.get("read"), evidence.get("expected")
+    if check.reason == "wrong_check_digit" and isinstance(read, str) and isinstance(expected, str):
+        return words.ui("digit", read=read, expected=expected)
+    date = evidence.get("expiry_date")
+    if check.reason in ("expired", "valid") and isinstance(date, str):
+        return words.ui("expired_on" if check.reason == "expired" else "valid_to", date=words.date(date))
+    return words.of_check("reason", check.id, check.reason) or check.reason
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value)

@@ -1,0 +1,149 @@
+// The page's only script: it shows what /events sends, and turns the space bar or a finger into the
+// box's one button. It decides nothing, and it never shows as live what is no longer live.
+
+const HOLD_MS = 1500; // as long as the button on the panel
+const SILENCE_MS = 10_000; // the box beats every 4 seconds: two beats may be late
+const RECONNECT_MS = 1000;
+const TOAST_MS = 4000;
+const ANSWER_MS = 5000; // a press that is not answered by then is called failed
+
+const body = document.body;
+const button = document.getElementById("button");
+const toast = document.getElementById("toast");
+const regions = [...document.querySelectorAll("[data-region]")];
+
+let now = null; // the event on the screen; null while there is no connection
+let shown = {}; // each region's HTML as it stands
+let source = null;
+let silence = 0;
+let held = null; // the press that is under way: what was on the screen, and its timer
+let asking = false; // a press is on its way to the box
+
+// What the box says
+
+function show(update) {
+  if (update.version !== body.dataset.version) {
+    location.reload();
+    return;
+  }
+  now = update;
+  for (const region of regions) {
+    const html = update.regions[region.dataset.region];
+    if (shown[region.dataset.region] === html) continue; // untouched: pictures do not flicker
+    shown[region.dataset.region] = html;
+    region.innerHTML = html; // rendered by the box with every value escaped; the CSP allows no script in it
+  }
+  body.dataset.phase = update.phase;
+  body.dataset.revision = update.revision;
+  body.dataset.press = update.press ?? "";
+  body.dataset.hold = update.hold ?? "";
+  body.dataset.recommendation = update.recommendation ?? "";
+  body.classList.add("met");
+  button.disabled = !update.press && !update.hold;
+}
+
+function lose() {
+  letGo();
+  now = null;
+  shown = {};
+  for (const region of regions) region.replaceChildren();
+  body.dataset.phase = "lost";
+  delete body.dataset.recommendation;
+  button.disabled = true;
+}
+
+function listen() {
+  source?.close();
+  source = new EventSource("/events");
+  source.addEventListener("view", (event) => {
+    expect();
+    show(JSON.parse(event.data));
+  });
+  source.onerror = () => {
+    lose();
+    // The browser tries again by itself, except after an answer that was no stream.
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, RECONNECT_MS);
+  };
+  expect();
+}
+
+function expect() {
+  clearTimeout(silence);
+  silence = setTimeout(() => {
+    lose();
+    listen();
+  }, SILENCE_MS);
+}
+
+// The button
+
+function pushDown() {
+  if (held || asking || !now) return;
+  const { revision, press, hold } = now; // what the officer saw when the finger went down
+  held = { revision, press, hold, timer: setTimeout(() => finish("hold"), HOLD_MS) };
+  button.classList.add("down");
+  if (hold) button.classList.add("holding");
+}
+
+function letGo() {
+  if (!held) return;
+  clearTimeout(held.timer);
+  held = null;
+  button.classList.remove("down", "holding");
+}
+
+function finish(event) {
+  if (!held) return;
+  const seen = held;
+  letGo();
+  if (seen[event]) send(event, seen.revision); // the box refuses it when the screen has changed since
+}
+
+async function send(event, revision) {
+  asking = true;
+  try {
+    const answer = await fetch("/press", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
+      body: JSON.stringify({ event, revision }),
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    if (!answer.ok) throw new Error(answer.statusText);
+    if (!(await answer.json()).taken) say(toast.dataset.refused);
+  } catch {
+    say(toast.dataset.failed);
+  } finally {
+    asking = false;
+  }
+}
+
+function say(sentence) {
+  toast.textContent = sentence;
+  toast.hidden = false;
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => (toast.hidden = true), TOAST_MS);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.code !== "Space" || event.ctrlKey || event.altKey || event.metaKey) return;
+  event.preventDefault();
+  if (!event.repeat) pushDown();
+});
+document.addEventListener("keyup", (event) => {
+  if (event.code !== "Space") return;
+  event.preventDefault();
+  finish("press");
+});
+button.addEventListener("pointerdown", (event) => {
+  if (event.button !== 0) return;
+  event.preventDefault(); // no focus: the space bar must not press it twice
+  pushDown();
+});
+button.addEventListener("pointerup", () => finish("press"));
+button.addEventListener("pointerleave", letGo);
+button.addEventListener("pointercancel", letGo);
+button.addEventListener("contextmenu", (event) => event.preventDefault());
+window.addEventListener("blur", letGo);
+
+document.documentElement.style.setProperty("--hold", `${HOLD_MS}ms`);
+listen();

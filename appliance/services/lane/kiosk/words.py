@@ -1,0 +1,185 @@
+"""The officer's words: every code that can reach the screen, said in a language from its catalogue.
+
+A message's id is `kind.code` ("reason.expired"); a code may have words of its own for one check or
+one area ("reason.watchlist.person.match"). The catalogues are compiled when they are loaded, so that
+nothing has to be built before the first start.
+"""
+
+import datetime as dt
+import functools
+import gettext
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_percent
+
+LOCALE: Final = Path(__file__).parent / "locale"
+DOMAIN: Final = "kiosk"
+
+CHECKS: Final = (
+    "mrz.read",
+    "mrz.document_number_check_digit",
+    "mrz.birth_date_check_digit",
+    "mrz.expiry_date_check_digit",
+    "mrz.optional_data_check_digit",
+    "mrz.composite_check_digit",
+    "mrz.issuing_state_code",
+    "mrz.nationality_code",
+    "mrz.dates_plausible",
+    "mrz.characters",
+    "mrz.name",
+    "document.expiry",
+    "chip.read",
+    "chip.pace",
+    "chip.dg1_matches_mrz",
+    "chip.passive_authentication",
+    "chip.active_authentication",
+    "chip.chip_authentication",
+    "chip.portrait",
+    "portrait.taken",
+    "face.quality",
+    "face.comparison",
+    "finger.comparison",
+    "watchlist.document",
+    "watchlist.personal_number",
+    "watchlist.person",
+)
+REASONS: Final = (
+    *("read", "no_device", "timeout", "unreadable", "device_error", "not_an_mrz"),
+    *("correct", "wrong_check_digit", "known", "unknown_code", "plausible", "implausible"),
+    *("allowed", "forbidden_character", "well_formed", "malformed"),
+    *("valid", "expired", "clock_unsure", "no_date"),
+    *("no_chip", "access_denied", "chip_error", "protection_broken", "removed", "no_mrz", "chip_not_read"),
+    *("skipped", "not_offered", "offered_not_supported", "equal", "different", "not_supported", "not_asked"),
+    *("no_portrait", "decoded", "undecodable", "taken"),
+    *("no_hit", "no_hit_old_list", "match", "possible_match", "lost", "stolen", "revoked", "blank"),
+    *("old_list_hit", "no_list", "nothing_to_search", "list_unreadable"),
+)
+TROUBLES: Final = ("document_not_read", "storage_full", "storage_broken", "capture_unreachable")
+STEPS: Final = (
+    *("waiting", "reading_document", "reading_chip", "taking_portrait"),
+    *("checking", "deciding", "recording"),
+)
+FIELDS: Final = (
+    *("name", "document_number", "document_code", "issuing_state", "primary_identifier"),
+    *("secondary_identifier", "nationality", "birth_date", "sex", "expiry_date", "optional_data"),
+    *("check_digits", "format"),
+)
+
+KNOWN: Final[dict[str, tuple[str, ...]]] = {
+    "check": CHECKS,
+    "area": ("mrz", "document", "chip", "biometrics", "watchlist"),
+    "verdict": ("PASS", "FAIL", "NOT_DONE", "CANNOT"),
+    "reason": REASONS,
+    "recommendation": ("GREEN", "AMBER", "RED"),
+    "step": STEPS,
+    "instruction": (*STEPS, "waiting_for_document"),
+    "action": ("start", "retry", "admit", "refer"),
+    "trouble": TROUBLES,
+    "remedy": TROUBLES,
+    "notice": ("database_set_aside", "disk_almost_full", "clock_unsure"),
+    "outcome": ("admitted", "referred"),
+    "direction": ("entry", "exit"),
+    "profile": ("production", "demo", "training"),
+    "device": ("document_reader", "camera", "fingerprint_sensor", "panel"),
+    "state": ("ABSENT", "PROBING", "READY", "BUSY", "FAULT"),
+    "time": ("nts", "gnss", "rtc", "carried", "unsure"),
+    "source": ("mrz_line", "camera", "manual"),
+    "kind": ("P", "I", "V", "other"),
+    "sex": ("M", "F", "X"),
+    "field": FIELDS,
+    "plural": ("hours", "days", "unsent", "PASS", "FAIL", "NOT_DONE", "CANNOT"),
+}
+"""Every code that the box is known to say, by kind; each has words in every catalogue."""
+
+
+class UnknownLanguage(ValueError):
+    """There is no catalogue for this language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language's words. A code without words is shown as it is: odd, but never silent."""
+
+    code: str
+    locale: Locale
+    catalogue: gettext.NullTranslations
+
+    @property
+    def direction(self) -> str:
+        """ltr or rtl, for the page's `dir`."""
+        return self.locale.text_direction
+
+    @property
+    def name(self) -> str:
+        """The language's name for itself."""
+        return str(self.locale.get_display_name() or self.code).capitalize()
+
+    def find(self, *ids: str) -> str | None:
+        """The words of the first of these ids that has any."""
+        for id_ in ids:
+            text = self.catalogue.gettext(id_)
+            if text != id_:
+                return text
+        return None
+
+    def say(self, kind: str, code: str) -> str:
+        return self.find(f"{kind}.{code}") or code
+
+    def of_check(self, kind: str, check: str, code: str) -> str | None:
+        """Words for a check's code: its own, its area's, or everybody's."""
+        area = check.partition(".")[0]
+        return self.find(f"{kind}.{check}.{code}", f"{kind}.{area}.{code}", f"{kind}.{code}")
+
+    def ui(self, id_: str, **values: object) -> str:
+        text = self.say("ui", id_)
+        return text % values if values else text
+
+    def count(self, id_: str, number: int) -> str:
+        """The words for so many, in the language's own plural forms."""
+        return self.catalogue.ngettext(f"plural.{id_}", f"plural.{id_}", number) % {"n": number}
+
+    def span(self, hours: float) -> str:
+        """An age in words: hours for the first two days, then days."""
+        if hours < 1:
+            return self.ui("under_an_hour")
+        if hours < 48:
+            return self.count("hours", int(hours))
+        return self.count("days", int(hours // 24))
+
+    def date(self, iso: str) -> str:
+        """An ISO date in the language's way; one with unknown parts stays as it is."""
+        try:
+            day = dt.date.fromisoformat(iso)
+        except ValueError:
+            return iso
+        return format_date(day, "d MMM y", locale=self.locale)
+
+    def percent(self, share: float) -> str:
+        return format_percent(share, locale=self.locale)
+
+
+@functools.cache
+def load_words(code: str, *, folder: Path = LOCALE) -> Words:
+    """A language's catalogue, compiled.
+
+    Raises:
+        UnknownLanguage: there is none for this code.
+    """
+    path = folder / code / "LC_MESSAGES" / f"{DOMAIN}.po"
+    try:
+        locale = Locale.parse(code)
+        with path.open("rb") as file:
+            catalogue = read_po(file, locale=locale, domain=DOMAIN)
+    except (UnknownLocaleError, ValueError, OSError) as error:
+        raise UnknownLanguage(f"There are no words for the language {code!r}.") from error
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Words(code=code, locale=locale, catalogue=gettext.GNUTranslations(compiled))
