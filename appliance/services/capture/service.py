@@ -44,7 +44,7 @@ from hal.panel import Panel, Signal
 REPROBE_SECONDS = 2.0
 """How often a device that is away is looked for again while nobody asks for it."""
 
-SLICE_SECONDS = 0.5
+SLICE_SECONDS = 2.0
 """A wait for a person is made of such slices, so that a caller who gives up frees the device soon."""
 
 Result = TypeVar("Result")

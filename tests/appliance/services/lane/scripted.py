@@ -61,7 +61,9 @@ class ScriptedCapture:
 
     async def take_portrait(self, request: Wait) -> PortraitEvidence:
         await self._called("take_portrait")
-        return PortraitEvidence(jpeg=draw_portrait(1, live=True), width=480, height=640, device="d", simulated=True)
+        return PortraitEvidence(
+            jpeg=draw_portrait(1, live=True), width=480, height=640, device="d", simulated=True
+        )
 
     async def show(self, request: Show) -> Nothing:
         self.signals.append(request.signal)
