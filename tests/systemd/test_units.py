@@ -141,6 +141,13 @@ def test_ok_who_is_called_sees_who_calls() -> None:
         assert "yes" not in service(name)["PrivateUsers"], name
 
 
+def test_ok_lane_may_ask_how_sure_the_time_is() -> None:
+    """adjtimex(3) is the call clock_adjtime in today's libc: without it every record's time would be unsure."""
+    lane = service("lane")
+    assert {"adjtimex", "clock_adjtime"} <= set(lane["SystemCallFilter"][-1].split())  # after ~@privileged
+    assert "yes" not in lane["ProtectClock"]
+
+
 def test_ok_what_differs_between_services_is_not_in_the_common_drop_in() -> None:
     """A drop-in overrules the unit: IPAddressDeny=any in it would cut uplink off, whatever its unit said."""
     common = parse(UNITS / "borne-.service.d/10-sandbox.conf")
@@ -155,6 +162,17 @@ def test_ok_who_may_call_whom() -> None:
     assert members["borne-lane"] == {"borne-lane", "borne-capture"}
     assert members["borne-uplink"] == {"borne-uplink", "borne-lane"}
     assert members["borne-agent"] == {"borne-agent", "borne-capture", "borne-lane", "borne-uplink"}
+
+
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not installed")
+def test_ok_sysusers_makes_every_user_without_a_complaint(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    command = ["systemd-sysusers", f"--root={tmp_path}", str(UNITS / "sysusers.d/borne.conf")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "borne.conf" not in done.stdout + done.stderr
+    made = {line.split(":")[0] for line in (tmp_path / "etc/passwd").read_text().splitlines()}
+    assert made == {f"borne-{name}" for name in SERVICES}
 
 
 def test_ok_records_and_keys_are_lane_s_alone() -> None:
