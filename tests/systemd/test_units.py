@@ -142,7 +142,7 @@ def test_ok_who_is_called_sees_who_calls() -> None:
 
 
 def test_ok_lane_may_ask_how_sure_the_time_is() -> None:
-    """adjtimex(3) is the call clock_adjtime in today's libc: without it every record's time would be unsure."""
+    """adjtimex(3) is the call clock_adjtime in today's libc; without it every record's time is unsure."""
     lane = service("lane")
     assert {"adjtimex", "clock_adjtime"} <= set(lane["SystemCallFilter"][-1].split())  # after ~@privileged
     assert "yes" not in lane["ProtectClock"]
