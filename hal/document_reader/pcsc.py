@@ -73,7 +73,7 @@ class PcscReader(Driver):
 
     def __init__(self, *, reader_name: str, exchange_seconds: float = EXCHANGE_SECONDS) -> None:
         super().__init__(Identity("document_reader", "pcsc", reader_name))
-        self.simulated = reader_name.startswith(VIRTUAL_READER)
+        self.simulated = VIRTUAL_READER.startswith(reader_name) or reader_name.startswith(VIRTUAL_READER)
         self._reader = reader_name
         self._exchange_seconds = exchange_seconds
         self._context = 0
@@ -93,17 +93,14 @@ class PcscReader(Driver):
         """
         with self._operation():
             self._end_connection()
-            self._wait_until_present(timeout)
-            self._wait_is_over()
-            self._connection = PcscConnection(
-                self._reader, exchange_seconds=self._exchange_seconds, operation=self._operation
-            )
+            self._connection = self._connect(time.monotonic() + timeout)
             return self._connection
 
     def _take_hold(self) -> None:
         self._context = pcsc_calls.establish()
         try:
             self._reader = self._find(pcsc_calls.list_readers(self._context))
+            self.simulated = self._reader.startswith(VIRTUAL_READER)
         except DeviceError:
             self._let_go()
             raise
@@ -117,8 +114,18 @@ class PcscReader(Driver):
         if connection is not None:
             connection.close()
 
-    def _wait_until_present(self, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
+    def _connect(self, deadline: float) -> "PcscConnection":
+        while True:
+            self._wait_until_present(deadline)
+            self._wait_is_over()
+            try:
+                return PcscConnection(
+                    self._reader, exchange_seconds=self._exchange_seconds, operation=self._operation
+                )
+            except ChipRemoved:  # it only passed by
+                time.sleep(POLL_SECONDS)
+
+    def _wait_until_present(self, deadline: float) -> None:
         known, mute = scard.SCARD_STATE_UNAWARE, False
         while True:
             left = max(0.0, deadline - time.monotonic())
@@ -137,7 +144,7 @@ class PcscReader(Driver):
             if self._closing.is_set() or time.monotonic() >= deadline:
                 if mute:
                     raise Unreadable("Something lies on the reader that does not answer as a chip.")
-                raise Timeout(f"No chip came within {timeout:g} seconds.")
+                raise Timeout("No chip came in the time allowed.")
 
     def _find(self, names: tuple[str, ...]) -> str:
         for name in names:
