@@ -34,6 +34,7 @@ lint: setup ## ruff's rules, ruff's format, mypy strict
 
 BENCH ?= $(sort $(wildcard benchmarks/[a-z]*.py))
 bench: setup ## figures of benchmarks/ as JSON (DATA=folder, BENCH=benchmarks/one.py, ARGS=--peers)
+	@[ -n "$(strip $(BENCH))" ] || { echo "bench: there is nothing in benchmarks/" >&2; exit 2; }
 	@set -e; for script in $(BENCH); do \
 		echo "== $$script" >&2; \
 		$(PYTHON) $$script $(DATA) --json $(ARGS) || { code=$$?; [ $$code = 2 ] || exit $$code; }; \

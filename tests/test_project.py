@@ -2,6 +2,7 @@
 
 import ast
 import fnmatch
+import os
 import re
 import shutil
 import subprocess
@@ -184,6 +185,64 @@ def test_ok_the_package_list_parses() -> None:
 def test_ok_every_package_has_its_reason() -> None:
     lines = (REPOSITORY / "config/apt-packages.txt").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line and not line.startswith("#") and " # " not in line] == []
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+class TestMake:
+    def make(self, *words: str) -> str:
+        # not the flags of the `make test` that may have started this
+        environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+        command = ["make", *words]
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    def test_ok_bare_make_lists_the_targets(self) -> None:
+        listed = re.findall(r"^  make (\w+)", self.make(), re.MULTILINE)
+        assert listed == ["help", "setup", "demo", "test", "lint", "bench", "soak", "clean"]
+
+    @pytest.mark.parametrize(
+        ("target", "command"),
+        [
+            ("demo", ".venv/bin/borne demo"),
+            ("test", '-m pytest -m "not soak"'),
+            ("soak", "-m pytest -m soak"),
+            ("lint", "-m mypy"),
+        ],
+    )
+    def test_ok_each_sets_up_before_it_runs(self, target: str, command: str) -> None:
+        plan = self.make("--dry-run", target)
+        assert 0 <= plan.find("install-packages.sh") < plan.find(command)
+
+    def test_ok_a_new_dependency_is_installed_by_the_next_run(self) -> None:
+        plan = self.make("--dry-run", "--what-if=setup.cfg", "setup")
+        assert "pip install" in plan
+
+
+@pytest.mark.parametrize(
+    ("failing", "code", "says"), [("none", 0, ""), ("lint", 1, "failed: lint"), ("test", 1, "failed: test")]
+)
+def test_ok_ci_runs_both_and_keeps_the_failure(tmp_path: Path, failing: str, code: int, says: str) -> None:
+    """A `make` that only says what it was asked for, and fails where it is told to."""
+    make = tmp_path / "make"
+    make.write_text(f'#!/bin/sh\necho "$2 ran"\n[ "$2" != {failing} ]\n', encoding="utf-8")
+    make.chmod(0o755)
+    done = subprocess.run(
+        ["bash", ".ci/run"],
+        cwd=REPOSITORY,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert [line for line in done.stdout.splitlines() if line.endswith(" ran")] == [
+        "setup ran",
+        "lint ran",
+        "test ran",
+    ]
+    assert says in done.stdout
 
 
 @pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="dpkg-query belongs to Debian")
