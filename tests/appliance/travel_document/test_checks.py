@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from appliance.travel_document import Mrz, MrzCheck, parse_mrz
+from appliance.travel_document import Mrz, MrzCheck, check_digit, parse_mrz
 
 TODAY = dt.date(2026, 11, 24)
 
@@ -88,7 +88,32 @@ def test_fail__wrong_check_digit_is_named_and_kept(
     assert (check.read, check.expected) == (wrong, right)
     assert mrz.lines[line][position] == wrong
     if mrz.format not in ("MRV-A", "MRV-B"):
-        assert "mrz.composite_check_digit" in _failed(mrz)
+        composite = _failed(mrz)["mrz.composite_check_digit"]
+        assert (composite.reason, composite.suspect) == ("check_digit_differs", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "covered"),
+    [
+        ("TD1", {0: [(6, 30)], 1: [(1, 7), (9, 15), (19, 29)], 2: []}),
+        ("TD2", {0: [], 1: [(1, 10), (14, 20), (22, 35)]}),
+        ("TD3", {0: [], 1: [(1, 10), (14, 20), (22, 43)]}),
+    ],
+)
+def test_ok__composite_covers_these_positions_and_no_other(specimens, name: str, covered: dict) -> None:
+    """Positions as the standard prints them, from 1, both ends included."""
+    lines = getattr(specimens, name)
+    composite = len(lines[1]) - 1
+    for line, text in enumerate(lines):
+        for position in range(len(text)):
+            if (line, position) == (1, composite):
+                continue
+            other = "1" if text[position] != "1" else "2"
+            failed = "mrz.composite_check_digit" in _failed(_with(lines, line, position, other))
+            inside = any(first <= position + 1 <= last for first, last in covered[line])
+            # A letter for a digit ten apart has the same sum.
+            same = check_digit(other) == check_digit(text[position])
+            assert failed == (inside and not same), (line, position)
 
 
 @pytest.mark.parametrize(

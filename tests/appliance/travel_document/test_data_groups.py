@@ -41,14 +41,19 @@ def test_ok__long_form_lengths() -> None:
         b"\x61\x82",
         b"\x61\x03\x5f\x1f\x00",  # no MRZ
         b"\x61\x5a\x5f\x1f\x57" + GOOD[5:-1],  # 87 characters
+        GOOD[:4] + b"\x57" + GOOD[5:],  # says 87, has 88
         GOOD[:-1] + b"\xc3",  # not ASCII
-        GOOD + bytes(MAX_LENGTH),
     ],
 )
 def test_fail__not_data_group_1(data: bytes) -> None:
     with pytest.raises(NotDataGroup1) as caught:
         mrz_from_dg1(data)
     assert caught.value.__cause__ is None
+
+
+def test_fail__longer_than_any() -> None:
+    with pytest.raises(NotDataGroup1, match="at most 128 bytes"):
+        mrz_from_dg1(GOOD + bytes(MAX_LENGTH))
 
 
 def test_fail__lines_that_cannot_be_written() -> None:

@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.travel_document import (
@@ -195,7 +195,8 @@ def test_ok__there_and_back(
             optional_data_2=optional_2 if format_ is MrzFormat.TD1 else "",
         )
     except CannotRepresent as refused:
-        assume(refused.field in ("document_number", "optional_data", "optional_data_2"))
+        if refused.field not in ("document_number", "optional_data", "optional_data_2"):
+            raise
         return
     mrz = parse_mrz(lines, today=TODAY)
     assert [check for check in mrz.checks if not check.passed and check.id != "mrz.dates_plausible"] == []

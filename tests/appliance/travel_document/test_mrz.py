@@ -90,7 +90,9 @@ def test_ok__single_name_and_unspecified_sex(specimens) -> None:
     mrz = _parse("P<UTOARKFREITH".ljust(44, "<"), line[:20] + "<" + line[21:])
     assert (mrz.primary_identifier, mrz.secondary_identifier, mrz.sex) == ("ARKFREITH", "", "")
     assert mrz.passed
-    assert _parse(specimens.TD3[0], line[:20] + "X" + line[21:]).sex == "X"
+    other = _parse(specimens.TD3[0], line[:20] + "X" + line[21:])
+    assert other.sex == "X"
+    assert other.passed
     assert _parse(specimens.TD3[0], line[:20] + "N" + line[21:]).sex == ""
 
 

@@ -95,6 +95,8 @@ def test_ok__broken_field_is_still_read() -> None:
         # Beyond the examples
         ("A" * 50, "BO", TD1, "A" * 27 + "<<B"),
         ("A" * 50, "", TD1, "A" * 30),
+        ("<".join("A" * 25), "BO", TD2, "<".join("A" * 14) + "<<BO"),
+        ("X" * 24, "A<B<C<D", TD1, "X" * 23 + "<<A<B<C"),
         ("ALPHA<" + "B" * 30, "CY", TD1, "ALPHA<" + "B" * 20 + "<<CY"),
     ],
 )
