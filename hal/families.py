@@ -94,28 +94,15 @@ FAMILIES: Final[tuple[Family, ...]] = (
     Family(
         "document_reader",
         "pcsc",
-        "Identiv or SCM contactless reader",
-        Usb(
-            "04e6",
-            tuple(
-                [
-                    "5121",
-                    "512b",
-                    "512c",
-                    "5291",
-                    "5293",
-                    "5612",
-                    "5613",
-                    "5720",
-                    "5721",
-                    "5723",
-                    "5724",
-                    "5725",
-                    "5790",
-                    "5791",
-                ]
-            ),
-        ),
+        "Identiv contactless reader",
+        Usb("04e6", ("5612", "5613", "5720", "5721", "5723", "5724", "5725", "5790", "5791")),
+        CCID,
+    ),
+    Family(
+        "document_reader",
+        "pcsc",
+        "SCM contactless reader",
+        Usb("04e6", ("5121", "512b", "512c", "5291", "5293")),
         CCID,
     ),
     Family("document_reader", "pcsc", "Elyctis contactless reader", Usb("1ffa", ("0002", "000c")), CCID),

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hal.camera import Frame
-from hal.device import Capability, DeviceBusy, DeviceFault, DeviceGone, Identity, Timeout, Unreadable
+from hal.device import Capability, DeviceFault, DeviceGone, Identity, Timeout, Unreadable
 from hal.driver import POLL_SECONDS, Driver
 
 STALE_FRAMES = 5
@@ -81,20 +81,23 @@ class V4l2Camera(Driver):
         self._pending: Future[npt.NDArray[np.uint8]] | None = None
 
     def capture(self, timeout: float) -> Frame:
+        deadline = time.monotonic() + timeout
         with self._operation():
             assert self._worker is not None
-            if self._pending is not None and not self._pending.done():
-                raise DeviceBusy(f"{self._options.device} still hangs in the capture before.")
-            deadline = time.monotonic() + timeout
+            if self._pending is not None:  # a capture before this one hung: its picture is stale
+                self._wait(self._pending, deadline)
             self._pending = self._worker.submit(self._fresh_frame)
-            while True:
-                try:
-                    left = max(0.0, deadline - time.monotonic())
-                    return Frame(self._pending.result(min(POLL_SECONDS, left)))
-                except FutureTimeout:
-                    self._check_not_closed()
-                    if time.monotonic() >= deadline:
-                        raise Timeout("The camera gave no picture in time.") from None
+            self._wait(self._pending, deadline)
+            done, self._pending = self._pending, None
+            return Frame(done.result())
+
+    def _wait(self, pending: Future[npt.NDArray[np.uint8]], deadline: float) -> None:
+        while not pending.done():
+            self._check_not_closed()
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Timeout("The camera gave no picture in time.")
+            wait([pending], timeout=min(POLL_SECONDS, left))
 
     def _fresh_frame(self) -> npt.NDArray[np.uint8]:
         assert self._capture is not None

@@ -1,6 +1,7 @@
 """Document readers that send the MRZ as text over a serial line (RS-232, USB CDC)."""
 
 import errno
+import termios
 import time
 from collections import deque
 from typing import Literal
@@ -30,6 +31,10 @@ NOISE_BYTES = 16
 
 WRITE_SECONDS = 1.0
 """The commands have four bytes: a line that does not take them in this time is stuck."""
+
+
+LINE_ERRORS = (OSError, termios.error)
+"""pyserial's own errors are OSErrors; those of the terminal layer come through it as they are."""
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -96,7 +101,9 @@ class MrzLineReader(Driver):
             except Timeout:
                 self._asked_until = time.monotonic()
                 raise
-            except (serial.SerialException, OSError) as error:
+            except serial.SerialTimeoutException as error:
+                raise DeviceFault(f"The reader on {self._options.port} takes no commands.") from error
+            except LINE_ERRORS as error:
                 raise DeviceGone(f"The document reader on {self._options.port} was unplugged.") from error
             finally:
                 self._disarm()
@@ -146,7 +153,7 @@ class MrzLineReader(Driver):
         if self._arms and self._port is not None:
             try:
                 self._port.write(ElyctisDeframer.DISARM)
-            except (serial.SerialException, OSError):
+            except LINE_ERRORS:
                 return  # it is gone: the exchange itself, or the next one, says so
 
     def _take_hold(self) -> None:
@@ -162,7 +169,7 @@ class MrzLineReader(Driver):
                 write_timeout=WRITE_SECONDS,
                 exclusive=True,
             )
-        except (serial.SerialException, OSError) as error:
+        except LINE_ERRORS as error:
             raise _why_not_open(error, options.port) from error
         except ValueError as error:
             raise DeviceFault(f"{options.port} cannot be set as configured: check its baud rate.") from error
@@ -190,9 +197,10 @@ def _lines(outcome: RawLines | Damaged) -> RawLines:
     return outcome
 
 
-def _why_not_open(error: OSError, port: str) -> DeviceError:
-    cause = error.__context__  # pyserial keeps the errno of a failed setting only there
-    number = cause.args[0] if error.errno is None and cause is not None and cause.args else error.errno
+def _why_not_open(error: OSError | termios.error, port: str) -> DeviceError:
+    number = getattr(error, "errno", None)
+    if number is None:  # a failed setting: pyserial keeps its number only in the error before
+        number = next(iter((error.__context__ or error).args), None)
     if number in (errno.EBUSY, errno.EAGAIN):
         return DeviceBusy(f"Another program holds {port}.")
     if number in (errno.EACCES, errno.EPERM):

@@ -1,0 +1,164 @@
+"""The V4L2 camera: stale frames dropped, the timeout kept, plain sentences."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from hal.camera import v4l2
+from hal.camera.v4l2 import STALE_FRAMES, Options, V4l2Camera
+from hal.device import DeviceFault, DeviceGone, State, Timeout, Unreadable
+
+
+class Fake:
+    """A camera whose every frame has its number as brightness."""
+
+    def __init__(self, *, opened=True, frames=True, shape=(4, 6, 3), dtype=np.uint8, decoded=True):
+        self.opened, self.frames, self.shape, self.dtype, self.decoded = opened, frames, shape, dtype, decoded
+        self.grabbed = 0
+        self.released = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.buffer = np.zeros(shape, dtype)
+
+    def isOpened(self):
+        return self.opened
+
+    def grab(self):
+        self.go_on.wait()
+        self.grabbed += 1
+        return self.frames
+
+    def retrieve(self):
+        self.buffer[:] = self.grabbed
+        return self.decoded, self.buffer
+
+    def release(self):
+        self.released.set()
+
+
+@pytest.fixture
+def camera(tmp_path):
+    made = []
+
+    def make(fake):
+        node = tmp_path / "video0"
+        node.touch()
+        one = V4l2Camera(Options(device=str(node)), open_capture=lambda options: fake)
+        made.append((one, fake))
+        return one
+
+    yield make
+    for one, fake in made:
+        fake.go_on.set()
+        one.close()
+
+
+def test_ok__drops_what_was_queued_before_the_call(camera):
+    one = camera(Fake())
+    assert one.capture(5.0).pixels.max() == STALE_FRAMES + 1
+    assert one.capture(5.0).pixels.max() == 2 * (STALE_FRAMES + 1)
+
+
+def test_ok__the_frame_is_not_the_cameras_buffer(camera):
+    fake = Fake()
+    one = camera(fake)
+    first = one.capture(5.0).pixels
+    one.capture(5.0)
+    assert first.max() == STALE_FRAMES + 1
+    assert (one.capture(5.0).height, one.capture(5.0).width) == (4, 6)
+
+
+def test_fail__a_camera_that_hangs(camera):
+    fake = Fake()
+    one = camera(fake)
+    one.open()
+    fake.go_on.clear()
+    for _ in range(2):
+        began = time.monotonic()
+        with pytest.raises(Timeout):
+            one.capture(0.3)
+        assert time.monotonic() - began < 1.5
+    fake.go_on.set()
+    assert one.capture(5.0).pixels.max() == 2 * (STALE_FRAMES + 1)  # never the picture that came too late
+
+
+def test_ok__closing_a_hanging_camera_releases_it_when_it_returns(camera):
+    fake = Fake()
+    one = camera(fake)
+    one.open()
+    fake.go_on.clear()
+    with pytest.raises(Timeout):
+        one.capture(0.1)
+    one.close()
+    assert not fake.released.is_set()
+    fake.go_on.set()
+    assert fake.released.wait(5.0)
+
+
+@pytest.mark.parametrize(
+    "fake",
+    [
+        Fake(frames=False),
+        Fake(decoded=False),
+        Fake(shape=(4, 6)),
+        Fake(dtype=np.uint16),
+        Fake(shape=(0, 0, 3)),
+    ],
+)
+def test_fail__no_picture_or_none_of_use(camera, fake):
+    one = camera(fake)
+    with pytest.raises(Unreadable):
+        one.capture(5.0)
+    assert one.state is State.READY
+
+
+def test_fail__unplugged(camera, tmp_path):
+    fake = Fake()
+    one = camera(fake)
+    one.capture(5.0)
+    fake.frames = False
+    (tmp_path / "video0").unlink()
+    with pytest.raises(DeviceGone, match="unplugged"):
+        one.capture(5.0)
+
+
+def test_fail__no_such_camera(tmp_path):
+    with pytest.raises(DeviceGone, match="There is no camera"):
+        v4l2.create(Options(device=str(tmp_path / "none"))).open()
+
+
+def test_fail__not_a_camera(tmp_path):
+    plain = tmp_path / "plain"
+    plain.touch()
+    with pytest.raises(DeviceFault):
+        v4l2.create(Options(device=str(plain))).open()
+
+
+def test_fail__held_by_another_program(camera):
+    one = camera(Fake(opened=False))
+    with pytest.raises(DeviceFault, match="another program"):
+        one.open()
+
+
+def test_fail__not_permitted(camera, monkeypatch):
+    monkeypatch.setattr(v4l2.os, "access", lambda path, mode: False)
+    with pytest.raises(DeviceFault, match="group video"):
+        camera(Fake()).open()
+
+
+def test_fail__does_not_start(tmp_path, monkeypatch):
+    monkeypatch.setattr(v4l2, "OPEN_SECONDS", 0.1)
+    node, fake, start = tmp_path / "video0", Fake(), threading.Event()
+    node.touch()
+
+    def slow(options):
+        start.wait()
+        return fake
+
+    one = V4l2Camera(Options(device=str(node)), open_capture=slow)
+    with pytest.raises(DeviceFault, match="does not start"):
+        one.open()
+    start.set()
+    assert fake.released.wait(5.0)
