@@ -113,6 +113,15 @@ def verify1(
     return named, payload
 
 
+def protected_bytes(data: bytes) -> bytes:
+    """The protected header as it was signed, of a message that `verify1` took or `sign1` made.
+
+    Raises:
+        Malformed: this is neither.
+    """
+    return _open_shell(data)[0]
+
+
 def _to_be_signed(header: bytes, payload: bytes) -> bytes:
     """Sig_structure, without external data."""
     return cbor2.dumps(["Signature1", header, b"", bytes(payload)])

@@ -5,25 +5,27 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from nacl.public import PrivateKey, PublicKey
+from nacl.secret import SecretBox
 from nacl.signing import SigningKey, VerifyKey
 
 MAX_FILE_BYTES: Final = 1024
 
-Key = TypeVar("Key", SigningKey, VerifyKey, PrivateKey, PublicKey)
+Key = TypeVar("Key", SigningKey, VerifyKey, PrivateKey, PublicKey, SecretBox)
 _KINDS: Final[dict[type, str]] = {
     SigningKey: "borne-ed25519-secret",
     VerifyKey: "borne-ed25519-public",
     PrivateKey: "borne-x25519-secret",
     PublicKey: "borne-x25519-public",
+    SecretBox: "borne-xsalsa20-secret",
 }
-_SECRET: Final = (SigningKey, PrivateKey)
+_SECRET: Final = (SigningKey, PrivateKey, SecretBox)
 
 
 class KeyFileError(Exception):
     """The file holds no such key, or others than its owner can read a secret one."""
 
 
-def write_key(path: Path, key: SigningKey | VerifyKey | PrivateKey | PublicKey) -> None:
+def write_key(path: Path, key: SigningKey | VerifyKey | PrivateKey | PublicKey | SecretBox) -> None:
     """A new key file; an existing one is never overwritten.
 
     Raises:

@@ -291,8 +291,9 @@ class Engine:
         answer = self.button.stand(offer)
         self._changed()
         task = asyncio.ensure_future(work)
+        waited_for: set[asyncio.Future[Any]] = {task, answer}
         try:
-            await asyncio.wait({task, answer}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
             return await task if task.done() else None
         finally:
             self.button.withdraw()

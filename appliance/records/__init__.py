@@ -1,0 +1,1 @@
+"""Records: the journal (hash chain, signed), sealing, the outbox and central's watermark."""
