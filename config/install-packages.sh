@@ -20,6 +20,9 @@ offered() { apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'; }
 # One line a need: the alternatives, separated by spaces.
 needs() { sed -e 's/#.*//' -e 's/|/ /g' -e 's/[[:space:]]*$//' -e '/^$/d' "$list"; }
 
+# Needs, a line each, as one line to read.
+listed() { echo "$1" | tr ' \n' '| ' | sed 's/ $//'; }
+
 # The needs of which no alternative is installed.
 missing() {
     needs | while read -r alternatives; do
@@ -31,18 +34,20 @@ missing() {
 }
 
 [ -r "$list" ] || could_not "the package list $list cannot be read."
-command -v dpkg-query >/dev/null || could_not "this is not a Debian system; install by hand: $(needs | tr '\n' ';')"
+command -v dpkg-query >/dev/null || could_not "this is not a Debian system; install by hand: $(listed "$(needs)")"
 
 lacking=$(missing)
 [ -n "$lacking" ] || exit 0
 
 as_root=
 if [ "$(id -u)" != 0 ]; then
-    command -v sudo >/dev/null || could_not "not root and no sudo; ask for these to be installed: $(echo "$lacking" | tr '\n' ';')"
+    ask="ask for these to be installed: $(listed "$lacking")"
+    command -v sudo >/dev/null || could_not "not root and no sudo; $ask"
+    sudo true || could_not "sudo does not let this user in; $ask"
     as_root="sudo env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8"
 fi
 
-say "installing: $(echo "$lacking" | tr ' \n' '| ')"
+say "installing: $(listed "$lacking")"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 trap 'exit 130' INT TERM
@@ -87,4 +92,4 @@ fi
 apt_get install --no-install-recommends $chosen ||
     could_not "apt-get could not install:$chosen (its own words are above)."
 lacking=$(missing)
-[ -z "$lacking" ] || could_not "still missing after the installation: $(echo "$lacking" | tr '\n' ';')"
+[ -z "$lacking" ] || could_not "still missing after the installation: $(listed "$lacking")"

@@ -306,6 +306,22 @@ class TestInstallPackages:
         assert "not root and no sudo" in done.stderr
         assert "no-such-package" in done.stderr
 
+    def test_fail_sudo_refuses(self, tmp_path: Path) -> None:
+        (tmp_path / "list").write_text("no-such-package|another # missing\n")
+        path = self.fake_tools(
+            tmp_path / "bin",
+            dpkg_query="exit 1",
+            id="echo 1000",
+            sudo="exit 1",
+            apt_get=f"touch {tmp_path}/called",
+        )
+        done = self.run(tmp_path / "list", path=path)
+        assert done.returncode == 2
+        assert done.stderr.endswith(
+            "sudo does not let this user in; ask for these to be installed: no-such-package|another\n"
+        )
+        assert not (tmp_path / "called").exists()
+
     def test_fail_a_package_that_nobody_offers(self, tmp_path: Path) -> None:
         (tmp_path / "list").write_text("no-such-package # missing\n")
         path = self.fake_tools(tmp_path / "bin", dpkg_query="exit 1", id="echo 0", apt_cache=":", apt_get=":")
