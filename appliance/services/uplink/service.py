@@ -1,0 +1,222 @@
+"""The uplink service: drains lane's outbox to the broker, and brings back central's word and signed data.
+
+A record counts as delivered when lane has believed central's signed watermark, never before. What is
+not acknowledged in time is sent again from there (go-back-N); central removes the doubles by number.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from appliance.contracts import wire
+from appliance.contracts.capture import Nothing
+from appliance.contracts.errors import ServiceError
+from appliance.contracts.lane import FetchOutbox, Lane, LinkState, OutboxPage, SignedData
+from appliance.contracts.transport import Operation
+from appliance.contracts.uplink import Telemetry, UplinkStatus
+from appliance.services.uplink.link import Credentials, Link, LinkError
+
+BATCH_RECORDS = 32
+OUTBOX_WAIT_SECONDS = 1.0
+WINDOW_RECORDS = 256
+"""How far ahead of central's word records are sent."""
+RESEND_SECONDS = 2.0
+MAX_RESEND_SECONDS = 60.0
+MIN_BACKOFF_SECONDS = 1.0
+MAX_BACKOFF_SECONDS = 60.0
+"""Thousands of boxes come back after one outage: each waits its own random time."""
+GOOD_CONNECTION_SECONDS = 30.0
+"""After this long the next loss begins with a short wait again."""
+LANE_RETRY_SECONDS = 1.0
+MAX_TELEMETRY_BYTES = 64 * 1024
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Who this box is at which broker; the times are for tests."""
+
+    device: str
+    credentials: Credentials
+    resend_seconds: float = RESEND_SECONDS
+    min_backoff_seconds: float = MIN_BACKOFF_SECONDS
+
+
+class UplinkService:
+    """`Uplink`; it holds no plain personal data, and no key but the one of its own TLS certificate."""
+
+    def __init__(self, *, lane: Lane, settings: Settings) -> None:
+        self._lane = lane
+        self._settings = settings
+        self._link: Link | None = None
+        self._telemetry: bytes | None = None
+        self._acknowledged = 0
+        self._published = 0
+        self._connections = 0
+        self._last_problem = ""
+        self._sent = 0
+        self._epoch = ""
+        self._progress_at = time.monotonic()
+        self._resend_after = settings.resend_seconds
+
+    def operations(self) -> tuple[Operation, ...]:
+        """What the service's socket offers."""
+        return (
+            Operation("publish_telemetry", Telemetry, self.publish_telemetry),
+            Operation("status", Nothing, self.status),
+        )
+
+    async def publish_telemetry(self, request: Telemetry) -> Nothing:
+        """Send the box's health now, or as soon as there is a connection; only the latest counts."""
+        report = msgspec.json.encode(request.report)
+        if len(report) > MAX_TELEMETRY_BYTES:
+            raise ServiceError("too_large", "The health report is larger than a broker should carry.")
+        self._telemetry = report
+        self._send_telemetry()
+        return Nothing()
+
+    async def status(self, request: Nothing) -> UplinkStatus:  # noqa: ARG002 - the Protocol's shape
+        credentials = self._settings.credentials
+        return UplinkStatus(
+            connected=self._link is not None,
+            broker=f"{credentials.host}:{credentials.port}",
+            acknowledged_seq=self._acknowledged,
+            published=self._published,
+            reconnects=max(0, self._connections - 1),
+            last_problem=self._last_problem,
+        )
+
+    async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
+        """Connect, drain, and begin again, until cancelled; `progressed` is called while that goes on."""
+        backoff = self._settings.min_backoff_seconds
+        while True:
+            progressed()
+            began = time.monotonic()
+            link = Link(self._settings.device, self._settings.credentials)
+            try:
+                await link.connect()
+                self._connections += 1
+                await self._serve(link, progressed)
+            except LinkError as error:
+                self._last_problem = str(error)
+            finally:
+                self._link = None
+                link.close()
+            await self._tell_lane(connected=False, sentence=self._last_problem)
+            log.warning("%s", self._last_problem)
+            if time.monotonic() - began > GOOD_CONNECTION_SECONDS:
+                backoff = self._settings.min_backoff_seconds
+            await asyncio.sleep(random.uniform(0.5, 1.0) * backoff)
+            backoff = min(2 * backoff, MAX_BACKOFF_SECONDS)
+
+    async def _serve(self, link: Link, progressed: Callable[[], None]) -> None:
+        """One connection, until it is over."""
+        self._link = link
+        self._sent = 0  # what the last connection had handed over may be lost with it
+        await self._tell_lane(connected=True)
+        self._send_telemetry()
+        tasks = (
+            asyncio.ensure_future(self._drain(link, progressed)),
+            asyncio.ensure_future(self._take_in(link)),
+        )
+        try:
+            either: set[asyncio.Future[Any]] = {link.ended, *tasks}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+            raise LinkError(link.ended.result())
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _drain(self, link: Link, progressed: Callable[[], None]) -> None:
+        while True:
+            progressed()
+            if link.deaf:
+                raise LinkError("The broker takes messages but answers nothing.")
+            await link.wait_for_room()
+            request = FetchOutbox(after=self._sent, limit=BATCH_RECORDS, wait=OUTBOX_WAIT_SECONDS)
+            try:
+                page = await self._lane.fetch_outbox(request)
+            except ServiceError as error:
+                self._last_problem = error.sentence
+                await asyncio.sleep(LANE_RETRY_SECONDS)
+                continue
+            self._note(page)
+            if page.records and self._sent >= page.acknowledged_seq and self._within_window(page):
+                self._publish(link, page)
+            elif page.records and self._sent >= page.acknowledged_seq:
+                await asyncio.sleep(0.05)  # the window is full until central speaks
+
+    def _note(self, page: OutboxPage) -> None:
+        """Where central's word stands, and from where to send."""
+        now = time.monotonic()
+        if page.epoch != self._epoch:
+            self._epoch, self._sent, self._acknowledged = page.epoch, 0, 0
+        if page.acknowledged_seq > self._acknowledged:
+            self._acknowledged = page.acknowledged_seq
+            self._progress_at, self._resend_after = now, self._settings.resend_seconds
+        self._sent = max(self._sent, page.acknowledged_seq)
+        if self._sent == page.acknowledged_seq:
+            self._progress_at = now
+        elif now - self._progress_at > self._resend_after:
+            self._sent, self._progress_at = page.acknowledged_seq, now
+            self._resend_after = min(2 * self._resend_after, MAX_RESEND_SECONDS)
+
+    def _within_window(self, page: OutboxPage) -> bool:
+        return self._sent - page.acknowledged_seq < WINDOW_RECORDS
+
+    def _publish(self, link: Link, page: OutboxPage) -> None:
+        """Hand the page over as one batch, or the part of it that the broker's packets can carry."""
+        batch: list[bytes] = []
+        size = 0
+        for record in page.records:
+            if record.seq != self._sent + 1:
+                break  # the page was asked for before the number was set back
+            size += len(record.envelope) + 9
+            if size > link.max_payload:
+                break
+            batch.append(record.envelope)
+            self._sent = record.seq
+        if batch:
+            link.publish(wire.topic(self._settings.device, "records"), wire.pack(batch))
+            self._published += len(batch)
+        elif size > link.max_payload:
+            raise LinkError("A record is larger than the broker takes; raise its maximum packet size.")
+
+    async def _take_in(self, link: Link) -> None:
+        watermark = wire.topic(self._settings.device, "watermark")
+        while True:
+            incoming = await link.incoming.get()
+            deliver = self._lane.acknowledge if incoming.topic == watermark else self._lane.install
+            while True:
+                try:
+                    answer = await deliver(SignedData(data=incoming.payload))
+                except ServiceError:
+                    await asyncio.sleep(LANE_RETRY_SECONDS)
+                    continue
+                break
+            if not answer.accepted:
+                log.warning("lane does not take what came on %s: %s", incoming.topic, answer.sentence)
+
+    async def _tell_lane(self, *, connected: bool, sentence: str = "") -> None:
+        with contextlib.suppress(
+            ServiceError
+        ):  # lane asks nothing of us, and shows the link as it last heard
+            await self._lane.link(LinkState(connected=connected, sentence=sentence))
+
+    def _send_telemetry(self) -> None:
+        if self._telemetry is None or self._link is None or not self._link.has_room:
+            return
+        with contextlib.suppress(LinkError):  # the next connection sends it
+            self._link.publish(wire.topic(self._settings.device, "telemetry"), self._telemetry, retain=True)
