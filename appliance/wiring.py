@@ -8,9 +8,11 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
 
 from appliance.clock import Clock
 from appliance.config import Config
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from appliance.services.lane.service import LaneService
     from appliance.services.uplink.service import UplinkService
     from hal.device import Device
+
+LOOPBACK = "127.0.0.1"
+Works = list[Coroutine[Any, Any, None]]
+"""What a process runs side by side."""
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +66,7 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
 
 
 def reference_store(folder: Path, keys: Path, signers: Iterable[Path] = ()) -> "ReferenceStore":
-    """The store of signed lists; `signers` are the public keys that may sign, by default all in the keys folder.
+    """The store of signed lists. `signers` are public keys that may sign; none: all in the keys folder.
 
     Raises:
         CannotStart: a key file is missing or is not one.
@@ -86,6 +92,172 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
     """`agent`, asking the other three."""
     from appliance.services.agent.service import AgentService
 
-    return AgentService(
-        box=config.box, data=config.paths.data, capture=capture, lane=lane, uplink=uplink
+    return AgentService(box=config.box, data=config.paths.data, capture=capture, lane=lane, uplink=uplink)
+
+
+def make_lane(config: Config, *, capture: Capture) -> "LaneService":
+    """`lane` with its journal, lists, policy and clock.
+
+    Raises:
+        CannotStart: a key is missing, the policy is wrong, or the journal cannot be opened.
+    """
+    from appliance.config import ConfigError
+    from appliance.records.errors import StorageError
+    from appliance.records.journal import Journal
+    from appliance.records.keys import load_box_keys, load_central_keys
+    from appliance.reference_data.keys import KeyFileError
+    from appliance.services.lane.policy import load_policy
+    from appliance.services.lane.service import LaneService
+
+    paths, central = config.paths, config.central
+    try:
+        policy = load_policy(paths.policy)
+        keys = load_box_keys(paths.keys)
+        journal = Journal.open(
+            paths.data / "journal.db",
+            keys=keys,
+            central=load_central_keys(central.sealing_key, central.watermark_key),
+            device=config.box.device,
+        )
+    except (ConfigError, KeyFileError, StorageError) as error:
+        raise CannotStart(str(error)) from error
+    clock = Clock(source=config.box.clock)
+    floor = journal.time_floor()
+    if floor is not None:
+        clock.raise_floor(floor)
+    lists = reference_store(paths.data / "lists", paths.keys, central.reference_keys)
+    return LaneService(
+        box=config.box, policy=policy, capture=capture, journal=journal, lists=lists, clock=clock
     )
+
+
+def make_uplink(config: Config, *, lane: Lane) -> "UplinkService":
+    """`uplink` with this box's certificate.
+
+    Raises:
+        CannotStart: no broker is configured.
+    """
+    from appliance.services.uplink.link import Credentials
+    from appliance.services.uplink.service import Settings, UplinkService
+
+    broker = config.broker
+    if broker is None:
+        raise CannotStart("No [broker] is configured; uplink has nowhere to send to.")
+    for path in (broker.ca, broker.certificate, broker.key):
+        if not path.is_file():
+            raise CannotStart(f"{path} is missing: the broker asks for this box's certificate.")
+    credentials = Credentials(broker.host, broker.port, broker.ca, broker.certificate, broker.key)
+    return UplinkService(lane=lane, settings=Settings(config.box.device, credentials))
+
+
+def kiosk(config: Config, lane: "LaneService") -> Starlette:
+    """The officer's page for this lane."""
+    from appliance.services.lane.kiosk.page import kiosk_app
+
+    return kiosk_app(lane, languages=config.kiosk.languages, default_language=config.kiosk.language)
+
+
+def listen_loopback(port: int) -> socket.socket:
+    """The kiosk's listener; port 0 takes a free one.
+
+    Raises:
+        CannotStart: the port is taken.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+    except OSError as error:
+        listener.close()
+        raise CannotStart(f"Port {port} on {LOOPBACK} is taken: choose another for the kiosk.") from error
+    listener.listen(64)
+    listener.setblocking(False)
+    return listener
+
+
+# One service a process, as systemd runs them
+
+
+async def run_alone(service: str, config: Config) -> None:
+    """One service with its socket, until SIGTERM.
+
+    Raises:
+        CannotStart: it cannot be built as configured.
+    """
+    run = config.paths.run
+    handed = systemd.handed_sockets()
+    builders: dict[str, Callable[[], Works]] = {
+        "capture": lambda: _capture_alone(config, handed.get("capture")),
+        "lane": lambda: _lane_alone(config, handed),
+        "uplink": lambda: _uplink_alone(config, handed.get("uplink")),
+        "agent": lambda: _agent_alone(config),
+    }
+    works = builders[service]()
+    log.info("%s starts, sockets in %s", service, run)
+    await _until_stopped([*works, _feed_watchdog()])
+
+
+def _capture_alone(config: Config, handed: socket.socket | None) -> Works:
+    capture = make_capture(config)
+    return [capture.run(), _serve(capture.operations(), handed, config.paths.run / "capture.sock")]
+
+
+def _lane_alone(config: Config, handed: dict[str, socket.socket]) -> Works:
+    lane = make_lane(config, capture=CaptureClient(config.paths.run / "capture.sock"))
+    page = handed.get("kiosk") or listen_loopback(config.kiosk.port)
+    return [
+        lane.run(),
+        _serve(lane.operations(), handed.get("lane"), config.paths.run / "lane.sock"),
+        serve(kiosk(config, lane), page),
+    ]
+
+
+def _uplink_alone(config: Config, handed: socket.socket | None) -> Works:
+    uplink = make_uplink(config, lane=LaneClient(config.paths.run / "lane.sock"))
+    return [uplink.run(), _serve(uplink.operations(), handed, config.paths.run / "uplink.sock")]
+
+
+def _agent_alone(config: Config) -> Works:
+    run = config.paths.run
+    agent = make_agent(
+        config,
+        capture=CaptureClient(run / "capture.sock"),
+        lane=LaneClient(run / "lane.sock"),
+        uplink=UplinkClient(run / "uplink.sock"),
+    )
+    return [agent.run()]
+
+
+async def _serve(operations: Iterable[Operation], handed: socket.socket | None, path: Path) -> None:
+    await serve(application(operations), handed or listen_unix(path))
+
+
+async def _feed_watchdog() -> None:
+    """Word that the event loop turns; a service that hangs in it falls silent and is started again."""
+    systemd.notify("READY=1")
+    interval = systemd.watchdog_seconds()
+    while interval is not None:
+        systemd.notify("WATCHDOG=1")
+        await asyncio.sleep(interval)
+
+
+async def _until_stopped(works: Works) -> None:
+    """Run all of it until SIGTERM or SIGINT, or until a part fails; then cancel the rest."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    tasks: set[asyncio.Future[Any]] = {asyncio.ensure_future(work) for work in works}
+    waiter: asyncio.Future[Any] = asyncio.ensure_future(stopped.wait())
+    try:
+        pending = set(tasks)
+        while pending and not waiter.done():
+            await asyncio.wait({*pending, waiter}, return_when=asyncio.FIRST_COMPLETED)
+            for task in [task for task in pending if task.done()]:
+                task.result()
+                pending.discard(task)
+    finally:
+        for task in (*tasks, waiter):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        systemd.notify("STOPPING=1")

@@ -33,7 +33,7 @@ class CentralKeys:
     watermark: VerifyKey
 
 
-def load_or_create_box_keys(folder: Path) -> BoxKeys:
+def load_box_keys(folder: Path) -> BoxKeys:
     """The box's keys from their folder; those that are missing are made, as at the very first start.
 
     The public halves are written beside them (`signing.pub`, `sealing.pub`) for central to register.

@@ -267,6 +267,7 @@ class Engine:
             return await answer
         finally:
             self.button.withdraw()
+            self._changed()
 
     async def _in_trouble(self, trouble: Trouble, offer: Offer) -> str:
         self.trouble = trouble

@@ -27,6 +27,7 @@ BATCH_RECORDS = 32
 OUTBOX_WAIT_SECONDS = 1.0
 WINDOW_RECORDS = 256
 """How far ahead of central's word records are sent."""
+WINDOW_FULL_SECONDS = 0.05
 RESEND_SECONDS = 2.0
 MAX_RESEND_SECONDS = 60.0
 MIN_BACKOFF_SECONDS = 1.0
@@ -153,10 +154,12 @@ class UplinkService:
                 await asyncio.sleep(LANE_RETRY_SECONDS)
                 continue
             self._note(page)
-            if page.records and self._sent >= page.acknowledged_seq and self._within_window(page):
+            if not page.records:
+                continue
+            if self._sent - page.acknowledged_seq < WINDOW_RECORDS:
                 self._publish(link, page)
-            elif page.records and self._sent >= page.acknowledged_seq:
-                await asyncio.sleep(0.05)  # the window is full until central speaks
+            else:
+                await asyncio.sleep(WINDOW_FULL_SECONDS)
 
     def _note(self, page: OutboxPage) -> None:
         """Where central's word stands, and from where to send."""
@@ -172,9 +175,6 @@ class UplinkService:
         elif now - self._progress_at > self._resend_after:
             self._sent, self._progress_at = page.acknowledged_seq, now
             self._resend_after = min(2 * self._resend_after, MAX_RESEND_SECONDS)
-
-    def _within_window(self, page: OutboxPage) -> bool:
-        return self._sent - page.acknowledged_seq < WINDOW_RECORDS
 
     def _publish(self, link: Link, page: OutboxPage) -> None:
         """Hand the page over as one batch, or the part of it that the broker's packets can carry."""

@@ -4,7 +4,7 @@ Plain helpers, no fixtures, so that another folder's tests may import them too (
 """
 
 import asyncio
-import io
+import datetime as dt
 import threading
 import time
 from collections.abc import Callable
@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from PIL import Image, ImageDraw, ImageFilter
 
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation, Verdict
 from appliance.contracts.lane import DeviceView, DocumentView, ListView, Press, PressTaken, View
+from appliance.simulation.portraits import draw_portrait
+from appliance.travel_document import MrzFormat, generate_mrz, parse_mrz, state_name, to_json
 
+TODAY = dt.date(2026, 11, 24)
 NINE_DAYS = 9 * 24 + 5.0
+AUTHENTICATIONS = ("passive", "active", "chip")
 WAITING = View(
     revision=1,
     step="waiting",
@@ -25,7 +28,7 @@ WAITING = View(
     press="start",
     hold=None,
     direction=Direction.ENTRY,
-    post="Karaboğaz Pass, lane 1",
+    post="Utopia North Pass",
     crossing=None,
     document=None,
     has_portrait=False,
@@ -63,182 +66,123 @@ class Traveller:
     checks: tuple[Check, ...]
     recommendation: Recommendation
     reasons: tuple[str, ...]
-    hair: str
-    skin: str
-    coat: str
+    seed: int
+    """Of the drawn portrait."""
+    chip_portrait: bool = True
 
 
-def digit(text: str) -> str:
-    """The check digit of Doc 9303-3, 4.9."""
-    values = [0 if c == "<" else int(c, 36) for c in text]
-    return str(sum(v * (7, 3, 1)[i % 3] for i, v in enumerate(values)) % 10)
-
-
-def passport(
-    surname: str, names: str, number: str, born: str, expires: str, sex: str, *, wrong: bool = False
-) -> DocumentView:
-    """A TD3 of Utopia; `wrong` spoils the document number's check digit."""
-    first = f"P<UTO{surname.replace(' ', '<')}<<{names.replace(' ', '<')}".ljust(44, "<")
-    birth, expiry = (f"{date[2:4]}{date[5:7]}{date[8:]}" for date in (born, expires))
-    shown = digit(number) if not wrong else str((int(digit(number)) + 3) % 10)
-    optional = "<" * 14
-    composite = digit(
-        f"{number}{shown}{birth}{digit(birth)}{expiry}{digit(expiry)}{optional}{digit(optional)}"
-    )
-    second = f"{number}{shown}UTO{birth}{digit(birth)}{sex}{expiry}{digit(expiry)}{optional}<{composite}"
-    return DocumentView(
-        format="TD3",
-        document_code="P",
-        issuing_state="UTO",
-        issuing_state_name="Utopia",
-        document_number=number,
-        primary_identifier=surname,
-        secondary_identifier=names,
-        nationality="UTO",
-        nationality_name="Utopia",
-        birth_date=born,
-        sex=sex,
-        expiry_date=expires,
-        lines=(first, second),
+def document_of(lines: tuple[str, ...]) -> tuple[DocumentView, dict[str, Check]]:
+    """The document that these lines say, and every check of them."""
+    mrz = parse_mrz(lines, today=TODAY)
+    view = DocumentView(
+        format=mrz.format.value,
+        document_code=mrz.document_code,
+        issuing_state=mrz.issuing_state,
+        issuing_state_name=state_name(mrz.issuing_state),
+        document_number=mrz.document_number,
+        primary_identifier=mrz.primary_identifier,
+        secondary_identifier=mrz.secondary_identifier,
+        nationality=mrz.nationality,
+        nationality_name=state_name(mrz.nationality),
+        birth_date=str(mrz.birth_date),
+        sex=mrz.sex,
+        expiry_date=str(mrz.expiry_date),
+        lines=mrz.lines,
         source="mrz_line",
     )
+    return view, {check["id"]: msgspec.convert(check, Check) for check in to_json(mrz)["checks"]}
 
 
-def checks(**other: Check) -> tuple[Check, ...]:
-    """Every check of an ordinary crossing; `area__what=Check` puts another in its place."""
-    listed = {"list_age_hours": NINE_DAYS}
-    rows = [
-        *((f"mrz.{field}_check_digit", "PASS", "correct", {}) for field in ("document_number", "birth_date")),
-        *((f"mrz.{field}_check_digit", "PASS", "correct", {}) for field in ("expiry_date", "optional_data")),
-        ("mrz.read", "PASS", "read", {"format": "TD3", "source": "mrz_line"}),
-        ("mrz.composite_check_digit", "PASS", "correct", {}),
-        ("mrz.issuing_state_code", "PASS", "known", {}),
-        ("mrz.nationality_code", "PASS", "known", {}),
-        ("mrz.dates_plausible", "PASS", "plausible", {}),
-        ("mrz.characters", "PASS", "allowed", {}),
-        ("mrz.name", "PASS", "well_formed", {}),
-        ("document.expiry", "PASS", "valid", {"expiry_date": "2031-05-14"}),
-        ("chip.read", "PASS", "read", {"access": "BAC"}),
-        ("chip.pace", "NOT_DONE", "not_offered", {}),
-        ("chip.dg1_matches_mrz", "PASS", "equal", {}),
-        ("chip.passive_authentication", "NOT_DONE", "not_supported", {}),
-        ("chip.active_authentication", "NOT_DONE", "not_supported", {}),
-        ("chip.chip_authentication", "NOT_DONE", "not_supported", {}),
-        ("chip.portrait", "PASS", "decoded", {}),
-        ("portrait.taken", "PASS", "taken", {"width": 640, "height": 800}),
-        ("face.quality", "NOT_DONE", "not_supported", {}),
-        ("face.comparison", "NOT_DONE", "not_supported", {}),
-        ("finger.comparison", "NOT_DONE", "not_supported", {}),
-        ("watchlist.document", "PASS", "no_hit", listed),
-        ("watchlist.personal_number", "NOT_DONE", "nothing_to_search", {}),
-        ("watchlist.person", "PASS", "no_hit", {"list_age_hours": 5.4}),
-    ]
-    done = {
-        id_: Check(id=id_, verdict=Verdict(verdict), reason=reason, evidence=evidence)
-        for id_, verdict, reason, evidence in rows
-    }
-    for check in other.values():
-        done[check.id] = check
-    return tuple(done.values())
+def passport(surname: str, names: str, number: str, born: str, expires: str, sex: str) -> tuple[str, ...]:
+    """The lines of a passport of Utopia."""
+    return generate_mrz(
+        MrzFormat.TD3,
+        document_code="P",
+        issuing_state="UTO",
+        primary_identifier=surname,
+        secondary_identifier=names,
+        document_number=number,
+        nationality="UTO",
+        birth_date=dt.date.fromisoformat(born),
+        sex=sex,
+        expiry_date=dt.date.fromisoformat(expires),
+    )
 
 
-def fail(id_: str, reason: str, **evidence: Any) -> Check:
-    return Check(id=id_, verdict=Verdict.FAIL, reason=reason, evidence=evidence)
+def check(id_: str, verdict: str, reason: str, **evidence: Any) -> Check:
+    return Check(id=id_, verdict=Verdict(verdict), reason=reason, evidence=evidence)
 
 
-_spoiled = passport("SPECIMEN", "LUCIE", "C7T40K912", "1991-01-30", "2028-11-03", "F", wrong=True)
+def traveller(lines: tuple[str, ...], seed: int, *others: Check, chip_portrait: bool = True) -> Traveller:
+    """Every check of an ordinary crossing, `others` in their places; what fails makes it AMBER or RED."""
+    document, checks = document_of(lines)
+    ordinary = (
+        check("mrz.read", "PASS", "read", format="TD3", source="mrz_line"),
+        check("document.expiry", "PASS", "valid", expiry_date=document.expiry_date),
+        check("chip.read", "PASS", "read", access="BAC"),
+        check("chip.pace", "NOT_DONE", "not_offered"),
+        check("chip.dg1_matches_mrz", "PASS", "equal"),
+        *(check(f"chip.{kind}_authentication", "NOT_DONE", "not_supported") for kind in AUTHENTICATIONS),
+        check("chip.portrait", "PASS", "decoded"),
+        check("portrait.taken", "PASS", "taken", width=480, height=640),
+        *(check(f"{area}.comparison", "NOT_DONE", "not_supported") for area in ("face", "finger")),
+        check("face.quality", "NOT_DONE", "not_supported"),
+        check("watchlist.document", "PASS", "no_hit", list_age_hours=NINE_DAYS),
+        check("watchlist.personal_number", "NOT_DONE", "nothing_to_search"),
+        check("watchlist.person", "PASS", "no_hit", list_age_hours=5.4),
+    )
+    checks |= {one.id: one for one in (*ordinary, *others)}
+    against = tuple(id_ for id_, one in checks.items() if one.verdict in (Verdict.FAIL, Verdict.CANNOT))
+    red = checks["watchlist.document"].verdict is Verdict.FAIL
+    return Traveller(
+        document=document,
+        checks=tuple(checks.values()),
+        recommendation=Recommendation(("RED" if red else "AMBER") if against else "GREEN"),
+        reasons=against,
+        seed=seed,
+        chip_portrait=chip_portrait,
+    )
+
+
+def spoil(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The same document with a wrong check digit of its number."""
+    wrong = str((int(lines[1][9]) + 3) % 10)
+    return lines[0], lines[1][:9] + wrong + lines[1][10:]
+
+
 TRAVELLERS = {
-    "green": Traveller(
-        document=passport("ERIKSSON", "ANNA MARIA", "L898902C3", "1974-08-12", "2031-05-14", "F"),
-        checks=checks(),
-        recommendation=Recommendation.GREEN,
-        reasons=(),
-        hair="#8a5a2b",
-        skin="#eec3a0",
-        coat="#3d6b8c",
-    ),
-    "amber_near_match": Traveller(
-        document=passport("MARTENSSON", "ERIK JOHAN", "K0052731A", "1983-03-09", "2029-09-01", "M"),
-        checks=checks(
-            person=fail(
-                "watchlist.person",
-                "possible_match",
-                list="persons",
-                kind="person",
-                score=0.91,
-                why=["surname_close"],
-                list_age_hours=NINE_DAYS,
-            )
+    "green": traveller(passport("ERIKSSON", "ANNA MARIA", "L898902C3", "1974-08-12", "2031-05-14", "F"), 21),
+    "amber_near_match": traveller(
+        passport("MARTENSSON", "ERIK JOHAN", "K0052731A", "1983-03-09", "2029-09-01", "M"),
+        8,
+        check(
+            "watchlist.person",
+            "FAIL",
+            "possible_match",
+            list="persons",
+            kind="persons",
+            score=0.91,
+            why=["surname_close"],
+            list_age_hours=NINE_DAYS,
         ),
-        recommendation=Recommendation.AMBER,
-        reasons=("watchlist.person",),
-        hair="#3a2c22",
-        skin="#d9a679",
-        coat="#5d5347",
     ),
-    "red_stolen": Traveller(
-        document=passport("VERITY", "THOMAS", "X14927065", "1968-12-24", "2027-02-17", "M"),
-        checks=checks(
-            document=fail(
-                "watchlist.document", "stolen", list="documents", kind="document", list_age_hours=NINE_DAYS
-            )
-        ),
-        recommendation=Recommendation.RED,
-        reasons=("watchlist.document",),
-        hair="#9b9b97",
-        skin="#e8b994",
-        coat="#44546a",
+    "red_stolen": traveller(
+        passport("VERITY", "THOMAS", "X14927065", "1958-12-24", "2027-02-17", "M"),
+        1,
+        check("watchlist.document", "FAIL", "stolen", list="documents", list_age_hours=NINE_DAYS),
     ),
-    "amber_check_digit": Traveller(
-        document=_spoiled,
-        checks=checks(
-            number=fail(
-                "mrz.document_number_check_digit",
-                "wrong_check_digit",
-                field="document_number",
-                line=1,
-                position=9,
-                read=_spoiled.lines[1][9],
-                expected=digit("C7T40K912"),
-            ),
-            chip=Check(id="chip.read", verdict=Verdict.CANNOT, reason="access_denied"),
+    "amber_check_digit": traveller(
+        spoil(passport("SPECIMEN", "LUCIE", "C7T40K912", "1991-01-30", "2028-11-03", "F")),
+        10,
+        check("chip.read", "CANNOT", "access_denied"),
+        *(check(f"chip.{kind}_authentication", "NOT_DONE", "chip_not_read") for kind in AUTHENTICATIONS),
+        *(
+            check(f"chip.{what}", "NOT_DONE", "chip_not_read")
+            for what in ("pace", "dg1_matches_mrz", "portrait")
         ),
-        recommendation=Recommendation.AMBER,
-        reasons=("mrz.document_number_check_digit", "chip.read"),
-        hair="#1d1a1c",
-        skin="#8d5a3b",
-        coat="#7a4b63",
+        chip_portrait=False,
     ),
 }
-
-
-def draw_face(traveller: Traveller, *, plain: bool) -> bytes:
-    """A drawn person, as JPEG; `plain` is the chip's portrait, on a light ground."""
-    size = (480, 600)
-    picture = Image.new("RGB", size, "#dfe5ea" if plain else "#b9c8d3")
-    draw = ImageDraw.Draw(picture)
-    if not plain:
-        draw.rectangle((0, 0, 150, 600), fill="#a9bac7")
-    dark = Image.new("RGB", (1, 1), traveller.skin).resize((1, 1))
-    shade = tuple(int(c * 0.86) for c in dark.getpixel((0, 0)))
-    dx = 0 if plain else 14
-    if traveller.document.sex == "F":
-        draw.ellipse((110 + dx, 70, 370 + dx, 420), fill=traveller.hair)
-        draw.rounded_rectangle((112 + dx, 220, 368 + dx, 480), 60, fill=traveller.hair)
-    draw.rounded_rectangle((30 + dx, 470, 450 + dx, 760), 150, fill=traveller.coat)
-    draw.rounded_rectangle((190 + dx, 360, 290 + dx, 520), 46, fill=shade)
-    draw.ellipse((138 + dx, 120, 342 + dx, 415), fill=traveller.skin)
-    draw.pieslice((130 + dx, 88, 350 + dx, 330), 180, 360, fill=traveller.hair)
-    draw.ellipse((150 + dx, 165, 330 + dx, 330), fill=traveller.skin)
-    for x in (195, 285):
-        draw.ellipse((x - 15 + dx, 244, x + 15 + dx, 264), fill="#fbfaf8")
-        draw.ellipse((x - 8 + dx, 245, x + 8 + dx, 263), fill="#33261d")
-        draw.arc((x - 24 + dx, 214, x + 24 + dx, 250), 205, 335, fill=traveller.hair, width=6)
-    draw.arc((222 + dx, 270, 258 + dx, 320), 20, 160, fill=shade, width=6)
-    draw.arc((200 + dx, 318, 280 + dx, 366), 25, 155, fill="#a4505a", width=7)
-    out = io.BytesIO()
-    picture.filter(ImageFilter.GaussianBlur(1.2)).save(out, "JPEG", quality=88)
-    return out.getvalue()
 
 
 class ScriptedSource:
@@ -280,8 +224,8 @@ class ScriptedSource:
     def decide(self, traveller: Traveller, *, crossing: str = "c1", **changes: Any) -> View:
         """The last screen of this traveller's crossing."""
         self.pictures = {
-            "portrait": draw_face(traveller, plain=False),
-            "chip_portrait": draw_face(traveller, plain=True),
+            "portrait": draw_portrait(traveller.seed, live=True),
+            "chip_portrait": draw_portrait(traveller.seed),
         }
         red = traveller.recommendation is Recommendation.RED
         fields = {
@@ -291,7 +235,7 @@ class ScriptedSource:
             "crossing": crossing,
             "document": traveller.document,
             "has_portrait": True,
-            "has_chip_portrait": traveller.document.lines != _spoiled.lines,
+            "has_chip_portrait": traveller.chip_portrait,
             "checks": traveller.checks,
             "recommendation": traveller.recommendation,
             "reasons": traveller.reasons,

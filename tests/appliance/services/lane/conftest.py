@@ -1,0 +1,130 @@
+"""A lane over its real journal, lists and policy; only the devices are scripted."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from nacl.public import PrivateKey
+from nacl.signing import SigningKey
+
+from appliance import cose
+from appliance.clock import Clock
+from appliance.config import Box, ClockSource, Profile
+from appliance.contracts.lane import Press, View
+from appliance.records.journal import Journal
+from appliance.records.keys import CentralKeys, load_box_keys
+from appliance.reference_data.store import ReferenceStore
+from appliance.services.lane.policy import load_policy
+from appliance.services.lane.service import LaneService
+from appliance.simulation.watchlists import demo_packages
+
+BOX = Box(device="test-box", post="Test post", profile=Profile.TRAINING, clock=ClockSource.HOST)
+CENTRAL_SEALING = PrivateKey.generate()
+CENTRAL_WATERMARK = SigningKey.generate()
+ISSUER = SigningKey.generate()
+
+
+@pytest.fixture(scope="session")
+def keys_and_lists(tmp_path_factory):
+    """The box's keys, and the demo's lists for them, made once."""
+    folder = tmp_path_factory.mktemp("keys")
+    keys = load_box_keys(folder)
+    issued_at = dt.datetime.now(dt.UTC) - dt.timedelta(hours=5)
+    packages = demo_packages(issued_at=issued_at, signing_key=ISSUER, recipients=[keys.sealing.public_key])
+    return keys, packages
+
+
+@pytest.fixture
+def make_lane(tmp_path: Path, keys_and_lists):
+    """Builds a lane in the test's folder; building it again is a restart."""
+    opened: list[Journal] = []
+    keys, packages = keys_and_lists
+
+    def make(capture: Any, *, policy: Path | None = None, lists: bool = True) -> LaneService:
+        for journal in opened:
+            journal.close()
+        journal = Journal.open(
+            tmp_path / "journal.db",
+            keys=keys,
+            central=CentralKeys(CENTRAL_SEALING.public_key, CENTRAL_WATERMARK.verify_key),
+            device=BOX.device,
+        )
+        opened.append(journal)
+        store = ReferenceStore(
+            tmp_path / "lists",
+            verify_keys={cose.key_id(ISSUER.verify_key): ISSUER.verify_key},
+            private_key=keys.sealing,
+        )
+        if lists:
+            for package in packages:
+                store.install(package, now=dt.datetime.now(dt.UTC), time_quality="rtc")
+        return LaneService(
+            box=BOX,
+            policy=load_policy(policy),
+            capture=capture,
+            journal=journal,
+            lists=store,
+            clock=Clock(source=ClockSource.HOST),
+        )
+
+    yield make
+    for journal in opened:
+        journal.close()
+
+
+class Officer:
+    """Looks at the screen and presses, as a test tells."""
+
+    def __init__(self, lane: LaneService) -> None:
+        self.lane = lane
+        self.seen: list[View] = []
+
+    async def until(self, wanted: Callable[[View], bool], *, seconds: float = 10.0) -> View:
+        async with asyncio.timeout(seconds):
+            view = self.lane.view()
+            while not wanted(view):
+                view = await self.lane.wait_for_change(view.revision, 1.0)
+            self.seen.append(view)
+            return view
+
+    async def press(self, event: str = "press") -> View:
+        """Answer what is on the screen now; returns that view."""
+        while True:
+            view = await self.until(lambda view: (view.press if event == "press" else view.hold) is not None)
+            taken = await self.lane.press(Press(event=event, revision=view.revision))
+            if taken.taken:
+                return view
+            await asyncio.sleep(0.01)  # the screen changed between the look and the press
+
+    async def until_recorded(self, seq: int) -> View:
+        return await self.until(lambda view: view.last_seq == seq)
+
+
+def run_with_officer(lane: LaneService, work: Callable[[Officer], Any]) -> Any:
+    """Run the lane while the officer does this work; the lane is cancelled at its end."""
+
+    async def main() -> Any:
+        task = asyncio.create_task(lane.run())
+        try:
+            working = asyncio.create_task(work(Officer(lane)))
+            await asyncio.wait({task, working}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done() and not working.done():
+                working.cancel()
+                task.result()
+            return await working
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    return asyncio.run(main())
+
+
+@pytest.fixture
+def house() -> SimpleNamespace:
+    return SimpleNamespace(
+        run=run_with_officer, central_sealing=CENTRAL_SEALING, central_watermark=CENTRAL_WATERMARK, box=BOX
+    )
