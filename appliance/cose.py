@@ -11,6 +11,7 @@ from typing import Final
 
 import cbor2
 from nacl.exceptions import BadSignatureError
+from nacl.public import PublicKey
 from nacl.signing import SigningKey, VerifyKey
 
 ALGORITHM: Final = 1
@@ -63,9 +64,9 @@ class BadSignature(CoseError):
     """The named key did not sign these bytes."""
 
 
-def key_id(verify_key: VerifyKey) -> bytes:
-    """The key's name in headers and key files: the first 16 bytes of its SHA-256."""
-    return hashlib.sha256(bytes(verify_key)).digest()[:16]
+def key_id(key: VerifyKey | PublicKey) -> bytes:
+    """A signing or sealing key's name, in headers and key files: the first 16 bytes of its SHA-256."""
+    return hashlib.sha256(bytes(key)).digest()[:16]
 
 
 def sign1(payload: bytes, *, protected: Mapping[HeaderLabel, HeaderValue], signing_key: SigningKey) -> bytes:

@@ -18,7 +18,6 @@ from nacl.signing import SigningKey, VerifyKey
 from appliance import cose
 from appliance.contracts.movement import Stamp
 from appliance.records.errors import EnvelopeError
-from appliance.reference_data.package import sealing_key_id
 
 CONTENT_TYPE: Final = "application/vnd.borne.record+cbor"
 VERSION: Final = 1
@@ -79,7 +78,7 @@ def seal(
     recipient: PublicKey,
 ) -> tuple[bytes, bytes]:
     """The envelope, and its chain hash for the next record."""
-    kid, enc = cose.key_id(signing_key.verify_key), sealing_key_id(recipient)
+    kid, enc = cose.key_id(signing_key.verify_key), cose.key_id(recipient)
     inside = {
         "dev": device,
         "epoch": epoch,
@@ -136,7 +135,7 @@ def open_(sealed: Sealed, *, private_key: PrivateKey) -> Opened:
         EnvelopeError: it is sealed to another key, damaged, or belongs to another header.
     """
     header = sealed.header
-    if header.recipient != sealing_key_id(private_key.public_key):
+    if header.recipient != cose.key_id(private_key.public_key):
         raise EnvelopeError("The record is sealed to another key.")
     try:
         inside = cbor2.loads(SealedBox(private_key).decrypt(sealed.payload))

@@ -85,11 +85,6 @@ class _Sealed(Package, frozen=True, kw_only=True, forbid_unknown_fields=True):
     recipients: dict[bytes, bytes]
 
 
-def sealing_key_id(key: PublicKey) -> bytes:
-    """A box's sealing key's name: the first 16 bytes of its SHA-256."""
-    return hashlib.sha256(bytes(key)).digest()[:16]
-
-
 def sign_package(package: Package, *, signing_key: SigningKey, recipients: Iterable[PublicKey]) -> bytes:
     """The package for these boxes.
 
@@ -97,7 +92,7 @@ def sign_package(package: Package, *, signing_key: SigningKey, recipients: Itera
         ValueError: no boxes, or too many; a package that `open_package` would refuse.
     """
     key = nacl.utils.random(nacl.secret.SecretBox.KEY_SIZE)
-    sealed_keys = {sealing_key_id(box): SealedBox(box).encrypt(key) for box in recipients}
+    sealed_keys = {cose.key_id(box): SealedBox(box).encrypt(key) for box in recipients}
     if not 0 < len(sealed_keys) <= MAX_RECIPIENTS:
         raise ValueError(f"A package is for one box at least and {MAX_RECIPIENTS} at most.")
     if len(package.content) > MAX_CONTENT_BYTES:
@@ -133,7 +128,7 @@ def open_package(
         Refused: not signed by one of the known keys, not for this box, damaged or malformed.
     """
     sealed = _verified(data, verify_key_for)
-    sealed_key = sealed.recipients.get(sealing_key_id(private_key.public_key))
+    sealed_key = sealed.recipients.get(cose.key_id(private_key.public_key))
     if sealed_key is None:
         raise Refused(Reason.NOT_FOR_THIS_BOX, "The package is not for this box: its issuer left it out.")
     try:

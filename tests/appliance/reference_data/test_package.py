@@ -18,7 +18,6 @@ from appliance.reference_data.package import (
     Reason,
     Refused,
     open_package,
-    sealing_key_id,
     sign_package,
 )
 
@@ -60,7 +59,7 @@ def sealed(**changes: object) -> bytes:
         "expires_at": "2027-04-01T00:00:00Z",
         "content": bytes(SecretBox(key).encrypt(b"x")),
         "content_sha256": bytes.fromhex("2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"),
-        "recipients": {sealing_key_id(BOX.public_key): SealedBox(BOX.public_key).encrypt(key)},
+        "recipients": {cose.key_id(BOX.public_key): SealedBox(BOX.public_key).encrypt(key)},
     }
     payload = cbor2.dumps({name: value for name, value in (fields | changes).items() if value is not None})
     return cose.sign1(payload, protected={cose.CONTENT_TYPE: CONTENT_TYPE}, signing_key=SIGNER)
@@ -134,8 +133,8 @@ def test_fail__not_cbor(payload: bytes) -> None:
         {"content": b""},
         {"content": bytes(60)},
         {"content_sha256": bytes(32)},
-        {"recipients": {sealing_key_id(BOX.public_key): b""}},
-        {"recipients": {sealing_key_id(BOX.public_key): SealedBox(BOX.public_key).encrypt(b"short")}},
+        {"recipients": {cose.key_id(BOX.public_key): b""}},
+        {"recipients": {cose.key_id(BOX.public_key): SealedBox(BOX.public_key).encrypt(b"short")}},
     ],
 )
 def test_fail__damaged(changes: dict) -> None:

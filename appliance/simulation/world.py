@@ -1,0 +1,221 @@
+"""The world around one box: a broker, central's receiver, signed lists, and the box's own papers.
+
+For the demo, training and tests. Everything lies in one folder: kept, the next world goes on in it.
+"""
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nacl.signing import SigningKey
+
+from appliance.records.keys import load_box_keys
+from appliance.reference_data.keys import read_key
+from appliance.simulation.broker import CENTRAL, Broker
+from appliance.simulation.watchlists import demo_packages
+
+DEVICE = "demo-1"
+STOP_SECONDS = 10.0
+LISTS_AGE = dt.timedelta(hours=3)
+"""The demo's lists are not quite fresh, so that their age is seen."""
+
+
+class WorldUnavailable(Exception):
+    """Central cannot be had here, in one plain sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTable:
+    """One [[device]] of the box's configuration."""
+
+    kind: str
+    driver: str
+    options: Mapping[str, Any]
+
+
+class World:
+    """Everything outside the box. Use it as a context manager."""
+
+    def __init__(self, folder: Path, *, device: str = DEVICE) -> None:
+        self.folder = folder
+        self.device = device
+        self.database = folder / "central" / "central.db"
+        self.broker = Broker(folder / "broker", devices=[device])
+        self._central_keys = folder / "central" / "keys"
+        self._receiver: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "World":
+        (self.folder / "central").mkdir(parents=True, exist_ok=True)
+        self.broker.start()
+        if not self._central_keys.exists():
+            self._central("keys", "--folder", str(self._central_keys))
+        keys = load_box_keys(self.keys)
+        self._central(
+            "register",
+            "--database",
+            str(self.database),
+            self.device,
+            str(self.keys / "signing.pub"),
+            "--sealing",
+            str(self.keys / "sealing.pub"),
+        )
+        self.start_receiver()
+        packages = demo_packages(
+            issued_at=dt.datetime.now(dt.UTC) - LISTS_AGE,
+            signing_key=read_key(self._central_keys / "reference.key", SigningKey),
+            recipients=[keys.sealing.public_key],
+        )
+        for number, package in enumerate(packages, start=1):
+            name = f"watchlist-{number}"
+            file = self.folder / "central" / f"{name}.cose"
+            file.write_bytes(package)
+            self._central("publish", name, str(file), *self._broker_arguments())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop_receiver()
+        self.broker.stop()
+
+    @property
+    def keys(self) -> Path:
+        """The box's own keys."""
+        return self.folder / "box" / "keys"
+
+    @property
+    def receiver_pid(self) -> int | None:
+        return self._receiver.pid if self._receiver else None
+
+    def start_receiver(self) -> None:
+        """Start central's receiver, or start it again."""
+        log = self.folder / "central" / "receiver.log"
+        with log.open("ab") as output:
+            self._receiver = subprocess.Popen(
+                [
+                    *_CENTRAL,
+                    "run",
+                    "--json",
+                    "--database",
+                    str(self.database),
+                    "--keys",
+                    str(self._central_keys),
+                    *self._broker_arguments(),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def stop_receiver(self, *, kill: bool = False) -> None:
+        """Ask it to end, or kill it as a power cut would."""
+        receiver, self._receiver = self._receiver, None
+        if receiver is None:
+            return
+        receiver.kill() if kill else receiver.terminate()
+        try:
+            receiver.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            receiver.kill()
+            receiver.wait()
+
+    def count(self) -> dict[str, int]:
+        """What is in central's database: records, crossings, refused, duplicates."""
+        answer = self._central("count", "--json", "--database", str(self.database))
+        counted = json.loads(answer)
+        assert isinstance(counted, dict)
+        return counted
+
+    def write_configuration(
+        self, devices: tuple[DeviceTable, ...], *, kiosk_port: int, language: str, policy: Path | None = None
+    ) -> Path:
+        """The box's configuration file, as a technician would write it."""
+        access = self.broker.access(self.device)
+        box = self.folder / "box"
+        tables: list[tuple[str, dict[str, Any]]] = [
+            (
+                "[box]",
+                {
+                    "device": self.device,
+                    "post": "Demo post",
+                    "profile": "demo",
+                    "clock": "host",
+                },
+            ),
+            (
+                "[paths]",
+                {"data": str(box / "data"), "keys": str(self.keys), "run": str(box / "run")}
+                | ({"policy": str(policy)} if policy else {}),
+            ),
+            (
+                "[central]",
+                {
+                    "sealing_key": str(self._central_keys / "sealing.pub"),
+                    "watermark_key": str(self._central_keys / "watermark.pub"),
+                    "reference_keys": [str(self._central_keys / "reference.pub")],
+                },
+            ),
+            (
+                "[broker]",
+                {
+                    "host": access.host,
+                    "port": access.port,
+                    "ca": str(access.ca),
+                    "certificate": str(access.certificate),
+                    "key": str(access.key),
+                },
+            ),
+            ("[kiosk]", {"port": kiosk_port, "language": language}),
+        ]
+        tables += [
+            ("[[device]]", {"kind": one.kind, "driver": one.driver, "options": dict(one.options)})
+            for one in devices
+        ]
+        path = box / "borne.toml"
+        path.write_text("\n".join(_toml(tables)) + "\n", "utf-8")
+        return path
+
+    def _broker_arguments(self) -> list[str]:
+        access = self.broker.access(CENTRAL)
+        return [
+            "--host",
+            access.host,
+            "--port",
+            str(access.port),
+            "--ca",
+            str(access.ca),
+            "--certificate",
+            str(access.certificate),
+            "--key",
+            str(access.key),
+        ]
+
+    def _central(self, *arguments: str) -> str:
+        done = subprocess.run([*_CENTRAL, *arguments], capture_output=True, check=False, text=True)
+        if done.returncode != 0:
+            said = done.stderr.strip().splitlines()
+            raise WorldUnavailable(f"borne-central {arguments[0]}: {said[-1] if said else done.returncode}")
+        return done.stdout
+
+
+_CENTRAL = (sys.executable, "-m", "central.cli")
+"""A process of its own, as central is; nothing of it is imported here."""
+
+
+def _toml(tables: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
+    for header, values in tables:
+        yield f"\n{header}"
+        for name, value in values.items():
+            yield f"{name} = {_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{name} = {_value(inner)}" for name, inner in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_value(inner) for inner in value) + "]"
+    return json.dumps(value, ensure_ascii=False)  # strings, numbers and booleans are written alike
