@@ -34,6 +34,8 @@ SAME_SOUND: Final = 0.93
 """Likeness of two parts whose consonants agree once spelling habits are removed."""
 MIN_PART_LIKENESS: Final = 0.72
 """Below it two parts are two parts: random names of six letters reach 0.6 now and then."""
+WHOLE_ALONE: Final = 0.92
+"""Jaro-Winkler of names that agree in no part is mostly chance; joined parts reach far above this."""
 CUT_LIKENESS: Final = 0.97
 """The MRZ cuts the last part off, or leaves an initial of it (Doc 9303-4, 4.2.3)."""
 INITIAL_LIKENESS: Final = 0.75
@@ -161,6 +163,8 @@ def compare(one: PersonName, other: PersonName, *, truncated: bool = False) -> N
         return NameLikeness(0.99 if told_apart else 1.0, same_parts=not told_apart, why=(why,))
     whole = whole_likeness(one, other)
     aligned, steps = _align(one, other, truncated=truncated)
+    if aligned == 0.0:
+        whole *= WHOLE_ALONE
     if whole > aligned:
         steps = (*steps, "name_as_a_whole")
     return NameLikeness(max(whole, aligned), same_parts=False, why=steps)
