@@ -48,7 +48,7 @@ class Bench:
         stop = threading.Event()
 
         def go_on():
-            while not stop.wait(0.1):
+            while not stop.wait(0.03):
                 self.provide()
 
         thread = threading.Thread(target=go_on)
@@ -406,7 +406,7 @@ def test_fail__one_at_a_time(bench):
 
     def wait():
         with pytest.raises(Timeout):
-            bench.operate(1.0)
+            bench.operate(0.6)
         outcome.append("timeout")
 
     thread = threading.Thread(target=wait)

@@ -39,8 +39,11 @@ class Line:
         thread.start()
         return thread
 
-    def received(self):
-        return os.read(self.master, 4096)
+    def received(self, count):
+        data = b""
+        while len(data) < count:
+            data += os.read(self.master, count - len(data))
+        return data
 
     def unplug(self):
         for fd in (self.master, self._slave):
@@ -228,7 +231,8 @@ def test_ok__elyctis_is_armed_for_the_call_and_disarmed_after(make, line):
     reader = make(framing="elyctis")
     with pytest.raises(Timeout):
         reader.read_lines(0.2)
-    assert line.received() == ElyctisDeframer.DISARM + ElyctisDeframer.ARM + ElyctisDeframer.DISARM
+    expected = ElyctisDeframer.DISARM + ElyctisDeframer.ARM + ElyctisDeframer.DISARM
+    assert line.received(len(expected)) == expected
 
 
 def test_ok__nothing_is_written_to_a_reader_nobody_named(make, line):
@@ -237,7 +241,7 @@ def test_ok__nothing_is_written_to_a_reader_nobody_named(make, line):
         reader.read_lines(0.2)
     os.set_blocking(line.master, False)
     with pytest.raises(BlockingIOError):
-        line.received()
+        line.received(1)
 
 
 def test_ok__desko_delimiters_from_the_configuration(make, line):
