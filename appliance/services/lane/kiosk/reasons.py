@@ -10,6 +10,8 @@ from appliance.services.lane.kiosk.words import Words
 
 BIOMETRICS: Final = ("portrait", "face", "finger")
 """Ids of three rooms that are one matter to the officer."""
+CHECK_DIGIT: Final = "_check_digit"
+"""How the ids of the checks end that compare one digit."""
 
 
 def area_of(check: Check) -> str:
@@ -36,6 +38,8 @@ def reason_of(check: Check, words: Words) -> str:
 def headline_of(check: Check, words: Words) -> str:
     """The same in the few words that stand under the recommendation."""
     short = words.of_check("headline", check.id, check.reason)
+    if short is None and check.id.endswith(CHECK_DIGIT):
+        short = words.find("headline.check_digit")
     return short or f"{words.say('check', check.id)}: {_reason(check, words)}"
 
 
@@ -50,13 +54,17 @@ def list_age_hours(evidence: dict[str, Any]) -> float | None:
 
 def _reason(check: Check, words: Words) -> str:
     evidence = check.evidence
+    reason = words.of_check("reason", check.id, check.reason) or check.reason
     read, expected = evidence.get("read"), evidence.get("expected")
-    if check.reason == "wrong_check_digit" and isinstance(read, str) and isinstance(expected, str):
-        return words.ui("digit", read=read, expected=expected)
+    if check.id.endswith(CHECK_DIGIT) and isinstance(read, str) and expected and isinstance(expected, str):
+        digits = words.ui("digit", read=read, expected=expected)
+        return digits if check.reason == "check_digit_differs" else f"{digits} – {reason}"
     date = evidence.get("expiry_date")
-    if check.reason in ("expired", "valid") and isinstance(date, str):
-        return words.ui("expired_on" if check.reason == "expired" else "valid_to", date=words.date(date))
-    return words.of_check("reason", check.id, check.reason) or check.reason
+    if check.reason == "expired" and isinstance(date, str):
+        return words.ui("expired_on", date=words.date(date))
+    if check.reason == "valid" and isinstance(date, str):
+        return words.ui("valid_to", date=words.date(date))
+    return reason
 
 
 def _number(value: object) -> float | None:

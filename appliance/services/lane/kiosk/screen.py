@@ -20,11 +20,10 @@ FIELD_OF_CHECK: Final = {
     "mrz.expiry_date_check_digit": "expiry_date",
     "mrz.issuing_state_code": "issuing_state",
     "mrz.nationality_code": "nationality",
-    "mrz.name": "name",
+    "mrz.name": "primary_identifier",
     "document.expiry": "expiry_date",
     "watchlist.document": "document_number",
-    "watchlist.personal_number": "document_number",
-    "watchlist.person": "name",
+    "watchlist.person": "primary_identifier",
 }
 """The field of the document that is marked when a check fails."""
 UNSURE_TIMES: Final = ("carried", "unsure")
@@ -185,7 +184,7 @@ def group(view: View, words: Words) -> tuple[tuple[Row, ...], tuple[Area, ...]]:
             area=area_of(check),
             verdict=check.verdict.value,
             name=words.say("check", check.id),
-            verdict_word=words.say("verdict", check.verdict),
+            verdict_word=words.of_check("verdict", check.id, check.verdict) or check.verdict.value,
             reason=reason_of(check, words),
             decisive=check.id in view.reasons,
         )
@@ -253,7 +252,7 @@ def _kind(document: DocumentView, words: Words) -> str:
 def _fields(document: DocumentView, checks: tuple[Check, ...], words: Words) -> Iterator[Field]:
     wrong = {FIELD_OF_CHECK.get(check.id) for check in checks if check.verdict is Verdict.FAIL}
     for code, value, note in (
-        ("name", document.primary_identifier, document.secondary_identifier),
+        ("primary_identifier", document.primary_identifier, document.secondary_identifier),
         ("document_number", document.document_number, ""),
         ("issuing_state", document.issuing_state, document.issuing_state_name or ""),
         ("nationality", document.nationality, document.nationality_name or ""),

@@ -19,61 +19,24 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_percent
 
+from appliance.contracts.checks import CHECKS
+
 LOCALE: Final = Path(__file__).parent / "locale"
 DOMAIN: Final = "kiosk"
 
-CHECKS: Final = (
-    "mrz.read",
-    "mrz.document_number_check_digit",
-    "mrz.birth_date_check_digit",
-    "mrz.expiry_date_check_digit",
-    "mrz.optional_data_check_digit",
-    "mrz.composite_check_digit",
-    "mrz.issuing_state_code",
-    "mrz.nationality_code",
-    "mrz.dates_plausible",
-    "mrz.characters",
-    "mrz.name",
-    "document.expiry",
-    "chip.read",
-    "chip.pace",
-    "chip.dg1_matches_mrz",
-    "chip.passive_authentication",
-    "chip.active_authentication",
-    "chip.chip_authentication",
-    "chip.portrait",
-    "portrait.taken",
-    "face.quality",
-    "face.comparison",
-    "finger.comparison",
-    "watchlist.document",
-    "watchlist.personal_number",
-    "watchlist.person",
-)
-REASONS: Final = (
-    *("read", "no_device", "timeout", "unreadable", "device_error", "not_an_mrz"),
-    *("correct", "wrong_check_digit", "known", "unknown_code", "plausible", "implausible"),
-    *("allowed", "forbidden_character", "well_formed", "malformed"),
-    *("valid", "expired", "clock_unsure", "no_date"),
-    *("no_chip", "access_denied", "chip_error", "protection_broken", "removed", "no_mrz", "chip_not_read"),
-    *("skipped", "not_offered", "offered_not_supported", "equal", "different", "not_supported", "not_asked"),
-    *("no_portrait", "decoded", "undecodable", "taken"),
-    *("no_hit", "no_hit_old_list", "match", "possible_match", "lost", "stolen", "revoked", "blank"),
-    *("old_list_hit", "no_list", "nothing_to_search", "list_unreadable"),
-)
+REASONS: Final = tuple(dict.fromkeys(reason for reasons in CHECKS.values() for reason in reasons))
 TROUBLES: Final = ("document_not_read", "storage_full", "storage_broken", "capture_unreachable")
 STEPS: Final = (
     *("waiting", "reading_document", "reading_chip", "taking_portrait"),
     *("checking", "deciding", "recording"),
 )
 FIELDS: Final = (
-    *("name", "document_number", "document_code", "issuing_state", "primary_identifier"),
-    *("secondary_identifier", "nationality", "birth_date", "sex", "expiry_date", "optional_data"),
-    *("check_digits", "format"),
+    *("document_number", "document_code", "issuing_state", "primary_identifier", "secondary_identifier"),
+    *("nationality", "birth_date", "sex", "expiry_date", "optional_data", "check_digits", "format"),
 )
 
 KNOWN: Final[dict[str, tuple[str, ...]]] = {
-    "check": CHECKS,
+    "check": tuple(CHECKS),
     "area": ("mrz", "document", "chip", "biometrics", "watchlist"),
     "verdict": ("PASS", "FAIL", "NOT_DONE", "CANNOT"),
     "reason": REASONS,

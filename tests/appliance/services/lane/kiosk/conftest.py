@@ -34,6 +34,7 @@ def browser(_chromium: Kiosk) -> Kiosk:
     _chromium.driver.get("about:blank")
     _chromium.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
     _chromium.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    _chromium.driver.get_log("browser")
     return _chromium
 
 

@@ -51,7 +51,7 @@ class Server:
         listener.bind(("127.0.0.1", self.port))
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(
-            self._app, log_level="error", access_log=False, timeout_graceful_shutdown=1, lifespan="off"
+            self._app, log_level="error", access_log=False, timeout_graceful_shutdown=0, lifespan="off"
         )
         self._server = server = uvicorn.Server(config)
         self._thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

@@ -1,0 +1,104 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kiosk_scripted import NINE_DAYS, check
+
+from appliance.contracts.checks import CHECKS, Check, Verdict
+from appliance.services.lane.kiosk.reasons import area_of, headline_of, list_age_hours, reason_of
+from appliance.services.lane.kiosk.words import load_words
+
+EN = load_words("en")
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(
+    ("read", "expected", "expiry_date", "fields", "list", "score", "lists", "list_age_hours", "other")
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", "No hit – list 9 days old"),
+        ("fr", "Aucun signalement – liste vieille de 9 jours"),
+        ("ru", "Совпадений нет – списку 9 дней"),
+    ],
+)
+def test_ok__no_hit_on_a_nine_day_old_list_is_said_in_those_words(language: str, expected: str) -> None:
+    no_hit = check("watchlist.person", "PASS", "no_hit", list_age_hours=NINE_DAYS)
+    assert reason_of(no_hit, load_words(language)) == expected
+
+
+def test_ok__of_several_lists_the_oldest_counts() -> None:
+    assert list_age_hours({"lists": [{"list_age_hours": 3}, {"list_age_hours": 40.5}, {}]}) == 40.5
+    assert list_age_hours({"list_age_hours": None}) is None
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (
+            check("mrz.composite_check_digit", "FAIL", "check_digit_differs", read="3", expected="7"),
+            "Reads 3, must be 7",
+        ),
+        (
+            check("mrz.birth_date_check_digit", "FAIL", "not_a_digit", read="O", expected="0"),
+            "Reads O, must be 0 – Not a digit",
+        ),
+        (
+            check("mrz.birth_date_check_digit", "CANNOT", "unreadable_character", read="?", expected=""),
+            "A character that cannot be read",
+        ),
+        (
+            check("mrz.issuing_state_code", "FAIL", "unknown_code", read="XYZ", expected="a known code"),
+            "Unknown code",
+        ),
+        (check("document.expiry", "FAIL", "expired", expiry_date="2020-01-31"), "Expired on 31 Jan 2020"),
+        (check("document.expiry", "PASS", "valid", expiry_date="2031-??-??"), "Valid to 2031-??-??"),
+        (
+            check("chip.dg1_matches_mrz", "FAIL", "different", fields=["birth_date", "sex"]),
+            "Not the same – Born, Sex",
+        ),
+        (
+            check("watchlist.person", "FAIL", "possible_match", list="north", score=0.914, list_age_hours=2),
+            "Near match – north – 91% alike – list 2 hours old",
+        ),
+        (check("new.check", "FAIL", "quite_new"), "quite_new"),
+    ],
+)
+def test_ok__a_reason_says_what_was_seen(made: Check, expected: str) -> None:
+    assert reason_of(made, EN) == expected
+
+
+@given(
+    id_=st.sampled_from(sorted(CHECKS)),
+    reason=st.sampled_from(sorted({reason for reasons in CHECKS.values() for reason in reasons})),
+    evidence=st.dictionaries(KEYS, ANYTHING, max_size=6),
+)
+def test_ok__any_evidence_gives_words(id_: str, reason: str, evidence: dict[str, Any]) -> None:
+    made = Check(id=id_, verdict=Verdict.FAIL, reason=reason, evidence=evidence)
+    assert reason_of(made, EN)
+    assert headline_of(made, EN)
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (check("watchlist.document", "FAIL", "stolen"), "Document reported stolen"),
+        (check("mrz.birth_date_check_digit", "FAIL", "check_digit_differs"), "Wrong check digit in the MRZ"),
+        (check("watchlist.person", "NOT_DONE", "no_list"), "Watchlist is missing"),
+        (check("portrait.taken", "CANNOT", "no_device"), "Live photo: No device for it"),
+    ],
+)
+def test_ok__a_headline_is_short_or_names_the_check(made: Check, expected: str) -> None:
+    assert headline_of(made, EN) == expected
+
+
+def test_ok__what_the_officer_calls_biometrics_is_one_area() -> None:
+    areas = {area_of(check(id_, "PASS", "ok")) for id_ in ("portrait.taken", "face.quality", "finger.x")}
+    assert areas == {"biometrics"}
+    assert area_of(check("chip.read", "PASS", "read")) == "chip"
