@@ -23,6 +23,7 @@ from appliance.contracts.uplink import Uplink, UplinkClient
 from appliance.services import systemd
 
 if TYPE_CHECKING:
+    from appliance.records.journal import Journal
     from appliance.reference_data.store import ReferenceStore
     from appliance.services.agent.service import AgentService
     from appliance.services.capture.service import CaptureService
@@ -95,6 +96,29 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
     return AgentService(box=config.box, data=config.paths.data, capture=capture, lane=lane, uplink=uplink)
 
 
+def open_journal(config: Config) -> "Journal":
+    """The box's journal; one process at a time has it.
+
+    Raises:
+        CannotStart: a key is missing, or the journal cannot be opened.
+    """
+    from appliance.records.errors import StorageError
+    from appliance.records.journal import Journal
+    from appliance.records.keys import load_box_keys, load_central_keys
+    from appliance.reference_data.keys import KeyFileError
+
+    central = config.central
+    try:
+        return Journal.open(
+            config.paths.data / "journal.db",
+            keys=load_box_keys(config.paths.keys),
+            central=load_central_keys(central.sealing_key, central.watermark_key),
+            device=config.box.device,
+        )
+    except (KeyFileError, StorageError) as error:
+        raise CannotStart(str(error)) from error
+
+
 def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     """`lane` with its journal, lists, policy and clock.
 
@@ -102,30 +126,19 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         CannotStart: a key is missing, the policy is wrong, or the journal cannot be opened.
     """
     from appliance.config import ConfigError
-    from appliance.records.errors import StorageError
-    from appliance.records.journal import Journal
-    from appliance.records.keys import load_box_keys, load_central_keys
-    from appliance.reference_data.keys import KeyFileError
     from appliance.services.lane.policy import load_policy
     from appliance.services.lane.service import LaneService
 
-    paths, central = config.paths, config.central
     try:
-        policy = load_policy(paths.policy)
-        keys = load_box_keys(paths.keys)
-        journal = Journal.open(
-            paths.data / "journal.db",
-            keys=keys,
-            central=load_central_keys(central.sealing_key, central.watermark_key),
-            device=config.box.device,
-        )
-    except (ConfigError, KeyFileError, StorageError) as error:
+        policy = load_policy(config.paths.policy)
+    except ConfigError as error:
         raise CannotStart(str(error)) from error
+    journal = open_journal(config)
     clock = Clock(source=config.box.clock)
     floor = journal.time_floor()
     if floor is not None:
         clock.raise_floor(floor)
-    lists = reference_store(paths.data / "lists", paths.keys, central.reference_keys)
+    lists = reference_store(config.paths.data / "lists", config.paths.keys, config.central.reference_keys)
     return LaneService(
         box=config.box, policy=policy, capture=capture, journal=journal, lists=lists, clock=clock
     )

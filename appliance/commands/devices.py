@@ -25,10 +25,16 @@ def show_devices(arguments: argparse.Namespace) -> int:
     configured = _configured(arguments.config or (CONFIG if CONFIG.exists() else None))
     if arguments.json:
         plugged = [
-            {"kind": one.kind, "driver": one.driver, "key": one.key, "model": one.model, "port": one.port}
-            for one in found.devices
+            {
+                "kind": one.kind,
+                "driver": one.driver,
+                "key": one.key,
+                "family": one.family.name,
+                "node": one.node,
+            }
+            for one in found
         ]
-        print_json({"found": plugged, "not_looked": list(found.problems), "configured": configured})
+        print_json({"found": plugged, "not_looked": list(found.reasons), "configured": configured})
     else:
         _print_found(found)
         _print_configured(configured)
@@ -70,11 +76,12 @@ def _configured(path: Path | None) -> list[dict[str, Any]]:
 
 def _print_found(found: Any) -> None:
     print("Plugged in:")
-    for one in found.devices:
-        print(f"  {one.kind:<20} {one.driver:<12} {one.model}  {one.port or ''}")
-    if not found.devices:
+    for one in found:
+        driver = one.driver or "no driver yet"
+        print(f"  {one.kind:<20} {driver:<14} {one.family.name}  {one.node or one.key}")
+    if not len(found):
         print("  nothing that a driver of this version serves")
-    for problem in found.problems:
+    for problem in found.reasons:
         print(f"  not looked at: {problem}")
 
 

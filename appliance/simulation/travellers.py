@@ -16,14 +16,14 @@ WRONG_CHECK_DIGIT_POSITION = 9
 """TD3, second line: the check digit of the document number."""
 
 _ORDINARY = (
-    ("UTO", "P", "LINDQVIST", "ANNA MARIA", "F"),
-    ("KGZ", "P", "ТОКТОГУЛОВ", "БАКЫТ", "M"),
-    ("FRA", "P", "MOREAU", "LUCIE", "F"),
-    ("TJK", "P", "САФАРОВ", "РУСТАМ", "M"),
-    ("NER", "P", "IBRAHIM", "", "M"),
-    ("UZB", "P", "YULDASHEVA", "NILUFAR", "F"),
+    ("UTO", "LINDQVIST", "ANNA MARIA", "F"),
+    ("KGZ", "ТОКТОГУЛОВ", "БАКЫТ", "M"),
+    ("FRA", "MOREAU", "LUCIE", "F"),
+    ("TJK", "САФАРОВ", "РУСТАМ", "M"),
+    ("NER", "IBRAHIM", "", "M"),
+    ("UZB", "YULDASHEVA", "NILUFAR", "F"),
 )
-"""Issuing state, document code, surname, given names (one has a single name), sex."""
+"""Issuing state, surname, given names (one has a single name), sex."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,9 @@ def traveller(number: int) -> Traveller:
 
 
 def _ordinary_one() -> Traveller:
-    lines = _passport("UTO", "ERIKSSON", "ANNA MARIA", "L898902C3", "UTO", dt.date(1974, 8, 12), "F")
+    lines = _passport(
+        "UTO", "ERIKSSON", "ANNA MARIA", number="L898902C3", birth_date=dt.date(1974, 8, 12), sex="F"
+    )
     return Traveller(1, "ordinary", lines, 11, Recommendation.GREEN)
 
 
@@ -56,10 +58,9 @@ def _near_match() -> Traveller:
         "UTO",
         NEAR_MATCH.traveller_primary,
         NEAR_MATCH.traveller_secondary,
-        "KX4471902",
-        "UTO",
-        NEAR_MATCH.birth_date,
-        "M",
+        number="KX4471902",
+        birth_date=NEAR_MATCH.birth_date,
+        sex="M",
     )
     return Traveller(2, "near match on the list of persons", lines, 4, Recommendation.AMBER)
 
@@ -69,16 +70,17 @@ def _stolen() -> Traveller:
         STOLEN_DOCUMENT.issuing_state,
         "VARGA",
         "MILAN",
-        STOLEN_DOCUMENT.number,
-        STOLEN_DOCUMENT.issuing_state,
-        dt.date(1990, 11, 3),
-        "M",
+        number=STOLEN_DOCUMENT.number,
+        birth_date=dt.date(1990, 11, 3),
+        sex="M",
     )
     return Traveller(3, "document reported stolen", lines, 9, Recommendation.RED)
 
 
 def _wrong_check_digit() -> Traveller:
-    first, second = _passport("UTO", "OKAFOR", "GRACE", "PT7730185", "UTO", dt.date(1996, 2, 27), "F")
+    first, second = _passport(
+        "UTO", "OKAFOR", "GRACE", number="PT7730185", birth_date=dt.date(1996, 2, 27), sex="F"
+    )
     at = WRONG_CHECK_DIGIT_POSITION
     wrong = str((int(second[at]) + 3) % 10)
     lines = (first, second[:at] + wrong + second[at + 1 :])
@@ -87,10 +89,10 @@ def _wrong_check_digit() -> Traveller:
 
 def _ordinary(number: int) -> Traveller:
     person = random.Random(number)
-    state, code, primary, secondary, sex = _ORDINARY[number % len(_ORDINARY)]
+    state, primary, secondary, sex = _ORDINARY[number % len(_ORDINARY)]
     document_number = f"{person.choice('ABCDEFGHJKLMNPRSTUVWXYZ')}{person.randrange(10**7, 10**8)}"
     birth_date = dt.date(1950, 1, 1) + dt.timedelta(days=person.randrange(20_000))
-    lines = _passport(state, primary, secondary, document_number, state, birth_date, sex, code=code)
+    lines = _passport(state, primary, secondary, number=document_number, birth_date=birth_date, sex=sex)
     return Traveller(number, "ordinary", lines, number * 7, Recommendation.GREEN)
 
 
@@ -98,21 +100,19 @@ def _passport(
     issuing_state: str,
     primary: str,
     secondary: str,
+    *,
     number: str,
-    nationality: str,
     birth_date: dt.date,
     sex: str,
-    *,
-    code: str = "P",
 ) -> tuple[str, ...]:
     return generate_mrz(
         MrzFormat.TD3,
-        document_code=code,
+        document_code="P",
         issuing_state=issuing_state,
         primary_identifier=primary,
         secondary_identifier=secondary,
         document_number=number,
-        nationality=nationality,
+        nationality=issuing_state,
         birth_date=birth_date,
         sex=sex,
         expiry_date=_good_until(),

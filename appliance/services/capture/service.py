@@ -55,7 +55,7 @@ class CaptureService:
     """`Capture`, over the devices of this box."""
 
     def __init__(self, devices: Sequence[Device], *, chip_transport: str = "pcscd") -> None:
-        self._devices = tuple(devices)
+        self.all_devices = tuple(devices)
         self._chip_transport = chip_transport
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -74,12 +74,12 @@ class CaptureService:
         """Keep looking for devices that are away, until cancelled; then let go of all."""
         try:
             while True:
-                for device in self._devices:
+                for device in self.all_devices:
                     if device.state in (State.ABSENT, State.FAULT):
                         await asyncio.to_thread(_probe, device)
                 await asyncio.sleep(REPROBE_SECONDS)
         finally:
-            for device in self._devices:
+            for device in self.all_devices:
                 device.close()
 
     async def read_mrz(self, request: Wait) -> MrzEvidence:
@@ -171,7 +171,7 @@ class CaptureService:
             signal = Signal(request.signal)
         except ValueError as error:
             raise ServiceError("bad_request", "There is no such signal.") from error
-        for device in self._devices:
+        for device in self.all_devices:
             if Capability.LIGHTS in device.capabilities and device.state is not State.ABSENT:
                 assert isinstance(device, Panel)
                 await asyncio.to_thread(_show, device, signal)
@@ -189,7 +189,7 @@ class CaptureService:
         return Button(event=event.value)
 
     async def devices(self, request: Nothing) -> Devices:  # noqa: ARG002 - the Protocol's shape
-        return Devices(devices=tuple(_status(device) for device in self._devices))
+        return Devices(devices=tuple(_status(device) for device in self.all_devices))
 
     def _first(self, capability: Capability) -> Device:
         """A device that can do it: a ready one before one that is away.
@@ -197,7 +197,7 @@ class CaptureService:
         Raises:
             ServiceError: this box has none.
         """
-        able = [device for device in self._devices if capability in device.capabilities]
+        able = [device for device in self.all_devices if capability in device.capabilities]
         if not able:
             raise ServiceError("no_device", f"This box has no device for {capability.value}.")
         return min(able, key=lambda device: device.state is State.ABSENT)

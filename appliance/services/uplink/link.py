@@ -16,6 +16,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from appliance.contracts import wire
 
@@ -26,8 +27,19 @@ MAX_OUTSTANDING = 8
 """Batches without PUBACK; the broker may ask for fewer (Receive Maximum), which paho does not heed."""
 DEAF_SECONDS = 2.0 * KEEPALIVE_SECONDS
 """A connection that leaves a PUBLISH unanswered for so long is dead, whatever paho says of it."""
+SLOWEST_BYTES_PER_SECOND = 4096
+"""A line slower than this is no line; so much longer a large message may take to be answered."""
+CLOSE_SECONDS = 2.0
+"""For the last packets of a connection that is being ended; a broker that does not read them gets no more."""
+LOOP_SECONDS = 1.0
+DISCONNECT_WITH_WILL = 0x04
+MAX_INCOMING_BYTES = 32 * 1024 * 1024
+"""A watchlist has some megabytes; more is not even shown to lane."""
 PACKET_ROOM = 512
 """Room for topic and properties under the broker's Maximum Packet Size."""
+
+
+LOST = "The connection to the broker was lost."
 
 
 class LinkError(Exception):
@@ -66,7 +78,11 @@ class Link:
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[str] = self._loop.create_future()
         self.incoming: asyncio.Queue[Incoming] = asyncio.Queue(maxsize=256)
-        self._unanswered: dict[int, float] = {}
+        self._closing = threading.Event()
+        self._unanswered: dict[int, int] = {}
+        """Message ids and their sizes, in the order in which they were handed over."""
+        self.heard_at = time.monotonic()
+        """When the broker last answered, or had answered everything."""
         self._room = asyncio.Event()
         self.max_outstanding = MAX_OUTSTANDING
         self.max_payload = wire.MAX_BATCH_BYTES
@@ -74,7 +90,7 @@ class Link:
         self._thread = threading.Thread(target=self._serve, name="mqtt", daemon=True)
 
     async def connect(self) -> None:
-        """Connect and subscribe.
+        """Connect, subscribe, and say that the box is online.
 
         Raises:
             LinkError: refused, unreachable, or no answer in time.
@@ -83,6 +99,7 @@ class Link:
         either: set[asyncio.Future[Any]] = {self._connected, self.ended}
         await asyncio.wait(either, timeout=CONNECT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if self._connected.done():
+            self.publish(wire.topic(self._device, "status"), wire.ONLINE, retain=True)
             return
         self.close()
         raise LinkError(self.ended.result() if self.ended.done() else "The broker does not answer.")
@@ -97,34 +114,41 @@ class Link:
             raise LinkError(self.ended.result())
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         if info.rc != mqtt.MQTT_ERR_SUCCESS:
-            raise LinkError("The connection to the broker was lost.")
-        self._unanswered[info.mid] = time.monotonic()
+            raise LinkError(LOST)
+        if not self._unanswered:
+            self.heard_at = time.monotonic()
+        self._unanswered[info.mid] = len(payload)
 
     @property
     def has_room(self) -> bool:
         return len(self._unanswered) < self.max_outstanding
 
-    async def wait_for_room(self) -> None:
-        """Wait until another message may be handed over, or the connection is over."""
-        while not self.has_room and not self.ended.done():
-            self._room.clear()
+    @property
+    def idle(self) -> bool:
+        """Whether the broker has everything that was handed over."""
+        return not self._unanswered
+
+    async def wait_for_room(self, seconds: float) -> None:
+        """Wait until another message may be handed over, or the connection is over, but not longer."""
+        self._room.clear()
+        if not self.has_room and not self.ended.done():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._room.wait(), 1.0)
+                await asyncio.wait_for(self._room.wait(), seconds)
 
     @property
     def deaf(self) -> bool:
         """Whether the broker has left something unanswered for too long."""
-        oldest = min(self._unanswered.values(), default=None)
-        return oldest is not None and time.monotonic() - oldest > DEAF_SECONDS
+        if not self._unanswered:
+            return False
+        oldest = next(iter(self._unanswered.values()))
+        return time.monotonic() - self.heard_at > DEAF_SECONDS + oldest / SLOWEST_BYTES_PER_SECOND
 
     def close(self) -> None:
-        """End the connection; closing twice does nothing."""
-        self._client.disconnect()
-        # paho's disconnect waits for its loop; a loop that hangs is left to die with its socket.
-        connection = self._client.socket()
-        if connection is not None and self.deaf:
-            with contextlib.suppress(OSError):
-                connection.close()
+        """End the connection, so that the broker gives out our last will; closing twice does nothing."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self._say_goodbye()
 
     def _make_client(self) -> mqtt.Client:
         client = mqtt.Client(
@@ -133,8 +157,6 @@ class Link:
             protocol=mqtt.MQTTv5,
             reconnect_on_failure=False,
         )
-        credentials = self._credentials
-        client.tls_set(str(credentials.ca), str(credentials.certificate), str(credentials.key))
         client.connect_timeout = CONNECT_SECONDS
         client.max_inflight_messages_set(MAX_OUTSTANDING)
         client.max_queued_messages_set(2 * MAX_OUTSTANDING)
@@ -143,27 +165,51 @@ class Link:
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         client.on_publish = self._on_publish
+        # With this set, paho writes to the socket in its own thread alone, whoever publishes: two threads
+        # in its writer would tear each other's packets.
+        client.on_socket_register_write = lambda *_: None
         return client
 
     def _serve(self) -> None:
         """paho's thread: whatever ends it is the reason that the connection is over."""
-        reason = "The connection to the broker was lost."
+        reason = LOST
         try:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = 0
-            self._client.connect(
-                self._credentials.host,
-                self._credentials.port,
-                keepalive=KEEPALIVE_SECONDS,
-                clean_start=True,
-                properties=properties,
-            )
-            self._client.loop_forever(retry_first_connection=False)
+            self._run_client()
         except OSError as error:
             reason = f"The broker cannot be reached: {error.strerror or type(error).__name__}."
+        except LinkError as error:
+            reason = str(error)
         except Exception as error:  # noqa: BLE001 - a broker's rubbish must not take the service down
             reason = f"The broker speaks no proper MQTT ({type(error).__name__})."
         self._tell(self._end, reason)
+
+    def _run_client(self) -> None:
+        credentials = self._credentials
+        try:
+            self._client.tls_set(str(credentials.ca), str(credentials.certificate), str(credentials.key))
+        except (OSError, ValueError) as error:
+            raise LinkError("This box's certificates for the broker cannot be used.") from error
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = 0
+        properties.MaximumPacketSize = MAX_INCOMING_BYTES
+        self._client.connect(
+            credentials.host,
+            credentials.port,
+            keepalive=KEEPALIVE_SECONDS,
+            clean_start=True,
+            properties=properties,
+        )
+        while not self._closing.is_set():
+            if self._client.loop(LOOP_SECONDS) != mqtt.MQTT_ERR_SUCCESS:
+                return
+        self._say_goodbye()  # again: `close` found no socket while we were still connecting
+        deadline = time.monotonic() + CLOSE_SECONDS
+        while time.monotonic() < deadline and self._client.loop(LOOP_SECONDS) == mqtt.MQTT_ERR_SUCCESS:
+            pass
+
+    def _say_goodbye(self) -> None:
+        with_will = ReasonCode(PacketTypes.DISCONNECT, identifier=DISCONNECT_WITH_WILL)
+        self._client.disconnect(with_will)
 
     def _end(self, reason: str) -> None:
         if not self.ended.done():
@@ -180,26 +226,27 @@ class Link:
     ) -> None:
         if reason.is_failure:
             self._tell(self._end, f"The broker refuses this box: {reason}.")
-            client.disconnect()
             return
         receive_maximum = getattr(properties, "ReceiveMaximum", None) or MAX_OUTSTANDING
         packet_size = getattr(properties, "MaximumPacketSize", None) or wire.MAX_BATCH_BYTES + PACKET_ROOM
         self.max_outstanding = min(MAX_OUTSTANDING, receive_maximum)
         self.max_payload = max(1, min(wire.MAX_BATCH_BYTES, packet_size - PACKET_ROOM))
         client.subscribe([(wire.topic(self._device, "watermark"), 1), (wire.REFERENCE_FILTER, 1)])
-        client.publish(wire.topic(self._device, "status"), wire.ONLINE, qos=1, retain=True)
         self._tell(self._came_up)
 
     def _came_up(self) -> None:
         if not self._connected.done():
             self._connected.set_result(None)
 
-    def _on_disconnect(self, *_: Any) -> None:
-        self._tell(self._end, "The connection to the broker was lost.")
+    def _on_disconnect(
+        self, _client: mqtt.Client, _userdata: Any, flags: Any, reason: Any, _properties: Any
+    ) -> None:
+        said = flags.is_disconnect_packet_from_server
+        self._tell(self._end, f"The broker ended the connection: {reason}." if said else LOST)
 
     def _on_message(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        incoming = Incoming(message.topic, bytes(message.payload))
-        self._tell(self._arrived, incoming)
+        if len(message.payload) <= MAX_INCOMING_BYTES:
+            self._tell(self._arrived, Incoming(message.topic, bytes(message.payload)))
 
     def _arrived(self, incoming: Incoming) -> None:
         # A flood drops the newest: everything that comes is retained, and asked for again.
@@ -211,4 +258,5 @@ class Link:
 
     def _answered(self, mid: int) -> None:
         self._unanswered.pop(mid, None)
+        self.heard_at = time.monotonic()
         self._room.set()

@@ -24,6 +24,8 @@ from appliance.contracts.uplink import Telemetry, UplinkStatus
 from appliance.services.uplink.link import Credentials, Link, LinkError
 
 BATCH_RECORDS = 32
+BATCH_BYTES = 256 * 1024
+"""One batch, beyond its first record: a thin line carries it in seconds, and loses no more than that."""
 OUTBOX_WAIT_SECONDS = 1.0
 WINDOW_RECORDS = 256
 """How far ahead of central's word records are sent."""
@@ -122,6 +124,7 @@ class UplinkService:
         """One connection, until it is over."""
         self._link = link
         self._sent = 0  # what the last connection had handed over may be lost with it
+        self._progress_at, self._resend_after = time.monotonic(), self._settings.resend_seconds
         await self._tell_lane(connected=True)
         self._send_telemetry()
         tasks = (
@@ -145,7 +148,9 @@ class UplinkService:
             progressed()
             if link.deaf:
                 raise LinkError("The broker takes messages but answers nothing.")
-            await link.wait_for_room()
+            if not link.has_room:
+                await link.wait_for_room(1.0)
+                continue
             request = FetchOutbox(after=self._sent, limit=BATCH_RECORDS, wait=OUTBOX_WAIT_SECONDS)
             try:
                 page = await self._lane.fetch_outbox(request)
@@ -153,7 +158,7 @@ class UplinkService:
                 self._last_problem = error.sentence
                 await asyncio.sleep(LANE_RETRY_SECONDS)
                 continue
-            self._note(page)
+            self._note(page, link)
             if not page.records:
                 continue
             if self._sent - page.acknowledged_seq < WINDOW_RECORDS:
@@ -161,7 +166,7 @@ class UplinkService:
             else:
                 await asyncio.sleep(WINDOW_FULL_SECONDS)
 
-    def _note(self, page: OutboxPage) -> None:
+    def _note(self, page: OutboxPage, link: Link) -> None:
         """Where central's word stands, and from where to send."""
         now = time.monotonic()
         if page.epoch != self._epoch:
@@ -172,27 +177,25 @@ class UplinkService:
         self._sent = max(self._sent, page.acknowledged_seq)
         if self._sent == page.acknowledged_seq:
             self._progress_at = now
-        elif now - self._progress_at > self._resend_after:
+        elif link.idle and now - max(self._progress_at, link.heard_at) > self._resend_after:
             self._sent, self._progress_at = page.acknowledged_seq, now
             self._resend_after = min(2 * self._resend_after, MAX_RESEND_SECONDS)
 
     def _publish(self, link: Link, page: OutboxPage) -> None:
-        """Hand the page over as one batch, or the part of it that the broker's packets can carry."""
-        batch: list[bytes] = []
-        size = 0
-        for record in page.records:
-            if record.seq != self._sent + 1:
-                break  # the page was asked for before the number was set back
-            size += len(record.envelope) + 9
+        """Hand the page over in batches, as far as the broker has room for them."""
+        records = [record for record in page.records if record.seq > self._sent]
+        room = min(BATCH_BYTES, link.max_payload)
+        while records and link.has_room and records[0].seq == self._sent + 1:
+            batch = [records.pop(0).envelope]
+            size = _packed(batch[0])
             if size > link.max_payload:
-                break
-            batch.append(record.envelope)
-            self._sent = record.seq
-        if batch:
+                raise LinkError("A record is larger than the broker takes; raise its maximum packet size.")
+            while records and size + _packed(records[0].envelope) <= room:
+                batch.append(records.pop(0).envelope)
+                size += _packed(batch[-1])
             link.publish(wire.topic(self._settings.device, "records"), wire.pack(batch))
+            self._sent += len(batch)
             self._published += len(batch)
-        elif size > link.max_payload:
-            raise LinkError("A record is larger than the broker takes; raise its maximum packet size.")
 
     async def _take_in(self, link: Link) -> None:
         watermark = wire.topic(self._settings.device, "watermark")
@@ -220,3 +223,8 @@ class UplinkService:
             return
         with contextlib.suppress(LinkError):  # the next connection sends it
             self._link.publish(wire.topic(self._settings.device, "telemetry"), self._telemetry, retain=True)
+
+
+def _packed(envelope: bytes) -> int:
+    """At most what it takes in a batch: CBOR's longest head, and its share of the array's."""
+    return len(envelope) + 9

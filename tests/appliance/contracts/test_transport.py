@@ -7,8 +7,8 @@ import httpx
 import msgspec
 import pytest
 
-from appliance.contracts.capture import Devices, MrzEvidence, Nothing, Wait
 from appliance.contracts.capture import CaptureClient as Client
+from appliance.contracts.capture import Devices, MrzEvidence, Nothing, Wait
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.transport import Operation, application, listen_unix, serve
 

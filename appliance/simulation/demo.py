@@ -1,0 +1,201 @@
+"""The demo: one box with all four services in this process, a world around it, and travellers before it."""
+
+import asyncio
+import contextlib
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from appliance.simulation.booth import Booth, Person, person_of, person_of_folder
+from appliance.simulation.box import Box, beside
+from appliance.simulation.chip import contactless, no_delay
+from appliance.simulation.chip.pcscd import PcscdUnavailable, VirtualReader, virtual_reader
+from appliance.simulation.officer import ScriptedOfficer
+from appliance.simulation.world import DeviceTable, World
+from hal.camera.simulated import REALISTIC_SECONDS as CAMERA_SECONDS
+from hal.document_reader.simulated import REALISTIC_SECONDS as READER_SECONDS
+
+REALISTIC_KBIT = 424
+"""What most of today's passports and readers agree on."""
+LISTS_SECONDS = 30.0
+"""The lists travel through the broker to the box before the first traveller does."""
+STEP_SECONDS = 120.0
+"""A headless crossing that takes longer has failed."""
+ACKNOWLEDGED_SECONDS = 60.0
+"""After the last crossing, until central has spoken for all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoSettings:
+    """What the command line says."""
+
+    headless: bool = False
+    travellers: int = 4
+    realistic: bool = False
+    serial: str | None = None
+    reader: str | None = None
+    camera: str | None = None
+    chip: Path | None = None
+    port: int = 8080
+    language: str = "en"
+    folder: Path | None = None
+    json: bool = False
+
+
+class Demo:
+    """One run of the demo."""
+
+    def __init__(self, settings: DemoSettings) -> None:
+        self._settings = settings
+
+    def run(self) -> int:
+        """0 when it ended as it should; with --headless, when every record was acknowledged."""
+        with contextlib.ExitStack() as stack:
+            folder = self._settings.folder
+            if folder is None:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="borne-demo-")))
+            slot = stack.enter_context(self._chip_slot())
+            self._say(f"Starting the broker and central in {folder} ...")
+            world = stack.enter_context(World(folder.resolve()))
+            configuration = world.write_configuration(
+                self._devices(slot),
+                kiosk_port=0 if self._settings.headless else self._settings.port,
+                language=self._settings.language,
+            )
+            try:
+                return asyncio.run(self._run_box(configuration, slot))
+            except KeyboardInterrupt:
+                self._say("Stopped.")
+                return 0
+
+    async def _run_box(self, configuration: Path, slot: VirtualReader | None) -> int:
+        box = Box(configuration, transport=self._transport(slot))
+        async with beside(box.run()):
+            await self._wait_for_lists(box)
+            booth = Booth(
+                screen=box.lane,
+                devices=box.capture.all_devices,
+                slot=slot,
+                people=self._people(),
+                chip_delay=contactless(REALISTIC_KBIT) if self._settings.realistic else no_delay,
+            )
+            async with beside(booth.run()):
+                if self._settings.headless:
+                    return await self._work_through(box)
+                self._greet(box)
+                await asyncio.Event().wait()
+        return 0
+
+    async def _work_through(self, box: Box) -> int:
+        """Press the button for every traveller, then wait for central's word on all of them."""
+        officer = ScriptedOfficer(box.lane)
+        first = box.lane.view().last_seq
+        crossings = []
+        for number in range(first + 1, first + self._settings.travellers + 1):
+            async with asyncio.timeout(STEP_SECONDS):
+                crossing = await officer.cross(number)
+            crossings.append((crossing, dict(box.lane.engine.step_seconds)))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ACKNOWLEDGED_SECONDS):
+                await officer.until(lambda view: view.unsent == 0)
+        view = box.lane.view()
+        acknowledged = view.last_seq - view.unsent
+        for crossing, steps in crossings:
+            self._print_row(
+                {
+                    "traveller": crossing.number,
+                    "recommendation": crossing.recommendation.value,
+                    "reasons": list(crossing.reasons),
+                    "outcome": crossing.outcome.value if crossing.outcome else None,
+                    "committed": crossing.number <= view.last_seq,
+                    "acknowledged": crossing.number <= acknowledged,
+                    "transport": box.transport,
+                    "seconds": round(crossing.seconds, 3),
+                    "steps": {name: round(took, 3) for name, took in steps.items()},
+                }
+            )
+        return 0 if view.unsent == 0 else 1
+
+    def _print_row(self, row: dict[str, Any]) -> None:
+        if self._settings.json:
+            print(json.dumps(row), flush=True)
+        else:
+            self._say(
+                f"traveller {row['traveller']}: {row['recommendation']:<6} {row['outcome']:<9}"
+                f" {row['seconds']:.2f} s  {', '.join(row['reasons'])}"
+                f"{'' if row['acknowledged'] else '  NOT acknowledged'}"
+            )
+
+    async def _wait_for_lists(self, box: Box) -> None:
+        """The lists come the whole way: central, broker, uplink, the gate in lane."""
+        try:
+            async with asyncio.timeout(LISTS_SECONDS):
+                await ScriptedOfficer(box.lane).until(lambda view: len(view.lists) >= 2)
+        except TimeoutError:
+            self._say("The watchlists have not come; the demo goes on without them, and says so.")
+
+    # What stands in for what
+
+    @contextlib.contextmanager
+    def _chip_slot(self) -> Iterator[VirtualReader | None]:
+        """pcscd's virtual reader, None where it cannot be had or another reader is to be used."""
+        if self._settings.reader is not None:
+            yield None
+            return
+        with contextlib.ExitStack() as stack:
+            try:
+                slot = stack.enter_context(virtual_reader())
+            except PcscdUnavailable as error:
+                self._say(f"{error} The chip is read directly, without PC/SC.")
+                slot = None
+            yield slot
+
+    def _transport(self, slot: VirtualReader | None) -> str:
+        return "direct" if slot is None and self._settings.reader is None else "pcscd"
+
+    def _devices(self, slot: VirtualReader | None) -> tuple[DeviceTable, ...]:
+        settings = self._settings
+        devices = []
+        pcsc_name = settings.reader or (slot.name if slot else None)
+        if pcsc_name:
+            devices.append(DeviceTable("document_reader", "pcsc", {"reader_name": pcsc_name}))
+        if settings.serial:
+            devices.append(DeviceTable("document_reader", "mrz_line", {"port": settings.serial}))
+        else:
+            delay = READER_SECONDS if settings.realistic else 0.0
+            devices.append(DeviceTable("document_reader", "simulated", {"delay": delay}))
+        devices.append(self._camera_device())
+        devices.append(DeviceTable("panel", "simulated", {}))
+        return tuple(devices)
+
+    def _camera_device(self) -> DeviceTable:
+        camera = self._settings.camera
+        if camera is None:
+            delay = CAMERA_SECONDS if self._settings.realistic else 0.0
+            return DeviceTable("camera", "simulated", {"delay": delay})
+        if camera.startswith("/dev/"):
+            return DeviceTable("camera", "v4l2", {"device": camera})
+        return DeviceTable("camera", "file", {"path": str(Path(camera).resolve())})
+
+    def _people(self) -> Callable[[int], Person]:
+        folder = self._settings.chip
+        if folder is None:
+            return person_of
+        person = person_of_folder(folder)
+        return lambda _number: person
+
+    def _greet(self, box: Box) -> None:
+        self._say(f"\n  The kiosk: {box.address}\n")
+        self._say("  Space bar: press (start, accept).  Hold it: refer to the second line.")
+        self._say(
+            "  Travellers 1 to 4 are scripted: ordinary, near match, stolen document, wrong check digit."
+        )
+        self._say("  Everything here is simulated, and says so.  Ctrl-C ends the demo.\n")
+
+    def _say(self, words: str) -> None:
+        """To people; with --json standard output is for the program that reads it."""
+        print(words, file=sys.stderr if self._settings.json else sys.stdout, flush=True)
