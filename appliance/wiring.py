@@ -76,7 +76,7 @@ def reference_store(folder: Path, keys: Path, signers: Iterable[Path] = ()) -> "
     from nacl.signing import VerifyKey
 
     from appliance import cose
-    from appliance.reference_data.keys import KeyFileError, read_key
+    from appliance.key_files import KeyFileError, read_key
     from appliance.reference_data.store import ReferenceStore
 
     try:
@@ -102,10 +102,10 @@ def open_journal(config: Config) -> "Journal":
     Raises:
         CannotStart: a key is missing, or the journal cannot be opened.
     """
+    from appliance.key_files import KeyFileError
     from appliance.records.errors import StorageError
     from appliance.records.journal import Journal
     from appliance.records.keys import load_box_keys, load_central_keys
-    from appliance.reference_data.keys import KeyFileError
 
     central = config.central
     try:

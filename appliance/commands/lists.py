@@ -109,8 +109,8 @@ def _sign(arguments: argparse.Namespace) -> int:
     from nacl.public import PublicKey
     from nacl.signing import SigningKey
 
+    from appliance.key_files import KeyFileError, read_key
     from appliance.reference_data.commands import sign_list
-    from appliance.reference_data.keys import KeyFileError, read_key
     from appliance.screening import ListUnreadable
 
     try:

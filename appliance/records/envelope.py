@@ -26,6 +26,8 @@ MAX_ENVELOPE_BYTES: Final = 8 * 1024 * 1024
 GENESIS: Final = bytes(32)
 """`prev` of an epoch's first record."""
 _HASH_BYTES: Final = 32
+_MAX_NUMBER: Final = 2**63 - 1
+"""What a database counts to; a number beyond it is nobody's."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +177,8 @@ def _header(named: cose.Header) -> Header:
         header = msgspec.convert(plain, Header)
     except msgspec.ValidationError as error:
         raise EnvelopeError("The record's header lacks a value, or has one of another kind.") from error
-    if header.seq < 1 or {len(header.prev), len(header.body_hash)} != {_HASH_BYTES}:
-        raise EnvelopeError("The record's header has a value out of range.")
+    if not (0 < header.seq <= _MAX_NUMBER and 0 <= header.stamp.monotonic_ns <= _MAX_NUMBER):
+        raise EnvelopeError("The record's header has a number out of range.")
+    if {len(header.prev), len(header.body_hash)} != {_HASH_BYTES}:
+        raise EnvelopeError("The record's header has a hash of another length.")
     return header

@@ -6,6 +6,7 @@ rows at a power cut, and FULL does not). One process at a time holds it. Safe to
 
 import contextlib
 import datetime as dt
+import errno
 import fcntl
 import os
 import secrets
@@ -40,6 +41,12 @@ MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """One page of the outbox, beyond its first record: what a small board spares twice over."""
 MAX_PAGE_RECORDS: Final = 256
 BUSY_SECONDS: Final = 5.0
+_DAMAGE: Final = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_FORMAT,
+    sqlite3.SQLITE_ERROR,  # a table or a column that is not there
+}
 SET_ASIDE: Final = "database_set_aside"
 """Notice: a damaged journal lies beside this one, kept for those who can read it."""
 
@@ -191,6 +198,7 @@ class Journal:
         with self._transaction() as connection:
             known = connection.execute("SELECT seq FROM records WHERE crossing = ?", (crossing,)).fetchone()
             if known is not None:
+                connection.execute("DELETE FROM events WHERE crossing = ?", (crossing,))
                 return int(known[0])
             meta = _meta(connection)
             seq = int(meta["last_seq"]) + 1
@@ -363,9 +371,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         healthy = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.DatabaseError as error:
         connection.close()
-        if isinstance(_translated(error), StorageFull):
-            raise
-        raise _Damaged from error
+        if _is_damage(error):
+            raise _Damaged from error
+        raise
     if healthy != "ok" or (tables and (application, version) != (APPLICATION_ID, FORMAT)):
         connection.close()
         raise _Damaged
@@ -382,7 +390,18 @@ def _check_readable(connection: sqlite3.Connection, keys: BoxKeys) -> None:
             _unpack(keys, sealed)
     except (sqlite3.DatabaseError, KeyError, StorageBroken) as error:
         connection.close()
+        if isinstance(error, sqlite3.DatabaseError) and not _is_damage(error):
+            raise
         raise _Damaged from error
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file is at fault; a disk that is full, read-only or gone leaves it as good as it was."""
+    return _code(error) in _DAMAGE
+
+
+def _code(error: sqlite3.Error) -> int:
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
 def _prepare(connection: sqlite3.Connection, device: str) -> None:
@@ -450,10 +469,9 @@ def _only(key: Any) -> Any:
 
 def _translated(error: sqlite3.Error | OSError) -> StorageError:
     if isinstance(error, OSError):
-        if error.errno in (28, 122):  # ENOSPC, EDQUOT
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return StorageFull("The disk is full.")
         return StorageBroken(f"The journal's disk does not answer: {error.strerror}.")
-    code = getattr(error, "sqlite_errorcode", None) or 0
-    if code & 0xFF == sqlite3.SQLITE_FULL:
+    if _code(error) == sqlite3.SQLITE_FULL:
         return StorageFull("The disk is full: this step is not kept yet.")
     return StorageBroken(f"The journal cannot be used: {error}.")

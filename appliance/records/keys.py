@@ -9,7 +9,7 @@ from nacl.public import PrivateKey, PublicKey
 from nacl.secret import SecretBox
 from nacl.signing import SigningKey, VerifyKey
 
-from appliance.reference_data.keys import KeyFileError, read_key, write_key
+from appliance.key_files import KeyFileError, read_key, write_key
 
 KEY_TIER: Final = "software"
 """Reported in health; a TPM or a board key will be other tiers."""

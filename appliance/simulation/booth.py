@@ -6,6 +6,7 @@ was killed finds the same traveller before it.
 """
 
 import asyncio
+import datetime as dt
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ import numpy as np
 from PIL import Image
 
 from appliance.contracts.lane import Press, PressTaken, View
-from appliance.simulation.chip import VirtualChip, build_files, load_folder, mrz_information_of, no_delay
+from appliance.simulation.chip import VirtualChip, build_files, load_folder, no_delay
 from appliance.simulation.chip.timing import Delay
 from appliance.simulation.portraits import draw_portrait
 from appliance.simulation.travellers import Traveller, traveller
-from appliance.travel_document import mrz_from_dg1
+from appliance.travel_document import chip_access_fields, mrz_from_dg1, parse_mrz
 from hal.camera.simulated import SimulatedCamera
 from hal.device import Device
 from hal.document_reader.simulated import SimulatedDocumentReader
@@ -99,6 +100,12 @@ class Booth:
         self._people = people
         self._chip_delay = chip_delay
         self._here = 0
+        self._stepped_up = asyncio.Condition()
+
+    async def standing(self, number: int) -> None:
+        """Wait until this traveller, or a later one, stands before the box."""
+        async with self._stepped_up:
+            await self._stepped_up.wait_for(lambda: self._here >= number)
 
     async def run(self) -> None:
         """As each traveller leaves, let the next one step up, until cancelled."""
@@ -108,7 +115,9 @@ class Booth:
                 number = view.last_seq + 1
                 if number != self._here:
                     await asyncio.to_thread(self._step_up, number)
-                    self._here = number
+                    async with self._stepped_up:
+                        self._here = number
+                        self._stepped_up.notify_all()
                 view = await self._screen.wait_for_change(view.revision, LOOK_SECONDS)
         finally:
             if self._slot is not None:
@@ -119,9 +128,7 @@ class Booth:
         if self._camera is not None:
             picture = np.asarray(Image.open(io.BytesIO(person.portrait)).convert("RGB"))
             self._camera.present(np.ascontiguousarray(picture[:, :, ::-1]))
-        chip = VirtualChip(
-            person.files, mrz_information=mrz_information_of(person.files), delay=self._chip_delay
-        )
+        chip = VirtualChip(person.files, mrz_information=_access_of(person.lines), delay=self._chip_delay)
         if self._slot is not None:
             self._slot.remove()
             self._slot.insert(chip)
@@ -136,6 +143,11 @@ class Booth:
             self._page.present(lines=person.lines)
         else:
             self._page.present(lines=person.lines, transmit=chip.transmit, atr=chip.atr)
+
+
+def _access_of(lines: tuple[str, ...]) -> str:
+    """What opens the chip: the printed fields, with the check digits that they should have."""
+    return chip_access_fields(parse_mrz(lines, today=dt.datetime.now(dt.UTC).date()))
 
 
 def _first(devices: tuple[Device, ...], kind: type[Kind]) -> Kind | None:

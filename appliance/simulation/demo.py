@@ -14,7 +14,7 @@ from appliance.simulation.booth import Booth, Person, person_of, person_of_folde
 from appliance.simulation.box import Box, beside
 from appliance.simulation.chip import contactless, no_delay
 from appliance.simulation.chip.pcscd import PcscdUnavailable, VirtualReader, virtual_reader
-from appliance.simulation.officer import ScriptedOfficer
+from appliance.simulation.officer import ScriptedOfficer, look_until
 from appliance.simulation.world import DeviceTable, World
 from hal.camera.simulated import REALISTIC_SECONDS as CAMERA_SECONDS
 from hal.document_reader.simulated import REALISTIC_SECONDS as READER_SECONDS
@@ -85,14 +85,14 @@ class Demo:
             )
             async with beside(booth.run()):
                 if self._settings.headless:
-                    return await self._work_through(box)
+                    return await self._work_through(box, booth)
                 self._greet(box)
                 await asyncio.Event().wait()
         return 0
 
-    async def _work_through(self, box: Box) -> int:
+    async def _work_through(self, box: Box, booth: Booth) -> int:
         """Press the button for every traveller, then wait for central's word on all of them."""
-        officer = ScriptedOfficer(box.lane)
+        officer = ScriptedOfficer(box.lane, booth)
         first = box.lane.view().last_seq
         crossings = []
         for number in range(first + 1, first + self._settings.travellers + 1):
@@ -101,7 +101,7 @@ class Demo:
             crossings.append((crossing, dict(box.lane.engine.step_seconds)))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ACKNOWLEDGED_SECONDS):
-                await officer.until(lambda view: view.unsent == 0)
+                await look_until(box.lane, lambda view: view.unsent == 0)
         view = box.lane.view()
         acknowledged = view.last_seq - view.unsent
         for crossing, steps in crossings:
@@ -134,7 +134,7 @@ class Demo:
         """The lists come the whole way: central, broker, uplink, the gate in lane."""
         try:
             async with asyncio.timeout(LISTS_SECONDS):
-                await ScriptedOfficer(box.lane).until(lambda view: len(view.lists) >= 2)
+                await look_until(box.lane, lambda view: len(view.lists) >= 2)
         except TimeoutError:
             self._say("The watchlists have not come; the demo goes on without them, and says so.")
 

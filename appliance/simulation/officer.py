@@ -8,7 +8,7 @@ from typing import Final
 
 from appliance.contracts.checks import Outcome, Recommendation
 from appliance.contracts.lane import Press, View
-from appliance.simulation.booth import LOOK_SECONDS, Screen
+from appliance.simulation.booth import LOOK_SECONDS, Booth, Screen
 
 DECISIONS: Final = {
     Recommendation.GREEN: "press",
@@ -31,36 +31,41 @@ class Crossing:
 
 
 class ScriptedOfficer:
-    """Works at one box."""
+    """Works at one box, and calls each traveller when they stand before it."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, booth: Booth) -> None:
         self._screen = screen
+        self._booth = booth
 
     async def cross(self, number: int) -> Crossing:
         """See this traveller through; a crossing that is under way already is gone on with."""
+        await self._booth.standing(number)
         began = time.monotonic()
         if self._screen.view().crossing is None:
             began = await self._press("press", lambda view: view.press == "start")
-        decided = await self.until(lambda view: view.step == "deciding" and view.press is not None)
+        decided = await look_until(
+            self._screen, lambda view: view.step == "deciding" and view.press is not None
+        )
         seconds = time.monotonic() - began
         assert decided.recommendation is not None
         await self._press(DECISIONS[decided.recommendation], lambda view: view.press is not None)
-        recorded = await self.until(lambda view: view.last_seq >= number)
+        recorded = await look_until(self._screen, lambda view: view.last_seq >= number)
         return Crossing(number, decided.recommendation, decided.reasons, recorded.last_outcome, seconds)
-
-    async def until(self, wanted: Callable[[View], bool]) -> View:
-        """Look until the screen is so."""
-        view = self._screen.view()
-        while not wanted(view):
-            view = await self._screen.wait_for_change(view.revision, LOOK_SECONDS)
-        return view
 
     async def _press(self, event: str, wanted: Callable[[View], bool]) -> float:
         """Press when the screen is so; returns when that was."""
         while True:
-            view = await self.until(wanted)
+            view = await look_until(self._screen, wanted)
             pressed = time.monotonic()
             taken = await self._screen.press(Press(event=event, revision=view.revision))
             if taken.taken:
                 return pressed
             await asyncio.sleep(0.01)  # the screen changed between the look and the press
+
+
+async def look_until(screen: Screen, wanted: Callable[[View], bool]) -> View:
+    """Look at the screen until it is so."""
+    view = screen.view()
+    while not wanted(view):
+        view = await screen.wait_for_change(view.revision, LOOK_SECONDS)
+    return view

@@ -14,8 +14,8 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
+from appliance.key_files import read_key
 from appliance.records.keys import load_box_keys
-from appliance.reference_data.keys import read_key
 from appliance.simulation.broker import CENTRAL, Broker
 from appliance.simulation.watchlists import demo_packages
 

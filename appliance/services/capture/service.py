@@ -222,11 +222,17 @@ class CaptureService:
         turn = self._turns[device.identity.key]
         await turn.acquire()
         task = asyncio.ensure_future(asyncio.to_thread(work))
-        task.add_done_callback(lambda _task: turn.release())
+        task.add_done_callback(lambda done: _end_turn(turn, done))
         try:
             return await asyncio.shield(task)
         except HalError as error:
             raise _translate(error) from error
+
+
+def _end_turn(turn: asyncio.Lock, done: "asyncio.Future[Any]") -> None:
+    turn.release()
+    if not done.cancelled():
+        done.exception()  # seen here, for a caller who no longer waits
 
 
 def _show(panel: Panel, signal: Signal) -> None:

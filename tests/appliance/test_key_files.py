@@ -4,7 +4,7 @@ import pytest
 from nacl.public import PrivateKey, PublicKey
 from nacl.signing import SigningKey, VerifyKey
 
-from appliance.reference_data.keys import KeyFileError, read_key, write_key
+from appliance.key_files import KeyFileError, read_key, write_key
 
 KEYS = [
     SigningKey(bytes(range(32))),

@@ -1,0 +1,137 @@
+"""The `borne-central` command: keys, registration, the receiver, publishing, counting.
+
+Exit codes as `borne`'s: 0 yes, 1 no, 2 could not, with one line on standard error.
+"""
+
+import argparse
+import json
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nacl.public import PublicKey
+from nacl.signing import VerifyKey
+
+from appliance.contracts.wire import WireError, check_name
+from appliance.key_files import KeyFileError, read_key
+from central.broker import Access, BrokerError, publish_reference
+from central.keys import create_keys, load_keys
+from central.live_table import LiveTable
+from central.receiver import Receiver
+from central.store import Store, StoreError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The console script."""
+    chosen = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        return int(chosen.run(chosen))
+    except (BrokerError, KeyFileError, StoreError, WireError, OSError) as error:
+        print(f"borne-central: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="borne-central", description="Borne's reference receiver.")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+
+    keys = actions.add_parser("keys", help="make central's keys; existing ones are never overwritten")
+    keys.add_argument("--folder", type=Path, required=True)
+    keys.set_defaults(run=_keys)
+
+    register = actions.add_parser("register", help="know a box by its public keys")
+    _add_database(register)
+    register.add_argument("device")
+    register.add_argument("signing_key", type=Path, help="the box's signing.pub")
+    register.add_argument("--sealing", type=Path, help="the box's sealing.pub, for signed lists")
+    register.set_defaults(run=_register)
+
+    run = actions.add_parser("run", help="receive, store, acknowledge, until stopped")
+    _add_database(run)
+    run.add_argument("--keys", type=Path, required=True)
+    _add_broker(run)
+    run.add_argument("--quiet", action="store_true", help="no table")
+    run.add_argument("--json", action="store_true", help="an object a line instead of the table")
+    run.set_defaults(run=_run)
+
+    publish = actions.add_parser("publish", help="give a signed package to all boxes")
+    publish.add_argument("name")
+    publish.add_argument("package", type=Path)
+    _add_broker(publish)
+    publish.set_defaults(run=_publish)
+
+    count = actions.add_parser("count", help="what the database holds")
+    _add_database(count)
+    count.add_argument("--json", action="store_true")
+    count.set_defaults(run=_count)
+    return parser
+
+
+def _add_database(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--database", required=True, help="a file (SQLite) or postgresql+psycopg://...")
+
+
+def _add_broker(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, default=8883)
+    for name in ("ca", "certificate", "key"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+
+
+def _access(arguments: argparse.Namespace) -> Access:
+    return Access(arguments.host, arguments.port, arguments.ca, arguments.certificate, arguments.key)
+
+
+def _keys(arguments: argparse.Namespace) -> int:
+    create_keys(arguments.folder)
+    return 0
+
+
+def _register(arguments: argparse.Namespace) -> int:
+    signing = bytes(read_key(arguments.signing_key, VerifyKey))
+    sealing = bytes(read_key(arguments.sealing, PublicKey)) if arguments.sealing else None
+    store = Store(arguments.database)
+    with store.batch() as batch:
+        batch.register(check_name(arguments.device), signing, sealing)
+    store.close()
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    store = Store(arguments.database)
+    table = LiveTable(sys.stdout, as_json=arguments.json)
+    keys, access = load_keys(arguments.keys), _access(arguments)
+    receiver = (
+        Receiver(store=store, keys=keys, access=access)
+        if arguments.quiet
+        else Receiver(store=store, keys=keys, access=access, show=table.show)
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: receiver.stop())
+    receiver.run()
+    store.close()
+    return 0
+
+
+def _publish(arguments: argparse.Namespace) -> int:
+    publish_reference(_access(arguments), arguments.name, arguments.package.read_bytes())
+    return 0
+
+
+def _count(arguments: argparse.Namespace) -> int:
+    store = Store(arguments.database)
+    counts = store.counts()
+    store.close()
+    if arguments.json:
+        print(json.dumps(counts))
+    else:
+        for name, number in counts.items():
+            print(f"{name:<12} {number}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Central's own keys: records are sealed to one, the others sign what is acknowledged and sent to boxes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nacl.public import PrivateKey
+from nacl.signing import SigningKey
+
+from appliance.key_files import read_key, write_key
+
+SEALING, WATERMARK, REFERENCE = "sealing", "watermark", "reference"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Keys:
+    """What the receiver needs; the reference key stays with whoever issues lists."""
+
+    sealing: PrivateKey
+    watermark: SigningKey
+
+
+def create_keys(folder: Path) -> None:
+    """New keys, secret halves readable by their owner alone; existing ones are never overwritten.
+
+    Raises:
+        KeyFileError: one is there already, or cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    sealing = PrivateKey.generate()
+    write_key(folder / f"{SEALING}.key", sealing)
+    write_key(folder / f"{SEALING}.pub", sealing.public_key)
+    for name in (WATERMARK, REFERENCE):
+        key = SigningKey.generate()
+        write_key(folder / f"{name}.key", key)
+        write_key(folder / f"{name}.pub", key.verify_key)
+
+
+def load_keys(folder: Path) -> Keys:
+    """The receiver's keys.
+
+    Raises:
+        KeyFileError: a file is missing, is not a key, or others can read it.
+    """
+    return Keys(
+        sealing=read_key(folder / f"{SEALING}.key", PrivateKey),
+        watermark=read_key(folder / f"{WATERMARK}.key", SigningKey),
+    )

@@ -1,0 +1,201 @@
+"""The receiver: takes batches from the broker, commits them, and only then acknowledges, signed.
+
+A message is acknowledged to the broker after the commit, so that a receiver that is killed gets it again.
+"""
+
+import json
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from appliance.contracts import wire
+from appliance.contracts.movement import Movement
+from appliance.records.envelope import Sealed
+from appliance.records.watermark import Watermark, sign_watermark
+from central.broker import Access
+from central.ingest import ingest
+from central.keys import Keys
+from central.store import MAX_REPORT_BYTES, Store, StoreError
+
+CLIENT_ID = "borne-central"
+SESSION_SECONDS = 7 * 24 * 3600
+"""The broker keeps what boxes send while the receiver is away; boxes send again in any case."""
+KEEPALIVE_SECONDS = 20
+WAITING_MESSAGES = 64
+MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.5, 30.0
+STORE_RETRY_SECONDS = 1.0
+POLL_SECONDS = 0.2
+
+log = logging.getLogger(__name__)
+
+
+class Receiver:
+    """Runs until `stop`. `show` is called for each new movement, after its commit."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        keys: Keys,
+        access: Access,
+        show: Callable[[Sealed, Movement], None] = lambda _sealed, _movement: None,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._access = access
+        self._show = show
+        self._stopping = threading.Event()
+        self._watermarks: dict[tuple[str, str], int] = {}
+
+    def stop(self) -> None:
+        """End soon; what is not committed comes again."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Connect, receive, and begin again, until `stop`."""
+        backoff = MIN_BACKOFF_SECONDS
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                self._one_connection()
+            except OSError as error:
+                log.warning("the broker cannot be reached: %s", error.strerror or type(error).__name__)
+            if time.monotonic() - began > MAX_BACKOFF_SECONDS:
+                backoff = MIN_BACKOFF_SECONDS
+            self._stopping.wait(random.uniform(0.5, 1.0) * backoff)
+            backoff = min(2 * backoff, MAX_BACKOFF_SECONDS)
+
+    def _one_connection(self) -> None:
+        arrived: queue.Queue[mqtt.MQTTMessage] = queue.Queue(maxsize=WAITING_MESSAGES)
+        lost = threading.Event()
+        client = self._client(arrived, lost)
+        client.connect(self._access.host, self._access.port, KEEPALIVE_SECONDS, clean_start=False,
+                       properties=_session())  # fmt: skip
+        client.loop_start()
+        try:
+            while not self._stopping.is_set() and not lost.is_set():
+                try:
+                    message = arrived.get(timeout=POLL_SECONDS)
+                except queue.Empty:
+                    continue
+                self._take(client, message)
+        finally:
+            client.disconnect()
+            client.loop_stop()
+
+    def _client(self, arrived: "queue.Queue[mqtt.MQTTMessage]", lost: threading.Event) -> mqtt.Client:
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=CLIENT_ID,
+            protocol=mqtt.MQTTv5,
+            manual_ack=True,
+            reconnect_on_failure=False,
+        )
+        self._access.secure(client)
+
+        def on_connect(client: mqtt.Client, _userdata: Any, _flags: Any, reason: Any, _props: Any) -> None:
+            if reason.is_failure:
+                log.warning("the broker refuses central: %s", reason)
+                lost.set()
+                return
+            client.subscribe([(wire.ALL_RECORDS, 1), (wire.ALL_TELEMETRY, 1), (wire.ALL_STATUS, 1)])
+
+        def on_message(_client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
+            arrived.put(message)  # a full queue holds the broker back
+
+        client.on_connect = on_connect
+        client.on_message = on_message
+        client.on_disconnect = lambda *_: lost.set()
+        return client
+
+    def _take(self, client: mqtt.Client, message: mqtt.MQTTMessage) -> None:
+        """One message: committed, then acknowledged to the broker, then to the box."""
+        while not self._stopping.is_set():
+            try:
+                publish = self._commit(message)
+            except StoreError as error:
+                log.error("%s Trying again.", error)  # noqa: TRY400 - the sentence says it all
+                self._stopping.wait(STORE_RETRY_SECONDS)
+                continue
+            client.ack(message.mid, message.qos)
+            for topic, watermark in publish:
+                client.publish(topic, watermark, qos=1, retain=True)
+            return
+
+    def _commit(self, message: mqtt.MQTTMessage) -> list[tuple[str, bytes]]:
+        """Store what the message holds; returns the watermarks to publish.
+
+        Raises:
+            StoreError: nothing is committed.
+        """
+        payload = bytes(message.payload)
+        try:
+            device = wire.device_of(message.topic)
+            what = message.topic.rsplit("/", 1)[1]
+        except wire.WireError:
+            return []
+        if what != "records":
+            self._note(device, what, payload)
+            return []
+        try:
+            messages = wire.unpack(payload)
+        except wire.WireError as error:
+            with self._store.batch() as batch:
+                batch.refuse(device, str(error), payload)
+            return []
+        with self._store.batch() as batch:
+            result = ingest(batch, device=device, messages=messages, keys=self._keys)
+            reached = {
+                epoch: batch.contiguous(device, epoch, above=self._watermarks.get((device, epoch), 0))
+                for epoch in result.epochs
+            }
+        for reason in result.refused:
+            log.warning("refused from %s: %s", device, reason)
+        for sealed, movement in result.movements:
+            self._show(sealed, movement)
+        for epoch, seq in reached.items():
+            self._watermarks[device, epoch] = seq
+        return [
+            (wire.topic(device, "watermark"), self._sign(device, epoch, seq))
+            for epoch, seq in reached.items()
+        ]
+
+    def _sign(self, device: str, epoch: str, seq: int) -> bytes:
+        issued_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        watermark = Watermark(device=device, epoch=epoch, seq=seq, issued_at=issued_at)
+        return sign_watermark(watermark, signing_key=self._keys.watermark)
+
+    def _note(self, device: str, what: str, payload: bytes) -> None:
+        if len(payload) > MAX_REPORT_BYTES:
+            return
+        text = payload.decode("utf-8", "replace")
+        with self._store.batch() as batch:
+            if what == "status" and payload in (wire.ONLINE, wire.OFFLINE):
+                batch.note_device(device, status=text)
+            elif what == "telemetry" and _is_json(text):
+                batch.note_device(device, telemetry=text)
+
+
+def _session() -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = SESSION_SECONDS
+    properties.ReceiveMaximum = WAITING_MESSAGES
+    return properties
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,230 @@
+import hashlib
+
+import cbor2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nacl.public import PrivateKey, SealedBox
+from nacl.signing import SigningKey, VerifyKey
+
+from appliance import cose
+from appliance.contracts.movement import Stamp
+from appliance.records import envelope
+from appliance.records.errors import EnvelopeError
+
+SIGNING = SigningKey(bytes(32))
+CENTRAL = PrivateKey(bytes(range(32)))
+STAMP = Stamp(boot_id="boot", monotonic_ns=7, wall="2026-11-02T08:00:00.000+00:00", quality="rtc")
+
+
+def known(kid: bytes) -> VerifyKey | None:
+    return SIGNING.verify_key if kid == cose.key_id(SIGNING.verify_key) else None
+
+
+def sealed(**changes: object) -> bytes:
+    values = {
+        "record_type": "movement",
+        "body": {"crossing": "c", "picture": b"\xff\xd8"},
+        "device": "box-1",
+        "epoch": "e",
+        "seq": 1,
+        "prev": envelope.GENESIS,
+        "stamp": STAMP,
+        "signing_key": SIGNING,
+        "recipient": CENTRAL.public_key,
+    }
+    return envelope.seal(**(values | changes))[0]
+
+
+def test_ok__round_trip() -> None:
+    data, chain_hash = envelope.seal(
+        record_type="movement",
+        body={"crossing": "c", "picture": b"\xff\xd8"},
+        device="box-1",
+        epoch="e",
+        seq=3,
+        prev=bytes(range(32)),
+        stamp=STAMP,
+        signing_key=SIGNING,
+        recipient=CENTRAL.public_key,
+    )
+    verified = envelope.verify(data, verify_key_for=known)
+    header = verified.header
+    assert (header.device, header.epoch, header.seq) == ("box-1", "e", 3)
+    assert header.prev == bytes(range(32))
+    assert header.stamp == STAMP
+    assert verified.chain_hash == chain_hash
+    opened = envelope.open_(verified, private_key=CENTRAL)
+    assert opened.type == "movement"
+    assert opened.body == {"crossing": "c", "picture": b"\xff\xd8"}
+
+
+def test_ok__any_cose_library_can_verify_it() -> None:
+    # Nothing of ours between the bytes and the signature: RFC 9052, sections 4.2 and 4.4.
+    message = cbor2.loads(sealed())
+    assert message.tag == 18
+    protected, unprotected, payload, signature = message.value
+    assert unprotected == {}
+    SIGNING.verify_key.verify(cbor2.dumps(["Signature1", protected, b"", payload]), signature)
+    header = cbor2.loads(protected)
+    assert header[1] == -8
+    assert header[3] == "application/vnd.borne.record+cbor"
+    assert header[4] == hashlib.sha256(bytes(SIGNING.verify_key)).digest()[:16]
+    assert header["hash"] == hashlib.sha256(payload).digest()
+    inside = cbor2.loads(SealedBox(CENTRAL).decrypt(payload))
+    assert (inside["dev"], inside["epoch"], inside["seq"]) == ("box-1", "e", 1)
+    assert inside["kid"] == header[4]
+    assert inside["enc"] == header["enc"]
+
+
+def test_ok__nothing_of_the_traveller_in_clear() -> None:
+    data = sealed(body={"crossing": "CROSSING-ID", "document": "L898902C3", "name": "ERIKSSON"})
+    for secret in (b"CROSSING-ID", b"L898902C3", b"ERIKSSON", b"movement"):
+        assert secret not in data
+
+
+def test_ok__what_the_envelope_costs() -> None:
+    body = {"x": bytes(20_000)}
+    assert len(sealed(body=body)) - len(cbor2.dumps(body)) < 600
+
+
+def test_fail__another_signer() -> None:
+    with pytest.raises(EnvelopeError, match="not known here"):
+        envelope.verify(sealed(signing_key=SigningKey(bytes(range(32)))), verify_key_for=known)
+
+
+def test_fail__a_bit_changed_anywhere() -> None:
+    data = sealed()
+    for at in range(0, len(data), 7):
+        changed = bytearray(data)
+        changed[at] ^= 1
+        with pytest.raises(EnvelopeError):
+            envelope.verify(bytes(changed), verify_key_for=known)
+
+
+def test_fail__too_large(monkeypatch) -> None:
+    monkeypatch.setattr(envelope, "MAX_ENVELOPE_BYTES", 100)
+    with pytest.raises(EnvelopeError, match="at most 100"):
+        envelope.verify(sealed(), verify_key_for=known)
+
+
+def resigned(payload: bytes = b"x", **changes: object) -> bytes:
+    """Rightly signed by the box, with a header of the test's choosing."""
+    header = cose.verify1(sealed(), verify_key_for=known, max_bytes=10_000)[0]
+    named = dict(header) | {"hash": hashlib.sha256(payload).digest()} | changes
+    named = {label: value for label, value in named.items() if value is not None}
+    return cose.sign1(payload, protected=named, signing_key=SIGNING)
+
+
+def content_type(value: str) -> bytes:
+    header = cose.verify1(sealed(), verify_key_for=known, max_bytes=10_000)[0]
+    return cose.sign1(b"x", protected=dict(header) | {cose.CONTENT_TYPE: value}, signing_key=SIGNING)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"v": 2}, "no record of this version"),
+        ({"hash": bytes(32)}, "not the one that the header names"),
+        ({"dev": None}, "lacks a value"),
+        ({"dev": 7}, "of another kind"),
+        ({"seq": "1"}, "of another kind"),
+        ({"tsq": None}, "lacks a value"),
+        ({"seq": 0}, "number out of range"),
+        ({"seq": 2**63}, "number out of range"),
+        ({"mono": -1}, "number out of range"),
+        ({"mono": 2**64 - 1}, "number out of range"),
+        ({"prev": b"short"}, "hash of another length"),
+    ],
+)
+def test_fail__header(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(EnvelopeError, match=said):
+        envelope.verify(resigned(**changes), verify_key_for=known)
+
+
+def test_fail__signed_but_something_else() -> None:
+    with pytest.raises(EnvelopeError, match="no record of this version"):
+        envelope.verify(content_type("application/vnd.borne.watermark"), verify_key_for=known)
+
+
+def test_fail__sealed_to_another_key() -> None:
+    verified = envelope.verify(sealed(), verify_key_for=known)
+    with pytest.raises(EnvelopeError, match="sealed to another key"):
+        envelope.open_(verified, private_key=PrivateKey.generate())
+
+
+def opened(inside: object, **changes: object) -> envelope.Opened:
+    plain = inside if isinstance(inside, bytes) else cbor2.dumps(inside)
+    payload = SealedBox(CENTRAL.public_key).encrypt(plain)
+    verified = envelope.verify(resigned(payload, **changes), verify_key_for=known)
+    return envelope.open_(verified, private_key=CENTRAL)
+
+
+def inside(**changes: object) -> dict[str, object]:
+    verified = envelope.verify(sealed(), verify_key_for=known)
+    return cbor2.loads(SealedBox(CENTRAL).decrypt(verified.payload)) | changes
+
+
+@pytest.mark.parametrize(
+    "changes", [{"dev": "box-2"}, {"epoch": "f"}, {"seq": 2}, {"kid": b"other"}, {"enc": b"other"}]
+)
+def test_fail__a_body_of_another_header(changes: dict[str, object]) -> None:
+    # A signer who strips the signature of another's record and puts their own on.
+    assert opened(inside()).type == "movement"
+    with pytest.raises(EnvelopeError, match="made for another header"):
+        opened(inside(**changes))
+
+
+def test_fail__a_damaged_box() -> None:
+    verified = envelope.verify(resigned(b"not sealed at all"), verify_key_for=known)
+    with pytest.raises(EnvelopeError, match="cannot be opened"):
+        envelope.open_(verified, private_key=CENTRAL)
+
+
+@pytest.mark.parametrize("changes", [{"type": 7}, {"body": [1]}, {"body": None}])
+def test_fail__no_type_or_content(changes: dict[str, object]) -> None:
+    with pytest.raises(EnvelopeError, match="no type, or no content"):
+        opened(inside(**changes))
+
+
+@given(st.binary(max_size=300))
+def test_fail__any_bytes(data: bytes) -> None:
+    with pytest.raises(EnvelopeError):
+        envelope.verify(data, verify_key_for=known)
+
+
+@given(st.binary(max_size=300), st.integers(0, 400))
+def test_fail__any_splice(data: bytes, at: int) -> None:
+    whole = SEALED[:at] + data + SEALED[at + len(data) :]
+    if whole != SEALED:
+        with pytest.raises(EnvelopeError):
+            envelope.verify(whole, verify_key_for=known)
+
+
+SEALED = sealed()
+TAGS = (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799)
+DEPTHS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.binary(max_size=9) | st.floats(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+        | st.builds(cbor2.CBORTag, st.sampled_from(TAGS), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.binary(max_size=100) | DEPTHS.map(cbor2.dumps))
+def test_fail__a_signed_body_of_any_bytes(plain: bytes) -> None:
+    # The box's own key may be stolen with the box: central must survive what it signs.
+    with pytest.raises(EnvelopeError):
+        opened(plain)
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [b"\x81" * 100_000, b"\x9f" * 50_000, b"\x5b" + b"\xff" * 8, b"\x9b" + b"\x7f" + b"\xff" * 7, b"\xa1\xa0\x01"],
+)
+def test_fail__a_body_made_to_exhaust(plain: bytes) -> None:
+    with pytest.raises(EnvelopeError):
+        opened(plain)

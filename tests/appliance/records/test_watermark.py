@@ -1,0 +1,48 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nacl.signing import SigningKey
+
+from appliance import cose
+from appliance.records.errors import WatermarkError
+from appliance.records.watermark import CONTENT_TYPE, Watermark, read_watermark, sign_watermark
+
+KEY = SigningKey(bytes(range(32)))
+MARK = Watermark(device="box-1", epoch="e", seq=7, issued_at="2026-11-02T08:00:00+00:00")
+
+
+def read(data: bytes) -> Watermark:
+    return read_watermark(data, verify_key_for=lambda _: KEY.verify_key)
+
+
+def signed(payload: bytes = b"", **changes: object) -> bytes:
+    named = {cose.CONTENT_TYPE: CONTENT_TYPE, "dev": "d", "epoch": "e", "seq": 1, "iat": "t"} | changes
+    named = {label: value for label, value in named.items() if value is not None}
+    return cose.sign1(payload, protected=named, signing_key=KEY)
+
+
+def test_ok__round_trip() -> None:
+    assert read(sign_watermark(MARK, signing_key=KEY)) == MARK
+
+
+def test_fail__another_signer() -> None:
+    with pytest.raises(WatermarkError):
+        read(sign_watermark(MARK, signing_key=SigningKey.generate()))
+
+
+@pytest.mark.parametrize("changes", [{"payload": b"x"}, {"dev": None}, {"seq": "7"}, {"seq": -1}, {"iat": 5}])
+def test_fail__not_an_acknowledgement(changes: dict[str, object]) -> None:
+    with pytest.raises(WatermarkError):
+        read(signed(**changes))
+
+
+def test_fail__signed_for_something_else() -> None:
+    data = cose.sign1(b"", protected={cose.CONTENT_TYPE: "application/vnd.borne.list"}, signing_key=KEY)
+    with pytest.raises(WatermarkError, match="no acknowledgement"):
+        read(data)
+
+
+@given(st.binary(max_size=200))
+def test_fail__any_bytes(data: bytes) -> None:
+    with pytest.raises(WatermarkError):
+        read(data)
