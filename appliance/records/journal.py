@@ -361,20 +361,22 @@ def _hold(path: Path) -> int:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA secure_delete = ON")
         path.chmod(0o600)
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         healthy = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        usable = healthy == "ok" and (not tables or (application, version) == (APPLICATION_ID, FORMAT))
+        if usable:  # or it is somebody else's, and kept as it was found
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")
     except sqlite3.DatabaseError as error:
         connection.close()
         if _is_damage(error):
             raise _Damaged from error
         raise
-    if healthy != "ok" or (tables and (application, version) != (APPLICATION_ID, FORMAT)):
+    if not usable:
         connection.close()
         raise _Damaged
     return connection

@@ -4,17 +4,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from nacl.public import PrivateKey
-from nacl.signing import SigningKey
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from appliance.records.journal import Journal
-from appliance.records.keys import CentralKeys, load_box_keys
+from records_common import CENTRAL
 
-CENTRAL_SEALING = PrivateKey(bytes(range(32)))
-CENTRAL_WATERMARK = SigningKey(bytes(range(32, 64)))
-CENTRAL = CentralKeys(CENTRAL_SEALING.public_key, CENTRAL_WATERMARK.verify_key)
+from appliance.records.journal import Journal
+from appliance.records.keys import load_box_keys
 
 
 @pytest.fixture

@@ -223,7 +223,13 @@ def test_fail__a_signed_body_of_any_bytes(plain: bytes) -> None:
 
 @pytest.mark.parametrize(
     "plain",
-    [b"\x81" * 100_000, b"\x9f" * 50_000, b"\x5b" + b"\xff" * 8, b"\x9b" + b"\x7f" + b"\xff" * 7, b"\xa1\xa0\x01"],
+    [
+        b"\x81" * 100_000,
+        b"\x9f" * 50_000,
+        b"\x5b" + b"\xff" * 8,
+        b"\x9b" + b"\x7f" + b"\xff" * 7,
+        b"\xa1\xa0\x01",
+    ],
 )
 def test_fail__a_body_made_to_exhaust(plain: bytes) -> None:
     with pytest.raises(EnvelopeError):
