@@ -18,7 +18,7 @@ from appliance.services.uplink.service import Settings, UplinkService
 
 @pytest.fixture
 def lane(tmp_path: Path):
-    lane = JournalLane(tmp_path)
+    lane = JournalLane.with_own_central(tmp_path)
     yield lane
     lane.journal.close()
 

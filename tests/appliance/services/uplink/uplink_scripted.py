@@ -2,16 +2,18 @@
 
 import asyncio
 import datetime as dt
+import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
 from appliance.contracts.capture import Nothing
+from appliance.contracts.checks import Direction, Outcome, Recommendation
 from appliance.contracts.lane import FetchOutbox, Installed, LaneStatus, LinkState, OutboxPage, SignedData
-from appliance.contracts.movement import Stamp
+from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, Stamp, to_plain
 from appliance.records.errors import RecordsError
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
@@ -24,19 +26,21 @@ STAMP = Stamp(boot_id="b", monotonic_ns=1, wall="2026-11-02T08:00:00.000+00:00",
 class JournalLane:
     """`Lane` over a real journal; remembers what uplink says and brings."""
 
-    def __init__(self, folder: Path) -> None:
-        self.central_sealing = PrivateKey.generate()
-        self.central_watermark = SigningKey.generate()
-        self.keys = load_box_keys(folder / "keys")
-        self.journal = Journal.open(
-            folder / "journal.db",
-            keys=self.keys,
-            central=CentralKeys(self.central_sealing.public_key, self.central_watermark.verify_key),
-            device=DEVICE,
-        )
+    def __init__(self, journal: Journal, *, device: str = DEVICE) -> None:
+        self.journal = journal
+        self.device = device
         self.links: list[LinkState] = []
         self.installed: list[bytes] = []
         self.refused: list[str] = []
+
+    @classmethod
+    def with_own_central(cls, folder: Path) -> Self:
+        sealing, watermark = PrivateKey.generate(), SigningKey.generate()
+        keys = load_box_keys(folder / "keys")
+        central = CentralKeys(sealing.public_key, watermark.verify_key)
+        lane = cls(Journal.open(folder / "journal.db", keys=keys, central=central, device=DEVICE))
+        lane.keys, lane.central_watermark = keys, watermark
+        return lane
 
     def record(self, count: int, size: int = 100) -> None:
         for _ in range(count):
@@ -58,7 +62,7 @@ class JournalLane:
             await asyncio.sleep(min(request.wait, 0.02))
         status = self.journal.status()
         return OutboxPage(
-            device=DEVICE,
+            device=self.device,
             epoch=status.epoch,
             last_seq=status.last_seq,
             acknowledged_seq=status.acknowledged_seq,
@@ -83,6 +87,31 @@ class JournalLane:
 
     async def status(self, request: Nothing) -> LaneStatus:
         raise AssertionError("uplink does not ask for it")
+
+
+def record_movements(lane: JournalLane, count: int, *, media: int = 0) -> None:
+    """So many crossings recorded, as lane would."""
+    for _ in range(count):
+        crossing = secrets.token_hex(16)
+        movement = Movement(
+            crossing=crossing,
+            device=lane.device,
+            post="Test post",
+            lane="1",
+            profile="training",
+            direction=Direction.ENTRY,
+            started=STAMP,
+            decided=STAMP,
+            document=None,
+            checks=(),
+            recommendation=Recommendation.AMBER,
+            reasons=(),
+            outcome=next(iter(Outcome)),
+            simulated=("camera",),
+            policy="test",
+            media={"portrait": bytes(media)} if media else {},
+        )
+        lane.journal.commit(crossing, RECORD_TYPE_MOVEMENT, to_plain(movement), STAMP)
 
 
 async def until(wanted: Callable[[], Any], seconds: float = 15.0) -> None:

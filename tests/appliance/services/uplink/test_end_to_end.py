@@ -1,0 +1,158 @@
+"""Journal, uplink, real mosquitto with mutual TLS, central in its own process, its database, and back."""
+
+import asyncio
+import contextlib
+import random
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+from uplink_scripted import JournalLane, record_movements, until
+
+from appliance.records.journal import Journal
+from appliance.records.keys import load_box_keys, load_central_keys
+from appliance.services.uplink.link import Credentials
+from appliance.services.uplink.service import Settings, UplinkService
+from appliance.simulation.broker import PROGRAMS
+from appliance.simulation.world import DEVICE, World
+
+pytestmark = pytest.mark.skipif(
+    not any(Path(path).exists() for path in (*PROGRAMS, "/usr/sbin/mosquitto")), reason="mosquitto is missing"
+)
+
+
+@pytest.fixture
+def world(tmp_path: Path):
+    with World(tmp_path / "world") as world:
+        yield world
+
+
+def lane_of(world: World) -> JournalLane:
+    central = world.folder / "central" / "keys"
+    journal = Journal.open(
+        world.folder / "journal.db",
+        keys=load_box_keys(world.keys),
+        central=load_central_keys(central / "sealing.pub", central / "watermark.pub"),
+        device=DEVICE,
+    )
+    return JournalLane(journal, device=DEVICE)
+
+
+@contextlib.asynccontextmanager
+async def uplink_of(world: World, lane: JournalLane):
+    access = world.broker.access(DEVICE)
+    credentials = Credentials(access.host, access.port, access.ca, access.certificate, access.key)
+    settings = Settings(DEVICE, credentials, resend_seconds=0.5, min_backoff_seconds=0.05)
+    uplink = UplinkService(lane=lane, settings=settings)
+    running = asyncio.ensure_future(uplink.run())
+    try:
+        yield uplink
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def in_database(world: World) -> dict[str, int]:
+    """Counted by the test itself, not by central."""
+    with sqlite3.connect(world.database) as connection:
+        crossings = [name for (name,) in connection.execute("SELECT crossing FROM crossings")]
+        numbers = [seq for (seq,) in connection.execute("SELECT seq FROM records")]
+        refused = connection.execute("SELECT count(*) FROM refused").fetchone()[0]
+    return {
+        "crossings": len(crossings),
+        "different crossings": len(set(crossings)),
+        "records": len(numbers),
+        "different records": len(set(numbers)),
+        "refused": refused,
+    }
+
+
+def test_ok__kills_of_broker_and_central_lose_and_double_nothing(world: World) -> None:
+    lane = lane_of(world)
+
+    async def main() -> None:
+        async with uplink_of(world, lane):
+            for round_ in range(4):
+                record_movements(lane, 40)
+                await asyncio.sleep(random.uniform(0.05, 0.3))
+                world.broker.kill()
+                record_movements(lane, 10)
+                if round_ % 2:
+                    world.stop_receiver(kill=True)
+                await asyncio.to_thread(world.broker.start)
+                if round_ % 2:
+                    world.start_receiver()
+            await until(lambda: lane.journal.status().unsent == 0, seconds=60)
+
+    asyncio.run(main())
+    assert lane.journal.status().last_seq == 200
+    assert lane.journal.verify().problems == ()
+    lane.journal.close()
+    world.stop_receiver()
+    assert in_database(world) == {
+        "crossings": 200,
+        "different crossings": 200,
+        "records": 200,
+        "different records": 200,
+        "refused": 0,
+    }
+
+
+def test_ok__status_and_last_will(world: World) -> None:
+    lane = lane_of(world)
+
+    def status() -> str:
+        with sqlite3.connect(world.database) as connection:
+            return str(connection.execute("SELECT status FROM devices").fetchone()[0])
+
+    async def main() -> None:
+        async with uplink_of(world, lane):
+            await until(lambda: status() == "online")
+        await until(lambda: status() == "offline")
+
+    asyncio.run(main())
+    lane.journal.close()
+
+
+def test_ok__lists_arrive(world: World) -> None:
+    lane = lane_of(world)
+
+    async def main() -> None:
+        async with uplink_of(world, lane):
+            await until(lambda: lane.installed)
+
+    asyncio.run(main())
+    lane.journal.close()
+
+
+def test_ok__a_restart_of_the_box_goes_on_where_it_was(world: World) -> None:
+    async def main(lane: JournalLane) -> None:
+        async with uplink_of(world, lane):
+            await until(lambda: lane.journal.status().unsent == 0)
+
+    for _ in range(2):
+        lane = lane_of(world)
+        record_movements(lane, 5)
+        asyncio.run(main(lane))
+        lane.journal.close()
+    world.stop_receiver()
+    assert in_database(world)["crossings"] == 10
+
+
+def test_ok__a_backlog_drains(world: World, record_property) -> None:
+    lane = lane_of(world)
+    record_movements(lane, 2000, media=1000)
+
+    async def main() -> float:
+        began = time.monotonic()
+        async with uplink_of(world, lane):
+            await until(lambda: lane.journal.status().unsent == 0, seconds=60)
+        return time.monotonic() - began
+
+    seconds = asyncio.run(main())
+    record_property("records_per_second", round(2000 / seconds))
+    print(f"{2000 / seconds:.0f} records/s")
+    lane.journal.close()
+    world.stop_receiver()
+    assert in_database(world)["records"] == 2000
