@@ -6,6 +6,7 @@ nobody can strip a signature and put their own on. The header is what the chain 
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -26,8 +27,11 @@ MAX_ENVELOPE_BYTES: Final = 8 * 1024 * 1024
 GENESIS: Final = bytes(32)
 """`prev` of an epoch's first record."""
 _HASH_BYTES: Final = 32
-_MAX_NUMBER: Final = 2**63 - 1
-"""What a database counts to; a number beyond it is nobody's."""
+_MAX_SEQ: Final = 2**53 - 1
+"""Exact in every database and language, with its neighbours."""
+_MAX_NANOSECONDS: Final = 2**63 - 1
+_TEXT: Final = re.compile(r"[\x21-\x7e]{1,64}")
+"""Every text of a header: a name, a number or a moment that any database and log can take."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,8 +181,11 @@ def _header(named: cose.Header) -> Header:
         header = msgspec.convert(plain, Header)
     except msgspec.ValidationError as error:
         raise EnvelopeError("The record's header lacks a value, or has one of another kind.") from error
-    if not (0 < header.seq <= _MAX_NUMBER and 0 <= header.stamp.monotonic_ns <= _MAX_NUMBER):
+    if not (0 < header.seq <= _MAX_SEQ and 0 <= header.stamp.monotonic_ns <= _MAX_NANOSECONDS):
         raise EnvelopeError("The record's header has a number out of range.")
+    texts = (header.device, header.epoch, header.stamp.boot_id, header.stamp.wall, header.stamp.quality)
+    if not all(_TEXT.fullmatch(text) for text in texts):
+        raise EnvelopeError("The record's header has a text that no box writes.")
     if {len(header.prev), len(header.body_hash)} != {_HASH_BYTES}:
         raise EnvelopeError("The record's header has a hash of another length.")
     return header
