@@ -112,18 +112,9 @@ def load_config(path: Path) -> Config:
     """Read and check the configuration.
 
     Raises:
-        ConfigError: it cannot be read, is not TOML, has a wrong key or value, or is a production
-            configuration with a simulated device.
+        ConfigError: it cannot be read, is not TOML, or has a wrong key or value.
     """
-    config = load_toml(path, Config)
-    if config.box.profile is Profile.PRODUCTION:
-        for entry in config.device:
-            if entry.driver == "simulated":
-                raise ConfigError(
-                    f"{path}: the {entry.kind} is simulated, which the production profile refuses; "
-                    "name a real driver, or set profile to training."
-                )
-    return config
+    return load_toml(path, Config)
 
 
 def load_toml(path: Path, settings: type[Settings]) -> Settings:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 
 from appliance.clock import Clock
-from appliance.config import Config
+from appliance.config import Config, Profile
 from appliance.contracts.capture import Capture, CaptureClient
 from appliance.contracts.lane import Lane, LaneClient
 from appliance.contracts.transport import Operation, application, listen_unix, serve
@@ -49,14 +49,21 @@ def make_devices(config: Config) -> "list[Device]":
     """The configured devices, not yet opened.
 
     Raises:
-        CannotStart: a driver or an option that does not exist.
+        CannotStart: a driver or an option that does not exist, or a simulated device in production.
     """
     from hal.drivers import ConfigurationError, make_device
 
     try:
-        return [make_device(entry.kind, entry.driver, entry.options) for entry in config.device]
+        devices = [make_device(entry.kind, entry.driver, entry.options) for entry in config.device]
     except ConfigurationError as error:
         raise CannotStart(str(error)) from error
+    for device in devices:
+        if device.simulated and config.box.profile is Profile.PRODUCTION:
+            raise CannotStart(
+                f"{device.identity.key} is simulated, which the production profile refuses; "
+                "name a real device, or set profile to training."
+            )
+    return devices
 
 
 def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureService":

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -54,6 +55,16 @@ class Demo:
 
     def run(self) -> int:
         """0 when it ended as it should; with --headless, when every record was acknowledged."""
+        # A background job ignores SIGINT unless told; what was started here must be stopped here.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+        try:
+            return self._run()
+        except KeyboardInterrupt:
+            self._say("Stopped.")
+            return 0 if not self._settings.headless else 1
+
+    def _run(self) -> int:
         with contextlib.ExitStack() as stack:
             folder = self._settings.folder
             if folder is None:
@@ -62,15 +73,11 @@ class Demo:
             self._say(f"Starting the broker and central in {folder} ...")
             world = stack.enter_context(World(folder.resolve()))
             configuration = world.write_configuration(
-                self._devices(slot),
+                self.devices(slot),
                 kiosk_port=0 if self._settings.headless else self._settings.port,
                 language=self._settings.language,
             )
-            try:
-                return asyncio.run(self._run_box(configuration, slot))
-            except KeyboardInterrupt:
-                self._say("Stopped.")
-                return 0
+            return asyncio.run(self._run_box(configuration, slot))
 
     async def _run_box(self, configuration: Path, slot: VirtualReader | None) -> int:
         box = Box(configuration, transport=self._transport(slot))
@@ -157,7 +164,8 @@ class Demo:
     def _transport(self, slot: VirtualReader | None) -> str:
         return "direct" if slot is None and self._settings.reader is None else "pcscd"
 
-    def _devices(self, slot: VirtualReader | None) -> tuple[DeviceTable, ...]:
+    def devices(self, slot: VirtualReader | None) -> tuple[DeviceTable, ...]:
+        """The box's devices: simulated ones, and real ones where the settings name them."""
         settings = self._settings
         devices = []
         pcsc_name = settings.reader or (slot.name if slot else None)

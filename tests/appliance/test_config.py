@@ -97,12 +97,6 @@ def test_fail_too_large(tmp_path):
     assert "larger than" in complaint(tmp_path, "#" * 300_000)
 
 
-def test_fail_production_refuses_simulated_devices(tmp_path):
-    text = GOOD.replace('"demo"', '"production"').replace('driver = "keyboard"', 'driver = "simulated"')
-    said = complaint(tmp_path, text)
-    assert "panel is simulated" in said
-
-
 @given(st.text(max_size=200))
 def test_fail_any_text_is_a_config_error(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("config") / "borne.toml"

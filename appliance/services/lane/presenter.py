@@ -46,6 +46,7 @@ class Presenter:
         self.devices: tuple[DeviceStatus, ...] = ()
         self.capture_reachable = True
         self._latest: View | None = None
+        self._question_since = 1
 
     @property
     def view(self) -> View:
@@ -58,6 +59,8 @@ class Presenter:
         revision = 1 if last is None else last.revision
         view = self._view(situation, revision)
         if last is not None and view != msgspec.structs.replace(last, time=view.time):
+            if _question(view) != _question(last):
+                self._question_since = revision + 1
             view = msgspec.structs.replace(view, revision=revision + 1)
         self._latest = view
         if last is None or view.revision != last.revision:
@@ -65,6 +68,10 @@ class Presenter:
             for waker in wakers:
                 if not waker.done():
                     waker.set_result(None)
+
+    def answers(self, revision: int) -> bool:
+        """Whether a press on this revision answers what is asked now: no more than the strip has changed."""
+        return self._question_since <= revision <= self.view.revision
 
     async def wait_for_change(self, revision: int, timeout: float) -> View:
         """The view as soon as it differs from `revision`, or after `timeout` seconds as it is."""
@@ -132,6 +139,13 @@ class Presenter:
             mrz = document_of(state, today=today)
             self._document = (state.document, None if mrz is None else _document(mrz, state))
         return self._document[1]
+
+
+def _question(view: View) -> View:
+    """The view without what may change while the officer presses: network, devices, lists, time."""
+    return msgspec.structs.replace(
+        view, revision=0, time="", connected=False, unsent=0, devices=(), lists=(), notices=()
+    )
 
 
 def _document(mrz: Mrz, state: State) -> DocumentView:

@@ -68,6 +68,10 @@ class LaneService:
         )
         self._refresh()
 
+    def close(self) -> None:
+        """Let go of the journal, so that another may open it."""
+        self._journal.close()
+
     async def run(self) -> None:
         """Serve travellers until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -158,8 +162,8 @@ class LaneService:
         return await self._presenter.wait_for_change(revision, timeout)
 
     async def press(self, press: Press) -> PressTaken:
-        """The button on the screen; it answers only the revision that was seen."""
-        if press.revision != self._presenter.view.revision or press.event not in set(ButtonEvent):
+        """The button on the screen; it answers only what the revision that was seen asked."""
+        if not self._presenter.answers(press.revision) or press.event not in set(ButtonEvent):
             return PressTaken(taken=False)
         return PressTaken(taken=self.engine.button.happened(ButtonEvent(press.event), seen=True))
 

@@ -28,7 +28,8 @@ def reason_of(check: Check, words: Words) -> str:
         parts.append(", ".join(words.say("field", str(field)) for field in fields))
     if (name := evidence.get("list")) and isinstance(name, str):
         parts.append(name)
-    if (score := _number(evidence.get("score"))) is not None and 0 <= score <= 1:
+    score = _number(evidence.get("score"))
+    if score is not None and 0 <= score < 1:  # an exact hit is not "alike"
         parts.append(words.ui("alike", percent=words.percent(score)))
     if (age := list_age_hours(evidence)) is not None:
         parts.append(words.ui("list_age", span=words.span(age)))

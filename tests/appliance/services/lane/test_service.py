@@ -9,7 +9,7 @@ import pytest
 
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Outcome, Recommendation
-from appliance.contracts.lane import FetchOutbox, Press
+from appliance.contracts.lane import FetchOutbox, LinkState, Press
 from appliance.contracts.movement import from_plain
 from appliance.records import envelope
 from appliance.records.errors import StorageFull
@@ -330,3 +330,17 @@ def test_ok_pictures_are_those_of_the_crossing_on_the_screen(make_lane, house):
     assert other is None
     assert portrait.startswith(b"\xff\xd8")
     assert chip_portrait.startswith(b"\xff\xd8")
+
+
+def test_ok_a_change_of_the_status_strip_does_not_undo_a_press(make_lane, house):
+    """An acknowledgement that arrives during a long hold leaves what the officer saw as it was."""
+    lane = make_lane(capture_of(1))
+
+    async def crossing(officer):
+        await officer.press()
+        seen = await officer.until(lambda view: view.step == "deciding" and view.press)
+        await lane.link(LinkState(connected=True))
+        taken = await lane.press(Press(event="hold", revision=seen.revision))
+        return lane.view().revision > seen.revision, taken.taken
+
+    assert house.run(lane, crossing) == (True, True)

@@ -1,0 +1,136 @@
+"""The promise "nothing lost, nothing doubled", by kill -9 at random moments: `make soak`.
+
+The box (all four services, its journal and its open crossing) runs scripted crossings in a process of
+its own and is killed and begun again; the broker and central's receiver are killed meanwhile. At the
+end this test itself counts what is committed on the box and what is in central's database.
+KILLS and BROKER_KILLS in the environment change how often; REPORT names a file for the figures.
+"""
+
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from appliance.simulation.world import DeviceTable, World
+
+KILLS = int(os.environ.get("KILLS", "50"))
+BROKER_KILLS = int(os.environ.get("BROKER_KILLS", "20"))
+RECEIVER_KILLS = int(os.environ.get("RECEIVER_KILLS", "10"))
+SEED = int(os.environ.get("SEED", "1"))
+LAST_SECONDS = 180.0
+
+pytestmark = pytest.mark.soak
+
+
+def configuration(world: World) -> Path:
+    devices = (
+        DeviceTable("document_reader", "simulated", {"delay": 0.05}),
+        DeviceTable("camera", "simulated", {"delay": 0.05}),
+        DeviceTable("panel", "simulated", {}),
+    )
+    return world.write_configuration(devices, kiosk_port=0, language="en")
+
+
+def start_box(config: Path, travellers: int, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "appliance.simulation.unattended", str(config), str(travellers)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def committed(journal: Path) -> dict[str, int]:
+    """Crossing -> number, as the box has committed them."""
+    with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as connection:
+        return dict(connection.execute("SELECT crossing, seq FROM records"))
+
+
+def central_crossings(database: Path) -> list[str]:
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        return [row[0] for row in connection.execute("SELECT crossing FROM crossings")]
+
+
+def test_ok_no_record_is_lost_or_doubled_by_kills_at_random_moments(tmp_path):
+    dice = random.Random(SEED)
+    began = time.monotonic()
+    killed = {"box": 0, "broker": 0, "receiver": 0}
+    mid_crossing = 0
+    with World(tmp_path) as world:
+        config = configuration(world)
+        journal = tmp_path / "box" / "data" / "journal.db"
+        log = tmp_path / "box.log"
+        plan = ["box"] * KILLS + ["broker"] * BROKER_KILLS + ["receiver"] * RECEIVER_KILLS
+        dice.shuffle(plan)
+        box = start_box(config, 10**9, log)
+        for victim in plan:
+            if box.poll() is not None:
+                pytest.fail(f"the box ended by itself:\n{log.read_text()[-3000:]}")
+            # A start takes about a second; some kills hit it, most hit crossings.
+            time.sleep(dice.uniform(0.2, 3.0) if victim == "box" else dice.uniform(0.1, 1.0))
+            if victim == "box":
+                box.kill()
+                box.wait()
+                mid_crossing += open_crossing(journal)
+                box = start_box(config, 10**9, log)
+            elif victim == "broker":
+                world.broker.kill()
+                time.sleep(dice.uniform(0.0, 0.5))
+                world.broker.start()
+            else:
+                world.stop_receiver(kill=True)
+                world.start_receiver()
+            killed[victim] += 1
+        box.kill()
+        box.wait()
+        recorded = len(committed(journal))
+        assert recorded > 0, log.read_text()[-3000:]
+        last = subprocess.run(
+            [sys.executable, "-m", "appliance.simulation.unattended", str(config), str(recorded + 1)],
+            timeout=LAST_SECONDS,
+            capture_output=True,
+            check=False,
+        )
+        assert last.returncode == 0, last.stderr.decode()[-3000:]
+        on_box = committed(journal)
+        counted = world.count()
+        at_central = central_crossings(world.database)
+    lost = set(on_box) - set(at_central)
+    doubled = len(at_central) - len(set(at_central))
+    figures = {
+        "kills": killed,
+        "killed_within_a_crossing": mid_crossing,
+        "committed_on_the_box": len(on_box),
+        "counted_at_central": len(at_central),
+        "lost": len(lost),
+        "doubled": doubled,
+        "removed_duplicates": counted["duplicates"],
+        "refused": counted["refused"],
+        "seconds": round(time.monotonic() - began),
+    }
+    print(json.dumps(figures))
+    if report := os.environ.get("REPORT"):
+        Path(report).write_text(json.dumps(figures) + "\n")
+    assert sorted(on_box.values()) == list(range(1, len(on_box) + 1)), "a number is missing or doubled"
+    assert not lost
+    assert not doubled
+    assert set(at_central) == set(on_box)
+    assert counted["refused"] == 0
+
+
+def open_crossing(journal: Path) -> bool:
+    """Whether the box was killed in the middle of a crossing."""
+    if not journal.exists():
+        return False
+    with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as connection:
+        try:
+            return bool(connection.execute("SELECT count(*) FROM events").fetchone()[0])
+        except sqlite3.OperationalError:
+            return False  # killed before its tables were made
