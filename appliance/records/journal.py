@@ -40,6 +40,8 @@ APPLICATION_ID: Final = 0x424F524A
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """One page of the outbox, beyond its first record: what a small board spares twice over."""
 MAX_PAGE_RECORDS: Final = 256
+_MAX_SEQ: Final = 2**63 - 1
+"""What SQLite counts to; callers across a socket may ask for more."""
 BUSY_SECONDS: Final = 5.0
 _DAMAGE: Final = {
     sqlite3.SQLITE_CORRUPT,
@@ -182,7 +184,7 @@ class Journal:
         if not rows:
             return None
         crossing = str(rows[-1][0])
-        events = tuple(_unpack(self._keys, sealed)[2] for owner, sealed in rows if owner == crossing)
+        events = tuple(_unpack(self._keys, owner, sealed) for owner, sealed in rows if owner == crossing)
         return OpenCrossing(crossing, events)
 
     # The chain
@@ -233,7 +235,7 @@ class Journal:
         with self._reading() as connection:
             rows = connection.execute(
                 "SELECT seq, envelope FROM records WHERE seq > ? ORDER BY seq LIMIT ?",
-                (after, max(0, min(limit, MAX_PAGE_RECORDS))),
+                (max(0, min(after, _MAX_SEQ)), max(0, min(limit, MAX_PAGE_RECORDS))),
             )
             for seq, envelope in rows:
                 size += len(envelope)
@@ -314,6 +316,8 @@ class Journal:
                 prev, expected = sealed.chain_hash, seq + 1
         if expected - 1 != meta["last_seq"]:
             problems.append(f"record {meta['last_seq']}: missing at the end")
+        elif not problems and prev != meta["last_hash"]:
+            problems.append(f"record {meta['last_seq']}: it is not the one that was recorded last")
         return VerifyReport(meta["epoch"], count, tuple(problems))
 
     @contextlib.contextmanager
@@ -359,6 +363,10 @@ def _hold(path: Path) -> int:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    log = Path(f"{path}-wal")
+    if log.exists() and log.stat().st_size and not (path.exists() and path.stat().st_size):
+        # SQLite would take the empty file for a new database, and delete the log with what is in it.
+        raise _Damaged
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         path.chmod(0o600)
@@ -388,8 +396,8 @@ def _check_readable(connection: sqlite3.Connection, keys: BoxKeys) -> None:
         if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             return
         _status(_meta(connection))
-        for (sealed,) in connection.execute("SELECT sealed FROM events ORDER BY id"):
-            _unpack(keys, sealed)
+        for owner, sealed in connection.execute("SELECT crossing, sealed FROM events ORDER BY id"):
+            _unpack(keys, owner, sealed)
     except (sqlite3.DatabaseError, KeyError, StorageBroken) as error:
         connection.close()
         if isinstance(error, sqlite3.DatabaseError) and not _is_damage(error):
@@ -456,12 +464,15 @@ def _pack(crossing: str, name: str, payload: bytes) -> bytes:
     return b"\0".join((crossing.encode(), name.encode(), payload))
 
 
-def _unpack(keys: BoxKeys, sealed: bytes) -> tuple[str, str, bytes]:
+def _unpack(keys: BoxKeys, owner: str, sealed: bytes) -> bytes:
+    """The payload of an event that belongs to this crossing."""
     try:
-        crossing, name, payload = bytes(keys.storage.decrypt(sealed)).split(b"\0", 2)
+        crossing, _name, payload = bytes(keys.storage.decrypt(sealed)).split(b"\0", 2)
     except (CryptoError, ValueError, TypeError) as error:
         raise StorageBroken("An open crossing cannot be decrypted with this box's key.") from error
-    return crossing.decode(), name.decode(), payload
+    if crossing != owner.encode():
+        raise StorageBroken("A step of another crossing lies in the open one.")
+    return payload
 
 
 def _only(key: Any) -> Any:

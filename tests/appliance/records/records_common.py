@@ -1,10 +1,13 @@
 """Central's keys, and moments, for the tests of records."""
 
+from pathlib import Path
+
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
 from appliance.contracts.movement import Stamp
-from appliance.records.keys import CentralKeys
+from appliance.records.journal import Journal
+from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.records.watermark import Watermark, sign_watermark
 
 CENTRAL_SEALING = PrivateKey(bytes(range(32)))
@@ -22,3 +25,13 @@ def acknowledgement(
     key: SigningKey = CENTRAL_WATERMARK,
 ) -> bytes:
     return sign_watermark(Watermark(device=device, epoch=epoch, seq=seq, issued_at=at), signing_key=key)
+
+
+def open_in(folder: Path) -> Journal:
+    """The journal of a box that keeps everything in this folder."""
+    keys = load_box_keys(folder / "keys")
+    return Journal.open(folder / "journal.db", keys=keys, central=CENTRAL, device="box-1")
+
+
+def commit(box: Journal, crossing: str, **body: object) -> int:
+    return box.commit(crossing, "movement", {"crossing": crossing} | body, STAMP)
