@@ -16,7 +16,7 @@ from appliance.simulation.box import Box, beside
 from appliance.simulation.chip import contactless, no_delay
 from appliance.simulation.chip.pcscd import PcscdUnavailable, VirtualReader, virtual_reader
 from appliance.simulation.officer import ScriptedOfficer, look_until
-from appliance.simulation.world import DeviceTable, World
+from appliance.simulation.world import DeviceTable, World, WorldUnavailable
 from hal.camera.simulated import REALISTIC_SECONDS as CAMERA_SECONDS
 from hal.document_reader.simulated import REALISTIC_SECONDS as READER_SECONDS
 
@@ -103,8 +103,13 @@ class Demo:
         first = box.lane.view().last_seq
         crossings = []
         for number in range(first + 1, first + self._settings.travellers + 1):
-            async with asyncio.timeout(STEP_SECONDS):
-                crossing = await officer.cross(number)
+            try:
+                async with asyncio.timeout(STEP_SECONDS):
+                    crossing = await officer.cross(number)
+            except TimeoutError as error:
+                raise WorldUnavailable(
+                    f"Traveller {number} was not through in {STEP_SECONDS:.0f} s."
+                ) from error
             crossings.append((crossing, dict(box.lane.engine.step_seconds)))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ACKNOWLEDGED_SECONDS):
@@ -115,7 +120,7 @@ class Demo:
             self._print_row(
                 {
                     "traveller": crossing.number,
-                    "recommendation": crossing.recommendation.value,
+                    "recommendation": crossing.recommendation.value if crossing.recommendation else None,
                     "reasons": list(crossing.reasons),
                     "outcome": crossing.outcome.value if crossing.outcome else None,
                     "committed": crossing.number <= view.last_seq,
@@ -132,7 +137,7 @@ class Demo:
             print(json.dumps(row), flush=True)
         else:
             self._say(
-                f"traveller {row['traveller']}: {row['recommendation']:<6} {row['outcome']:<9}"
+                f"traveller {row['traveller']}: {row['recommendation'] or '?':<6} {row['outcome']:<9}"
                 f" {row['seconds']:.2f} s  {', '.join(row['reasons'])}"
                 f"{'' if row['acknowledged'] else '  NOT acknowledged'}"
             )

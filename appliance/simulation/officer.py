@@ -23,7 +23,8 @@ class Crossing:
     """What the officer saw of one crossing."""
 
     number: int
-    recommendation: Recommendation
+    recommendation: Recommendation | None
+    """None when it went by unseen, as after a referral from a step that failed."""
     reasons: tuple[str, ...]
     outcome: Outcome | None
     seconds: float
@@ -43,14 +44,19 @@ class ScriptedOfficer:
         began = time.monotonic()
         if self._screen.view().crossing is None:
             began = await self._press("press", lambda view: view.press == "start")
-        decided = await look_until(
-            self._screen, lambda view: view.step == "deciding" and view.press is not None
-        )
+        seen = await look_until(self._screen, _asks_for_the_officer)
         seconds = time.monotonic() - began
-        assert decided.recommendation is not None
-        await self._press(DECISIONS[decided.recommendation], lambda view: view.press is not None)
-        recorded = await look_until(self._screen, lambda view: view.last_seq >= number)
-        return Crossing(number, decided.recommendation, decided.reasons, recorded.last_outcome, seconds)
+        if seen.trouble is not None:
+            # As an officer without another reader would: the document cannot be read, so it is referred.
+            await self._press("hold" if seen.hold else "press", _asks_for_the_officer)
+        else:
+            assert seen.recommendation is not None
+            await self._press(DECISIONS[seen.recommendation], _asks_for_the_officer)
+        recommended, reasons = seen.recommendation, seen.reasons
+        while seen.last_seq < number:
+            seen = await self._screen.wait_for_change(seen.revision, LOOK_SECONDS)
+            recommended, reasons = seen.recommendation or recommended, seen.reasons or reasons
+        return Crossing(number, recommended, reasons, seen.last_outcome, seconds)
 
     async def _press(self, event: str, wanted: Callable[[View], bool]) -> float:
         """Press when the screen is so; returns when that was."""
@@ -61,6 +67,10 @@ class ScriptedOfficer:
             if taken.taken:
                 return pressed
             await asyncio.sleep(0.01)  # the screen changed between the look and the press
+
+
+def _asks_for_the_officer(view: View) -> bool:
+    return view.press is not None and (view.step == "deciding" or view.trouble is not None)
 
 
 async def look_until(screen: Screen, wanted: Callable[[View], bool]) -> View:
