@@ -6,10 +6,7 @@ rows at a power cut, and FULL does not). One process at a time holds it. Safe to
 
 import contextlib
 import datetime as dt
-import errno
-import fcntl
 import os
-import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
@@ -22,48 +19,22 @@ from nacl.exceptions import CryptoError
 from appliance.contracts.lane import SealedRecord
 from appliance.contracts.movement import Stamp
 from appliance.records import envelope as envelopes
+from appliance.records.database import hold, open_database, read_meta, translated
 from appliance.records.errors import (
     EnvelopeError,
-    JournalBusy,
     StorageBroken,
-    StorageError,
-    StorageFull,
     WatermarkError,
 )
 from appliance.records.keys import BoxKeys, CentralKeys
 from appliance.records.watermark import read_watermark
 
-FORMAT: Final = 1
-"""user_version of the database."""
-APPLICATION_ID: Final = 0x424F524A
-"""BORJ: this file is a journal and not some other database."""
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """One page of the outbox, beyond its first record: what a small board spares twice over."""
 MAX_PAGE_RECORDS: Final = 256
 _MAX_SEQ: Final = 2**63 - 1
 """What SQLite counts to; callers across a socket may ask for more."""
-BUSY_SECONDS: Final = 5.0
-_DAMAGE: Final = {
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_FORMAT,
-    sqlite3.SQLITE_ERROR,  # a table or a column that is not there
-}
 SET_ASIDE: Final = "database_set_aside"
 """Notice: a damaged journal lies beside this one, kept for those who can read it."""
-
-_SCHEMA: Final = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, crossing TEXT NOT NULL, sealed BLOB NOT NULL
-);
-CREATE TABLE records (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    crossing TEXT NOT NULL UNIQUE,
-    envelope BLOB NOT NULL,
-    chain_hash BLOB NOT NULL
-);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +96,11 @@ class Journal:
             JournalBusy: another process holds it.
             StorageError: the disk does not let us, or the journal is another box's.
         """
-        lock = _hold(path)
+        lock = hold(path)
         try:
-            try:
-                connection = _connect(path)
-                _check_readable(connection, keys)
-            except _Damaged:
-                _set_aside(path)
-                connection = _connect(path)
-            _prepare(connection, device)
-            aside = any(path.parent.glob(f"{path.name}.corrupt-*"))
-        except BaseException as error:
+            connection, aside = open_database(path, device=device, check=lambda found: _check(found, keys))
+        except BaseException:
             os.close(lock)
-            if isinstance(error, sqlite3.Error | OSError):
-                raise _translated(error) from error
             raise
         return cls(
             connection,
@@ -202,7 +164,7 @@ class Journal:
             if known is not None:
                 connection.execute("DELETE FROM events WHERE crossing = ?", (crossing,))
                 return int(known[0])
-            meta = _meta(connection)
+            meta = read_meta(connection)
             seq = int(meta["last_seq"]) + 1
             envelope, chain_hash = envelopes.seal(
                 record_type=record_type,
@@ -253,7 +215,7 @@ class Journal:
         """
         watermark = read_watermark(data, verify_key_for=_only(self._central.watermark))
         with self._transaction() as connection:
-            meta = _meta(connection)
+            meta = read_meta(connection)
             if watermark.device != self._device:
                 raise WatermarkError("The acknowledgement is for another box.")
             if watermark.epoch != meta["epoch"]:
@@ -267,7 +229,7 @@ class Journal:
                 connection.execute(
                     "UPDATE meta SET value = ? WHERE name = 'acknowledged_at'", (watermark.issued_at,)
                 )
-            return _status(_meta(connection))
+            return _status(read_meta(connection))
 
     def status(self) -> JournalStatus:
         """Where the journal stands.
@@ -276,12 +238,12 @@ class Journal:
             StorageError: the database cannot be read.
         """
         with self._reading() as connection:
-            return _status(_meta(connection))
+            return _status(read_meta(connection))
 
     def time_floor(self) -> dt.datetime | None:
         """The latest moment that central has signed for: true time is not before it."""
         with self._reading() as connection:
-            issued_at = _meta(connection)["acknowledged_at"]
+            issued_at = read_meta(connection)["acknowledged_at"]
         try:
             moment = dt.datetime.fromisoformat(issued_at)
         except ValueError:
@@ -297,7 +259,7 @@ class Journal:
         problems: list[str] = []
         prev, expected, count = envelopes.GENESIS, 1, 0
         with self._reading() as connection:
-            meta = _meta(connection)
+            meta = read_meta(connection)
             for seq, envelope in connection.execute("SELECT seq, envelope FROM records ORDER BY seq"):
                 count += 1
                 try:
@@ -333,7 +295,7 @@ class Journal:
                         self._connection.execute("ROLLBACK")
                     raise
             except sqlite3.Error as error:
-                raise _translated(error) from error
+                raise translated(error) from error
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -341,116 +303,14 @@ class Journal:
             try:
                 yield self._connection
             except sqlite3.Error as error:
-                raise _translated(error) from error
+                raise translated(error) from error
 
 
-class _Damaged(Exception):
-    """The database cannot be used as it is."""
-
-
-def _hold(path: Path) -> int:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _translated(error) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise JournalBusy(f"Another Borne process is using {path}; stop it first.") from None
-    return lock
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    log = Path(f"{path}-wal")
-    if log.exists() and log.stat().st_size and not (path.exists() and path.stat().st_size):
-        # SQLite would take the empty file for a new database, and delete the log with what is in it.
-        raise _Damaged
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
-        path.chmod(0o600)
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        healthy = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        usable = healthy == "ok" and (not tables or (application, version) == (APPLICATION_ID, FORMAT))
-        if usable:  # or it is somebody else's, and kept as it was found
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA secure_delete = ON")
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        if _is_damage(error):
-            raise _Damaged from error
-        raise
-    if not usable:
-        connection.close()
-        raise _Damaged
-    return connection
-
-
-def _check_readable(connection: sqlite3.Connection, keys: BoxKeys) -> None:
-    """Its tables are there, and the open crossing can be decrypted, or the journal is of no use here."""
-    try:
-        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            return
-        _status(_meta(connection))
-        for owner, sealed in connection.execute("SELECT crossing, sealed FROM events ORDER BY id"):
-            _unpack(keys, owner, sealed)
-    except (sqlite3.DatabaseError, KeyError, StorageBroken) as error:
-        connection.close()
-        if isinstance(error, sqlite3.DatabaseError) and not _is_damage(error):
-            raise
-        raise _Damaged from error
-
-
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether the file is at fault; a disk that is full, read-only or gone leaves it as good as it was."""
-    return _code(error) in _DAMAGE
-
-
-def _code(error: sqlite3.Error) -> int:
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-
-
-def _prepare(connection: sqlite3.Connection, device: str) -> None:
-    """A new database gets its tables and its epoch, in one transaction; an old one must be this box's."""
-    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        owner = _meta(connection)["device"]
-        if owner != device:
-            connection.close()
-            raise StorageBroken(f"This journal belongs to the box {owner}, and this box is {device}.")
-        return
-    now = dt.datetime.now(dt.UTC)
-    values = {
-        "device": device,
-        "epoch": f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
-        "last_seq": 0,
-        "last_hash": envelopes.GENESIS,
-        "acknowledged_seq": 0,
-        "acknowledged_at": "",
-    }
-    connection.execute("BEGIN IMMEDIATE")
-    for statement in _SCHEMA.split(";"):
-        connection.execute(statement)
-    connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {FORMAT}")
-    connection.execute("COMMIT")
-
-
-def _set_aside(path: Path) -> None:
-    """Keep the damaged database, its write-ahead log too, under another name; nothing is deleted."""
-    suffix = f".corrupt-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-    for tail in ("", "-wal", "-shm"):
-        file = Path(f"{path}{tail}")
-        if file.exists():
-            file.rename(f"{path}{suffix}{tail}")
-
-
-def _meta(connection: sqlite3.Connection) -> dict[str, Any]:
-    return dict(connection.execute("SELECT name, value FROM meta").fetchall())
+def _check(connection: sqlite3.Connection, keys: BoxKeys) -> None:
+    """The journal stands somewhere, and the open crossing can be decrypted."""
+    _status(read_meta(connection))
+    for owner, sealed in connection.execute("SELECT crossing, sealed FROM events ORDER BY id"):
+        _unpack(keys, owner, sealed)
 
 
 def _status(meta: Mapping[str, Any]) -> JournalStatus:
@@ -478,13 +338,3 @@ def _unpack(keys: BoxKeys, owner: str, sealed: bytes) -> bytes:
 def _only(key: Any) -> Any:
     """The one key that is believed, whatever key id a message names: the signature decides."""
     return lambda _kid: key
-
-
-def _translated(error: sqlite3.Error | OSError) -> StorageError:
-    if isinstance(error, OSError):
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return StorageFull("The disk is full.")
-        return StorageBroken(f"The journal's disk does not answer: {error.strerror}.")
-    if _code(error) == sqlite3.SQLITE_FULL:
-        return StorageFull("The disk is full: this step is not kept yet.")
-    return StorageBroken(f"The journal cannot be used: {error}.")

@@ -1,0 +1,186 @@
+"""The journal's file: held by one process, opened, begun, or set aside when it is damaged."""
+
+import datetime as dt
+import errno
+import fcntl
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.records.envelope import GENESIS
+from appliance.records.errors import JournalBusy, StorageBroken, StorageError, StorageFull
+
+FORMAT: Final = 1
+"""user_version of the database."""
+APPLICATION_ID: Final = 0x424F524A
+"""BORJ: this file is a journal and not some other database."""
+BUSY_SECONDS: Final = 5.0
+_DAMAGE: Final = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_FORMAT,
+    sqlite3.SQLITE_ERROR,  # a table or a column that is not there
+}
+
+_SCHEMA: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, crossing TEXT NOT NULL, sealed BLOB NOT NULL
+);
+CREATE TABLE records (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    crossing TEXT NOT NULL UNIQUE,
+    envelope BLOB NOT NULL,
+    chain_hash BLOB NOT NULL
+);
+"""
+
+
+class _Damaged(Exception):
+    """The database cannot be used as it is."""
+
+
+def hold(path: Path) -> int:
+    """Take the journal's lock; the descriptor is to be closed.
+
+    Raises:
+        JournalBusy: another process holds it.
+        StorageError: the disk does not let us.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise translated(error) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise JournalBusy(f"Another Borne process is using {path}; stop it first.") from None
+    return lock
+
+
+def open_database(
+    path: Path, *, device: str, check: Callable[[sqlite3.Connection], None]
+) -> tuple[sqlite3.Connection, bool]:
+    """The database of this box, a new one if need be, and whether a damaged one lies beside it.
+
+    `check` raises `StorageBroken` or `KeyError` when what is in the database cannot be used.
+
+    Raises:
+        StorageError: the disk does not let us, or the journal is another box's.
+    """
+    try:
+        try:
+            connection = _connect(path)
+            _check_readable(connection, check)
+        except _Damaged:
+            _set_aside(path)
+            connection = _connect(path)
+        _prepare(connection, device)
+        return connection, any(path.parent.glob(f"{path.name}.corrupt-*"))
+    except (sqlite3.Error, OSError) as error:
+        raise translated(error) from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    log = Path(f"{path}-wal")
+    if log.exists() and log.stat().st_size and not (path.exists() and path.stat().st_size):
+        # SQLite would take the empty file for a new database, and delete the log with what is in it.
+        raise _Damaged
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        path.chmod(0o600)
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        healthy = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        usable = healthy == "ok" and (not tables or (application, version) == (APPLICATION_ID, FORMAT))
+        if usable:  # or it is somebody else's, and kept as it was found
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if _is_damage(error):
+            raise _Damaged from error
+        raise
+    if not usable:
+        connection.close()
+        raise _Damaged
+    return connection
+
+
+def _check_readable(connection: sqlite3.Connection, check: Callable[[sqlite3.Connection], None]) -> None:
+    """Its tables are there, and what is in them can be used, or the journal is of no use here."""
+    try:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            check(connection)
+    except (sqlite3.DatabaseError, KeyError, StorageBroken) as error:
+        connection.close()
+        if isinstance(error, sqlite3.DatabaseError) and not _is_damage(error):
+            raise
+        raise _Damaged from error
+
+
+def _prepare(connection: sqlite3.Connection, device: str) -> None:
+    """A new database gets its tables and its epoch, in one transaction; an old one must be this box's."""
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        owner = read_meta(connection)["device"]
+        if owner != device:
+            connection.close()
+            raise StorageBroken(f"This journal belongs to the box {owner}, and this box is {device}.")
+        return
+    now = dt.datetime.now(dt.UTC)
+    values = {
+        "device": device,
+        "epoch": f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+        "last_seq": 0,
+        "last_hash": GENESIS,
+        "acknowledged_seq": 0,
+        "acknowledged_at": "",
+    }
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA.split(";"):
+        connection.execute(statement)
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
+    connection.execute("COMMIT")
+
+
+def _set_aside(path: Path) -> None:
+    """Keep the damaged database, its write-ahead log too, under another name; nothing is deleted."""
+    suffix = f".corrupt-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    for tail in ("", "-wal", "-shm"):
+        file = Path(f"{path}{tail}")
+        if file.exists():
+            file.rename(f"{path}{suffix}{tail}")
+
+
+def read_meta(connection: sqlite3.Connection) -> dict[str, Any]:
+    """Where the journal stands, by name."""
+    return dict(connection.execute("SELECT name, value FROM meta").fetchall())
+
+
+def translated(error: sqlite3.Error | OSError) -> StorageError:
+    """What SQLite or the kernel said, as one of ours."""
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return StorageFull("The disk is full.")
+        return StorageBroken(f"The journal's disk does not answer: {error.strerror}.")
+    if _code(error) == sqlite3.SQLITE_FULL:
+        return StorageFull("The disk is full: this step is not kept yet.")
+    return StorageBroken(f"The journal cannot be used: {error}.")
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file is at fault; a disk that is full, read-only or gone leaves it as good as it was."""
+    return _code(error) in _DAMAGE
+
+
+def _code(error: sqlite3.Error) -> int:
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
