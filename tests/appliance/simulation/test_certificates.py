@@ -1,0 +1,54 @@
+import datetime as dt
+import ipaddress
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from appliance.simulation.certificates import CertificateAuthority
+
+
+def read(path: Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(path.read_bytes())
+
+
+def test_ok__a_server_for_the_loopback_only(tmp_path: Path) -> None:
+    authority = CertificateAuthority(tmp_path)
+    server = read(authority.issue("broker", server=True)[0])
+    names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+    assert names.get_values_for_type(x509.IPAddress) == [ipaddress.ip_address("127.0.0.1")]
+    usage = server.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    server.verify_directly_issued_by(read(authority.certificate))
+
+
+def test_ok__a_client_is_no_server(tmp_path: Path) -> None:
+    client = read(CertificateAuthority(tmp_path).issue("box-1")[0])
+    usage = client.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+    with pytest.raises(x509.ExtensionNotFound):
+        client.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert client.subject.rfc4514_string() == "CN=box-1"
+
+
+def test_ok__short_lived_with_their_own_secret(tmp_path: Path) -> None:
+    authority = CertificateAuthority(tmp_path)
+    for name in ("a", "b"):
+        certificate, key = authority.issue(name)
+        assert key.stat().st_mode & 0o777 == 0o600
+        ssl.create_default_context().load_cert_chain(certificate, key)
+        left = read(certificate).not_valid_after_utc - dt.datetime.now(dt.UTC)
+        assert dt.timedelta(days=30) < left < dt.timedelta(days=32)
+    assert (tmp_path / "a.key").read_bytes() != (tmp_path / "b.key").read_bytes()
+    assert not (tmp_path / "ca.key").exists(), "who finds the folder cannot issue more"
+
+
+def test_fail__another_authoritys(tmp_path: Path) -> None:
+    first, second = CertificateAuthority(tmp_path / "1"), CertificateAuthority(tmp_path / "2")
+    certificate = read(first.issue("box-1")[0])
+    certificate.verify_directly_issued_by(read(first.certificate))
+    with pytest.raises(Exception):  # noqa: B017 - the library names no common class
+        certificate.verify_directly_issued_by(read(second.certificate))
