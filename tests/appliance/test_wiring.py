@@ -1,0 +1,283 @@
+"""The four services as systemd runs them: four processes, their sockets, the broker, central behind it."""
+
+import asyncio
+import contextlib
+import json
+import os
+import pty
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tty
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from appliance import wiring
+from appliance.config import Config, load_config
+from appliance.contracts.capture import CaptureClient, Nothing
+from appliance.contracts.errors import ServiceError
+from appliance.contracts.lane import LaneClient, LaneStatus
+from appliance.contracts.uplink import UplinkClient, UplinkStatus
+from appliance.simulation.portraits import draw_portrait
+from appliance.simulation.travellers import traveller
+from appliance.simulation.world import DeviceTable, World
+from appliance.wiring import CannotStart
+
+SERVICES = ("capture", "lane", "uplink", "agent")
+PRESS = {"x-borne-kiosk": "1", "content-type": "application/json"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Box:
+    """Four processes from one configuration, an MRZ reader on a serial line, a picture for a camera."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = World(folder)
+        self.port = free_port()
+        self.line, self._port_end = pty.openpty()
+        tty.setraw(self._port_end)
+        self.processes: dict[str, subprocess.Popen[str]] = {}
+
+    def __enter__(self) -> "Box":
+        self.world.__enter__()
+        picture = self.world.folder / "box" / "portrait.jpg"
+        picture.write_bytes(draw_portrait(11, live=True))
+        devices = (
+            DeviceTable("document_reader", "mrz_line", {"port": os.ttyname(self._port_end)}),
+            DeviceTable("camera", "file", {"path": str(picture)}),
+            DeviceTable("panel", "simulated", {}),
+        )
+        self.file = self.world.write_configuration(devices, kiosk_port=self.port, language="fr")
+        self.config = load_config(self.file)
+        for service in SERVICES:
+            self.start(service)
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        for process in self.processes.values():
+            process.kill()
+            process.communicate()
+        os.close(self.line)
+        os.close(self._port_end)
+        self.world.__exit__()
+
+    def start(self, service: str) -> None:
+        self.processes[service] = subprocess.Popen(
+            [sys.executable, "-m", "appliance.cli", "run", service, "--config", str(self.file)],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def lane(self) -> LaneStatus:
+        return asked(lambda: LaneClient(self.config.paths.run / "lane.sock"))
+
+    def uplink(self) -> UplinkStatus:
+        return asked(lambda: UplinkClient(self.config.paths.run / "uplink.sock"))
+
+    def press(self, event: str = "press") -> None:
+        """What the page does: see a view that offers it, and answer that view."""
+
+        def answered() -> bool:
+            view = self.screen()
+            if not view[event]:
+                return False
+            body = json.dumps({"event": event, "revision": view["revision"]})
+            answer = httpx.post(f"http://127.0.0.1:{self.port}/press", content=body, headers=PRESS)
+            return answer.json()["taken"]
+
+        until(answered)
+
+    def screen(self) -> dict:
+        with httpx.stream("GET", f"http://127.0.0.1:{self.port}/events", timeout=5) as answer:
+            for line in answer.iter_lines():
+                if line.startswith("data: "):
+                    return json.loads(line[6:])
+        raise AssertionError("no event")
+
+
+def asked(make: Callable[[], object]):
+    async def ask():
+        client = make()
+        try:
+            return await client.status(Nothing())
+        finally:
+            await client.close()
+
+    return asyncio.run(ask())
+
+
+def until(wanted: Callable[[], object], *, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(ServiceError, httpx.TransportError):
+            if wanted():
+                return
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory) -> Iterator[Box]:
+    with Box(tmp_path_factory.mktemp("b")) as box:
+        yield box
+
+
+# In this order: the box lives through them all.
+
+
+def test_ok__signed_lists_come_through_uplink_into_lane(box: Box) -> None:
+    until(lambda: len(box.lane().lists) == 2)
+    assert box.uplink().connected
+    assert [one.stale for one in box.lane().lists] == [False, False]
+
+
+def test_ok__sockets_let_in_owner_and_group_only(box: Box) -> None:
+    sockets = {file.name: file.stat().st_mode & 0o777 for file in box.config.paths.run.glob("*.sock")}
+    assert sockets == {"capture.sock": 0o660, "lane.sock": 0o660, "uplink.sock": 0o660}
+
+
+def test_ok__the_kiosk_speaks_its_language_on_the_loopback(box: Box) -> None:
+    page = httpx.get(f"http://127.0.0.1:{box.port}/")
+    assert page.status_code == 200
+    assert 'lang="fr"' in page.text
+
+
+def test_ok__one_traveller_across_all_sockets(box: Box) -> None:
+    box.press()
+    until(lambda: box.lane().step == "reading_document")
+    os.write(box.line, b"\r".join(line.encode() for line in traveller(1).lines) + b"\r")
+    until(lambda: box.lane().step == "deciding")
+    until(lambda: box.screen()["recommendation"] in ("GREEN", "AMBER"))
+    box.press()
+    until(lambda: box.lane().acknowledged_seq == 1)
+    assert box.world.count()["records"] == 1
+
+
+def test_ok__killed_and_started_again(box: Box) -> None:
+    for service in ("capture", "uplink", "lane"):
+        box.processes[service].kill()
+        box.processes[service].communicate()
+    with pytest.raises(ServiceError) as gone:
+        box.lane()
+    assert (gone.value.code, gone.value.retry) == ("unreachable", True)
+    for service in ("capture", "uplink", "lane"):
+        box.start(service)  # the socket files of the killed are still there
+    until(lambda: box.lane().last_seq == 1 and len(box.lane().lists) == 2)
+    until(lambda: box.uplink().connected)
+    capture = CaptureClient(box.config.paths.run / "capture.sock")
+    until(lambda: asyncio.run(capture.devices(Nothing())).devices)
+
+
+def test_fail__a_second_lane(box: Box) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "appliance.cli", "run", "lane", "--config", str(box.file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert second.returncode == 2
+    assert second.stderr.count("\n") == 1
+    assert "stop it first" in second.stderr
+    assert box.lane().last_seq == 1, "the first one did not notice"
+
+
+@pytest.mark.parametrize("service", ["agent", "uplink", "lane", "capture"])
+def test_ok__sigterm_ends_each(box: Box, service: str) -> None:
+    process = box.processes[service]
+    assert process.poll() is None, process.communicate()[1]
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 0, said
+    assert time.monotonic() - began < 5
+    assert "Traceback" not in said
+
+
+# What cannot be built
+
+
+@pytest.fixture
+def configured(box: Box, tmp_path: Path) -> Callable[..., Config]:
+    """The box's configuration with other data, and words replaced."""
+
+    def make(**replaced: str) -> Config:
+        text = box.file.read_text().replace(str(box.config.paths.data), str(tmp_path / "data"))
+        for word, other in replaced.items():
+            assert word in text
+            text = text.replace(word, other)
+        file = tmp_path / "borne.toml"
+        file.write_text(text)
+        return load_config(file)
+
+    return make
+
+
+def cannot(build: Callable[[], object]) -> str:
+    with pytest.raises(CannotStart) as error:
+        build()
+    return str(error.value)
+
+
+def test_fail__devices(configured) -> None:
+    assert "telepathy" in cannot(lambda: wiring.make_devices(configured(mrz_line="telepathy")))
+    production = configured(**{'profile = "demo"': 'profile = "production"'})
+    assert "production profile refuses" in cannot(lambda: wiring.make_devices(production))
+
+
+def test_fail__lane(configured, tmp_path: Path) -> None:
+    def lane(**replaced: str) -> str:
+        return cannot(lambda: wiring.make_lane(configured(**replaced), capture=None))
+
+    assert "cannot be read" in lane(**{"sealing.pub": "other.pub"})
+    assert "cannot be read" in lane(**{"reference.pub": "other.pub"})
+    (tmp_path / "policy.toml").write_text("no = such policy")
+    assert "policy.toml" in lane(**{"[paths]": f'[paths]\npolicy = "{tmp_path / "policy.toml"}"'})
+    shutil.rmtree(tmp_path / "data", ignore_errors=True)
+    (tmp_path / "data").touch()
+    assert "journal" in lane()
+
+
+def test_fail__uplink(configured, box: Box) -> None:
+    named = configured(**{str(box.config.broker.key): "/nowhere/box.key"})
+    assert "/nowhere/box.key is missing" in cannot(lambda: wiring.make_uplink(named, lane=None))
+    text = box.file.read_text()
+    start = text.index("[broker]")
+    unconnected = configured(**{text[start : text.index("[kiosk]")]: ""})
+    assert "No [broker]" in cannot(lambda: wiring.make_uplink(unconnected, lane=None))
+
+
+def test_fail__the_kiosks_port_is_taken() -> None:
+    with wiring.listen_loopback(0) as taken:
+        port = taken.getsockname()[1]
+        assert f"Port {port} on 127.0.0.1 is taken" in cannot(lambda: wiring.listen_loopback(port))
+
+
+def test_fail__a_part_that_fails_ends_the_service() -> None:
+    # systemd starts a service again that ended; one that went on without a part would look well.
+    ended = []
+
+    async def broken() -> None:
+        await asyncio.sleep(0)
+        raise RuntimeError("a part broke")
+
+    async def other() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("other")
+
+    with pytest.raises(RuntimeError, match="a part broke"):
+        asyncio.run(wiring._until_stopped([broken(), other()]))
+    assert ended == ["other"]
