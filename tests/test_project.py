@@ -353,3 +353,15 @@ class TestInstallPackages:
         done = self.run(tmp_path / "list", path=self.fake_tools(tmp_path / "bin"))
         assert done.returncode == 2
         assert "install by hand: pcscd" in done.stderr
+
+
+def test_ok__nobody_waits_with_wait_for() -> None:
+    """asyncio.wait_for of Python 3.11 swallows a cancellation that comes together with the result, and a
+    service that swallows it never ends; asyncio.timeout does not."""
+    offenders = [
+        str(path.relative_to(REPOSITORY))
+        for package in ("hal", "models", "appliance", "central")
+        for path in (REPOSITORY / package).rglob("*.py")
+        if "asyncio.wait_for(" in path.read_text("utf-8")
+    ]
+    assert offenders == []

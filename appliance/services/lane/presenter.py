@@ -79,7 +79,8 @@ class Presenter:
             waker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._wakers.add(waker)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(waker, timeout)
+                async with asyncio.timeout(timeout):
+                    await waker
             self._wakers.discard(waker)
         return self.view
 

@@ -97,7 +97,8 @@ class LaneService:
         if not page.records and request.wait > 0:
             with contextlib.suppress(TimeoutError):
                 wait = min(request.wait, MAX_OUTBOX_WAIT_SECONDS)
-                await asyncio.wait_for(self._outbox_grew.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._outbox_grew.wait()
             page = self._page(request)
         return page
 

@@ -133,7 +133,8 @@ class Link:
         self._room.clear()
         if not self.has_room and not self.ended.done():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._room.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._room.wait()
 
     @property
     def deaf(self) -> bool:
