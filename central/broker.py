@@ -1,8 +1,9 @@
 """How central comes into the broker."""
 
-import time
+import queue
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -10,6 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from appliance.contracts import wire
 
 PUBLISH_SECONDS = 30.0
+"""Without the broker's answer for so long, a package has not arrived."""
 
 
 class BrokerError(Exception):
@@ -42,26 +44,38 @@ def publish_reference(access: Access, name: str, package: bytes) -> None:
     """Give a signed package to all boxes: retained, so that those that are away get it when they come.
 
     Raises:
-        BrokerError: it did not reach the broker.
+        BrokerError: it did not reach the broker, or the broker does not allow it.
         WireError: the name does not belong on the wire.
     """
     topic = f"{wire.REFERENCE}/{wire.check_name(name)}"
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    answers: queue.Queue[str] = queue.Queue()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
     access.secure(client)
+
+    def on_connect(_client: mqtt.Client, _userdata: Any, _flags: Any, reason: Any, _props: Any) -> None:
+        if reason.is_failure:
+            answers.put(f"The broker refuses central: {reason}.")
+
+    def on_publish(_client: mqtt.Client, _userdata: Any, _mid: int, reason: Any, _props: Any) -> None:
+        answers.put(f"The broker does not take the package: {reason}." if reason.is_failure else "")
+
+    client.on_connect = on_connect
+    client.on_publish = on_publish
+    client.on_disconnect = lambda *_: answers.put("The connection to the broker was lost.")
     try:
         client.connect(access.host, access.port)
-    except OSError as error:
-        raise BrokerError("The broker cannot be reached.") from error
+        client.publish(topic, package, qos=1, retain=True)
+    except (OSError, ValueError) as error:
+        raise BrokerError(
+            "The broker cannot be reached, or the package is larger than MQTT takes."
+        ) from error
     client.loop_start()
     try:
-        info = client.publish(topic, package, qos=1, retain=True)
-        deadline = time.monotonic() + PUBLISH_SECONDS
-        while not info.is_published():
-            if time.monotonic() > deadline:
-                raise BrokerError("The broker does not acknowledge the package.")
-            time.sleep(0.02)
-    except RuntimeError as error:
-        raise BrokerError("The connection to the broker was lost.") from error
+        problem = answers.get(timeout=PUBLISH_SECONDS)
+    except queue.Empty:
+        problem = "The broker does not acknowledge the package."
     finally:
         client.disconnect()
         client.loop_stop()
+    if problem:
+        raise BrokerError(problem)

@@ -11,6 +11,7 @@ from appliance.records import envelope as envelopes
 from appliance.records.errors import EnvelopeError
 from central.keys import Keys
 from central.store import Batch, Device
+from central.tables import fits
 
 
 @dataclass(slots=True)
@@ -47,6 +48,8 @@ def _take(batch: Batch, device: Device, message: bytes, keys: Keys, result: Inge
     known = batch.record(header.device, header.epoch, header.seq)
     if known is not None:
         if known[1] != message:
+            batch.note_fork(header.device, header.epoch, header.seq)
+            result.epochs.add(header.epoch)  # the box hears how far it may believe itself
             raise EnvelopeError("The device has signed two different records with the same number.")
         batch.count_copy(header.device, header.epoch, header.seq)
         result.epochs.add(header.epoch)
@@ -54,6 +57,8 @@ def _take(batch: Batch, device: Device, message: bytes, keys: Keys, result: Inge
     _check_links(batch, sealed)
     opened = envelopes.open_(sealed, private_key=keys.sealing)
     movement = _movement_of(opened)
+    if header.epoch not in result.epochs:
+        batch.note_epoch(header.device, header.epoch)
     batch.add_record(sealed, message, record_type=opened.type, readable=movement is not None)
     if movement is not None and not batch.has_crossing(movement.crossing):
         batch.add_crossing(sealed, movement)
@@ -75,10 +80,11 @@ def _check_links(batch: Batch, sealed: envelopes.Sealed) -> None:
 
 
 def _movement_of(opened: envelopes.Opened) -> Movement | None:
-    """The movement; None for another type, or one of a version that is not known here: kept all the same."""
+    """The movement; None for another type or version, or facts that no column holds: kept all the same."""
     if opened.type != RECORD_TYPE_MOVEMENT:
         return None
     try:
-        return from_plain(opened.body)
-    except msgspec.ValidationError:
+        movement = from_plain(opened.body)
+    except (msgspec.ValidationError, RecursionError):
         return None
+    return movement if movement.device == opened.sealed.header.device and fits(movement) else None

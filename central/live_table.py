@@ -1,6 +1,7 @@
 """What the receiver shows of each crossing: a line in a table for people, an object a line for programs."""
 
 import json
+import logging
 from typing import TextIO
 
 from appliance.contracts.movement import Movement
@@ -12,6 +13,8 @@ COLUMNS = (
 COLOURS = {"GREEN": "\x1b[32m", "AMBER": "\x1b[33m", "RED": "\x1b[31m"}
 PLAIN = "\x1b[0m"
 
+log = logging.getLogger(__name__)
+
 
 class LiveTable:
     """Writes to one stream; names and numbers of documents are not shown, they are in the database."""
@@ -21,6 +24,7 @@ class LiveTable:
         self._as_json = as_json
         self._colour = stream.isatty()
         self._rows = 0
+        self._gone = False
 
     def show(self, sealed: Sealed, movement: Movement) -> None:
         """One committed movement."""
@@ -43,13 +47,24 @@ class LiveTable:
         shown = f"{colour:<11}"
         if self._colour:
             shown = f"{COLOURS[colour]}{shown}{PLAIN}"
-        state = movement.document.issuing_state if movement.document else ""
+        state = _printable(movement.document.issuing_state) if movement.document else ""
         self._write(
-            f"{movement.decided.wall[:19]:<20} {header.device:<12.12} {header.seq:>6}  "
+            f"{_printable(movement.decided.wall[:19]):<20} {header.device:<12.12} {header.seq:>6}  "
             f"{movement.direction.value:<9} {state:<5} {shown} {movement.outcome.value}"
             + ("  (simulated)" if movement.simulated else "")
         )
 
     def _write(self, line: str) -> None:
-        self._stream.write(line + "\n")
-        self._stream.flush()
+        if self._gone:
+            return
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except OSError:
+            self._gone = True  # nobody looks any more; receiving goes on
+            log.warning("the table can no longer be shown")
+
+
+def _printable(text: str) -> str:
+    """What a box wrote, so that it cannot steer the terminal of whoever looks."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

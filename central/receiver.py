@@ -31,7 +31,10 @@ CLIENT_ID = "borne-central"
 SESSION_SECONDS = 7 * 24 * 3600
 """The broker keeps what boxes send while the receiver is away; boxes send again in any case."""
 KEEPALIVE_SECONDS = 20
-WAITING_MESSAGES = 64
+WAITING_MESSAGES = 32
+"""So many messages the broker hands over before the first of them is acknowledged: its flow control."""
+MAX_PACKET_BYTES = wire.MAX_BATCH_BYTES + 4096
+"""The broker keeps larger ones to itself: a batch, and room for its topic."""
 MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.5, 30.0
 STORE_RETRY_SECONDS = 1.0
 POLL_SECONDS = 0.2
@@ -54,17 +57,17 @@ class Receiver:
         self._keys = keys
         self._access = access
         self._show = show
-        self._stopping = threading.Event()
+        self._stopping = False  # no Event: a signal's handler must not wait for a lock
         self._watermarks: dict[tuple[str, str], int] = {}
 
     def stop(self) -> None:
         """End soon; what is not committed comes again."""
-        self._stopping.set()
+        self._stopping = True
 
     def run(self) -> None:
         """Connect, receive, and begin again, until `stop`."""
         backoff = MIN_BACKOFF_SECONDS
-        while not self._stopping.is_set():
+        while not self._stopping:
             began = time.monotonic()
             try:
                 self._one_connection()
@@ -72,18 +75,23 @@ class Receiver:
                 log.warning("the broker cannot be reached: %s", error.strerror or type(error).__name__)
             if time.monotonic() - began > MAX_BACKOFF_SECONDS:
                 backoff = MIN_BACKOFF_SECONDS
-            self._stopping.wait(random.uniform(0.5, 1.0) * backoff)
+            self._pause(random.uniform(0.5, 1.0) * backoff)
             backoff = min(2 * backoff, MAX_BACKOFF_SECONDS)
 
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._stopping and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, POLL_SECONDS))
+
     def _one_connection(self) -> None:
-        arrived: queue.Queue[mqtt.MQTTMessage] = queue.Queue(maxsize=WAITING_MESSAGES)
+        arrived: queue.Queue[mqtt.MQTTMessage] = queue.Queue()
         lost = threading.Event()
         client = self._client(arrived, lost)
         client.connect(self._access.host, self._access.port, KEEPALIVE_SECONDS, clean_start=False,
                        properties=_session())  # fmt: skip
         client.loop_start()
         try:
-            while not self._stopping.is_set() and not lost.is_set():
+            while not self._stopping and not lost.is_set():
                 try:
                     message = arrived.get(timeout=POLL_SECONDS)
                 except queue.Empty:
@@ -110,22 +118,30 @@ class Receiver:
                 return
             client.subscribe([(wire.ALL_RECORDS, 1), (wire.ALL_TELEMETRY, 1), (wire.ALL_STATUS, 1)])
 
+        def on_subscribe(_client: mqtt.Client, _userdata: Any, _mid: int, reasons: Any, _props: Any) -> None:
+            if any(reason.is_failure for reason in reasons):
+                log.warning("the broker does not let central listen")
+                lost.set()
+
         def on_message(_client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-            arrived.put(message)  # a full queue holds the broker back
+            # Never waits, or pings would. ReceiveMaximum bounds what is acknowledged; the rest is dropped.
+            if message.qos or arrived.qsize() < WAITING_MESSAGES:
+                arrived.put(message)
 
         client.on_connect = on_connect
+        client.on_subscribe = on_subscribe
         client.on_message = on_message
         client.on_disconnect = lambda *_: lost.set()
         return client
 
     def _take(self, client: mqtt.Client, message: mqtt.MQTTMessage) -> None:
         """One message: committed, then acknowledged to the broker, then to the box."""
-        while not self._stopping.is_set():
+        while not self._stopping:
             try:
                 publish = self._commit(message)
             except StoreError as error:
                 log.error("%s Trying again.", error)  # noqa: TRY400 - the sentence says it all
-                self._stopping.wait(STORE_RETRY_SECONDS)
+                self._pause(STORE_RETRY_SECONDS)
                 continue
             client.ack(message.mid, message.qos)
             for topic, watermark in publish:
@@ -142,7 +158,7 @@ class Receiver:
         try:
             device = wire.device_of(message.topic)
             what = message.topic.rsplit("/", 1)[1]
-        except wire.WireError:
+        except (wire.WireError, UnicodeDecodeError):
             return []
         if what != "records":
             self._note(device, what, payload)
@@ -156,7 +172,7 @@ class Receiver:
         with self._store.batch() as batch:
             result = ingest(batch, device=device, messages=messages, keys=self._keys)
             reached = {
-                epoch: batch.contiguous(device, epoch, above=self._watermarks.get((device, epoch), 0))
+                epoch: batch.acknowledged(device, epoch, above=self._watermarks.get((device, epoch), 0))
                 for epoch in result.epochs
             }
         for reason in result.refused:
@@ -190,6 +206,7 @@ def _session() -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = SESSION_SECONDS
     properties.ReceiveMaximum = WAITING_MESSAGES
+    properties.MaximumPacketSize = MAX_PACKET_BYTES
     return properties
 
 

@@ -5,83 +5,23 @@ watermark is only ever signed for what has been committed.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from appliance.contracts.movement import Movement
 from appliance.records.envelope import Sealed
+from central.tables import CROSSINGS, DEVICES, EPOCHS, METADATA, RECORDS, REFUSED, facts_of
 
 MAX_REFUSED_BYTES: Final = 256 * 1024
 """Of what was refused, so much is kept to look at."""
 MAX_REPORT_BYTES: Final = 256 * 1024
-
-_metadata = sa.MetaData()
-
-DEVICES = sa.Table(
-    "devices",
-    _metadata,
-    sa.Column("device", sa.String(64), primary_key=True),
-    sa.Column("signing_key", sa.LargeBinary, nullable=False),
-    sa.Column("sealing_key", sa.LargeBinary),
-    sa.Column("status", sa.String(16), nullable=False, default="unknown"),
-    sa.Column("telemetry", sa.Text),
-    sa.Column("heard_at", sa.String(40)),
-)
-RECORDS = sa.Table(
-    "records",
-    _metadata,
-    sa.Column("device", sa.String(64), primary_key=True),
-    sa.Column("epoch", sa.String(64), primary_key=True),
-    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("chain_hash", sa.LargeBinary, nullable=False),
-    sa.Column("prev", sa.LargeBinary, nullable=False),
-    sa.Column("type", sa.String(32), nullable=False),
-    sa.Column("readable", sa.Boolean, nullable=False),
-    sa.Column("envelope", sa.LargeBinary, nullable=False),
-    sa.Column("copies", sa.Integer, nullable=False, default=1),
-    sa.Column("received_at", sa.String(40), nullable=False),
-)
-CROSSINGS = sa.Table(
-    "crossings",
-    _metadata,
-    sa.Column("crossing", sa.String(64), primary_key=True),
-    sa.Column("device", sa.String(64), nullable=False),
-    sa.Column("epoch", sa.String(64), nullable=False),
-    sa.Column("seq", sa.BigInteger, nullable=False),
-    sa.Column("post", sa.String(200), nullable=False),
-    sa.Column("profile", sa.String(32), nullable=False),
-    sa.Column("simulated", sa.Boolean, nullable=False),
-    sa.Column("direction", sa.String(16), nullable=False),
-    sa.Column("decided_at", sa.String(40), nullable=False, index=True),
-    sa.Column("time_quality", sa.String(16), nullable=False),
-    sa.Column("recommendation", sa.String(16), nullable=False),
-    sa.Column("outcome", sa.String(32), nullable=False),
-    sa.Column("issuing_state", sa.String(8)),
-    sa.Column("nationality", sa.String(8)),
-    sa.Column("document_number", sa.String(64)),
-    sa.Column("primary_identifier", sa.String(200)),
-    sa.Column("secondary_identifier", sa.String(200)),
-    sa.Column("birth_date", sa.String(16)),
-    sa.Column("sex", sa.String(4)),
-)
-REFUSED = sa.Table(
-    "refused",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("device", sa.String(200), nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("sha256", sa.LargeBinary, nullable=False, unique=True),
-    sa.Column("envelope", sa.LargeBinary, nullable=False),
-    sa.Column("times", sa.Integer, nullable=False, default=1),
-    sa.Column("received_at", sa.String(40), nullable=False),
-)
 
 
 class StoreError(Exception):
@@ -101,11 +41,12 @@ class Store:
 
     def __init__(self, database: str) -> None:
         url = database if "://" in database else f"sqlite:///{database}"
-        self._engine: Engine = sa.create_engine(url, pool_pre_ping=True)
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _durable)
         with _translating():
-            _metadata.create_all(self._engine)
+            self._engine: Engine = sa.create_engine(url, pool_pre_ping=True)
+            if self._engine.dialect.name == "sqlite":
+                sa.event.listen(self._engine, "connect", _durable)
+                _make_private(self._engine.url.database)
+            METADATA.create_all(self._engine)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -141,10 +82,10 @@ class Batch:
 
     def register(self, device: str, signing_key: bytes, sealing_key: bytes | None) -> None:
         """Know this box from now on; its keys replace those known before."""
-        self._connection.execute(sa.delete(DEVICES).where(DEVICES.c.device == device))
-        self._connection.execute(
-            sa.insert(DEVICES).values(device=device, signing_key=signing_key, sealing_key=sealing_key)
-        )
+        keys = {"signing_key": signing_key, "sealing_key": sealing_key}
+        known = self._connection.execute(sa.update(DEVICES).where(DEVICES.c.device == device).values(**keys))
+        if not known.rowcount:
+            self._connection.execute(sa.insert(DEVICES).values(device=device, **keys))
 
     def device(self, name: str) -> Device | None:
         row = self._connection.execute(
@@ -195,31 +136,28 @@ class Batch:
         return found is not None
 
     def add_crossing(self, sealed: Sealed, movement: Movement) -> None:
-        """The facts of a movement, as columns for lists and statistics; pictures stay in the record."""
-        document = movement.document
-        facts: Mapping[str, Any] = {} if document is None else msgspec.to_builtins(document)
+        """The facts of a movement that `fits`; pictures stay in the record."""
+        header = sealed.header
         self._connection.execute(
             sa.insert(CROSSINGS).values(
-                crossing=movement.crossing,
-                device=sealed.header.device,
-                epoch=sealed.header.epoch,
-                seq=sealed.header.seq,
-                post=movement.post[:200],
-                profile=movement.profile,
-                simulated=bool(movement.simulated),
-                direction=movement.direction.value,
-                decided_at=movement.decided.wall,
-                time_quality=movement.decided.quality,
-                recommendation=movement.recommendation.value,
-                outcome=movement.outcome.value,
-                issuing_state=facts.get("issuing_state"),
-                nationality=facts.get("nationality"),
-                document_number=facts.get("document_number"),
-                primary_identifier=facts.get("primary_identifier"),
-                secondary_identifier=facts.get("secondary_identifier"),
-                birth_date=facts.get("birth_date"),
-                sex=facts.get("sex"),
+                device=header.device, epoch=header.epoch, seq=header.seq, **facts_of(movement)
             )
+        )
+
+    def note_epoch(self, device: str, epoch: str) -> None:
+        """Remember when this journal of the box was first heard of."""
+        known = self._connection.execute(sa.select(EPOCHS.c.epoch).where(_is_epoch(device, epoch))).first()
+        if known is None:
+            self._connection.execute(
+                sa.insert(EPOCHS).values(device=device, epoch=epoch, first_seen_at=_now())
+            )
+
+    def note_fork(self, device: str, epoch: str, seq: int) -> None:
+        """The box has signed two records with this number: nothing from here on is acknowledged."""
+        self._connection.execute(
+            sa.update(EPOCHS)
+            .where(_is_epoch(device, epoch), sa.func.coalesce(EPOCHS.c.forked_at, seq) >= seq)
+            .values(forked_at=seq)
         )
 
     def refuse(self, device: str, reason: str, envelope: bytes) -> None:
@@ -240,12 +178,28 @@ class Batch:
                 )
             )
 
-    def contiguous(self, device: str, epoch: str, *, above: int = 0) -> int:
-        """The highest number without a gap below it; numbers up to `above` are known to be there."""
+    def acknowledged(self, device: str, epoch: str, *, above: int = 0) -> int:
+        """How far records may be acknowledged: no gap, and no number that was signed twice.
+
+        The numbers up to `above` were all there when asked before, which saves the walk over them.
+        """
+        forked_at = self._connection.execute(
+            sa.select(EPOCHS.c.forked_at).where(_is_epoch(device, epoch))
+        ).scalar_one_or_none()
+        reached = self._contiguous(device, epoch, above)
+        return reached if forked_at is None else min(reached, int(forked_at) - 1)
+
+    def _contiguous(self, device: str, epoch: str, above: int) -> int:
+        """The highest number without a gap below it."""
+        if above and not self._has(device, epoch, above):
+            above = 0  # an older copy of the database was put back: only what it holds is signed for
+        start = above or 1
+        if not self._has(device, epoch, start):
+            return 0
         # The first number whose successor is missing, by one index walk from where we stand.
         here, successor = RECORDS.alias("here"), RECORDS.alias("successor")
         query = (
-            sa.select(sa.func.min(here.c.seq))
+            sa.select(here.c.seq)
             .select_from(
                 here.outerjoin(
                     successor,
@@ -257,13 +211,17 @@ class Batch:
             .where(
                 here.c.device == device,
                 here.c.epoch == epoch,
-                here.c.seq >= max(above, 1),
+                here.c.seq >= start,
                 successor.c.seq.is_(None),
             )
+            .order_by(here.c.seq)
+            .limit(1)
         )
-        if self.record(device, epoch, max(above, 1)) is None:
-            return above
         return int(self._connection.execute(query).scalar_one())
+
+    def _has(self, device: str, epoch: str, seq: int) -> bool:
+        found = self._connection.execute(sa.select(RECORDS.c.seq).where(_is(device, epoch, seq)))
+        return found.first() is not None
 
     def note_device(self, device: str, *, status: str | None = None, telemetry: str | None = None) -> None:
         """What a box last said of itself."""
@@ -279,9 +237,21 @@ class Batch:
 def _translating() -> Iterator[None]:
     try:
         yield
+    except ImportError as error:
+        raise StoreError(f"The database's driver is not installed ({error.name}).") from error
+    except OSError as error:
+        raise StoreError(f"The database's file cannot be used ({error.strerror}).") from error
     except sa.exc.SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        raise StoreError(f"The database does not take it ({type(cause).__name__}).") from error
+        # Its code and never its text, which may quote a traveller's data.
+        code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+        raise StoreError(f"The database does not take it ({code or type(cause).__name__}).") from error
+
+
+def _make_private(path: str | None) -> None:
+    """Travellers' names lie in this file and in what SQLite puts beside it: for its owner alone."""
+    if path and path != ":memory:":
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _durable(connection: Any, _record: Any) -> None:
@@ -293,6 +263,10 @@ def _durable(connection: Any, _record: Any) -> None:
 
 def _is(device: str, epoch: str, seq: int) -> sa.ColumnElement[bool]:
     return sa.and_(RECORDS.c.device == device, RECORDS.c.epoch == epoch, RECORDS.c.seq == seq)
+
+
+def _is_epoch(device: str, epoch: str) -> sa.ColumnElement[bool]:
+    return sa.and_(EPOCHS.c.device == device, EPOCHS.c.epoch == epoch)
 
 
 def _count(connection: Connection, table: sa.Table) -> int:
