@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 LATENCY_WINDOW = 100
 """Operations remembered for the p95: enough for a tail, small enough to forget last week."""
@@ -121,6 +122,22 @@ class Health:
     last_error: str | None
     """The error's class name; the sentence may hold what was read, so it is not kept."""
     p95_seconds: float | None
+
+
+class DeviceView(Protocol):
+    """What every device shows of itself: the part of the contract that all kinds share."""
+
+    identity: Identity
+    simulated: bool
+
+    @property
+    def capabilities(self) -> frozenset[Capability]: ...
+    @property
+    def state(self) -> State: ...
+    @property
+    def health(self) -> Health: ...
+    def open(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class Device(ABC):

@@ -86,16 +86,19 @@ def _only_reader(names: tuple[str, ...]) -> str:
 
 
 def _checks(files: Any, mrz: Any, today: dt.date) -> list[dict[str, Any]]:
-    from appliance.travel_document import MrzError, mrz_from_dg1, parse_mrz
+    from appliance.travel_document import MrzError, different_fields, mrz_from_dg1, parse_mrz
 
+    fields: tuple[str, ...] = ()
     try:
-        equal = parse_mrz(mrz_from_dg1(files["DG1"]), today=today).lines == mrz.lines
-        verdict, reason = ("PASS", "equal") if equal else ("FAIL", "different")
+        fields = different_fields(mrz, parse_mrz(mrz_from_dg1(files["DG1"]), today=today))
+        verdict, reason = ("FAIL", "different") if fields else ("PASS", "equal")
     except KeyError:
         verdict, reason = "NOT_DONE", "chip_not_read"
     except MrzError:
         verdict, reason = "FAIL", "malformed"
     checks = [{"id": "chip.dg1_matches_mrz", "verdict": verdict, "reason": reason, "evidence": {}}]
+    if fields:
+        checks[0]["evidence"] = {"fields": list(fields)}
     return checks + [
         {"id": id_, "verdict": "NOT_DONE", "reason": "not_supported", "evidence": {}} for id_ in NOT_YET
     ]

@@ -2,6 +2,7 @@
 
 import argparse
 import datetime as dt
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,11 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 
 def _build(arguments: argparse.Namespace) -> int:
     from appliance.reference_data.commands import ListDescription, build_from_csv
+    from appliance.reference_data.package import NAME_PATTERN
     from appliance.screening import ListKind, WhenStale
 
+    if not re.match(NAME_PATTERN, arguments.name):
+        raise CouldNot("--name takes small letters, digits, - and _; at most 64 of them.")
     description = ListDescription(
         name=arguments.name,
         kind=ListKind(arguments.kind),
@@ -165,7 +169,11 @@ def _query(arguments: argparse.Namespace) -> int:
         try:
             with arguments.pairs.open(encoding="utf-8-sig", newline="") as source:
                 score_pairs(source, sys.stdout)
-        except (PairsError, OSError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise CouldNot(f"{arguments.pairs} is not UTF-8 text.") from error
+        except OSError as error:
+            raise CouldNot(f"{arguments.pairs} cannot be read ({error.strerror}).") from error
+        except PairsError as error:
             raise CouldNot(f"{arguments.pairs}: {error}") from error
         return 0
     subject = _subject(arguments)

@@ -80,7 +80,8 @@ class ListView(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     entries: int
-    age_hours: float
+    age_hours: float | None
+    """None when the clock cannot tell."""
     stale: bool
 
 

@@ -140,7 +140,7 @@ class ReferenceStore:
     def ages(self, *, now: datetime, time_quality: str = TimeQuality.RTC) -> tuple[ListView, ...]:
         """The lists as the officer's screen shows them."""
         return tuple(
-            ListView(name=one.name, entries=one.entries, age_hours=one.age_hours or 0.0, stale=one.stale)
+            ListView(name=one.name, entries=one.entries, age_hours=one.age_hours, stale=one.stale)
             for one in self.status(now=now, time_quality=time_quality)
         )
 

@@ -4,6 +4,7 @@ from appliance.travel_document.check_digit import check_digit
 from appliance.travel_document.checks import MrzCheck
 from appliance.travel_document.chip_access import chip_access_fields
 from appliance.travel_document.codes import is_known_code, state_name
+from appliance.travel_document.compare import different_fields
 from appliance.travel_document.data_groups import dg1_from_mrz, mrz_from_dg1
 from appliance.travel_document.dates import PartialDate
 from appliance.travel_document.errors import (
@@ -36,6 +37,7 @@ __all__ = [
     "check_digit",
     "chip_access_fields",
     "dg1_from_mrz",
+    "different_fields",
     "generate_mrz",
     "is_known_code",
     "mrz_from_dg1",

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from hal.device import Capability, Health, Identity, State
+from hal.device import DeviceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +25,9 @@ class Frame:
 
 
 @runtime_checkable
-class Camera(Protocol):
+class Camera(DeviceView, Protocol):
     """A source of frames."""
 
-    identity: Identity
-    simulated: bool
-
-    @property
-    def capabilities(self) -> frozenset[Capability]: ...
-    @property
-    def state(self) -> State: ...
-    @property
-    def health(self) -> Health: ...
-    def open(self) -> None: ...
-    def close(self) -> None: ...
     def capture(self, timeout: float) -> Frame:
         """A frame exposed after this call: never one that lay in a buffer.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from hal.device import Capability, Health, Identity, State
+from hal.device import DeviceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,22 +15,8 @@ class RawLines:
     """Which framing was recognised: stx_etx, cr_lines, desko, rte_native, elyctis, simulated."""
 
 
-class _DeviceView(Protocol):
-    identity: Identity
-    simulated: bool
-
-    @property
-    def capabilities(self) -> frozenset[Capability]: ...
-    @property
-    def state(self) -> State: ...
-    @property
-    def health(self) -> Health: ...
-    def open(self) -> None: ...
-    def close(self) -> None: ...
-
-
 @runtime_checkable
-class MrzLineReader(_DeviceView, Protocol):
+class MrzLineReader(DeviceView, Protocol):
     """A reader that gives the MRZ as text (swipe or full-page reader on a serial line)."""
 
     def read_lines(self, timeout: float) -> RawLines:
@@ -61,7 +47,7 @@ class ChipConnection(Protocol):
 
 
 @runtime_checkable
-class ChipReader(_DeviceView, Protocol):
+class ChipReader(DeviceView, Protocol):
     """A contactless reader."""
 
     def wait_for_chip(self, timeout: float) -> ChipConnection:

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from hal.device import Capability, Health, Identity, State
+from hal.device import DeviceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,9 @@ class FingerImage:
 
 
 @runtime_checkable
-class FingerprintSensor(Protocol):
+class FingerprintSensor(DeviceView, Protocol):
     """A single-finger sensor."""
 
-    identity: Identity
-    simulated: bool
-
-    @property
-    def capabilities(self) -> frozenset[Capability]: ...
-    @property
-    def state(self) -> State: ...
-    @property
-    def health(self) -> Health: ...
-    def open(self) -> None: ...
-    def close(self) -> None: ...
     def capture(self, timeout: float) -> FingerImage:
         """Wait up to `timeout` seconds for a finger and return its impression.
 

@@ -6,7 +6,7 @@ There is no signal for a verdict, so that no light or sound can tell a traveller
 import enum
 from typing import Protocol, runtime_checkable
 
-from hal.device import Capability, Health, Identity, State
+from hal.device import DeviceView
 
 HOLD_SECONDS = 1.5
 """From this long on, a press is a hold: long enough not to happen by accident with gloves on."""
@@ -36,20 +36,9 @@ class ButtonEvent(enum.StrEnum):
 
 
 @runtime_checkable
-class Panel(Protocol):
+class Panel(DeviceView, Protocol):
     """Button, lights and buzzer."""
 
-    identity: Identity
-    simulated: bool
-
-    @property
-    def capabilities(self) -> frozenset[Capability]: ...
-    @property
-    def state(self) -> State: ...
-    @property
-    def health(self) -> Health: ...
-    def open(self) -> None: ...
-    def close(self) -> None: ...
     def show(self, signal: Signal) -> None:
         """Set the lights; READY, DONE and ATTENTION also sound. Waits for nothing."""
 

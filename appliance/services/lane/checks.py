@@ -11,7 +11,7 @@ from appliance.contracts.capture import ChipEvidence, PortraitEvidence
 from appliance.contracts.checks import Check, Verdict
 from appliance.contracts.movement import Stamp
 from appliance.services.lane.workflow import State, Step, StepMissed
-from appliance.travel_document import Mrz, MrzError, mrz_from_dg1, parse_mrz, to_json
+from appliance.travel_document import Mrz, MrzError, different_fields, mrz_from_dg1, parse_mrz, to_json
 
 CHIP_CHECKS = (
     "chip.pace",
@@ -26,21 +26,6 @@ NOT_SUPPORTED = (
     "chip.active_authentication",
     "chip.chip_authentication",
 )
-COMPARED = (
-    "format",
-    "document_code",
-    "issuing_state",
-    "document_number",
-    "primary_identifier",
-    "secondary_identifier",
-    "nationality",
-    "birth_date",
-    "sex",
-    "expiry_date",
-    "optional_data",
-    "optional_data_2",
-)
-"""Fields of the chip's MRZ that are held against the page's."""
 LATER = ("face.quality", "face.comparison", "finger.comparison")
 """Checks that this version names but does not do."""
 
@@ -122,12 +107,10 @@ def _dg1_check(chip: ChipEvidence, mrz: Mrz | None, *, today: dt.date) -> Check:
         inside = parse_mrz(mrz_from_dg1(chip.files["DG1"]), today=today)
     except MrzError:
         return Check(id=id_, verdict=Verdict.FAIL, reason="malformed")
-    if inside.lines == mrz.lines:
+    fields = different_fields(mrz, inside)
+    if not fields:
         return Check(id=id_, verdict=Verdict.PASS, reason="equal")
-    different = [name for name in COMPARED if getattr(inside, name) != getattr(mrz, name)]
-    return Check(
-        id=id_, verdict=Verdict.FAIL, reason="different", evidence={"fields": different or ["check_digits"]}
-    )
+    return Check(id=id_, verdict=Verdict.FAIL, reason="different", evidence={"fields": list(fields)})
 
 
 def _chip_portrait_check(chip: ChipEvidence) -> Check:

@@ -31,7 +31,13 @@ def reason_of(check: Check, words: Words) -> str:
     score = _number(evidence.get("score"))
     if score is not None and 0 <= score < 1:  # an exact hit is not "alike"
         parts.append(words.ui("alike", percent=words.percent(score)))
-    if (age := list_age_hours(evidence)) is not None:
+    if (
+        "list_age_hours" in evidence
+        and evidence["list_age_hours"] is None
+        and check.reason != "list_unreadable"
+    ):
+        parts.append(words.ui("list_age_unknown"))
+    elif (age := list_age_hours(evidence)) is not None:
         parts.append(words.ui("list_age", span=words.span(age)))
     return " – ".join(parts)
 

@@ -1,6 +1,7 @@
 """From the lane's `View` to what the templates print: ordered, in words, nothing left to decide."""
 
 import datetime as dt
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -139,7 +140,7 @@ def screen_of(view: View, words: Words) -> Screen:
     phase = phase_of(view)
     attention, areas = group(view, words)
     clock, date = _clock(view.time, words)
-    oldest = max(view.lists, key=lambda entry: entry.age_hours, default=None)
+    oldest = max(view.lists, key=_age_of, default=None)
     return Screen(
         view=view,
         phase=phase,
@@ -283,7 +284,13 @@ def _mrz(lines: tuple[str, ...], checks: tuple[Check, ...]) -> Iterator[tuple[Sp
 
 
 def _list_age(entry: ListView, words: Words) -> ListAge:
-    return ListAge(name=entry.name, age=words.span(entry.age_hours), stale=entry.stale)
+    age = words.ui("age_unknown") if entry.age_hours is None else words.span(entry.age_hours)
+    return ListAge(name=entry.name, age=age, stale=entry.stale)
+
+
+def _age_of(entry: ListView) -> float:
+    """An age that nobody can tell may be any."""
+    return math.inf if entry.age_hours is None else entry.age_hours
 
 
 def _device(entry: DeviceView, words: Words) -> Device:

@@ -124,12 +124,14 @@ def test_fail_another_documents_mrz_does_not_open_the_chip():
 @pytest.mark.parametrize("misbehaviour", [one for one in Misbehaviour if one is not Misbehaviour.NONE])
 def test_fail_or_ok_no_misbehaving_chip_gets_further_than_a_service_error(misbehaviour):
     service = CaptureService([reader_with(chip(misbehaviour, slow_seconds=0.3))])
+    codes = {"access_denied", "chip_error", "protection_broken", "removed", "no_chip"}
     try:
         evidence = ask(service, "read_chip", ReadChip(mrz_information=INFORMATION, timeout=2))
+        code, first_group = None, evidence.files.get("DG1", FILES["DG1"])
     except ServiceError as error:
-        assert error.code in {"access_denied", "chip_error", "protection_broken", "removed", "no_chip"}
-    else:
-        assert evidence.files.get("DG1", FILES["DG1"]) == FILES["DG1"]
+        code, first_group = error.code, FILES["DG1"]
+    assert code is None or code in codes
+    assert first_group == FILES["DG1"]
 
 
 def test_fail_an_unplugged_reader_is_gone_and_comes_back():

@@ -102,3 +102,16 @@ def test_ok__what_the_officer_calls_biometrics_is_one_area() -> None:
     areas = {area_of(check(id_, "PASS", "ok")) for id_ in ("portrait.taken", "face.quality", "finger.x")}
     assert areas == {"biometrics"}
     assert area_of(check("chip.read", "PASS", "read")) == "chip"
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", "No hit – list age unknown"),
+        ("fr", "Aucun signalement – âge de la liste inconnu"),
+        ("ru", "Совпадений нет – возраст списка неизвестен"),
+    ],
+)
+def test_ok__an_age_that_the_clock_cannot_tell_is_said_to_be_unknown(language: str, expected: str) -> None:
+    no_hit = check("watchlist.person", "PASS", "no_hit", list_age_hours=None)
+    assert reason_of(no_hit, load_words(language)) == expected
