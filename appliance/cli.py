@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import NoReturn
 
 import appliance
 from appliance.commands import chip, demo, devices, lists, mrz, records, run
@@ -19,9 +20,16 @@ COMMANDS: tuple[ModuleType, ...] = (demo, run, mrz, chip, lists, records, device
 COULD_NOT = 2
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line in one line; the subcommands' parsers are of this class too."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(COULD_NOT, f"{self.prog}: {message}; see `{self.prog} --help`.\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script."""
-    parser = argparse.ArgumentParser(prog="borne", description="Borne: one box at a small land crossing.")
+    parser = _Parser(prog="borne", description="Borne: one box at a small land crossing.")
     parser.add_argument("--version", action="version", version=f"borne {appliance.__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="log to the terminal what is being done")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)

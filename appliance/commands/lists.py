@@ -11,6 +11,10 @@ from appliance.commands.output import CouldNot, add_json_flag, print_checks, pri
 
 STORE = Path("/var/lib/borne/lists")
 KEYS = Path("/etc/borne/keys")
+MAX_VERSION = 2**53
+"""What every reader of JSON counts to."""
+MAX_HOURS = 24.0 * 3660
+"""Ten years; a list that never grows stale is not offered."""
 
 
 def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -29,12 +33,14 @@ def _add_build(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     build.add_argument("target", type=Path, metavar="LIST")
     build.add_argument("--name", required=True, help="small letters, digits, - and _")
     build.add_argument("--kind", choices=("documents", "persons"), required=True)
-    build.add_argument("--list-version", type=int, required=True, metavar="N", help="must rise each time")
+    build.add_argument(
+        "--list-version", type=_version, required=True, metavar="N", help="must rise each time"
+    )
     build.add_argument("--owner", required=True, help="who answers for the list")
     build.add_argument("--legal-basis", required=True)
     build.add_argument("--contact", required=True, help="whom the officer asks about a hit")
     build.add_argument("--action", required=True, help="what the officer is to do on a hit")
-    build.add_argument("--stale-after-hours", type=float, default=72.0)
+    build.add_argument("--stale-after-hours", type=_hours, default=72.0)
     build.add_argument("--when-stale", choices=("hits_stand", "ask_owner"), default="hits_stand")
     build.set_defaults(run=_build)
 
@@ -80,6 +86,22 @@ def _add_query(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", type=Path, default=STORE, help=f"default {STORE}")
     parser.add_argument("--keys", type=Path, default=KEYS, help=f"the box's keys, default {KEYS}")
+
+
+def _version(text: str) -> int:
+    if not 0 < int(text) <= MAX_VERSION:
+        raise ValueError("out of range")
+    return int(text)
+
+
+def _hours(text: str) -> float:
+    if not 0.0 < float(text) <= MAX_HOURS:  # nan is neither
+        raise ValueError("out of range")
+    return float(text)
+
+
+# What argparse calls these in "invalid ... value".
+_version.__name__, _hours.__name__ = "version", "number of hours"
 
 
 def _build(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,210 @@
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from nacl.signing import SigningKey
+
+from appliance.key_files import write_key
+from appliance.records.keys import load_box_keys
+
+DOCUMENTS = "reference,number,issuing_state,status\nd1,AB1234567,UTO,stolen\n"
+PERSONS = (
+    "reference,primary_identifier,secondary_identifier,birth_dates,reason\np1,ШИШКИН,ИВАН,1980-05-06,wanted\n"
+)
+ABOUT = ("--owner", "Police", "--legal-basis", "Act", "--contact", "desk", "--action", "refer")
+
+
+class Office:
+    """A folder with the issuer's key, a box's keys and store, and the command."""
+
+    def __init__(self, folder: Path, borne) -> None:
+        self.folder, self.borne = folder, borne
+        self.signer = SigningKey.generate()
+        write_key(folder / "issuer.key", self.signer)
+        load_box_keys(folder / "keys")
+        write_key(folder / "keys" / "reference.pub", self.signer.verify_key)
+        self.box = ("--store", folder / "store", "--keys", folder / "keys")
+
+    def build(self, kind: str, text: str, *, version: int = 1, name: str | None = None):
+        (self.folder / "in.csv").write_text(text, "utf-8")
+        words = ("--name", name or kind, "--kind", kind, "--list-version", version, *ABOUT)
+        return self.borne("list", "build", self.folder / "in.csv", self.folder / "a.list", *words)
+
+    def sign(self, **changes: object):
+        named = {"--key": self.folder / "issuer.key", "--for": self.folder / "keys" / "sealing.pub"} | changes
+        words = [word for pair in named.items() for word in pair]
+        return self.borne("list", "sign", self.folder / "a.list", self.folder / "a.cose", *words)
+
+    def import_(self, package: str = "a.cose"):
+        return self.borne("list", "import", self.folder / package, *self.box)
+
+    def install(self, kind: str, text: str, *, version: int = 1) -> None:
+        for step in (lambda: self.build(kind, text, version=version), self.sign, self.import_):
+            answer = step()
+            assert (answer.code, answer.err) == (0, "")
+        (self.folder / "a.list").unlink()
+        (self.folder / "a.cose").unlink()
+
+
+@pytest.fixture
+def office(tmp_path: Path, borne) -> Office:
+    return Office(tmp_path, borne)
+
+
+@pytest.fixture
+def stocked(office: Office) -> Office:
+    office.install("documents", DOCUMENTS)
+    office.install("persons", PERSONS)
+    return office
+
+
+def one_line(answer, code: int = 2) -> str:
+    assert (answer.code, answer.err.count("\n")) == (code, 1), answer
+    assert answer.err.startswith("borne: ")
+    return answer.err
+
+
+# On the server's side
+
+
+def test_ok__says_what_was_built_and_signed(office: Office) -> None:
+    assert "documents, version 1, 1 entries" in office.build("documents", DOCUMENTS).out
+    assert "for 1 boxes" in office.sign().out
+
+
+def test_fail__a_table_of_another_kind(office: Office) -> None:
+    assert "line 1" in one_line(office.build("documents", PERSONS))
+    assert not (office.folder / "a.list").exists()
+
+
+def test_fail__a_wrong_entry_is_named(office: Office) -> None:
+    text = PERSONS.replace("1980-05-06", "1980-13-45")
+    said = one_line(office.build("persons", text))
+    assert "line 2" in said
+    assert "ШИШКИН" not in said
+
+
+@pytest.mark.parametrize("name", ["../list", "", "Ümlaut", "a b"])
+def test_fail__a_name_that_is_no_file(office: Office, name: str) -> None:
+    (office.folder / "in.csv").write_text(DOCUMENTS)
+    words = ("--name", name, "--kind", "documents", "--list-version", 1, *ABOUT)
+    one_line(office.borne("list", "build", office.folder / "in.csv", office.folder / "a.list", *words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--list-version", -1),
+        ("--list-version", 2**70),
+        ("--stale-after-hours", "nan"),
+        ("--stale-after-hours", "-1"),
+        ("--owner", ""),
+    ],
+)
+def test_fail__a_description_that_no_list_takes(office: Office, words: tuple) -> None:
+    (office.folder / "in.csv").write_text(DOCUMENTS)
+    described = ("--name", "a", "--kind", "documents", "--list-version", 1, *ABOUT, *words)
+    answer = office.borne("list", "build", office.folder / "in.csv", office.folder / "a.list", *described)
+    assert (answer.code, answer.err.count("\n")) == (2, 1), answer
+    assert not (office.folder / "a.list").exists()
+
+
+def test_fail__sign(office: Office, tmp_path: Path) -> None:
+    one_line(office.sign())  # nothing was built
+    office.build("documents", DOCUMENTS)
+    assert "cannot be read" in one_line(office.sign(**{"--key": tmp_path / "other.key"}))
+    assert "something other" in one_line(office.sign(**{"--for": tmp_path / "keys" / "reference.pub"}))
+    (tmp_path / "a.list").write_bytes(b"no list")
+    one_line(office.sign())
+
+
+# On the box's side
+
+
+def test_ok__status(stocked: Office) -> None:
+    answer = stocked.borne("list", "status", *stocked.box, "--json")
+    assert answer.code == 0
+    lists = {one["name"]: one for one in answer.json["lists"]}
+    assert set(lists) == {"documents", "persons"}
+    assert (lists["persons"]["entries"], lists["persons"]["version"]) == (1, 1)
+    assert 0 <= lists["persons"]["age_hours"] < 1
+    assert "owner" in stocked.borne("list", "status", *stocked.box).out
+
+
+def test_fail__status_of_nothing_is_no(office: Office) -> None:
+    answer = office.borne("list", "status", *office.box, "--json")
+    assert (answer.code, answer.json) == (1, {"lists": []})
+
+
+def test_fail__import_refused_is_no(office: Office) -> None:
+    office.build("documents", DOCUMENTS)
+    office.sign()
+    package = (office.folder / "a.cose").read_bytes()
+    (office.folder / "changed.cose").write_bytes(package[:-1] + bytes([package[-1] ^ 1]))
+    one_line(office.import_("changed.cose"), 1)
+    one_line(office.import_("not there"), 1)
+    assert office.import_().code == 0
+    office.build("documents", DOCUMENTS, version=2)
+    office.sign()
+    assert office.import_().code == 0
+    (office.folder / "old.cose").write_bytes(package)
+    one_line(office.import_("old.cose"), 1)  # never roll back
+
+
+def test_fail__without_keys(office: Office, tmp_path: Path) -> None:
+    assert "cannot be read" in one_line(office.borne("list", "status", "--keys", tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (("--document", "AB1234567", "--nationality", "UTO"), "documents"),
+        (("--name", "SHISHKIN<<IVAN", "--birth-date", "1980-05-06"), "persons"),
+        (("--name", "Shishkin, Ivan", "--birth-date", "1980-05-06"), "persons"),
+    ],
+)
+def test_fail__a_hit_is_no(stocked: Office, words: tuple[str, ...], kind: str) -> None:
+    answer = stocked.borne("list", "query", *stocked.box, *words, "--json")
+    assert answer.code == 1
+    (hit,) = answer.json["hits"]
+    assert (hit["list"], hit["kind"]) == (kind, kind)
+    assert 0 < hit["score"] <= 1
+    assert hit["why"]
+    assert 0 <= answer.json["list_age_hours"] < 1
+    people = stocked.borne("list", "query", *stocked.box, *words)
+    assert people.code == 1
+    assert "FAIL" in people.out
+
+
+def test_ok__no_hit(stocked: Office) -> None:
+    words = ("--name", "MOREAU<<LUCIE", "--birth-date", "1999-01-01", "--nationality", "FRA")
+    answer = stocked.borne("list", "query", *stocked.box, *words, "--json")
+    assert (answer.code, answer.json["hits"]) == (0, [])
+
+
+def test_fail__nothing_to_ask(office: Office) -> None:
+    assert "Nothing to ask" in one_line(office.borne("list", "query", *office.box))
+    said = one_line(office.borne("list", "query", *office.box, "--name", "A<<B"))
+    assert "borne list import" in said
+
+
+def test_ok__pairs(borne, tmp_path: Path) -> None:
+    table = (
+        "\ufeffid,name,birth_date,other_name,other_birth_date\n"
+        '7,"ERIKSSON, ANNA",1974-08-12,"ERIKSSON, ANNA",1974-08-12\n'
+        '8,"ERIKSSON, ANNA",1974-08-12,"MOREAU, LUCIE",\n'
+    )
+    (tmp_path / "pairs.csv").write_text(table, "utf-8")
+    answer = borne("list", "query", "--pairs", tmp_path / "pairs.csv")
+    rows = list(csv.DictReader(io.StringIO(answer.out)))
+    assert (answer.code, answer.err) == (0, "")
+    assert [(row["id"], row["verdict"]) for row in rows] == [("7", "FAIL"), ("8", "PASS")]
+    assert all(0 <= float(row["score"]) <= 1 for row in rows)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"a,b\n1,2\n", b"\xff\xfe\x00", b"name,birth_date\n"])
+def test_fail__pairs(could_not, tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "pairs.csv").write_bytes(content)
+    assert "pairs.csv" in could_not("list", "query", "--pairs", tmp_path / "pairs.csv")

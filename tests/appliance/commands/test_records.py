@@ -1,0 +1,81 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+from nacl.public import PrivateKey
+from nacl.signing import SigningKey
+
+from appliance.config import load_config
+from appliance.contracts.movement import Stamp
+from appliance.key_files import write_key
+from appliance.records import envelope
+from appliance.wiring import open_journal
+
+STAMP = Stamp(boot_id="boot", monotonic_ns=7, wall="2026-11-02T08:00:00.000+00:00", quality="rtc")
+CENTRAL = PrivateKey(bytes(range(32)))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """The configuration of a box with three records."""
+    write_key(tmp_path / "sealing.pub", CENTRAL.public_key)
+    write_key(tmp_path / "watermark.pub", SigningKey.generate().verify_key)
+    file = tmp_path / "borne.toml"
+    file.write_text(
+        f'[box]\ndevice = "box-1"\npost = "p"\n[paths]\ndata = "{tmp_path}/data"\nkeys = "{tmp_path}/keys"\n'
+        f'[central]\nsealing_key = "{tmp_path}/sealing.pub"\nwatermark_key = "{tmp_path}/watermark.pub"\n'
+    )
+    box = open_journal(load_config(file))
+    for number in range(3):
+        box.commit(f"c{number}", "movement", {"number": number}, STAMP)
+    box.close()
+    return file
+
+
+def test_ok__verify(borne, config: Path) -> None:
+    answer = borne("records", "verify", "--config", config, "--json")
+    assert answer.code == 0
+    assert (answer.json["records"], answer.json["problems"]) == (3, [])
+    assert answer.json["epoch"] in borne("records", "verify", "--config", config).out
+
+
+def test_fail__verify(borne, config: Path) -> None:
+    with sqlite3.connect(config.parent / "data" / "journal.db") as connection:
+        connection.execute("DELETE FROM records WHERE seq = 2")
+    connection.close()
+    answer = borne("records", "verify", "--config", config, "--json")
+    assert (answer.code, answer.json["records"]) == (1, 2)
+    assert "record 2: missing" in answer.json["problems"]
+    assert "record 2: missing\n" in borne("records", "verify", "--config", config).out
+
+
+def test_ok__export(borne, config: Path, tmp_path: Path) -> None:
+    answer = borne("records", "export", tmp_path / "out", "--config", config, "--json")
+    assert (answer.code, answer.json["records"]) == (0, 3)
+    files = sorted((tmp_path / "out").iterdir())
+    assert [file.name.rpartition("-")[2] for file in files] == [f"{n:08}.cose" for n in (1, 2, 3)]
+    box = open_journal(load_config(config))
+    key = box._keys.signing.verify_key
+    box.close()
+    for number, file in enumerate(files):
+        sealed = envelope.verify(file.read_bytes(), verify_key_for=lambda _: key)
+        assert envelope.open_(sealed, private_key=CENTRAL).body == {"number": number}
+
+
+def test_ok__export_goes_on(borne, config: Path, tmp_path: Path) -> None:
+    answer = borne("records", "export", tmp_path / "out", "--after", 2, "--config", config)
+    assert (answer.code, len(list((tmp_path / "out").iterdir()))) == (0, 1)
+    assert answer.out.startswith("1 sealed records of epoch ")
+
+
+def test_fail__export(could_not, config: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    could_not("records", "export", tmp_path / "file", "--config", config)
+
+
+@pytest.mark.parametrize("action", [("verify",), ("export", "out")])
+def test_fail__cannot_be_opened(could_not, config: Path, action: tuple[str, ...]) -> None:
+    assert "cannot be read" in could_not("records", *action, "--config", "/nowhere/borne.toml")
+    box = open_journal(load_config(config))
+    assert "stop it first" in could_not("records", *action, "--config", config)
+    box.close()
