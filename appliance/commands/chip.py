@@ -1,7 +1,9 @@
 """`borne chip read`: the chip in a reader's field, opened with the MRZ."""
 
 import argparse
+import contextlib
 import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +46,17 @@ def read_chip_in_field(arguments: argparse.Namespace) -> int:
     try:
         mrz = parse_mrz(tuple(arguments.mrz), today=today)
         name = arguments.reader or _only_reader(pcsc.reader_names())
-        reader = pcsc.PcscReader(reader_name=name)
-        connection = reader.wait_for_chip(arguments.wait)
-        try:
+        with (
+            contextlib.closing(pcsc.PcscReader(reader_name=name)) as reader,
+            contextlib.closing(reader.wait_for_chip(arguments.wait)) as connection,
+        ):
             files = read_chip(
                 connection.transmit, mrz_information=chip_access_fields(mrz), atr=connection.atr
             )
-        finally:
-            connection.close()
-            reader.close()
     except (MrzError, HalError, ChipError) as error:
         raise CouldNot(str(error)) from error
     if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        for file_name, content in files.files.items():
-            (arguments.out / f"EF.{file_name}").write_bytes(content)
+        _keep(arguments.out, files.files)
     checks = _checks(files.files, mrz, today)
     answer: dict[str, Any] = {
         "issuing_state": mrz.issuing_state,
@@ -77,6 +75,15 @@ def read_chip_in_field(arguments: argparse.Namespace) -> int:
         print_fields({name: value for name, value in answer.items() if name != "checks"})
         print_checks(checks)
     return 1 if any_failed(checks) else 0
+
+
+def _keep(folder: Path, files: Mapping[str, bytes]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / f"EF.{name}").write_bytes(content)
+    except OSError as error:
+        raise CouldNot(f"The files cannot be kept in {folder} ({error.strerror}).") from error
 
 
 def _only_reader(names: tuple[str, ...]) -> str:
