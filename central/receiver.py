@@ -122,6 +122,8 @@ class Receiver:
             if any(reason.is_failure for reason in reasons):
                 log.warning("the broker does not let central listen")
                 lost.set()
+            else:
+                log.info("listening")
 
         def on_message(_client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
             # Never waits, or pings would. ReceiveMaximum bounds what is acknowledged; the rest is dropped.
