@@ -7,6 +7,7 @@ rows at a power cut, and FULL does not). One process at a time holds it. Safe to
 import contextlib
 import datetime as dt
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,8 @@ from appliance.records.watermark import read_watermark
 
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """One page of the outbox, beyond its first record: what a small board spares twice over."""
+ALMOST_FULL: Final = 0.1
+"""Share of the disk that should be free: at 300 travellers a day the last tenth lasts for weeks."""
 MAX_PAGE_RECORDS: Final = 256
 _MAX_SEQ: Final = 2**63 - 1
 """What SQLite counts to; callers across a socket may ask for more."""
@@ -79,6 +82,7 @@ class Journal:
         central: CentralKeys,
         device: str,
         notices: tuple[str, ...],
+        folder: Path,
     ) -> None:
         self._connection = connection
         self._lock = lock
@@ -86,6 +90,7 @@ class Journal:
         self._central = central
         self._device = device
         self._mutex = threading.Lock()
+        self._folder = folder
         self.notices = notices
 
     @classmethod
@@ -109,6 +114,7 @@ class Journal:
             central=central,
             device=device,
             notices=(SET_ASIDE,) if aside else (),
+            folder=path.parent,
         )
 
     def close(self) -> None:
@@ -118,6 +124,11 @@ class Journal:
                 self._connection.close()
                 os.close(self._lock)
                 self._lock = -1
+
+    def almost_full(self) -> bool:
+        """Whether the journal's disk has less room left than `ALMOST_FULL` asks for."""
+        usage = shutil.disk_usage(self._folder)
+        return usage.free < ALMOST_FULL * usage.total
 
     # The open crossing
 

@@ -6,8 +6,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-DISK_ALMOST_FULL = 0.9
-"""From this share on the disk is reported: at 300 travellers a day the last tenth lasts for weeks."""
 _THERMAL = Path("/sys/class/thermal")
 
 
@@ -17,7 +15,6 @@ def box_health(data: Path) -> dict[str, Any]:
     report: dict[str, Any] = {
         "disk_total_bytes": usage.total,
         "disk_free_bytes": usage.free,
-        "disk_almost_full": usage.free < usage.total * (1 - DISK_ALMOST_FULL),
         "load_1_minute": os.getloadavg()[0],
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }

@@ -56,6 +56,7 @@ class LaneService:
         self._link = LinkState(connected=False)
         self._outbox_grew = asyncio.Event()
         self._records_status = journal.status()
+        self._almost_full = False
         self._presenter = Presenter(box)
         self.engine = Engine(
             box=box,
@@ -121,6 +122,9 @@ class LaneService:
             self._journal.acknowledge(request.data)
         except RecordsError as error:
             return Installed(accepted=False, sentence=str(error))
+        floor = self._journal.time_floor()
+        if floor is not None:
+            self._clock.raise_floor(floor)
         self._refresh()
         return Installed(accepted=True, sentence="Acknowledged.")
 
@@ -196,6 +200,8 @@ class LaneService:
                 self._presenter.capture_reachable = True
             except ServiceError:
                 self._presenter.capture_reachable = False
+            with contextlib.suppress(OSError):  # a disk that does not answer is said by the next step
+                self._almost_full = self._journal.almost_full()
             self._refresh()
             await asyncio.sleep(REFRESH_SECONDS)
 
@@ -219,7 +225,7 @@ class LaneService:
                 connected=self._link.connected,
                 lists=self._lists.ages(now=now, time_quality=quality),
                 records=self._records(),
-                notices=tuple(self._journal.notices),
+                notices=(*self._journal.notices, *(("disk_almost_full",) if self._almost_full else ())),
                 last_outcome=engine.last_outcome,
                 now=now,
                 time_quality=quality,

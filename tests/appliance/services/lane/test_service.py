@@ -6,13 +6,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from nacl.signing import SigningKey
 
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Outcome, Recommendation
-from appliance.contracts.lane import FetchOutbox, LinkState, Press
+from appliance.contracts.lane import FetchOutbox, LinkState, Press, SignedData
 from appliance.contracts.movement import from_plain
 from appliance.records import envelope
 from appliance.records.errors import StorageFull
+from appliance.records.watermark import Watermark, sign_watermark
 from appliance.simulation.travellers import traveller
 
 _spec = importlib.util.spec_from_file_location("scripted", Path(__file__).parent / "scripted.py")
@@ -344,3 +346,40 @@ def test_ok_a_change_of_the_status_strip_does_not_undo_a_press(make_lane, house)
         return lane.view().revision > seen.revision, taken.taken
 
     assert house.run(lane, crossing) == (True, True)
+
+
+def test_ok_a_disk_that_fills_up_is_said_before_it_is_full(make_lane, house, monkeypatch):
+    lane = make_lane(capture_of(1))
+    monkeypatch.setattr(lane._journal, "almost_full", lambda: True)
+
+    async def look(officer):
+        return await officer.until(lambda view: "disk_almost_full" in view.notices)
+
+    assert house.run(lane, look).step == "waiting"
+
+
+def test_ok_centrals_signed_word_is_a_floor_for_the_clock(make_lane, house):
+    lane = make_lane(capture_of(1))
+
+    async def crossing(officer):
+        await officer.press()
+        await officer.until(lambda view: view.step == "deciding" and view.press)
+        await officer.press()
+        await officer.until_recorded(1)
+
+    house.run(lane, crossing)
+    later = "2031-01-01T00:00:00.000+00:00"
+    status = lane._journal.status()
+    said = Watermark(device=house.box.device, epoch=status.epoch, seq=1, issued_at=later)
+    word = SignedData(data=sign_watermark(said, signing_key=house.central_watermark))
+    assert asyncio.run(lane.acknowledge(word)).accepted
+    assert lane._clock.floor.isoformat(timespec="milliseconds") == later
+    assert lane.view().unsent == 0
+
+
+def test_fail_a_word_that_is_not_centrals_changes_nothing(make_lane, house):
+    lane = make_lane(capture_of(1))
+    said = Watermark(device=house.box.device, epoch=lane._journal.status().epoch, seq=0, issued_at="x")
+    forged = SignedData(data=sign_watermark(said, signing_key=SigningKey.generate()))
+    assert not asyncio.run(lane.acknowledge(forged)).accepted
+    assert not asyncio.run(lane.install(SignedData(data=b"rubbish"))).accepted

@@ -1,0 +1,105 @@
+import asyncio
+
+import pytest
+
+from appliance.config import Box
+from appliance.contracts.capture import Devices, Nothing
+from appliance.contracts.errors import ServiceError
+from appliance.contracts.lane import LaneStatus
+from appliance.services.agent import health
+from appliance.services.agent.service import AgentService
+
+
+class Others:
+    """The three other services, as the agent sees them."""
+
+    def __init__(self, *, broken: bool = False, refusals: int = 0) -> None:
+        self.broken = broken
+        self.refusals = refusals
+        self.sent = []
+
+    async def devices(self, request: Nothing) -> Devices:
+        if self.broken:
+            raise ServiceError("unreachable", "Nobody answers.")
+        return Devices(devices=())
+
+    async def status(self, request: Nothing) -> LaneStatus:
+        if self.broken:
+            raise ServiceError("unreachable", "Nobody answers.")
+        return LaneStatus(
+            epoch="e",
+            last_seq=5,
+            acknowledged_seq=3,
+            unsent=2,
+            step="waiting",
+            notices=(),
+            lists=(),
+            time_quality="rtc",
+        )
+
+    async def publish_telemetry(self, request) -> Nothing:
+        if self.refusals:
+            self.refusals -= 1
+            raise ServiceError("unreachable", "Nobody answers.", retry=True)
+        self.sent.append(request.report)
+        return Nothing()
+
+
+def agent(tmp_path, others: Others) -> AgentService:
+    box = Box(device="box-1", post="Post")
+    return AgentService(
+        box=box, data=tmp_path, capture=others, lane=others, uplink=others, report_seconds=0.01
+    )
+
+
+def run_until(service: AgentService, others: Others, reports: int) -> int:
+    rounds = 0
+
+    async def main():
+        nonlocal rounds
+
+        def progressed():
+            nonlocal rounds
+            rounds += 1
+
+        task = asyncio.create_task(service.run(progressed=progressed))
+        async with asyncio.timeout(5):
+            while len(others.sent) < reports:
+                await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main())
+    return rounds
+
+
+def test_ok_the_report_tells_states_and_counts(tmp_path):
+    others = Others()
+    run_until(agent(tmp_path, others), others, 1)
+    report = others.sent[0]
+    assert report["device"] == "box-1"
+    assert report["records"]["unsent"] == 2
+    assert report["key_tier"] == "software"
+    assert report["box"]["disk_total_bytes"] > report["box"]["disk_free_bytes"] > 0
+
+
+def test_ok_a_service_that_does_not_answer_is_said_so(tmp_path):
+    others = Others(broken=True)
+    run_until(agent(tmp_path, others), others, 1)
+    assert others.sent[0]["devices"] == {"problem": "unreachable"}
+    assert others.sent[0]["records"] == {"problem": "unreachable"}
+
+
+def test_ok_a_line_that_is_down_is_tried_again(tmp_path):
+    others = Others(refusals=2)
+    assert run_until(agent(tmp_path, others), others, 1) >= 2
+
+
+def test_ok_the_hottest_zone_counts_and_a_sensor_that_is_not_there_is_left_out(tmp_path, monkeypatch):
+    for zone, reading in (("thermal_zone0", "41000\n"), ("thermal_zone1", "52500\n"), ("thermal_zone2", "?")):
+        (tmp_path / zone).mkdir()
+        (tmp_path / zone / "temp").write_text(reading)
+    monkeypatch.setattr(health, "_THERMAL", tmp_path)
+    assert health.box_health(tmp_path)["temperature_celsius"] == pytest.approx(52.5)
+    monkeypatch.setattr(health, "_THERMAL", tmp_path / "nothing")
+    assert "temperature_celsius" not in health.box_health(tmp_path)
