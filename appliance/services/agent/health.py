@@ -1,5 +1,6 @@
 """The box's own state from the kernel: disk, memory, load, temperature."""
 
+import contextlib
 import os
 import resource
 import shutil
@@ -11,13 +12,13 @@ _THERMAL = Path("/sys/class/thermal")
 
 def box_health(data: Path) -> dict[str, Any]:
     """What the kernel says of this box; a sensor that is not there is left out, never zero."""
-    usage = shutil.disk_usage(data)
     report: dict[str, Any] = {
-        "disk_total_bytes": usage.total,
-        "disk_free_bytes": usage.free,
         "load_1_minute": os.getloadavg()[0],
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
+    with contextlib.suppress(OSError):  # at the very first start lane has not made the folder yet
+        usage = shutil.disk_usage(data)
+        report |= {"disk_total_bytes": usage.total, "disk_free_bytes": usage.free}
     temperature = _temperature()
     if temperature is not None:
         report["temperature_celsius"] = temperature
