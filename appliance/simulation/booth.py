@@ -124,6 +124,8 @@ class Booth:
                 self._slot.remove()
 
     def _step_up(self, number: int) -> None:
+        if self._page is not None:
+            self._page.remove()  # the last traveller's page must not be read as the next one's
         person = self._people(number)
         if self._camera is not None:
             picture = np.asarray(Image.open(io.BytesIO(person.portrait)).convert("RGB"))
