@@ -218,4 +218,5 @@ def _value(value: Any) -> str:
         return "{ " + ", ".join(f"{name} = {_value(inner)}" for name, inner in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_value(inner) for inner in value) + "]"
-    return json.dumps(value, ensure_ascii=False)  # strings, numbers and booleans are written alike
+    # Strings, numbers and booleans are written alike, but for DEL, which JSON takes as it is.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

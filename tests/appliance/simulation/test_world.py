@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from appliance.config import Profile, load_config
@@ -87,6 +87,7 @@ VALUES = st.recursive(
 )
 
 
+@example({"one": "\x7f"})
 @given(st.dictionaries(st.sampled_from(["one", "two"]), VALUES))
 def test_ok__any_value_comes_back(values: dict) -> None:
     text = "\n".join(worlds._toml([("[table]", values)]))
