@@ -65,12 +65,15 @@ class Box:
         return self
 
     def __exit__(self, *problem: object) -> None:
-        for process in self.processes.values():
-            process.kill()
-            process.communicate()
-        os.close(self.line)
-        os.close(self._port_end)
-        self.world.__exit__()
+        try:
+            for process in self.processes.values():
+                process.kill()
+                process.wait()
+                process.stderr.close()
+            os.close(self.line)
+            os.close(self._port_end)
+        finally:
+            self.world.__exit__()
 
     def start(self, service: str) -> None:
         self.processes[service] = subprocess.Popen(
