@@ -20,7 +20,7 @@ from paho.mqtt.properties import Properties
 
 from appliance.contracts import wire
 from appliance.contracts.movement import Movement
-from appliance.records.envelope import Sealed
+from appliance.records.envelope import GENESIS, Sealed
 from appliance.records.watermark import Watermark, sign_watermark
 from central.broker import Access
 from central.ingest import ingest
@@ -173,24 +173,25 @@ class Receiver:
             return []
         with self._store.batch() as batch:
             result = ingest(batch, device=device, messages=messages, keys=self._keys)
-            reached = {
-                epoch: batch.acknowledged(device, epoch, above=self._watermarks.get((device, epoch), 0))
-                for epoch in result.epochs
-            }
+            reached: dict[str, tuple[int, bytes]] = {}
+            for epoch in result.epochs:
+                seq = batch.acknowledged(device, epoch, above=self._watermarks.get((device, epoch), 0))
+                record = batch.record(device, epoch, seq)
+                reached[epoch] = seq, GENESIS if record is None else record[0]
         for reason in result.refused:
             log.warning("refused from %s: %s", device, reason)
         for sealed, movement in result.movements:
             self._show(sealed, movement)
-        for epoch, seq in reached.items():
+        for epoch, (seq, _chain) in reached.items():
             self._watermarks[device, epoch] = seq
         return [
-            (wire.topic(device, "watermark"), self._sign(device, epoch, seq))
-            for epoch, seq in reached.items()
+            (wire.topic(device, "watermark"), self._sign(device, epoch, seq, chain))
+            for epoch, (seq, chain) in reached.items()
         ]
 
-    def _sign(self, device: str, epoch: str, seq: int) -> bytes:
+    def _sign(self, device: str, epoch: str, seq: int, chain: bytes) -> bytes:
         issued_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        watermark = Watermark(device=device, epoch=epoch, seq=seq, issued_at=issued_at)
+        watermark = Watermark(device=device, epoch=epoch, seq=seq, chain=chain, issued_at=issued_at)
         return sign_watermark(watermark, signing_key=self._keys.watermark)
 
     def _note(self, device: str, what: str, payload: bytes) -> None:

@@ -233,6 +233,8 @@ class Journal:
                 raise WatermarkError("The acknowledgement is for an earlier journal of this box.")
             if watermark.seq > meta["last_seq"]:
                 raise WatermarkError("The acknowledgement is for records that this box has not made.")
+            if watermark.chain != _chain_hash(connection, watermark.seq):
+                raise WatermarkError("The acknowledgement is for other records with the same numbers.")
             if watermark.seq > meta["acknowledged_seq"]:
                 connection.execute(
                     "UPDATE meta SET value = ? WHERE name = 'acknowledged_seq'", (watermark.seq,)
@@ -344,6 +346,12 @@ def _unpack(keys: BoxKeys, owner: str, sealed: bytes) -> bytes:
     if crossing != owner.encode():
         raise StorageBroken("A step of another crossing lies in the open one.")
     return payload
+
+
+def _chain_hash(connection: sqlite3.Connection, seq: int) -> bytes:
+    """Of the record with this number; before the first one the chain begins."""
+    row = connection.execute("SELECT chain_hash FROM records WHERE seq = ?", (seq,)).fetchone()
+    return envelopes.GENESIS if row is None else bytes(row[0])
 
 
 def _only(key: Any) -> Any:

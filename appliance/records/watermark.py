@@ -14,11 +14,16 @@ MAX_WATERMARK_BYTES: Final = 2048
 
 
 class Watermark(msgspec.Struct, frozen=True, kw_only=True):
-    """All records of this device's epoch up to and including `seq` are committed."""
+    """All records of this device's epoch up to and including `seq` are committed.
+
+    `chain` says which records: a journal that was put back from a copy numbers others alike.
+    """
 
     device: str
     epoch: str
     seq: int
+    chain: bytes
+    """The chain hash of record `seq`; 32 zero bytes for 0."""
     issued_at: str
     """ISO 8601 in UTC, by central's clock."""
 
@@ -30,6 +35,7 @@ def sign_watermark(watermark: Watermark, *, signing_key: SigningKey) -> bytes:
         "dev": watermark.device,
         "epoch": watermark.epoch,
         "seq": watermark.seq,
+        "chain": watermark.chain,
         "iat": watermark.issued_at,
     }
     return cose.sign1(b"", protected=protected, signing_key=signing_key)
@@ -51,6 +57,7 @@ def read_watermark(data: bytes, *, verify_key_for: Callable[[bytes], VerifyKey |
         "device": named.get("dev"),
         "epoch": named.get("epoch"),
         "seq": named.get("seq"),
+        "chain": named.get("chain"),
         "issued_at": named.get("iat"),
     }
     try:

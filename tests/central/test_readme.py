@@ -74,6 +74,7 @@ def test_ok__the_watermark() -> None:
         device="box-1",
         epoch="20261102T080000Z-0a1b2c3d",
         seq=1,
+        chain=block("chain-hash"),
         issued_at="2026-11-02T08:00:01.000+00:00",
     )
     assert sign_watermark(mark, signing_key=WATERMARK) == block("watermark")

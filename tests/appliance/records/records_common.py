@@ -1,11 +1,14 @@
 """Central's keys, and moments, for the tests of records."""
 
+import hashlib
 from pathlib import Path
 
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
+from appliance import cose
 from appliance.contracts.movement import Stamp
+from appliance.records.envelope import GENESIS
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.records.watermark import Watermark, sign_watermark
@@ -20,11 +23,23 @@ def acknowledgement(
     epoch: str,
     seq: int,
     *,
+    chain: bytes = GENESIS,
     device: str = "box-1",
     at: str = "2026-11-02T09:00:00+00:00",
     key: SigningKey = CENTRAL_WATERMARK,
 ) -> bytes:
-    return sign_watermark(Watermark(device=device, epoch=epoch, seq=seq, issued_at=at), signing_key=key)
+    watermark = Watermark(device=device, epoch=epoch, seq=seq, chain=chain, issued_at=at)
+    return sign_watermark(watermark, signing_key=key)
+
+
+def word_for(book: Journal, seq: int, **said: str) -> bytes:
+    """What central says when it has committed this journal up to there."""
+    return acknowledgement(book.status().epoch, seq, chain=chain_of(book, seq), **said)
+
+
+def chain_of(book: Journal, seq: int) -> bytes:
+    (record,) = book.page(seq - 1, 1)
+    return hashlib.sha256(cose.protected_bytes(record.envelope)).digest()
 
 
 def open_in(folder: Path) -> Journal:

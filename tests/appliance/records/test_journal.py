@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from nacl.signing import SigningKey
-from records_common import CENTRAL, CENTRAL_SEALING, STAMP, acknowledgement
+from records_common import CENTRAL, CENTRAL_SEALING, STAMP, acknowledgement, chain_of, word_for
 
 from appliance.records import envelope, journal
 from appliance.records.errors import (
@@ -153,7 +153,7 @@ def test_ok__acknowledged(open_journal) -> None:
     record(book, 3)
     assert book.time_floor() is None
     assert book.status().unsent == 3
-    assert book.acknowledge(acknowledgement(book.status().epoch, 2)).acknowledged_seq == 2
+    assert book.acknowledge(word_for(book, 2)).acknowledged_seq == 2
     assert open_journal().status().unsent == 1
     floor = open_journal().time_floor()
     assert floor is not None
@@ -163,8 +163,8 @@ def test_ok__acknowledged(open_journal) -> None:
 def test_ok__an_older_word_changes_nothing(open_journal) -> None:
     book = open_journal()
     record(book, 3)
-    book.acknowledge(acknowledgement(book.status().epoch, 3))
-    assert book.acknowledge(acknowledgement(book.status().epoch, 1)).acknowledged_seq == 3
+    book.acknowledge(word_for(book, 3))
+    assert book.acknowledge(word_for(book, 1)).acknowledged_seq == 3
 
 
 @pytest.mark.parametrize(
@@ -175,12 +175,13 @@ def test_ok__an_older_word_changes_nothing(open_journal) -> None:
         ({"seq": 4}, "has not made"),
         ({"seq": 2**62}, "has not made"),
         ({"key": SigningKey(bytes(32))}, "signature"),
+        ({"chain": bytes(32)}, "other records with the same numbers"),
     ],
 )
 def test_fail__a_word_not_for_us(open_journal, changes: dict[str, object], said: str) -> None:
     book = open_journal()
     record(book, 3)
-    values = {"epoch": book.status().epoch, "seq": 3} | changes
+    values = {"epoch": book.status().epoch, "seq": 3, "chain": chain_of(book, 3)} | changes
     with pytest.raises(WatermarkError, match=said):
         book.acknowledge(acknowledgement(**values))
     assert book.status().acknowledged_seq == 0
@@ -189,9 +190,9 @@ def test_fail__a_word_not_for_us(open_journal, changes: dict[str, object], said:
 def test_ok__a_floor_that_is_no_moment_is_no_floor(open_journal) -> None:
     book = open_journal()
     record(book, 2)
-    book.acknowledge(acknowledgement(book.status().epoch, 1, at="yesterday"))
+    book.acknowledge(word_for(book, 1, at="yesterday"))
     assert book.time_floor() is None
-    book.acknowledge(acknowledgement(book.status().epoch, 2, at="2026-11-02T09:00:00"))
+    book.acknowledge(word_for(book, 2, at="2026-11-02T09:00:00"))
     assert book.time_floor() is None
 
 
@@ -383,3 +384,26 @@ def test_ok__ten_kills(tmp_path: Path, open_journal) -> None:
     records = dict(book._connection.execute("SELECT crossing, seq FROM records").fetchall())
     assert committed.items() <= records.items()  # nothing lost, under the number that was said
     assert len(set(records)) == report.records  # nothing twice
+
+
+def test_ok__a_journal_put_back_from_a_copy_does_not_take_its_own_records_for_delivered(
+    open_journal, tmp_path: Path
+) -> None:
+    """Central has 5; the copy had 3, and then made other records 4 and 5."""
+    book = open_journal()
+    record(book, 3)
+    book.close()
+    path = next(tmp_path.rglob("journal.db"))
+    copy = path.read_bytes()
+    book = open_journal()
+    record(book, 2)
+    word = word_for(book, 5)
+    book.close()
+    path.write_bytes(copy)
+    for tail in ("-wal", "-shm"):
+        Path(f"{path}{tail}").unlink(missing_ok=True)
+    book = open_journal()
+    record(book, 2)
+    with pytest.raises(WatermarkError, match="other records"):
+        book.acknowledge(word)
+    assert book.status().unsent == 5

@@ -8,7 +8,9 @@ from appliance.records.errors import WatermarkError
 from appliance.records.watermark import CONTENT_TYPE, Watermark, read_watermark, sign_watermark
 
 KEY = SigningKey(bytes(range(32)))
-MARK = Watermark(device="box-1", epoch="e", seq=7, issued_at="2026-11-02T08:00:00+00:00")
+MARK = Watermark(
+    device="box-1", epoch="e", seq=7, chain=bytes(range(32)), issued_at="2026-11-02T08:00:00+00:00"
+)
 
 
 def read(data: bytes) -> Watermark:

@@ -1,6 +1,7 @@
 """A crossing through the lane: real workflow, checks, lists, policy and journal."""
 
 import asyncio
+import hashlib
 import importlib.util
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 from nacl.signing import SigningKey
 
+from appliance import cose
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Outcome, Recommendation
 from appliance.contracts.lane import FetchOutbox, LinkState, Press, SignedData
@@ -370,7 +372,9 @@ def test_ok_centrals_signed_word_is_a_floor_for_the_clock(make_lane, house):
     house.run(lane, crossing)
     later = "2031-01-01T00:00:00.000+00:00"
     status = lane._journal.status()
-    said = Watermark(device=house.box.device, epoch=status.epoch, seq=1, issued_at=later)
+    (record,) = lane._journal.page(0, 1)
+    chain = hashlib.sha256(cose.protected_bytes(record.envelope)).digest()
+    said = Watermark(device=house.box.device, epoch=status.epoch, seq=1, chain=chain, issued_at=later)
     word = SignedData(data=sign_watermark(said, signing_key=house.central_watermark))
     assert asyncio.run(lane.acknowledge(word)).accepted
     assert lane._clock.floor.isoformat(timespec="milliseconds") == later
@@ -379,7 +383,9 @@ def test_ok_centrals_signed_word_is_a_floor_for_the_clock(make_lane, house):
 
 def test_fail_a_word_that_is_not_centrals_changes_nothing(make_lane, house):
     lane = make_lane(capture_of(1))
-    said = Watermark(device=house.box.device, epoch=lane._journal.status().epoch, seq=0, issued_at="x")
+    said = Watermark(
+        device=house.box.device, epoch=lane._journal.status().epoch, seq=0, chain=bytes(32), issued_at="x"
+    )
     forged = SignedData(data=sign_watermark(said, signing_key=SigningKey.generate()))
     assert not asyncio.run(lane.acknowledge(forged)).accepted
     assert not asyncio.run(lane.install(SignedData(data=b"rubbish"))).accepted

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import hashlib
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Self
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
+from appliance import cose
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Direction, Outcome, Recommendation
 from appliance.contracts.lane import FetchOutbox, Installed, LaneStatus, LinkState, OutboxPage, SignedData
@@ -52,9 +54,15 @@ class JournalLane:
             device=DEVICE,
             epoch=self.journal.status().epoch,
             seq=seq,
+            chain=self.chain(seq),
             issued_at=dt.datetime.now(dt.UTC).isoformat(),
         )
         return sign_watermark(watermark, signing_key=key or self.central_watermark)
+
+    def chain(self, seq: int) -> bytes:
+        """The chain hash of that record; of one that is not there, anything."""
+        records = self.journal.page(seq - 1, 1)
+        return hashlib.sha256(cose.protected_bytes(records[0].envelope)).digest() if records else bytes(32)
 
     async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage:
         records = self.journal.page(request.after, request.limit)
