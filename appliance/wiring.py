@@ -25,6 +25,7 @@ from appliance.services import systemd
 if TYPE_CHECKING:
     from appliance.records.journal import Journal
     from appliance.reference_data.store import ReferenceStore
+    from appliance.reference_data.trust_folder import TrustFolder
     from appliance.services.agent.service import AgentService
     from appliance.services.capture.service import CaptureService
     from appliance.services.lane.service import LaneService
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from hal.device import Device
 
 LOOPBACK = "127.0.0.1"
+SIMULATED_AUTHORITY = "Borne simulation"
+"""The organization in the names of the simulator's certificates."""
 Works = list[Coroutine[Any, Any, None]]
 """What a process runs side by side."""
 
@@ -146,9 +149,35 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     if floor is not None:
         clock.raise_floor(floor)
     lists = reference_store(config.paths.data / "lists", config.paths.keys, config.central.reference_keys)
+    trust = trust_folder(config)
     return LaneService(
-        box=config.box, policy=policy, capture=capture, journal=journal, lists=lists, clock=clock
+        box=config.box, policy=policy, capture=capture, journal=journal, lists=lists, trust=trust, clock=clock
     )
+
+
+def trust_folder(config: Config) -> "TrustFolder":
+    """The trust store in the data folder; production refuses one that trusts the simulator's authority.
+
+    Raises:
+        CannotStart: it does.
+    """
+    from appliance.reference_data.trust_folder import TrustFolder, TrustUnavailable
+
+    folder = TrustFolder(config.paths.data / "trust")
+    try:
+        store = folder.store()
+    except TrustUnavailable as error:
+        log.error("%s", error)  # noqa: TRY400 - the box works without it, and every check says so
+        return folder
+    if config.box.profile is Profile.PRODUCTION and any(
+        SIMULATED_AUTHORITY in (value for _, value in one.subject.attributes)
+        for one in store.all_authorities()
+    ):
+        raise CannotStart(
+            "The trust store holds the simulator's authority, which the production profile refuses; "
+            f"remove {config.paths.data / 'trust'} and import a real list."
+        )
+    return folder
 
 
 def make_uplink(config: Config, *, lane: Lane) -> "UplinkService":

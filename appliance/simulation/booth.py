@@ -18,6 +18,8 @@ from PIL import Image
 
 from appliance.contracts.lane import Press, PressTaken, View
 from appliance.simulation.chip import VirtualChip, build_files, load_folder, no_delay
+from appliance.simulation.chip.schemes import scheme_of
+from appliance.simulation.chip.secrets import ChipSecrets
 from appliance.simulation.chip.timing import Delay
 from appliance.simulation.portraits import draw_portrait
 from appliance.simulation.travellers import Traveller, traveller
@@ -56,17 +58,21 @@ class Person:
     lines: tuple[str, ...]
     files: Mapping[str, bytes]
     portrait: bytes
+    secrets: ChipSecrets | None = None
+    """The chip's schemes and private keys; None for a chip from a folder, whose keys nobody has."""
 
 
 def person_of(number: int) -> Person:
     """The scripted traveller of this number, with a chip made for them."""
     someone = traveller(number)
     printed = draw_portrait(someone.portrait_seed)
+    secrets = scheme_of(number)
     return Person(
         traveller=someone,
         lines=someone.lines,
-        files=build_files(mrz_lines=someone.lines, picture=printed),
+        files=build_files(mrz_lines=someone.lines, picture=printed, secrets=secrets),
         portrait=draw_portrait(someone.portrait_seed, live=True),
+        secrets=secrets,
     )
 
 
@@ -130,7 +136,12 @@ class Booth:
         if self._camera is not None:
             picture = np.asarray(Image.open(io.BytesIO(person.portrait)).convert("RGB"))
             self._camera.present(np.ascontiguousarray(picture[:, :, ::-1]))
-        chip = VirtualChip(person.files, mrz_information=_access_of(person.lines), delay=self._chip_delay)
+        chip = VirtualChip(
+            person.files,
+            mrz_information=_access_of(person.lines),
+            secrets=person.secrets,
+            delay=self._chip_delay,
+        )
         if self._slot is not None:
             self._slot.remove()
             self._slot.insert(chip)

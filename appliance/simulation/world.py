@@ -16,7 +16,10 @@ from nacl.signing import SigningKey
 
 from appliance.key_files import read_key
 from appliance.records.keys import load_box_keys
+from appliance.reference_data.trust_folder import install_trust_store
 from appliance.simulation.broker import CENTRAL, Broker
+from appliance.simulation.chip.authority import trust_store_for
+from appliance.simulation.travellers import ISSUING_STATES
 from appliance.simulation.watchlists import demo_packages
 
 DEVICE = "demo-1"
@@ -175,9 +178,15 @@ class World:
             ("[[device]]", {"kind": one.kind, "driver": one.driver, "options": dict(one.options)})
             for one in devices
         ]
+        self._install_trust(box / "data" / "trust")
         path = box / "borne.toml"
         path.write_text("\n".join(_toml(tables)) + "\n", "utf-8")
         return path
+
+    def _install_trust(self, folder: Path) -> None:
+        """The authorities of the travellers' states: our own, and named so."""
+        store = trust_store_for(ISSUING_STATES, now=dt.datetime.now(dt.UTC), crl_age=LISTS_AGE)
+        install_trust_store(folder, store.to_bytes())
 
     def _broker_arguments(self) -> list[str]:
         access = self.broker.access(CENTRAL)

@@ -26,6 +26,10 @@ class Options(SimulatedOptions, frozen=True, forbid_unknown_fields=True, kw_only
     """The MRZ of a document that lies on the reader from the start; usually `present` puts one there."""
 
 
+MAX_APDU_BYTES = 65_535
+"""Nothing is in between that could carry less."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Document:
     lines: tuple[str, ...] | None
@@ -105,6 +109,10 @@ class SimulatedChipConnection:
     @property
     def atr(self) -> bytes:
         return self._document.atr
+
+    @property
+    def max_apdu_bytes(self) -> int:
+        return MAX_APDU_BYTES
 
     def transmit(self, command: bytes) -> bytes:
         with self._exchange:

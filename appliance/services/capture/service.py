@@ -2,18 +2,20 @@
 
 import asyncio
 import logging
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from appliance.chip import ChipError, ChipFiles, FileStatus, extract_face_image, read_chip
-from appliance.chip.errors import AccessDenied, ChipGone, SecureMessagingError, SessionEnded
+import msgspec
+
 from appliance.contracts.capture import (
     MAX_WAIT_SECONDS,
+    AuthenticateChip,
     Button,
+    ChipAnswer,
     ChipEvidence,
+    ChipOpened,
     Devices,
     DeviceStatus,
     MrzEvidence,
@@ -25,7 +27,8 @@ from appliance.contracts.capture import (
 )
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.transport import Operation
-from appliance.services.capture.pictures import PictureError, decode_portrait, encode_frame
+from appliance.services.capture.chips import ChipDesk
+from appliance.services.capture.pictures import PictureError, encode_frame
 from hal.camera import Camera
 from hal.device import (
     Capability,
@@ -38,7 +41,7 @@ from hal.device import (
     Timeout,
     Unreadable,
 )
-from hal.document_reader import ChipConnection, ChipReader, MrzLineReader
+from hal.document_reader import ChipReader, MrzLineReader
 from hal.panel import Panel, Signal
 
 REPROBE_SECONDS = 2.0
@@ -56,13 +59,15 @@ class CaptureService:
 
     def __init__(self, devices: Sequence[Device], *, chip_transport: str = "pcscd") -> None:
         self.all_devices = tuple(devices)
-        self._chip_transport = chip_transport
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._chips = ChipDesk(transport=chip_transport, ask=self._ask)
 
     def operations(self) -> tuple[Operation, ...]:
         """What the service's socket offers."""
         return (
             Operation("read_mrz", Wait, self.read_mrz),
+            Operation("open_chip", ReadChip, self.open_chip),
+            Operation("authenticate_chip", AuthenticateChip, self.authenticate_chip),
             Operation("read_chip", ReadChip, self.read_chip),
             Operation("take_portrait", Wait, self.take_portrait),
             Operation("show", Show, self.show),
@@ -79,6 +84,7 @@ class CaptureService:
                         await asyncio.to_thread(_probe, device)
                 await asyncio.sleep(REPROBE_SECONDS)
         finally:
+            self._chips.close()
             for device in self.all_devices:
                 device.close()
 
@@ -90,7 +96,7 @@ class CaptureService:
             lines=raw.lines, source="mrz_line", device=device.identity.key, simulated=device.simulated
         )
 
-    async def read_chip(self, request: ReadChip) -> ChipEvidence:
+    async def open_chip(self, request: ReadChip) -> ChipOpened:
         device = self._first(Capability.CHIP)
         assert isinstance(device, ChipReader)
         began = time.monotonic()
@@ -100,55 +106,16 @@ class CaptureService:
             if error.code != "timeout":
                 raise
             raise ServiceError("no_chip", "No chip came into the reader's field.", retry=True) from error
-        given_up = threading.Event()
-        try:
-            return await self._ask(
-                device, lambda: self._read_chip(device, connection, request, began, given_up)
-            )
-        except asyncio.CancelledError:
-            given_up.set()
-            raise
+        return await self._chips.open(device, connection, request, began)
 
-    def _read_chip(
-        self,
-        reader: ChipReader,
-        connection: ChipConnection,
-        request: ReadChip,
-        began: float,
-        given_up: threading.Event,
-    ) -> ChipEvidence:
-        def transmit(command: bytes) -> bytes:
-            if given_up.is_set():
-                raise ChipRemoved("The reading was given up.")
-            return connection.transmit(command)
+    async def authenticate_chip(self, request: AuthenticateChip) -> ChipAnswer:
+        return await self._chips.authenticate(request)
 
-        left = _bounded(request.timeout) - (time.monotonic() - began)
-        try:
-            files = read_chip(
-                transmit,
-                mrz_information=request.mrz_information,
-                max_seconds=max(1.0, left),
-                atr=connection.atr,
-            )
-        except ChipError as error:
-            raise _chip_problem(error) from error
-        finally:
-            connection.close()
-        portrait, problem = _portrait(files.files.get("DG2"))
-        return ChipEvidence(
-            files=dict(files.files),
-            not_read=_not_read(files),
-            access=files.access.value,
-            pace_offered=files.pace_offered,
-            atr=files.atr,
-            apdus=files.apdus,
-            seconds=time.monotonic() - began,
-            portrait=portrait,
-            portrait_problem=problem,
-            device=reader.identity.key,
-            simulated=reader.simulated,
-            transport=self._chip_transport,
-        )
+    async def read_chip(self, request: ReadChip) -> ChipEvidence:
+        if request.session is None:
+            opened = await self.open_chip(request)
+            request = msgspec.structs.replace(request, session=opened.session)
+        return await self._chips.read(request)
 
     async def take_portrait(self, request: Wait) -> PortraitEvidence:
         device = self._first(Capability.IMAGE)
@@ -254,38 +221,6 @@ def _translate(error: HalError) -> ServiceError:
         if isinstance(error, kind):
             return ServiceError(code, str(error), retry=retry)
     return ServiceError("device_error", str(error))
-
-
-def _chip_problem(error: ChipError) -> ServiceError:
-    """What a chip did wrong, as a code; only a breach of its protection is held against the document."""
-    table: tuple[tuple[type[ChipError], str], ...] = (
-        (AccessDenied, "access_denied"),
-        (SessionEnded, "chip_error"),
-        (SecureMessagingError, "protection_broken"),
-        (ChipGone, "removed"),
-    )
-    code = next((code for kind, code in table if isinstance(error, kind)), "chip_error")
-    return ServiceError(code, str(error), retry=True)
-
-
-def _not_read(files: ChipFiles) -> dict[str, str]:
-    """Wanted files that were not read: absent or refused, with the chip's status word."""
-    return {
-        name: outcome.status.value
-        if outcome.status_word is None
-        else f"{outcome.status.value} {outcome.status_word:04X}"
-        for name, outcome in files.outcomes.items()
-        if outcome.status is not FileStatus.READ
-    }
-
-
-def _portrait(dg2: bytes | None) -> tuple[bytes | None, str | None]:
-    if dg2 is None:
-        return None, None
-    try:
-        return decode_portrait(extract_face_image(dg2).content), None
-    except (ChipError, PictureError) as error:
-        return None, type(error).__name__
 
 
 def _probe(device: Device) -> None:

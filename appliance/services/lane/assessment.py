@@ -8,8 +8,10 @@ from appliance.contracts.movement import DocumentFacts, Movement, Stamp
 from appliance.reference_data.store import ReferenceStore
 from appliance.screening import Subject, screen
 from appliance.services.lane.checks import chip_checks, expiry_check, mrz_checks, portrait_checks
+from appliance.services.lane.chip_checks import moment_of
 from appliance.services.lane.workflow import State
 from appliance.travel_document import Mrz, MrzError, parse_mrz
+from appliance.travel_document.pki.trust_store import TrustStore
 
 
 def document_of(state: State, *, today: dt.date) -> Mrz | None:
@@ -29,6 +31,7 @@ def assess(
     floor: dt.datetime,
     today: dt.date,
     lists: ReferenceStore,
+    trust: TrustStore,
     direction: Direction,
 ) -> tuple[Check, ...]:
     """Every check of the crossing, in the order of the work."""
@@ -36,7 +39,7 @@ def assess(
     checks = list(mrz_checks(state, mrz))
     if mrz is not None:
         checks.append(expiry_check(mrz, stamp, floor=floor))
-    checks += chip_checks(state, mrz, today=today)
+    checks += chip_checks(state, mrz, store=trust, moment=moment_of(stamp, floor))
     checks += portrait_checks(state)
     checks += screen(
         Subject() if mrz is None else subject_of(mrz),

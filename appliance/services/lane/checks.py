@@ -7,25 +7,15 @@ import datetime as dt
 from collections.abc import Iterator
 
 from appliance.clock import judge_expiry
-from appliance.contracts.capture import ChipEvidence, PortraitEvidence
+from appliance.contracts.capture import PortraitEvidence
 from appliance.contracts.checks import Check, Verdict
 from appliance.contracts.movement import Stamp
+from appliance.services.lane.chip_checks import CHIP_CHECKS, chip_findings
 from appliance.services.lane.workflow import State, Step, StepMissed
-from appliance.travel_document import Mrz, MrzError, different_fields, mrz_from_dg1, parse_mrz, to_json
+from appliance.travel_document import Mrz, to_json
+from appliance.travel_document.authentication.finding import Moment
+from appliance.travel_document.pki.trust_store import TrustStore
 
-CHIP_CHECKS = (
-    "chip.pace",
-    "chip.dg1_matches_mrz",
-    "chip.passive_authentication",
-    "chip.active_authentication",
-    "chip.chip_authentication",
-    "chip.portrait",
-)
-NOT_SUPPORTED = (
-    "chip.passive_authentication",
-    "chip.active_authentication",
-    "chip.chip_authentication",
-)
 LATER = ("face.quality", "face.comparison", "finger.comparison")
 """Checks that this version names but does not do."""
 
@@ -68,62 +58,14 @@ def expiry_check(mrz: Mrz, stamp: Stamp, *, floor: dt.datetime) -> Check:
     )
 
 
-def chip_checks(state: State, mrz: Mrz | None, *, today: dt.date) -> Iterator[Check]:
-    """What the chip gave, and what was not done about it."""
-    chip = state.chip
-    if chip is None:
+def chip_checks(state: State, mrz: Mrz | None, *, store: TrustStore, moment: Moment) -> Iterator[Check]:
+    """What the chip gave and proved, or why there is none."""
+    if state.chip is None:
         yield _missed("chip.read", state.missed.get(Step.READING_CHIP))
         for id_ in CHIP_CHECKS:
             yield Check(id=id_, verdict=Verdict.NOT_DONE, reason="chip_not_read")
         return
-    yield Check(
-        id="chip.read",
-        verdict=Verdict.PASS if "DG1" in chip.files else Verdict.CANNOT,
-        reason="read" if "DG1" in chip.files else "chip_error",
-        evidence={
-            "access": chip.access,
-            "files": sorted(chip.files),
-            "not_read": chip.not_read,
-            "transport": chip.transport,
-        },
-    )
-    yield Check(
-        id="chip.pace",
-        verdict=Verdict.NOT_DONE,
-        reason="offered_not_supported" if chip.pace_offered else "not_offered",
-    )
-    yield _dg1_check(chip, mrz, today=today)
-    for id_ in NOT_SUPPORTED:
-        yield Check(id=id_, verdict=Verdict.NOT_DONE, reason="not_supported")
-    yield _chip_portrait_check(chip)
-
-
-def _dg1_check(chip: ChipEvidence, mrz: Mrz | None, *, today: dt.date) -> Check:
-    """The chip's MRZ against the page's, field by field (Doc 9303-10, 4.7.1)."""
-    id_ = "chip.dg1_matches_mrz"
-    if mrz is None or "DG1" not in chip.files:
-        return Check(id=id_, verdict=Verdict.NOT_DONE, reason="no_mrz" if mrz is None else "chip_not_read")
-    try:
-        inside = parse_mrz(mrz_from_dg1(chip.files["DG1"]), today=today)
-    except MrzError:
-        return Check(id=id_, verdict=Verdict.FAIL, reason="malformed")
-    fields = different_fields(mrz, inside)
-    if not fields:
-        return Check(id=id_, verdict=Verdict.PASS, reason="equal")
-    return Check(id=id_, verdict=Verdict.FAIL, reason="different", evidence={"fields": list(fields)})
-
-
-def _chip_portrait_check(chip: ChipEvidence) -> Check:
-    if chip.portrait is not None:
-        return Check(id="chip.portrait", verdict=Verdict.PASS, reason="decoded")
-    if "DG2" not in chip.files:
-        return Check(id="chip.portrait", verdict=Verdict.NOT_DONE, reason="chip_not_read")
-    return Check(
-        id="chip.portrait",
-        verdict=Verdict.CANNOT,
-        reason="undecodable",
-        evidence={"problem": chip.portrait_problem or ""},
-    )
+    yield from chip_findings(state.chip, state.chip_proofs, mrz, store=store, moment=moment)
 
 
 def portrait_checks(state: State) -> Iterator[Check]:

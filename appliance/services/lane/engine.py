@@ -6,7 +6,7 @@ import datetime as dt
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from appliance.clock import Clock
@@ -19,12 +19,16 @@ from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, to_plain
 from appliance.records.errors import StorageError, StorageFull
 from appliance.records.journal import Journal
 from appliance.reference_data.store import ReferenceStore
+from appliance.reference_data.trust_folder import TrustFolder, TrustUnavailable
 from appliance.services.lane import workflow
 from appliance.services.lane.assessment import assess, document_of, movement_of
 from appliance.services.lane.button import Button, Offer
+from appliance.services.lane.chip_checks import moment_of, verify_ahead
+from appliance.services.lane.chip_reading import read_chip
 from appliance.services.lane.policy import Action, Policy, Start
 from appliance.services.lane.workflow import AnyEvent, State, Step
 from appliance.travel_document import chip_access_fields
+from appliance.travel_document.pki.trust_store import TrustStore
 
 CAPTURE_RETRY_SECONDS = 1.0
 """How soon a capture service that does not answer is asked again."""
@@ -60,6 +64,7 @@ class Engine:
         capture: Capture,
         journal: Journal,
         lists: ReferenceStore,
+        trust: TrustFolder,
         clock: Clock,
         changed: Callable[[], None],
     ) -> None:
@@ -68,6 +73,7 @@ class Engine:
         self._capture = capture
         self._journal = journal
         self._lists = lists
+        self._trust = trust
         self._clock = clock
         self._changed = changed
         self.button = Button()
@@ -156,19 +162,36 @@ class Engine:
             code = "not_asked" if mrz is not None else "no_mrz"
             await self._miss(Step.READING_CHIP, code, tried=False)
             return
-        request = ReadChip(mrz_information=chip_access_fields(mrz), timeout=self._policy.pace.chip_seconds)
+        request = ReadChip(
+            mrz_information=chip_access_fields(mrz),
+            issuing_state=mrz.issuing_state,
+            timeout=self._policy.pace.chip_seconds,
+        )
         code = "no_chip"
         for _attempt in range(self._policy.pace.chip_attempts):
             try:
-                evidence = await self._unless_held(self._capture.read_chip(request))
+                read = await self._unless_held(
+                    read_chip(self._capture, request, verify_ahead=self._verify_ahead)
+                )
             except ServiceError as error:
                 code = error.code
                 if code in FINAL_CHIP_CODES:
                     break
                 continue
-            await self._keep(workflow.ChipRead(evidence=evidence))
+            await self._keep(read)
             return
         await self._miss(Step.READING_CHIP, code, tried=code != "no_device")
+
+    def _verify_ahead(self, files: Mapping[str, bytes]) -> None:
+        verify_ahead(files, self._trusted(), moment_of(self._clock.stamp(), self._clock.floor))
+
+    def _trusted(self) -> TrustStore:
+        """Whom the box trusts now; nobody while the store cannot be read, which every check then says."""
+        try:
+            return self._trust.store()
+        except TrustUnavailable as error:
+            log.error("%s", error)  # noqa: TRY400 - the sentence says it all
+            return TrustStore()
 
     async def _take_portrait(self) -> None:
         if not self._policy.ask.portrait:
@@ -191,6 +214,7 @@ class Engine:
             floor=self._clock.floor,
             today=self.today,
             lists=self._lists,
+            trust=self._trusted(),
             direction=self._box.direction,
         )
         recommendation, reasons = self._policy.recommend(checks)

@@ -22,6 +22,7 @@ from appliance.contracts.transport import Operation
 from appliance.records.errors import RecordsError, StorageError
 from appliance.records.journal import Journal, JournalStatus
 from appliance.reference_data.store import ReferenceStore
+from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.button import ButtonEvent
 from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.policy import Policy
@@ -46,6 +47,7 @@ class LaneService:
         capture: Capture,
         journal: Journal,
         lists: ReferenceStore,
+        trust: TrustFolder,
         clock: Clock,
     ) -> None:
         self._box = box
@@ -64,6 +66,7 @@ class LaneService:
             capture=capture,
             journal=journal,
             lists=lists,
+            trust=trust,
             clock=clock,
             changed=self._refresh,
         )

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 from smartcard import scard
 
-from appliance.chip.errors import ChipGone, ChipTimeout, SecureMessagingError
+from appliance.chip.errors import ChipGone, ChipTimeout
 from appliance.chip.reader import read_chip
+from appliance.secure_messaging.errors import SecureMessagingError
 from appliance.simulation.chip.card import ATR, VirtualChip
 from appliance.simulation.chip.files import build_files, mrz_information_of
 from appliance.simulation.chip.misbehaviour import Misbehaviour

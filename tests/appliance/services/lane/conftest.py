@@ -18,8 +18,11 @@ from appliance.contracts.lane import Press, View
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.reference_data.store import ReferenceStore
+from appliance.reference_data.trust_folder import TrustFolder, install_trust_store
 from appliance.services.lane.policy import load_policy
 from appliance.services.lane.service import LaneService
+from appliance.simulation.chip.authority import trust_store_for
+from appliance.simulation.travellers import ISSUING_STATES
 from appliance.simulation.watchlists import demo_packages
 
 BOX = Box(device="test-box", post="Test post", profile=Profile.TRAINING, clock=ClockSource.HOST)
@@ -44,7 +47,9 @@ def make_lane(tmp_path: Path, keys_and_lists):
     opened: list[Journal] = []
     keys, packages = keys_and_lists
 
-    def make(capture: Any, *, policy: Path | None = None, lists: bool = True) -> LaneService:
+    def make(
+        capture: Any, *, policy: Path | None = None, lists: bool = True, trust: bool = True
+    ) -> LaneService:
         for journal in opened:
             journal.close()
         journal = Journal.open(
@@ -59,6 +64,11 @@ def make_lane(tmp_path: Path, keys_and_lists):
             verify_keys={cose.key_id(ISSUER.verify_key): ISSUER.verify_key},
             private_key=keys.sealing,
         )
+        if trust:
+            known = trust_store_for(
+                ISSUING_STATES, now=dt.datetime.now(dt.UTC), crl_age=dt.timedelta(hours=5)
+            )
+            install_trust_store(tmp_path / "trust", known.to_bytes())
         if lists:
             for package in packages:
                 store.install(package, now=dt.datetime.now(dt.UTC), time_quality="rtc")
@@ -68,6 +78,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
             capture=capture,
             journal=journal,
             lists=store,
+            trust=TrustFolder(tmp_path / "trust"),
             clock=Clock(source=ClockSource.HOST),
         )
 

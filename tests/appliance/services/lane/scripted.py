@@ -3,8 +3,11 @@
 import asyncio
 
 from appliance.contracts.capture import (
+    AuthenticateChip,
     Button,
+    ChipAnswer,
     ChipEvidence,
+    ChipOpened,
     Devices,
     DeviceStatus,
     MrzEvidence,
@@ -40,6 +43,13 @@ class ScriptedCapture:
     async def read_mrz(self, request: Wait) -> MrzEvidence:
         await self._called("read_mrz")
         return MrzEvidence(lines=self.lines, source="mrz_line", device="d", simulated=True)
+
+    async def open_chip(self, request: ReadChip) -> ChipOpened:
+        await self._called("open_chip")
+        return ChipOpened(session="1", files={}, next_command=bytes.fromhex("00B08100DF"))
+
+    async def authenticate_chip(self, request: AuthenticateChip) -> ChipAnswer:
+        raise AssertionError("The scripted chip has no key to prove.")
 
     async def read_chip(self, request: ReadChip) -> ChipEvidence:
         await self._called("read_chip")

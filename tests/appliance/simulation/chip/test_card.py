@@ -36,7 +36,7 @@ def test_ok__application_and_challenge():
         ([SELECT_APPLICATION, "00B0000004"], "6985"),  # nothing selected
         (["00A4020C02011E"], "6A82"),  # not in the master file
         (["00A4020C02011C"], "6A82"),  # no CardAccess
-        (["00A4080C02011E"], "6A86"),
+        (["00A4080C02011E"], "6A82"),
         ([SELECT_APPLICATION, "0082000028" + "00" * 40 + "28"], "6985"),  # no challenge asked for
         ([SELECT_APPLICATION, "0084000008", "0082000028" + "00" * 40 + "28"], "6300"),
         ([SELECT_APPLICATION, "0CB000000D9701048E08ED6705417E96BA5500"], "6988"),  # no session
