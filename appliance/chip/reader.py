@@ -4,11 +4,10 @@ The order is that of 9303-11 with the speed of a queue in mind: what lane can ve
 verifies while the portrait, which takes nine tenths of the time, is still on its way.
 """
 
-import enum
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from appliance.chip.access import Access, Opener, read_offer
@@ -16,7 +15,6 @@ from appliance.chip.active_authentication import SignedChallenge, sign_challenge
 from appliance.chip.blocks import LearnedManners, Manners, block_for, read_card_limits
 from appliance.chip.channel import Channel, Transmit
 from appliance.chip.errors import FileAbsent, FileError, ProtocolFailed
-from appliance.chip.pace import ChipMapping
 from appliance.chip.read_file import (
     continue_file,
     first_block_command,
@@ -25,15 +23,13 @@ from appliance.chip.read_file import (
     read_whole,
     select_file,
 )
+from appliance.chip.result import ChipFiles, FileOutcome, FileStatus, Progress, outcome_of
 from appliance.secure_messaging.apdu import Command, Response, Status
 from appliance.secure_messaging.chip_authentication import ChipAuthentication, SessionKeys
 from appliance.secure_messaging.errors import SecureMessagingError, SessionEnded
 from appliance.travel_document.authentication.facts import (
     AccessFacts,
-    ActiveAuthenticationFacts,
     ChipAuthenticationFacts,
-    ChipFacts,
-    ChipMappingFacts,
 )
 from appliance.travel_document.authentication.passive import GUARDED
 from appliance.travel_document.authentication.security_object import read_security_object
@@ -77,100 +73,6 @@ _REFUSALS = frozenset(
 
 LEARNED = LearnedManners()
 """What this process has learned of chips, by the state that issued them."""
-
-
-class FileStatus(enum.StrEnum):
-    """What became of a wanted file."""
-
-    READ = "read"
-    ABSENT = "absent"
-    REFUSED = "refused"
-    GUARDED = "guarded"
-    """Behind terminal authentication: not asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileOutcome:
-    """What became of a wanted file, and on which word of the chip."""
-
-    status: FileStatus
-    status_word: int | None = None
-    protected: bool = True
-    """False when the chip's word came without protection: then anyone in between may have said it."""
-
-    @property
-    def words(self) -> str:
-        """For the record: absent 6A82."""
-        return (
-            self.status.value if self.status_word is None else f"{self.status.value} {self.status_word:04X}"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far the reading is; `step` is a protocol's or a file's name."""
-
-    step: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class ChipFiles:
-    """What a chip gave: evidence as raw bytes, which whoever relies on it verifies. Without repr."""
-
-    files: Mapping[str, bytes]
-    """By name: COM, DG1, SOD, ...; CardAccess and CardSecurity where the chip has them."""
-    outcomes: Mapping[str, FileOutcome]
-    """Every wanted file, whether it was read or not."""
-    access: AccessFacts
-    chip_mapping: ChipMapping | None
-    active_authentication: SignedChallenge | None
-    chip_authentication: ChipAuthenticationFacts | None
-    """How a run in this process ended; across processes lane knows, and this is None."""
-    unknown_tags: tuple[int, ...]
-    """Tags in EF.COM that stand for no file of the standard."""
-    atr: bytes
-    apdus: int
-    bytes_sent: int
-    bytes_received: int
-    seconds: Mapping[str, float]
-    """By step: CardAccess, access, then each file; opening anew counts under access and under its file."""
-    card_seconds: float
-    """Of these, how long card and reader had the word."""
-    block_bytes: int
-    """The block size that the chip bore in the end."""
-    accesses: int
-    """How often the access protocol was run; more than once when the chip ended a session."""
-
-    @property
-    def pace_offered(self) -> bool:
-        return self.access.pace_offered
-
-    @property
-    def not_read(self) -> dict[str, str]:
-        """Wanted files that were not read, and why."""
-        return {
-            name: outcome.words
-            for name, outcome in self.outcomes.items()
-            if outcome.status is not FileStatus.READ
-        }
-
-    def facts(self) -> ChipFacts:
-        """The same for whoever judges."""
-        signed, mapping = self.active_authentication, self.chip_mapping
-        return ChipFacts(
-            files=self.files,
-            not_read=self.not_read,
-            access=self.access,
-            active_authentication=None
-            if signed is None
-            else ActiveAuthenticationFacts(signed.challenge, signed.response, signed.status_word),
-            chip_authentication=self.chip_authentication,
-            chip_mapping=None
-            if mapping is None
-            else ChipMappingFacts(mapping.curve, mapping.mapping_key, mapping.chip_data),
-        )
 
 
 def read_chip(
@@ -472,7 +374,7 @@ class ChipReading:
             try:
                 self.files[file.name] = self._read_once(file)
             except FileAbsent as error:
-                return _outcome(error.status_word, protected=True)
+                return outcome_of(error.status_word, protected=True)
             except FileError as error:
                 if self._manners.short_ids and error.status_word in NO_FIRST_BLOCK:
                     self._manners = replace(self._manners, short_ids=False)
@@ -481,11 +383,11 @@ class ChipReading:
                     self._manners = replace(self._manners, block=error.status_word & 0xFF)
                     continue
                 if self._final(error.status_word):
-                    return _outcome(error.status_word, protected=True)
+                    return outcome_of(error.status_word, protected=True)
             except SessionEnded as error:
                 if self._final(error.status_word):
                     self._open()
-                    return _outcome(error.status_word, protected=False)
+                    return outcome_of(error.status_word, protected=False)
             else:
                 return FileOutcome(FileStatus.READ)
             shyer = self._manners.shyer()
@@ -519,11 +421,6 @@ class ChipReading:
             yield
         finally:
             self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - began
-
-
-def _outcome(status_word: int, *, protected: bool) -> FileOutcome:
-    absent = status_word == Status.FILE_NOT_FOUND
-    return FileOutcome(FileStatus.ABSENT if absent else FileStatus.REFUSED, status_word, protected)
 
 
 __all__ = [

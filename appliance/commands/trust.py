@@ -171,7 +171,7 @@ def _read(path: Path) -> bytes:
 
 def _anchor(text: str) -> Any:
     from appliance.travel_document.lds.errors import EmrtdError
-    from appliance.travel_document.pki.trust_import import Anchor
+    from appliance.travel_document.pki.trust_report import Anchor
 
     path = Path(text)
     try:

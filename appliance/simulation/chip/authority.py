@@ -14,7 +14,8 @@ from appliance.simulation.chip import asn1
 from appliance.simulation.chip.signing import Signing, digest_algorithm, ec_signing
 from appliance.travel_document.codes_alpha2 import alpha2_of
 from appliance.travel_document.pki.certificate import Certificate, parse_certificate
-from appliance.travel_document.pki.trust_import import Anchor, import_trust
+from appliance.travel_document.pki.trust_import import import_trust
+from appliance.travel_document.pki.trust_report import Anchor
 from appliance.travel_document.pki.trust_store import TrustStore
 
 ORGANIZATION = "Borne simulation"

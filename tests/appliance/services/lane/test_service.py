@@ -71,9 +71,6 @@ def test_ok_what_is_not_done_is_said_and_never_passed(make_lane, house):
 
     checks = {check.id: check for check in house.run(lane, crossing).checks}
     for id_ in (
-        "chip.passive_authentication",
-        "chip.active_authentication",
-        "chip.chip_authentication",
         "face.quality",
         "face.comparison",
         "finger.comparison",

@@ -127,7 +127,7 @@ def test_ok__any_record_gives_a_face_or_a_typed_error(body: bytes):
 
 
 def block(image: bytes = JPEG, *, wrapped: bool = True, size: bool = True, drop: int = 0) -> bytes:
-    """A FaceImageDataBlock of ISO/IEC 39794-5 with one representation; `drop` leaves one of its levels out."""
+    """A FaceImageDataBlock (ISO/IEC 39794-5) of one representation; `drop` leaves one of its levels out."""
     information = tlv.encode(0xA0, b"\x80\x01\x02")
     if size:
         information += tlv.encode(0xA7, tlv.encode(0x80, b"\x01\x00") + tlv.encode(0x81, b"\x01\x40"))
