@@ -75,7 +75,9 @@ def main() -> int:
 
 
 def fuzz_with_atheris(atheris: Any, arguments: argparse.Namespace) -> int:
-    with atheris.instrument_imports(include=["appliance.travel_document", "appliance.secure_messaging", "appliance.chip"]):
+    with atheris.instrument_imports(
+        include=["appliance.travel_document", "appliance.secure_messaging", "appliance.chip"]
+    ):
         import fuzz_targets
     _seed(fuzz_targets, arguments)
     count = Count(_state(arguments), "atheris")
@@ -88,7 +90,7 @@ def fuzz_with_atheris(atheris: Any, arguments: argparse.Namespace) -> int:
         str(arguments.corpus),
         f"-runs={arguments.runs}",
         f"-max_len={MAX_INPUT_BYTES}",
-        "-timeout=5",
+        "-timeout=120",  # of the wall; a slow input shows in slowest_seconds, which is of the processor
         "-rss_limit_mb=1024",
         "-verbosity=0",
         "-print_final_stats=0",

@@ -1,6 +1,6 @@
 """Ten million hostile inputs over all parsers, resumable: what was done is counted beside the corpus.
 
-    make soak ARGS="-k fuzz"        BORNE_FUZZ_FOLDER=... to keep corpus and counts elsewhere than in build/fuzz
+make soak ARGS="-k fuzz"        BORNE_FUZZ_FOLDER=... to keep corpus and counts elsewhere than in build/fuzz
 """
 
 import json

@@ -32,13 +32,18 @@ def seeds_of(target: str, person: Person, authority: Authority, moment: dt.datet
     face = struct.pack(">IH", 20 + 12 + len(JPEG), 0) + bytes(14)
     face += struct.pack(">2B2H6x", 1, 0, 240, 320) + JPEG
     old = struct.pack(">4s4sIH", b"FAC\0", b"010\0", 14 + len(face), 1) + face
-    flat = encode(0x80, JPEG) + encode(0xA1, encode(0xA0, b"\x80\x01\x02") + encode(0xA7, b"\x80\x01\x10\x81\x01\x10"))
+    flat = encode(0x80, JPEG) + encode(
+        0xA1, encode(0xA0, b"\x80\x01\x02") + encode(0xA7, b"\x80\x01\x10\x81\x01\x10")
+    )
     block = encode(0x30, b"\x80\x01\x00" + encode(0xA1, encode(0xA0, encode(0xA0, flat))))
     new = encode(0xA1, encode(0x65, encode(0xA0, b"\x80\x01\x03") + encode(0xA1, block)))
     secrets = [
         ChipSecrets(
             pace=(pace_info("CAM", "AES-256", 13), pace_info("IM", "3DES", 0)),
-            chip_authentication=(chip_authentication_info("AES-128", 13, 1), chip_authentication_info("3DES", 0, 2)),
+            chip_authentication=(
+                chip_authentication_info("AES-128", 13, 1),
+                chip_authentication_info("3DES", 0, 2),
+            ),
             static_keys=(StaticKey.generate(13, 1), StaticKey.generate(0, 2)),
             active_authentication=ec_signing(),
         ),
@@ -55,7 +60,9 @@ def seeds_of(target: str, person: Person, authority: Authority, moment: dt.datet
     )
     store = trust_store_for(["UTO"], now=moment, crl_age=dt.timedelta(hours=1)).to_bytes()
     text = "dn: c=UT\nuserCertificate;binary:: " + base64.b64encode(root.raw).decode() + "\n"
-    wraps = (lambda one, tag: encode(0x75, encode(0x7F61, b"\x02\x01\x01" + encode(0x7F60, encode(tag, one)))),)
+    wraps = (
+        lambda one, tag: encode(0x75, encode(0x7F61, b"\x02\x01\x01" + encode(0x7F60, encode(tag, one)))),
+    )
     found: dict[str, list[bytes]] = {
         "tlv": [person.files["COM"], person.files["DG1"], encode(0x7F61, encode(0x30, b"\x02\x01\x01"))],
         "der": [root.raw, crl, sods[0][4:], b"\x30\x80\x02\x01\x01\x00\x00"],
@@ -73,12 +80,20 @@ def seeds_of(target: str, person: Person, authority: Authority, moment: dt.datet
         "dg15": [made + bytes(128) for one in secrets if (made := one.dg15())],
         "details": [
             person.files["COM"],
-            encode(0x6B, encode(0x5C, b"\x5f\x0e") + encode(0x5F0E, "ТОКТОГУЛОВ".encode()) + encode(0xA0, b"\x02\x01\x00")),
+            encode(
+                0x6B,
+                encode(0x5C, b"\x5f\x0e")
+                + encode(0x5F0E, "ТОКТОГУЛОВ".encode())
+                + encode(0xA0, b"\x02\x01\x00"),
+            ),
             encode(0x6C, encode(0x5F26, b"20200101") + encode(0x5F55, b"20200101120000")),
             encode(0x67, b"\x02\x01\x01" + encode(0x5F43, JPEG)),
             encode(0x70, b"\x02\x01\x01" + encode(0xA1, encode(0x5F51, b"A<<B"))),
         ],
-        "apdu": [bytes.fromhex("990290008E08FA855A5D4C50A8ED9000"), bytes.fromhex("0CA4020C158709016375432908C044F6")],
+        "apdu": [
+            bytes.fromhex("990290008E08FA855A5D4C50A8ED9000"),
+            bytes.fromhex("0CA4020C158709016375432908C044F6"),
+        ],
         "reading": [b"\x00\x02\x6a\x82\x02\x90\x00", b"\x05\x10" + bytes(16), b"\x0a\x04\x7c\x02\x80\x00"],
     }
     return found[target]
