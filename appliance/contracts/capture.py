@@ -25,6 +25,9 @@ class MrzEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """mrz_line, camera, manual: how the text was got."""
     device: str
     simulated: bool
+    barcodes: tuple[bytes, ...] = ()
+    """What the page's two-dimensional barcodes hold, where a picture was taken: a visible digital seal,
+    perhaps."""
 
 
 class ChipKeys(msgspec.Struct, frozen=True, kw_only=True):

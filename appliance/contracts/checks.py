@@ -158,6 +158,11 @@ CHECKS: dict[str, tuple[str, ...]] = {
         *("proved", "wrong_answer", "not_offered", "key_not_authenticated", *_CHIP),
     ),
     "chip.portrait": ("decoded", "undecodable", *_CHIP),
+    "seal.signature": ("ok", "signature_wrong", "no_signer_certificate", "malformed"),
+    "seal.certificate_path": (
+        *("trusted", "no_trust_anchor", "not_issued_by_authority", "revoked", "signature_not_verified"),
+    ),
+    "seal.matches_mrz": ("equal", "different", "no_mrz"),
     "portrait.taken": ("taken", *_DEVICE, *_NOT_TRIED),
     "face.quality": ("not_supported",),
     "face.comparison": ("not_supported",),

@@ -14,12 +14,13 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from appliance import wiring
-from appliance.config import Config, load_config
+from appliance.config import Config, Profile, load_config
 from appliance.contracts.capture import CaptureClient, Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import LaneClient, LaneStatus
@@ -290,3 +291,24 @@ def test_fail__a_part_that_fails_ends_the_service() -> None:
     with pytest.raises(RuntimeError, match="a part broke"):
         asyncio.run(wiring._until_stopped([broken(), other()]))
     assert ended == ["other"]
+
+
+def test_fail__production_refuses_the_simulator_s_authority(tmp_path: Path) -> None:
+    import datetime as dt
+
+    from appliance.reference_data.trust_folder import install_trust_store
+    from appliance.simulation.chip.authority import trust_store_for
+    from appliance.wiring import trust_folder
+
+    config = SimpleNamespace(
+        paths=SimpleNamespace(data=tmp_path), box=SimpleNamespace(profile=Profile.PRODUCTION)
+    )
+    assert trust_folder(config).store().empty
+    store = trust_store_for(["UTO"], now=dt.datetime.now(dt.UTC), crl_age=dt.timedelta(hours=1))
+    install_trust_store(tmp_path / "trust", store.to_bytes())
+    with pytest.raises(CannotStart, match="simulator's authority"):
+        trust_folder(config)
+    config.box.profile = Profile.TRAINING
+    assert trust_folder(config).store().countries == ("UT",)
+    (tmp_path / "trust" / "trust.store").write_bytes(b"garbage")
+    trust_folder(config)

@@ -2,8 +2,9 @@
 
     python tests/soak/fuzz.py TARGET --corpus FOLDER --runs N [--seconds S]
 
-Adds to FOLDER.json as it goes (a run that is stopped loses at most a thousand executions): executions, seconds, the
-slowest input, growth of memory. An input that crashes is kept beside the corpus as crash-..., and ends the run.
+Adds to FOLDER.json as it goes (a run that is stopped loses at most a thousand executions): executions,
+seconds, the slowest input, growth of memory. An input that crashes is kept beside the corpus as crash-...,
+and ends the run.
 """
 
 import argparse

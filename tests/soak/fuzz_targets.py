@@ -1,5 +1,7 @@
-"""Every parser that faces strangers, as a function from bytes; whatever they are, only typed errors may come out."""
+"""Every parser that faces strangers, as a function from bytes; whatever they are, only typed errors may
+come out."""
 
+import datetime as dt
 from collections.abc import Callable
 
 from appliance.chip.blocks import LearnedManners, read_card_limits
@@ -9,10 +11,12 @@ from appliance.secure_messaging.ciphers import AesCipher, TripleDesCipher
 from appliance.secure_messaging.session import SecureMessaging
 from appliance.services.capture.pictures import PictureError, decode_portrait
 from appliance.simulation.booth import person_of
-from appliance.simulation.chip.authority import BEGINS, authority_of
+from appliance.simulation.chip.authority import BEGINS, authority_of, trust_store_for
 from appliance.simulation.chip.card import VirtualChip
 from appliance.simulation.chip.files import mrz_information_of
+from appliance.simulation.seal import seal_signer
 from appliance.travel_document.authentication.active import proves, read_dg15
+from appliance.travel_document.authentication.finding import Moment
 from appliance.travel_document.authentication.security_object import read_security_object
 from appliance.travel_document.lds import der, tlv
 from appliance.travel_document.lds.contents import describe
@@ -26,10 +30,19 @@ from appliance.travel_document.pki.crl import parse_crl
 from appliance.travel_document.pki.deviation_list import is_deviation_list, read_deviation_list
 from appliance.travel_document.pki.ldif import read_ldif
 from appliance.travel_document.pki.master_list import read_master_list
+from appliance.travel_document.pki.trust_import import import_trust
 from appliance.travel_document.pki.trust_store import TrustStore
+from appliance.travel_document.seal.seal import read_seal
+from appliance.travel_document.seal.verify import judge_seal
 
 PERSON = person_of(1)
 MRZ_INFORMATION = mrz_information_of(PERSON.files)
+STORE = import_trust(
+    trust_store_for(["UTO"], now=BEGINS, crl_age=dt.timedelta()),
+    seal_signer().certificate.raw,
+    (),
+    now=BEGINS,
+).store
 ROOT = authority_of("UTO").root.certificate
 CIPHERS = (TripleDesCipher(bytes(16), bytes(16)), AesCipher(bytes(16), bytes(16)))
 MAX_SECONDS = 5.0
@@ -73,7 +86,7 @@ def certificate(data: bytes) -> None:
     made.signed_by(made)
     assert made.fingerprint
     assert isinstance(made.country, str)
-    made.public_key
+    assert made.public_key.description
 
 
 def signed_list(data: bytes) -> None:
@@ -156,6 +169,12 @@ def reading(data: bytes) -> None:
     )
 
 
+def seal(data: bytes) -> None:
+    made = read_seal(data)
+    assert isinstance(made.mrz, tuple)
+    judge_seal(data, STORE, Moment(BEGINS))
+
+
 def ldif(data: bytes) -> None:
     list(read_ldif(data))
 
@@ -178,6 +197,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], int]] = {
     "details": (details, 500_000),
     "apdu": (answers, 500_000),
     "reading": (reading, 40_000),
+    "seal": (seal, 500_000),
 }
 """What is fuzzed, and how often at least; together more than ten million."""
 

@@ -15,8 +15,10 @@ from appliance.simulation.chip.secrets import (
 )
 from appliance.simulation.chip.signing import ec_signing, rsa_signing
 from appliance.simulation.chip.sod import security_object
+from appliance.simulation.seal import build_seal
 from appliance.travel_document.lds.tlv import encode
 
+VISA_LINES = ("V<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L8988901C4XXX4009078F96121096ZE184226B<<<<<<")
 JPEG = b"\xff\xd8\xff\xe0" + bytes(120) + b"\xff\xd9"
 
 
@@ -94,6 +96,7 @@ def seeds_of(target: str, person: Person, authority: Authority, moment: dt.datet
             bytes.fromhex("990290008E08FA855A5D4C50A8ED9000"),
             bytes.fromhex("0CA4020C158709016375432908C044F6"),
         ],
+        "seal": [build_seal(VISA_LINES, version=version) for version in (3, 4)],
         "reading": [b"\x00\x02\x6a\x82\x02\x90\x00", b"\x05\x10" + bytes(16), b"\x0a\x04\x7c\x02\x80\x00"],
     }
     return found[target]

@@ -7,7 +7,13 @@ from appliance.contracts.checks import Check, Direction
 from appliance.contracts.movement import DocumentFacts, Movement, Stamp
 from appliance.reference_data.store import ReferenceStore
 from appliance.screening import Subject, screen
-from appliance.services.lane.checks import chip_checks, expiry_check, mrz_checks, portrait_checks
+from appliance.services.lane.checks import (
+    chip_checks,
+    expiry_check,
+    mrz_checks,
+    portrait_checks,
+    seal_checks,
+)
 from appliance.services.lane.chip_checks import moment_of
 from appliance.services.lane.workflow import State
 from appliance.travel_document import Mrz, MrzError, parse_mrz
@@ -39,7 +45,9 @@ def assess(
     checks = list(mrz_checks(state, mrz))
     if mrz is not None:
         checks.append(expiry_check(mrz, stamp, floor=floor))
-    checks += chip_checks(state, mrz, store=trust, moment=moment_of(stamp, floor))
+    moment = moment_of(stamp, floor)
+    checks += seal_checks(state, mrz, store=trust, moment=moment)
+    checks += chip_checks(state, mrz, store=trust, moment=moment)
     checks += portrait_checks(state)
     checks += screen(
         Subject() if mrz is None else subject_of(mrz),

@@ -10,11 +10,13 @@ from appliance.clock import judge_expiry
 from appliance.contracts.capture import PortraitEvidence
 from appliance.contracts.checks import Check, Verdict
 from appliance.contracts.movement import Stamp
-from appliance.services.lane.chip_checks import CHIP_CHECKS, chip_findings
+from appliance.services.lane.chip_checks import CHIP_CHECKS, check_of, chip_findings
 from appliance.services.lane.workflow import State, Step, StepMissed
 from appliance.travel_document import Mrz, to_json
 from appliance.travel_document.authentication.finding import Moment
 from appliance.travel_document.pki.trust_store import TrustStore
+from appliance.travel_document.seal.seal import looks_like_seal
+from appliance.travel_document.seal.verify import judge_seal
 
 LATER = ("face.quality", "face.comparison", "finger.comparison")
 """Checks that this version names but does not do."""
@@ -66,6 +68,16 @@ def chip_checks(state: State, mrz: Mrz | None, *, store: TrustStore, moment: Mom
             yield Check(id=id_, verdict=Verdict.NOT_DONE, reason="chip_not_read")
         return
     yield from chip_findings(state.chip, state.chip_proofs, mrz, store=store, moment=moment)
+
+
+def seal_checks(state: State, mrz: Mrz | None, *, store: TrustStore, moment: Moment) -> Iterator[Check]:
+    """The first visible digital seal on the page, where a picture showed one; papers without one are
+    ordinary."""
+    barcodes = state.document.barcodes if state.document is not None else ()
+    seals = [content for content in barcodes if looks_like_seal(content)]
+    for content in seals[:1]:
+        for finding in judge_seal(content, store, moment, page=mrz):
+            yield check_of(finding)
 
 
 def portrait_checks(state: State) -> Iterator[Check]:

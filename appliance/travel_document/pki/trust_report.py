@@ -1,4 +1,5 @@
-"""What an import into the trust store is given and tells: the anchor, what was taken, what was refused, why."""
+"""What an import into the trust store is given and tells: the anchor, what was taken, what was refused,
+why."""
 
 import base64
 import binascii

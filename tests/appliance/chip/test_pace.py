@@ -1,4 +1,5 @@
-"""PACE held to the worked examples of ICAO Doc 9303-11, appendices G, H and I; then what a chip may do wrong."""
+"""PACE held to the worked examples of ICAO Doc 9303-11, appendices G, H and I; then what a chip may do
+wrong."""
 
 import pytest
 from hypothesis import given, settings

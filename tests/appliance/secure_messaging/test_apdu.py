@@ -1,7 +1,7 @@
 """Commands and responses: every form of ISO/IEC 7816-4 there and back."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.secure_messaging.apdu import Command, Response, Status
@@ -10,6 +10,7 @@ from appliance.travel_document.lds.errors import Malformed
 BYTE = st.integers(0, 255)
 
 
+@settings(deadline=None)
 @given(
     BYTE,
     BYTE,
@@ -52,6 +53,7 @@ def test_fail__no_command(message: str):
         Command.decode(bytes.fromhex(message))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_ok__any_bytes_are_a_command_or_refused(message: bytes):
     try:
@@ -61,6 +63,7 @@ def test_ok__any_bytes_are_a_command_or_refused(message: bytes):
     assert Command.decode(command.encode()) == command
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_ok__any_answer_is_a_response_or_refused(message: bytes):
     if len(message) < 2:

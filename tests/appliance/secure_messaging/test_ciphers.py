@@ -1,12 +1,13 @@
 """Padding, and the retail MAC beyond what the published examples cover."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.secure_messaging.ciphers import TripleDesCipher, equal, pad, unpad
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100), st.sampled_from([8, 16]))
 def test_ok__padding_round_trip(message: bytes, block: int):
     padded = pad(message, block)
@@ -20,6 +21,7 @@ def test_fail__no_padding(padded: bytes):
     assert unpad(padded, 8) is None
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5), st.data())
 def test_ok__decrypts_what_it_encrypted(blocks: int, data: st.DataObject):
     plain = data.draw(st.binary(min_size=8 * blocks, max_size=8 * blocks))

@@ -1,7 +1,7 @@
 """Secure messaging held to ICAO Doc 9303-11, appendix D.4, bit for bit; then what an attacker may send."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.secure_messaging.apdu import Command, Response
@@ -158,6 +158,7 @@ def test_fail__mac_of_wrong_size():
         session().unprotect(Response(bytes.fromhex("990290008E0411223344"), 0x9000))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 0xFFFF))
 def test_fail__nothing_made_up_is_accepted(data: bytes, status: int):
     with pytest.raises(SecureMessagingError):

@@ -37,7 +37,7 @@ FIELDS: Final = (
 
 KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "check": tuple(CHECKS),
-    "area": ("mrz", "document", "chip", "biometrics", "watchlist"),
+    "area": ("mrz", "document", "chip", "seal", "biometrics", "watchlist"),
     "verdict": ("PASS", "FAIL", "NOT_DONE", "CANNOT"),
     "reason": REASONS,
     "recommendation": ("GREEN", "AMBER", "RED"),

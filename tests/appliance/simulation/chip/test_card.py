@@ -89,6 +89,7 @@ def test_ok__delay_is_asked_for_both_ways():
     assert asked == [(12, 2), (5, 10)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=60), max_size=5))
 def test_ok__every_command_has_an_answer(commands: list[bytes]):
     asked = chip()

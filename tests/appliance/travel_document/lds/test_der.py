@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.travel_document.lds import der
@@ -103,9 +103,10 @@ def test_fail__too_much():
     for _ in range(40):
         deep = b"\x30" + (bytes((len(deep),)) if len(deep) < 128 else b"\x81" + bytes((len(deep),))) + deep
     element = der.parse(deep)
+    for _ in range(der.MAX_DEPTH - 1):
+        (element,) = element.children()
     with pytest.raises(LimitExceeded):
-        for _ in range(40):
-            (element,) = element.children()
+        element.children()
     with pytest.raises(LimitExceeded):
         der.parse(b"\x30\x80" * 40)
 
@@ -142,6 +143,7 @@ def test_fail__not_what_was_asked_for(data: str, read):
         read(der.parse(h(data)))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_ok__anything_is_read_or_refused(data: bytes):
     try:

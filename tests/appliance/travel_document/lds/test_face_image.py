@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.travel_document.lds import tlv
@@ -99,12 +99,14 @@ def test_fail__another_encoding(content: bytes):
         extract_face_image(content)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_fail__arbitrary_files(content: bytes):
     with pytest.raises(EmrtdError):
         extract_face_image(content)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_ok__altered_files_give_a_face_or_a_typed_error(data: st.DataObject):
     content = bytearray(dg2(record(points=1)))
@@ -117,6 +119,7 @@ def test_ok__altered_files_give_a_face_or_a_typed_error(data: st.DataObject):
     assert len(face.content) <= len(content)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=120))
 def test_ok__any_record_gives_a_face_or_a_typed_error(body: bytes):
     header = struct.pack(">4s4sIH", b"FAC\0", b"010\0", 14 + len(body), 1)
@@ -169,6 +172,7 @@ def test_fail__the_newer_encoding_malformed(content: bytes):
         extract_face_image(dg2(content, tag=0x7F2E))
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_ok__altered_newer_files_give_a_face_or_a_typed_error(data: st.DataObject):
     content = bytearray(dg2(block(), tag=0x7F2E))

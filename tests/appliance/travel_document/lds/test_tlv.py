@@ -1,7 +1,7 @@
 """BER-TLV: what is read back is what was written, and every way of lying about a length is refused."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.travel_document.lds import tlv
@@ -10,6 +10,7 @@ from appliance.travel_document.lds.errors import LimitExceeded, Malformed
 TAGS = st.sampled_from([0x02, 0x30, 0x5C, 0x5F1F, 0x61, 0x7F60, 0x7F61, 0x87, 0xA1])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(TAGS, st.binary(max_size=300)), max_size=8))
 def test_ok__round_trip(objects: list[tuple[int, bytes]]):
     written = b"".join(tlv.encode(tag, value) for tag, value in objects)
@@ -33,6 +34,7 @@ def test_ok__children():
     assert outer.child(0x02).value == b"\x0a"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_ok__anything_is_read_or_refused(data: bytes):
     def walk(objects: tuple[tlv.Tlv, ...]) -> None:

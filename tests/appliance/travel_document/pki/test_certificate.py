@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 from cryptography import x509
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pki_made import FRANCE, ROOT, UTOPIA, altered
 
@@ -152,6 +152,7 @@ def test_fail__an_algorithm_nobody_accepts():
     assert not odd.signed_by(ROOT)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_ok__altered_certificates_are_read_or_refused(data: st.DataObject):
     raw = bytearray(SIGNER.raw)

@@ -1,7 +1,7 @@
 """Public keys: RSA, curves named and written out, DH; and the lies about them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.simulation.chip import asn1
@@ -141,6 +141,7 @@ def test_fail__a_curve_over_another_field_and_a_generator_that_is_none():
         curve_of(der.parse(explicit_parameters(KNOWN, generator=b"\x04\x05")))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=150))
 def test_ok__any_bytes_are_a_key_or_refused(data: bytes):
     try:

@@ -4,7 +4,7 @@ import base64
 import datetime as dt
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pki_made import ANCHOR, FRANCE, NOW, ROOT, UTOPIA, altered, taken
 
@@ -321,6 +321,7 @@ def test_fail__more_certificates_than_a_list_can_have(monkeypatch):
         taken(deviation_list(key_id=bytes(20)))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_ok__any_bytes_are_taken_or_refused(data: bytes):
     try:
