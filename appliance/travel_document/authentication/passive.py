@@ -144,7 +144,7 @@ class _Authentication:
         self._path = path
         authority = path.authority
         if authority is None:
-            verdict: Verdict = CANNOT if path.outcome is PathOutcome.NO_ANCHOR else FAIL
+            verdict: Verdict = FAIL if path.outcome is PathOutcome.NOT_ISSUED else CANNOT
             return Finding(id_, verdict, path.outcome.value, evidence)
         evidence |= {
             "length": len(path.certificates),

@@ -19,8 +19,11 @@ class PathOutcome(enum.StrEnum):
     TRUSTED = "trusted"
     NO_ANCHOR = "no_trust_anchor"
     """No authority of that country is in the store: nothing can be said."""
+    UNKNOWN = "unknown_authority"
+    """There are authorities of that country, and none has the key that this names: an old one, or an
+    invented one."""
     NOT_ISSUED = "not_issued_by_authority"
-    """There are authorities of that country, and none of them issued this."""
+    """The authority that it names is in the store, and did not issue it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,18 @@ def find_path(
                     return CertificatePath(PathOutcome.TRUSTED, longer)
                 if len(longer) < MAX_PATH:
                     waiting.append(longer)
-    return CertificatePath(PathOutcome.NOT_ISSUED if trusted else PathOutcome.NO_ANCHOR, (signer,))
+    return CertificatePath(_why_not(signer, trusted), (signer,))
+
+
+def _why_not(signer: Certificate, trusted: Iterable[Certificate]) -> PathOutcome:
+    known = tuple(trusted)
+    if not known:
+        return PathOutcome.NO_ANCHOR
+    if signer.authority_key_id is None:
+        named = any(one.subject.comparable == signer.issuer.comparable for one in known)
+    else:
+        named = any(one.subject_key_id == signer.authority_key_id for one in known)
+    return PathOutcome.NOT_ISSUED if named else PathOutcome.UNKNOWN
 
 
 def likely_issuers(certificate: Certificate, candidates: Iterable[Certificate]) -> list[Certificate]:

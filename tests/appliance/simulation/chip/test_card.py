@@ -1,7 +1,7 @@
 """The virtual chip refuses what a real one refuses."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.simulation.chip.card import VirtualChip
