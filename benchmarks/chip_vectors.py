@@ -71,10 +71,7 @@ def main() -> int:
         figures = {
             f"{kind}_{name}": count for kind, counts in by_kind.items() for name, count in counts.items()
         }
-        details = {
-            name: extra
-            for *_, name, _, _, extra in ((row[0], row[1], row[2], row[3], row[4]) for row in lists)
-        }
+        details = {name: extra for _, name, _, _, extra in lists}
         print(json.dumps({**figures, "master_lists": details, "rows": rows}))
     else:
         for kind, name, good, said in rows:
@@ -105,7 +102,8 @@ def master_lists(
             "expired": report.expired,
             "cpu_seconds": round(seconds, 3),
         }
-        said = f"{report.accepted} of {report.certificates} accepted, {len(report.countries)} states, {seconds:.2f} s"
+        taken = f"{report.accepted} of {report.certificates} accepted"
+        said = f"{taken}, {len(report.countries)} states, {seconds:.2f} s"
         rows.append(("master_list", path.name, report.installed, said, extra))
     return rows, store
 
@@ -130,7 +128,8 @@ def security_objects(data: Path, store: TrustStore, now: dt.datetime) -> Iterato
         listed = next(one for one in in_lists if one.id == "chip.certificate_path")
         said = (
             f"{signature.reason} {signature.evidence.get('algorithm', '')}, path {way.reason}"
-            f" (by the lists alone: {listed.reason}), {told['chip.signer_validity'].reason}, {1000 * seconds:.1f} ms"
+            f" (by the lists alone: {listed.reason}), {told['chip.signer_validity'].reason},"
+            f" {1000 * seconds:.1f} ms"
         )
         yield "sod", path.name, signature.verdict == way.verdict == "PASS", said
 
@@ -250,7 +249,8 @@ def chip_authentication_session(name: str, steps: list[dict[str, Any]]) -> Row |
     select = Command(0x00, 0xA4, 0x02, 0x0C, bytes.fromhex("010E"))
     first = run.first_command(select).encode() == recorded[-1][0]
     proof = run.proof(recorded[-1][1]).ok
-    said = f"{info.description}{' inferred' if info.inferred else ''}: keys {keys}, commands {same}, first {first}, proof {proof}"
+    way = info.description + (" inferred" if info.inferred else "")
+    said = f"{way}: keys {keys}, commands {same}, first {first}, proof {proof}"
     return "chip_auth", name, keys and same and first and proof, said
 
 

@@ -174,6 +174,7 @@ def _print(answer: dict[str, Any], as_json: bool) -> None:
 _REMEDY = {
     "no_trust_store": "nothing is trusted yet; import a master list with `borne trust import`.",
     "no_trust_anchor": "no authority of the issuing state is in the trust store; import a list that has one.",
+    "unknown_authority": "the signer names an authority that the trust store lacks; import a newer list.",
     "no_sod": "there is no EF.SOD among the files.",
     "signing_time_unknown": "the signer's certificate has expired, and nobody says when it signed.",
 }

@@ -122,7 +122,8 @@ CHECKS: dict[str, tuple[str, ...]] = {
         *("no_signer_certificate", "malformed", "no_sod", *_CHIP),
     ),
     "chip.certificate_path": (
-        *("trusted", "no_trust_anchor", "no_trust_store", "not_issued_by_authority", *_SIGNER),
+        *("trusted", "no_trust_anchor", "no_trust_store", "unknown_authority", "not_issued_by_authority"),
+        *_SIGNER,
     ),
     "chip.signer_validity": (
         *("valid", "valid_at_signing", "not_valid_at_signing", "not_yet_valid", "expired_before_document"),
@@ -141,7 +142,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "chip.com_matches_sod": ("equal", "names_more", "hides_data_groups", "malformed", *_CHIP),
     **{f"chip.data_group_hash.dg{number}": _HASH for number in range(1, 17)},
     "chip.passive_authentication": (
-        *("verified", "failed", "no_sod", "malformed", "no_data_groups"),
+        *("verified", "failed", "no_sod", "malformed", "no_data_groups", "unknown_authority"),
         # What stopped it: the reasons of those checks that could not be done.
         *(
             "no_trust_anchor",
@@ -160,7 +161,8 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "chip.portrait": ("decoded", "undecodable", *_CHIP),
     "seal.signature": ("ok", "signature_wrong", "no_signer_certificate", "malformed"),
     "seal.certificate_path": (
-        *("trusted", "no_trust_anchor", "not_issued_by_authority", "revoked", "signature_not_verified"),
+        *("trusted", "no_trust_anchor", "unknown_authority", "not_issued_by_authority", "revoked"),
+        "signature_not_verified",
     ),
     "seal.matches_mrz": ("equal", "different", "no_mrz"),
     "portrait.taken": ("taken", *_DEVICE, *_NOT_TRIED),

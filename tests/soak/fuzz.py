@@ -21,6 +21,8 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 MAX_INPUT_BYTES = 4_096
+MAX_PICTURE_BYTES = 32_768
+"""A whole portrait, for the targets that decode it."""
 
 
 class Count:
@@ -90,7 +92,7 @@ def fuzz_with_atheris(atheris: Any, arguments: argparse.Namespace) -> int:
         sys.argv[0],
         str(arguments.corpus),
         f"-runs={arguments.runs}",
-        f"-max_len={MAX_INPUT_BYTES}",
+        f"-max_len={max_bytes(arguments.target)}",
         "-timeout=120",  # of the wall; a slow input shows in slowest_seconds, which is of the processor
         "-rss_limit_mb=1024",
         "-verbosity=0",
@@ -114,7 +116,7 @@ def fuzz_plainly(arguments: argparse.Namespace) -> int:
     while count.executions < arguments.runs:
         if arguments.seconds and time.monotonic() - count.began > arguments.seconds:
             break
-        data = mutate(dice.choice(inputs), dice)
+        data = mutate(dice.choice(inputs), dice)[: max_bytes(arguments.target)]
         try:
             count.one(fuzz_targets.run_one, arguments.target, data)
         except Exception:
@@ -126,6 +128,10 @@ def fuzz_plainly(arguments: argparse.Namespace) -> int:
 
 def _state(arguments: argparse.Namespace) -> Path:
     return arguments.corpus.with_suffix(".json")
+
+
+def max_bytes(target: str) -> int:
+    return MAX_PICTURE_BYTES if target.endswith("decoded") else MAX_INPUT_BYTES
 
 
 def mutate(data: bytes, dice: random.Random) -> bytes:
@@ -141,7 +147,7 @@ def mutate(data: bytes, dice: random.Random) -> bytes:
                 del out[at : at + dice.randint(1, 8)]
             case _:
                 out[at : at + 1] = bytes((dice.choice((0, 1, 0x7F, 0x80, 0x81, 0x82, 0x84, 0xFF)),))
-    return bytes(out[:MAX_INPUT_BYTES])
+    return bytes(out)
 
 
 def _seed(fuzz_targets: Any, arguments: argparse.Namespace) -> None:

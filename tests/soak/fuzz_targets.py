@@ -190,7 +190,8 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], int]] = {
     "trust_store": (TrustStore.from_bytes, 300_000),  # type: ignore[dict-item]
     "dg2_19794": (face_19794, 600_000),
     "dg2_39794": (face_19794, 600_000),
-    "dg2_decoded": (face_decoded, 60_000),
+    "dg2_decoded": (face_decoded, 40_000),
+    "dg2_39794_decoded": (face_decoded, 40_000),
     "card_access": (read_card_access, 700_000),  # type: ignore[dict-item]
     "dg14": (dg14, 500_000),
     "dg15": (dg15, 200_000),

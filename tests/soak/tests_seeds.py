@@ -16,6 +16,7 @@ from appliance.simulation.chip.secrets import (
 from appliance.simulation.chip.signing import ec_signing, rsa_signing
 from appliance.simulation.chip.sod import security_object
 from appliance.simulation.seal import build_seal
+from appliance.travel_document.lds.face_image import extract_face_image
 from appliance.travel_document.lds.tlv import encode
 
 VISA_LINES = ("V<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L8988901C4XXX4009078F96121096ZE184226B<<<<<<")
@@ -34,11 +35,7 @@ def seeds_of(target: str, person: Person, authority: Authority, moment: dt.datet
     face = struct.pack(">IH", 20 + 12 + len(JPEG), 0) + bytes(14)
     face += struct.pack(">2B2H6x", 1, 0, 240, 320) + JPEG
     old = struct.pack(">4s4sIH", b"FAC\0", b"010\0", 14 + len(face), 1) + face
-    flat = encode(0x80, JPEG) + encode(
-        0xA1, encode(0xA0, b"\x80\x01\x02") + encode(0xA7, b"\x80\x01\x10\x81\x01\x10")
-    )
-    block = encode(0x30, b"\x80\x01\x00" + encode(0xA1, encode(0xA0, encode(0xA0, flat))))
-    new = encode(0xA1, encode(0x65, encode(0xA0, b"\x80\x01\x03") + encode(0xA1, block)))
+    new = newer(JPEG)
     secrets = [
         ChipSecrets(
             pace=(pace_info("CAM", "AES-256", 13), pace_info("IM", "3DES", 0)),
@@ -77,6 +74,7 @@ def seeds_of(target: str, person: Person, authority: Authority, moment: dt.datet
         "dg2_19794": [wraps[0](old, 0x5F2E)],
         "dg2_39794": [wraps[0](new, 0x7F2E)],
         "dg2_decoded": [one.files["DG2"] for one in chips[:1]],
+        "dg2_39794_decoded": [wraps[0](newer(extract_face_image(chips[0].files["DG2"]).content), 0x7F2E)],
         "card_access": [made for one in secrets if (made := one.card_access())],
         "dg14": [made for one in secrets if (made := one.dg14())],
         "dg15": [made + bytes(128) for one in secrets if (made := one.dg15())],
@@ -100,3 +98,11 @@ def seeds_of(target: str, person: Person, authority: Authority, moment: dt.datet
         "reading": [b"\x00\x02\x6a\x82\x02\x90\x00", b"\x05\x10" + bytes(16), b"\x0a\x04\x7c\x02\x80\x00"],
     }
     return found[target]
+
+
+def newer(picture: bytes) -> bytes:
+    """A face of ISO/IEC 39794-5 with this picture."""
+    information = encode(0xA0, b"\x80\x01\x02") + encode(0xA7, b"\x80\x01\x10\x81\x01\x10")
+    flat = encode(0x80, picture) + encode(0xA1, information)
+    block = encode(0x30, b"\x80\x01\x00" + encode(0xA1, encode(0xA0, encode(0xA0, flat))))
+    return encode(0xA1, encode(0x65, encode(0xA0, b"\x80\x01\x03") + encode(0xA1, block)))

@@ -32,6 +32,7 @@ from appliance.travel_document.authentication.security_object import read_securi
 from appliance.travel_document.layout import MrzFormat
 from appliance.travel_document.lds import tlv
 from appliance.travel_document.lds.errors import EmrtdError, LimitExceeded, Malformed
+from appliance.travel_document.pki.certificate import parse_certificate
 from appliance.travel_document.pki.trust_import import import_trust
 from appliance.travel_document.pki.trust_report import Anchor
 from appliance.travel_document.pki.trust_store import TrustStore
@@ -148,11 +149,20 @@ def test_fail__a_changed_portrait():
     assert told["data_group_hash.dg1"] == ("PASS", "ok")
 
 
+def impersonated(stranger: Holder) -> bytes:
+    """Its certificate, naming the true authority's key as its issuer's."""
+    assert stranger.certificate.authority_key_id is not None
+    true = UTOPIA.root.key_id
+    return stranger.certificate.raw.replace(stranger.certificate.authority_key_id, true)
+
+
 def test_fail__a_signature_of_nobody():
     stranger = Authority("UT", signing=ec_signing()).signer(signing=ec_signing())
     told = on_disk(made(signer=stranger))
     assert told["sod_signature"] == ("PASS", "ok")
-    assert told["certificate_path"] == ("FAIL", "not_issued_by_authority")
+    assert told["certificate_path"] == ("CANNOT", "unknown_authority")
+    forged = replace(stranger, certificate=parse_certificate(impersonated(stranger)))
+    assert on_disk(made(signer=forged))["certificate_path"] == ("FAIL", "not_issued_by_authority")
     signer = signer_of("UTO")
     content = security_object({1: made()["DG1"]}, signer)
     broken = content.replace(content[-10:], bytes(10))

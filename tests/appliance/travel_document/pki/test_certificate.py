@@ -73,11 +73,13 @@ def test_ok__paths():
 def test_fail__paths_that_lead_nowhere():
     assert find_path(SIGNER, authorities=lambda _: ()).outcome is PathOutcome.NO_ANCHOR
     other = find_path(SIGNER, authorities=lambda _: (NEW.root.certificate,))
-    assert (other.outcome, other.authority) == (PathOutcome.NOT_ISSUED, None)
+    assert (other.outcome, other.authority) == (PathOutcome.UNKNOWN, None)
+    forged = parse_certificate(altered(SIGNER))
+    assert find_path(forged, authorities=lambda _: (ROOT,)).outcome is PathOutcome.NOT_ISSUED
     late = NEW.signer().certificate
-    assert find_path(late, authorities=lambda _: (OLD.root.certificate,)).outcome is PathOutcome.NOT_ISSUED
+    assert find_path(late, authorities=lambda _: (OLD.root.certificate,)).outcome is PathOutcome.UNKNOWN
     circle = (LINK, NEW.link_to(OLD))
-    assert find_path(late, authorities=lambda _: (ROOT,), between=circle).outcome is PathOutcome.NOT_ISSUED
+    assert find_path(late, authorities=lambda _: (ROOT,), between=circle).outcome is PathOutcome.UNKNOWN
 
 
 def test_fail__a_signer_cannot_make_signers():
@@ -86,7 +88,7 @@ def test_fail__a_signer_cannot_make_signers():
     forged.root = sub
     made = forged.signer(serial=78).certificate
     path = find_path(made, authorities=lambda _: (ROOT,), between=(sub.certificate,))
-    assert path.outcome is PathOutcome.NOT_ISSUED
+    assert path.outcome is PathOutcome.UNKNOWN
 
 
 def test_fail__no_end_of_candidates(monkeypatch):
@@ -95,7 +97,7 @@ def test_fail__no_end_of_candidates(monkeypatch):
     monkeypatch.setattr(module, "MAX_SIGNATURES", 2)
     crowd = tuple(Authority("UT", generation=number).root.certificate for number in range(5, 10))
     assert find_path(SIGNER, authorities=lambda _: (*crowd, ROOT)).outcome is PathOutcome.TRUSTED
-    assert find_path(SIGNER, authorities=lambda _: crowd).outcome is PathOutcome.NOT_ISSUED
+    assert find_path(SIGNER, authorities=lambda _: crowd).outcome is PathOutcome.UNKNOWN
 
 
 def test_ok__the_likeliest_issuer_first():
