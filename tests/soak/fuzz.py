@@ -151,7 +151,9 @@ def mutate(data: bytes, dice: random.Random) -> bytes:
 
 
 def _seed(fuzz_targets: Any, arguments: argparse.Namespace) -> None:
-    for seed in fuzz_targets.seeds(arguments.target):
+    from kept_corpus import kept_for
+
+    for seed in [*fuzz_targets.seeds(arguments.target), *kept_for(arguments.target)]:
         path = arguments.corpus / hashlib.sha1(seed).hexdigest()
         if not path.exists():
             path.write_bytes(seed)

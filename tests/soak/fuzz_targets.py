@@ -205,7 +205,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], int]] = {
 
 def seeds(target: str) -> list[bytes]:
     """Honest inputs to begin from, made by the simulator."""
-    from tests_seeds import seeds_of
+    from fuzz_seeds import seeds_of
 
     return seeds_of(target, PERSON, authority_of("UTO"), BEGINS)
 

@@ -35,6 +35,28 @@ def test_ok__together_they_are_ten_million() -> None:
     assert sum(runs for _, runs in TARGETS.values()) >= 10_000_000
 
 
+@pytest.mark.parametrize("target", list(due()))
+def test_ok__the_kept_corpus(target: str) -> None:
+    """In `make test`: all that fuzzing kept goes through the parsers of today."""
+    from fuzz_targets import run_one
+    from kept_corpus import kept_for
+
+    for data in kept_for(target):
+        run_one(target, data)
+
+
+def test_ok__a_corpus_is_kept(tmp_path: Path) -> None:
+    from kept_corpus import keep, kept_for
+
+    (tmp_path / "der").mkdir()
+    for content in (b"long enough", b"short", b"short", bytes(9_000)):
+        (tmp_path / "der" / str(id(content))).write_bytes(content)
+    archive = tmp_path / "corpus.zip"
+    assert keep(tmp_path, archive) == 2
+    assert kept_for("der", archive) == [b"short", b"long enough"]
+    assert kept_for("sod", archive) == kept_for("der", tmp_path / "none.zip") == []
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("target", list(due()))
 def test_ok__no_input_gets_past_the_typed_errors(target: str) -> None:
