@@ -138,7 +138,7 @@ def until(wanted: Callable[[], object], *, seconds: float = 30.0) -> None:
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory) -> Iterator[Box]:
+def box(pseudo_terminals: None, tmp_path_factory) -> Iterator[Box]:
     with Box(tmp_path_factory.mktemp("b")) as box:
         yield box
 
