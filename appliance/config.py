@@ -63,11 +63,20 @@ class Paths(_Section, frozen=True, kw_only=True):
     """None: the policy that ships with Borne."""
 
 
+class Use(enum.StrEnum):
+    """What a camera looks at."""
+
+    PORTRAIT = "portrait"
+    DOCUMENT = "document"
+
+
 class DeviceEntry(_Section, frozen=True, kw_only=True):
     """One device: the driver is a file's name in `hal/<kind>/`, the options are the driver's own."""
 
     kind: str
     driver: str
+    use: Use = Use.PORTRAIT
+    """Of a camera."""
     options: dict[str, Any] = {}
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 
 from appliance.clock import Clock
-from appliance.config import Config, Profile
+from appliance.config import Config, Profile, Use
 from appliance.contracts.capture import Capture, CaptureClient
 from appliance.contracts.lane import Lane, LaneClient
 from appliance.contracts.transport import Operation, application, listen_unix, serve
@@ -70,7 +70,13 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
     """`capture` with the configured devices."""
     from appliance.services.capture.service import CaptureService
 
-    return CaptureService(make_devices(config), chip_transport=chip_transport)
+    devices = make_devices(config)
+    pages = [
+        device.identity.key
+        for entry, device in zip(config.device, devices, strict=True)
+        if entry.kind == "camera" and entry.use is Use.DOCUMENT
+    ]
+    return CaptureService(devices, chip_transport=chip_transport, document_cameras=pages)
 
 
 def reference_store(folder: Path, keys: Path, signers: Iterable[Path] = ()) -> "ReferenceStore":

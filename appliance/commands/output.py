@@ -2,14 +2,25 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 MARKS = {"PASS": "✓", "FAIL": "✗", "NOT_DONE": "–", "CANNOT": "?"}
 
 
+COULD_NOT = 2
+"""Exit code: bad input, or a missing device."""
+
+
 class CouldNot(Exception):
     """Bad input or a missing device: one line that says which, and what to do."""
+
+
+def could_not(sentence: str) -> int:
+    """Say it on standard error and go on; the exit code of what could not be done."""
+    print(f"borne: {sentence}", file=sys.stderr)
+    return COULD_NOT
 
 
 def add_json_flag(parser: argparse.ArgumentParser) -> None:
