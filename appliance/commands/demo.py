@@ -22,6 +22,13 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--camera", metavar="FILE|DEVICE", help="this camera or picture, instead of a simulated one"
     )
     demo.add_argument(
+        "--page-camera",
+        nargs="?",
+        const="drawn",
+        metavar="FILE|DEVICE",
+        help="a camera reads the page, instead of an MRZ reader; alone: of pages drawn for each traveller",
+    )
+    demo.add_argument(
         "--chip", type=Path, metavar="FOLDER", help="the virtual chip holds the files of this folder"
     )
     demo.add_argument("--port", type=int, default=8080, help="of the kiosk; 0 takes a free one")
@@ -36,6 +43,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
     from appliance.simulation.broker import BrokerUnavailable
     from appliance.simulation.chip import UnusableFiles
     from appliance.simulation.demo import Demo, DemoSettings
+    from appliance.simulation.pages import CannotDraw
     from appliance.simulation.world import WorldUnavailable
     from appliance.wiring import CannotStart
 
@@ -48,6 +56,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
         serial=arguments.serial,
         reader=arguments.reader,
         camera=arguments.camera,
+        page_camera=arguments.page_camera,
         chip=arguments.chip,
         port=arguments.port,
         language=arguments.language,
@@ -56,5 +65,5 @@ def run_demo(arguments: argparse.Namespace) -> int:
     )
     try:
         return Demo(settings).run()
-    except (BrokerUnavailable, CannotStart, UnusableFiles, WorldUnavailable) as error:
+    except (BrokerUnavailable, CannotDraw, CannotStart, UnusableFiles, WorldUnavailable) as error:
         raise CouldNot(str(error)) from error

@@ -140,6 +140,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     time: str
     """ISO 8601 with offset."""
     time_quality: str
+    page_hint: str | None = None
+    """While a camera reads the page: a code of `appliance.contracts.capture.PAGE_HINTS`."""
 
 
 class Press(msgspec.Struct, frozen=True, kw_only=True):

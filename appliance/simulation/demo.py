@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from appliance.simulation.booth import Booth, Person, person_of, person_of_folder
+from appliance.simulation.booth import PAGE_CAMERA, Booth, Person, person_of, person_of_folder
 from appliance.simulation.box import Box, beside
 from appliance.simulation.chip import contactless, no_delay
 from appliance.simulation.chip.pcscd import PcscdUnavailable, VirtualReader, virtual_reader
@@ -22,6 +22,8 @@ from hal.document_reader.simulated import REALISTIC_SECONDS as READER_SECONDS
 
 REALISTIC_KBIT = 424
 """What most of today's passports and readers agree on."""
+DRAWN = "drawn"
+"""Of a page camera: it sees a page that is drawn for each traveller."""
 LISTS_SECONDS = 30.0
 """The lists travel through the broker to the box before the first traveller does."""
 STEP_SECONDS = 120.0
@@ -40,6 +42,8 @@ class DemoSettings:
     serial: str | None = None
     reader: str | None = None
     camera: str | None = None
+    page_camera: str | None = None
+    """"drawn", or a picture, folder or device: a camera reads the page, and no MRZ reader is there."""
     chip: Path | None = None
     port: int = 8080
     language: str = "en"
@@ -178,10 +182,12 @@ class Demo:
             devices.append(DeviceTable("document_reader", "pcsc", {"reader_name": pcsc_name}))
         if settings.serial:
             devices.append(DeviceTable("document_reader", "mrz_line", {"port": settings.serial}))
-        else:
+        elif settings.page_camera is None or not pcsc_name:
             delay = READER_SECONDS if settings.realistic else 0.0
             devices.append(DeviceTable("document_reader", "simulated", {"delay": delay}))
         devices.append(self._camera_device())
+        if settings.page_camera is not None:
+            devices.append(self._page_camera_device(settings.page_camera))
         devices.append(DeviceTable("panel", "simulated", {}))
         return tuple(devices)
 
@@ -193,6 +199,15 @@ class Demo:
         if camera.startswith("/dev/"):
             return DeviceTable("camera", "v4l2", {"device": camera})
         return DeviceTable("camera", "file", {"path": str(Path(camera).resolve())})
+
+    def _page_camera_device(self, camera: str) -> DeviceTable:
+        if camera == DRAWN:
+            delay = CAMERA_SECONDS if self._settings.realistic else 0.0
+            options = {"name": PAGE_CAMERA, "delay": delay}
+            return DeviceTable("camera", "simulated", options, use="document")
+        if camera.startswith("/dev/"):
+            return DeviceTable("camera", "v4l2", {"device": camera}, use="document")
+        return DeviceTable("camera", "file", {"path": str(Path(camera).resolve())}, use="document")
 
     def _people(self) -> Callable[[int], Person]:
         folder = self._settings.chip

@@ -36,6 +36,7 @@ class DeviceTable:
     kind: str
     driver: str
     options: Mapping[str, Any]
+    use: str | None = None
 
 
 class World:
@@ -172,7 +173,11 @@ class World:
             ("[kiosk]", {"port": kiosk_port, "language": language}),
         ]
         tables += [
-            ("[[device]]", {"kind": one.kind, "driver": one.driver, "options": dict(one.options)})
+            (
+                "[[device]]",
+                {"kind": one.kind, "driver": one.driver, "options": dict(one.options)}
+                | ({} if one.use is None else {"use": one.use}),
+            )
             for one in devices
         ]
         path = box / "borne.toml"

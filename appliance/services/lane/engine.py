@@ -22,6 +22,7 @@ from appliance.reference_data.store import ReferenceStore
 from appliance.services.lane import workflow
 from appliance.services.lane.assessment import assess, document_of, movement_of
 from appliance.services.lane.button import Button, Offer
+from appliance.services.lane.page_guide import PageGuide
 from appliance.services.lane.policy import Action, Policy, Start
 from appliance.services.lane.workflow import AnyEvent, State, Step
 from appliance.travel_document import chip_access_fields
@@ -71,6 +72,7 @@ class Engine:
         self._clock = clock
         self._changed = changed
         self.button = Button()
+        self.page = PageGuide(capture, changed)
         self.state = State()
         self.trouble: Trouble | None = None
         self.last_outcome: Outcome | None = None
@@ -121,7 +123,8 @@ class Engine:
         """A document on the reader, or a press, begins the crossing."""
         wait = Wait(timeout=self._policy.pace.document_seconds)
         try:
-            evidence = await self._or_button(self._capture.read_mrz(wait), Offer(press="start"))
+            async with self.page.following():
+                evidence = await self._or_button(self._capture.read_mrz(wait), Offer(press="start"))
         except ServiceError as error:
             if error.code != "timeout":
                 await asyncio.sleep(CAPTURE_RETRY_SECONDS)
@@ -140,7 +143,8 @@ class Engine:
         wait = Wait(timeout=self._policy.pace.document_seconds)
         while True:
             try:
-                evidence = await self._unless_held(self._capture.read_mrz(wait))
+                async with self.page.following():
+                    evidence = await self._unless_held(self._capture.read_mrz(wait))
             except ServiceError as error:
                 trouble = Trouble(code="document_not_read", evidence={"reason": error.code})
                 if await self._in_trouble(trouble, Offer(press="retry", hold="refer")) == "refer":

@@ -227,6 +227,7 @@ class LaneService:
                 records=self._records(),
                 notices=(*self._journal.notices, *(("disk_almost_full",) if self._almost_full else ())),
                 last_outcome=engine.last_outcome,
+                page_hint=engine.page.hint,
                 now=now,
                 time_quality=quality,
             )

@@ -225,11 +225,12 @@ def _stage(view: View, phase: str, words: Words) -> Stage:
             detail=_headline(view, words),
         )
     step = view.step
+    hint = words.say("page_hint", view.page_hint) if view.page_hint else ""
     if step == "waiting" and view.press is None:
         return Stage(
-            picture="reading_document", title=words.say("instruction", "waiting_for_document"), detail=""
+            picture="reading_document", title=words.say("instruction", "waiting_for_document"), detail=hint
         )
-    return Stage(picture=step, title=words.say("instruction", step), detail="")
+    return Stage(picture=step, title=words.say("instruction", step), detail=hint)
 
 
 def _headline(view: View, words: Words) -> str:
@@ -269,6 +270,7 @@ def _fields(document: DocumentView, checks: tuple[Check, ...], words: Words) -> 
 def _mrz(lines: tuple[str, ...], checks: tuple[Check, ...]) -> Iterator[tuple[Span, ...]]:
     """The lines as read, the characters that a failed check points at set apart (counted from 0)."""
     failed = [check.evidence for check in checks if check.verdict is Verdict.FAIL]
+    failed += [place for check in checks for place in _doubtful(check)]
     for number, line in enumerate(lines):
         marks = {
             place
@@ -281,6 +283,14 @@ def _mrz(lines: tuple[str, ...], checks: tuple[Check, ...]) -> Iterator[tuple[Sp
             start = place + 1
         spans.append(Span(text=line[start:], wrong=False))
         yield tuple(span for span in spans if span.text)
+
+
+def _doubtful(check: Check) -> Iterator[dict[str, int]]:
+    """Places that a camera saw badly."""
+    places = check.evidence.get("places", ()) if check.verdict is Verdict.CANNOT else ()
+    for place in places if isinstance(places, list | tuple) else ():
+        if isinstance(place, list | tuple) and len(place) == 2:
+            yield {"line": place[0], "position": place[1]}
 
 
 def _list_age(entry: ListView, words: Words) -> ListAge:

@@ -19,6 +19,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_percent
 
+from appliance.contracts.capture import PAGE_HINTS
 from appliance.contracts.checks import CHECKS
 
 LOCALE: Final = Path(__file__).parent / "locale"
@@ -46,6 +47,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "action": ("start", "retry", "admit", "refer"),
     "trouble": TROUBLES,
     "remedy": TROUBLES,
+    "page_hint": PAGE_HINTS,
     "notice": ("database_set_aside", "disk_almost_full", "clock_unsure"),
     "outcome": ("admitted", "referred"),
     "direction": ("entry", "exit"),

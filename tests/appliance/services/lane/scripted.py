@@ -9,10 +9,12 @@ from appliance.contracts.capture import (
     DeviceStatus,
     MrzEvidence,
     Nothing,
+    PageHint,
     PortraitEvidence,
     ReadChip,
     Show,
     Wait,
+    WatchPage,
 )
 from appliance.contracts.errors import ServiceError
 from appliance.simulation.chip import build_files
@@ -40,6 +42,9 @@ class ScriptedCapture:
     async def read_mrz(self, request: Wait) -> MrzEvidence:
         await self._called("read_mrz")
         return MrzEvidence(lines=self.lines, source="mrz_line", device="d", simulated=True)
+
+    async def watch_page(self, request: WatchPage) -> PageHint:
+        return await asyncio.get_running_loop().create_future()
 
     async def read_chip(self, request: ReadChip) -> ChipEvidence:
         await self._called("read_chip")
