@@ -30,6 +30,10 @@ FRAME_SECONDS: Final = 5.0
 """For one frame; a camera that takes longer is not well."""
 AGREEING: Final = 2
 """Looks that say the same text, when no single one is certain: names have no check digit."""
+STEADY: Final = 4
+"""The same, of a page whose own check digits are wrong: looking longer does not mend them."""
+SURE: Final = 0.9
+"""Confidence of one look that needs no other."""
 REMEMBERED: Final = 6
 """Looks that vote."""
 SAME_PAGE: Final = 0.7
@@ -69,9 +73,12 @@ class _Looks:
 
     @property
     def certain(self) -> bool:
-        if self.optical is None or self.mrz is None or not is_certain(self.optical, self.mrz):
+        """Nothing is doubtful; or every character is clear, and it is the page itself that is wrong."""
+        if self.optical is None or self.mrz is None or self.optical.uncertain:
             return False
-        return self.agreed >= AGREEING or self.best > 0.9
+        if not is_certain(self.optical, self.mrz):
+            return self.agreed >= STEADY
+        return self.agreed >= AGREEING or self.best > SURE
 
 
 class DocumentStation:

@@ -79,8 +79,8 @@ def decode_picture(source: bytes) -> npt.NDArray[np.uint8]:
         raise PictureError("The picture's file is larger than any camera's.")
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # remarks on odd metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            warnings.filterwarnings("ignore", "Corrupt EXIF data")
             with Image.open(io.BytesIO(source), formats=FILE_FORMATS) as picture:
                 if picture.width * picture.height > MAX_FILE_PIXELS:
                     raise PictureError(f"The picture has more than {MAX_FILE_PIXELS:,} points.")
