@@ -141,7 +141,10 @@ def load_words(code: str, *, folder: Path = LOCALE) -> Words:
         with path.open("rb") as file:
             catalogue = read_po(file, locale=locale, domain=DOMAIN)
     except (UnknownLocaleError, ValueError, OSError) as error:
-        raise UnknownLanguage(f"There are no words for the language {code!r}.") from error
+        known = sorted(found.name for found in folder.iterdir() if (found / "LC_MESSAGES").is_dir())
+        raise UnknownLanguage(
+            f"There are no words for the language {code!r}; there are for: {', '.join(known)}."
+        ) from error
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
