@@ -6,6 +6,7 @@ import re
 import tomllib
 import types
 import typing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
@@ -161,6 +162,12 @@ def _read(path: Path) -> str:
         raise ConfigError(f"{path}: is not UTF-8 text.") from error
 
 
+def did_you_mean(word: str, allowed: Iterable[str]) -> str:
+    """What was probably meant, as a sentence to append; nothing when no word is near enough."""
+    close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.5)
+    return f" Did you mean `{close[0]}`?" if close else ""
+
+
 def _from_text(wanted: type, value: object) -> object:
     if wanted is Path and isinstance(value, str):
         return Path(value)
@@ -178,7 +185,7 @@ def _explain(complaint: str, text: str, settings: type[msgspec.Struct]) -> str:
         allowed = list(_fields_at(settings, names))
         line = _line_of(text, [*names, word])
         return (
-            f"line {line}: unknown key `{word}`; allowed: {', '.join(allowed)}.{_did_you_mean(word, allowed)}"
+            f"line {line}: unknown key `{word}`; allowed: {', '.join(allowed)}.{did_you_mean(word, allowed)}"
         )
     if "missing required field" in what:
         section = ".".join(steps) or "the file"
@@ -187,16 +194,11 @@ def _explain(complaint: str, text: str, settings: type[msgspec.Struct]) -> str:
     choices = _choices_at(settings, steps)
     if choices:
         wrong = word or ""
-        guess = _did_you_mean(wrong, choices)
+        guess = did_you_mean(wrong, choices)
         return f"line {line}: `{'.'.join(steps)}` must be one of {', '.join(choices)}.{guess}"
     if "matching regex" in what:
         what = "1 to 64 letters, digits, - and _, a letter or digit first"
     return f"line {line}: `{'.'.join(steps)}`: {what}."
-
-
-def _did_you_mean(word: str, allowed: list[str]) -> str:
-    close = difflib.get_close_matches(word, allowed, n=1, cutoff=0.5)
-    return f" Did you mean `{close[0]}`?" if close else ""
 
 
 def _type_at(settings: type, steps: list[str]) -> object:

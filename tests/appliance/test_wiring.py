@@ -25,6 +25,7 @@ from appliance.contracts.capture import CaptureClient, Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import LaneClient, LaneStatus
 from appliance.contracts.uplink import UplinkClient, UplinkStatus
+from appliance.services.lane.policy import load_policy
 from appliance.simulation.portraits import draw_portrait
 from appliance.simulation.travellers import traveller
 from appliance.simulation.world import DeviceTable, World
@@ -238,6 +239,16 @@ def cannot(build: Callable[[], object]) -> str:
     with pytest.raises(CannotStart) as error:
         build()
     return str(error.value)
+
+
+def test_ok__what_config_holds_can_be_used() -> None:
+    """The commented defaults, as a technician copies them; the policy is the one that ships."""
+    folder = Path(__file__).parents[2] / "config"
+    config = load_config(folder / "borne.toml")
+    assert [device.identity.kind for device in wiring.make_devices(config)] == [
+        "document_reader", "document_reader", "camera", "panel"
+    ]  # fmt: skip
+    assert load_policy(folder / "policy.toml") == load_policy(None)
 
 
 def test_fail__devices(configured) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from appliance.clock import Clock
 from appliance.config import Box
 from appliance.contracts.capture import Capture, ReadChip, Show, Wait
-from appliance.contracts.checks import Outcome
+from appliance.contracts.checks import Direction, Outcome
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, to_plain
@@ -84,6 +84,12 @@ class Engine:
         now = dt.datetime.fromisoformat(started.stamp.wall) if started else self._clock.now()[0]
         return max(now, self._clock.floor).date()
 
+    @property
+    def _direction(self) -> Direction:
+        """Which way this traveller goes: as the crossing began, whatever the configuration says by now."""
+        started = self.state.started
+        return started.direction if started else self._box.direction
+
     async def run(self) -> None:
         """Come back into the crossing that was open, then serve travellers until cancelled."""
         opened = self._journal.open_crossing()
@@ -152,7 +158,7 @@ class Engine:
 
     async def _read_chip(self) -> None:
         mrz = document_of(self.state, today=self.today)
-        if mrz is None or not self._policy.ask.chip:
+        if mrz is None or not self._policy.ask.going(self._direction).chip:
             code = "not_asked" if mrz is not None else "no_mrz"
             await self._miss(Step.READING_CHIP, code, tried=False)
             return
@@ -171,7 +177,7 @@ class Engine:
         await self._miss(Step.READING_CHIP, code, tried=code != "no_device")
 
     async def _take_portrait(self) -> None:
-        if not self._policy.ask.portrait:
+        if not self._policy.ask.going(self._direction).portrait:
             await self._miss(Step.TAKING_PORTRAIT, "not_asked", tried=False)
             return
         wait = Wait(timeout=self._policy.pace.portrait_seconds)
@@ -191,9 +197,9 @@ class Engine:
             floor=self._clock.floor,
             today=self.today,
             lists=self._lists,
-            direction=self._box.direction,
+            direction=self._direction,
         )
-        recommendation, reasons = self._policy.recommend(checks)
+        recommendation, reasons = self._policy.recommend(checks, self._direction)
         await self._keep(
             workflow.Assessed(
                 checks=checks,

@@ -157,6 +157,7 @@ def test_ok_a_hold_while_reading_refers_at_once(make_lane, house):
     assert movement.outcome is Outcome.REFERRED
     reasons = {check.id: check.reason for check in movement.checks}
     assert reasons["portrait.taken"] == "skipped"
+    assert movement.recommendation is Recommendation.AMBER, "what was not done is not without findings"
 
 
 def test_ok_a_document_that_cannot_be_read_can_be_tried_again(make_lane, house):
