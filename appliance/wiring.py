@@ -115,24 +115,27 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
     return AgentService(box=config.box, data=config.paths.data, capture=capture, lane=lane, uplink=uplink)
 
 
-def open_journal(config: Config) -> "Journal":
-    """The box's journal; one process at a time has it.
+def open_journal(config: Config, *, begin: bool = True) -> "Journal":
+    """The box's journal; one process at a time has it. Whoever only looks does not `begin` one.
 
     Raises:
         CannotStart: a key is missing, or the journal cannot be opened.
     """
     from appliance.key_files import KeyFileError
     from appliance.records.errors import StorageError
-    from appliance.records.journal import Journal
+    from appliance.records.journal import Journal, must_exist
     from appliance.records.keys import load_box_keys, load_central_keys
 
-    central = config.central
+    central, path = config.central, config.paths.data / "journal.db"
     try:
+        if not begin:
+            must_exist(path)
         return Journal.open(
-            config.paths.data / "journal.db",
+            path,
             keys=load_box_keys(config.paths.keys),
             central=load_central_keys(central.sealing_key, central.watermark_key),
             device=config.box.device,
+            begin=begin,
         )
     except (KeyFileError, StorageError) as error:
         raise CannotStart(str(error)) from error

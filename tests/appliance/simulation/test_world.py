@@ -83,7 +83,7 @@ def test_fail__central_says_no(world: World) -> None:
 def test_fail__a_damaged_key_leaves_nothing_running(tmp_path: Path) -> None:
     keys = tmp_path / "box" / "keys"
     keys.mkdir(parents=True)
-    (keys / "storage.key").write_bytes(b"rubbish")
+    (keys / "storage.key").touch(mode=0o600)
     world = World(tmp_path)
     with pytest.raises(WorldUnavailable, match="holds no key"):
         world.__enter__()
