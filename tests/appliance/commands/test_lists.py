@@ -183,6 +183,35 @@ def test_ok__no_hit(stocked: Office) -> None:
     assert (answer.code, answer.json["hits"]) == (0, [])
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--document", "AB1234567"), "--document (nothing_to_search). A document's number is searched with"),
+        (("--name", "鈴木"), "Not searched: --name (nothing_to_search)."),
+        (
+            ("--name", "A<<B", "--birth-date", "31.12.1999"),
+            "--birth-date: A birth date is written YYYY-MM-DD",
+        ),
+        (("--name", "A<<B", "--birth-date", "1999-02-30"), "--birth-date: The birth date names a day that"),
+        (("--name", "A<<B", "--nationality", "Utopia"), "--nationality: 'Utopia' is no code"),
+        (("--document", "A1", "--issuing-state", "XQX"), "--issuing-state: 'XQX' is no code"),
+    ],
+)
+def test_fail__what_was_not_searched_is_not_without_a_hit(
+    stocked: Office, words: tuple[str, ...], said: str
+) -> None:
+    answer = stocked.borne("list", "query", *stocked.box, *words)
+    assert answer.code == 2
+    assert said in answer.err
+
+
+def test_ok__what_was_searched_counts_and_the_rest_is_said(stocked: Office) -> None:
+    words = ("--name", "MOREAU<<LUCIE", "--document", "AB1234567")
+    answer = stocked.borne("list", "query", *stocked.box, *words, "--json")
+    assert (answer.code, answer.json["hits"]) == (0, [])
+    assert "Not searched: --document (nothing_to_search)" in answer.err
+
+
 def test_fail__nothing_to_ask(office: Office) -> None:
     assert "Nothing to ask" in one_line(office.borne("list", "query", *office.box))
     said = one_line(office.borne("list", "query", *office.box, "--name", "A<<B"))
