@@ -29,6 +29,8 @@ class ScriptedCapture:
         self.calls: list[str] = []
         self.panel: asyncio.Queue[str] = asyncio.Queue()
         self.blocked: set[str] = set()
+        self.camera_states = ["READY"]
+        """What its camera is in, one look after the other; the last state stays."""
 
     async def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -73,6 +75,7 @@ class ScriptedCapture:
         return Button(event=await self.panel.get())
 
     async def devices(self, request: Nothing) -> Devices:
+        state = self.camera_states.pop(0) if len(self.camera_states) > 1 else self.camera_states[0]
         return Devices(
             devices=(
                 DeviceStatus(
@@ -80,7 +83,7 @@ class ScriptedCapture:
                     driver="simulated",
                     key="camera/simulated/x",
                     model="simulated",
-                    state="READY",
+                    state=state,
                     since_seconds=1.0,
                     simulated=True,
                     capabilities=("image",),

@@ -17,6 +17,7 @@ from appliance.contracts.movement import from_plain
 from appliance.records import envelope
 from appliance.records.errors import StorageFull
 from appliance.records.watermark import Watermark, sign_watermark
+from appliance.services.lane import service as services
 from appliance.simulation.travellers import traveller
 
 _spec = importlib.util.spec_from_file_location("scripted", Path(__file__).parent / "scripted.py")
@@ -359,6 +360,24 @@ def test_ok_a_disk_that_fills_up_is_said_before_it_is_full(make_lane, house, mon
         return await officer.until(lambda view: "disk_almost_full" in view.notices)
 
     assert house.run(lane, look).step == "waiting"
+
+
+def test_ok_a_device_that_comes_is_soon_said(make_lane, house, monkeypatch):
+    """The box has just started, or the camera was plugged in: nobody wonders for long."""
+    monkeypatch.setattr(services, "UNSETTLED_SECONDS", 0.05)
+    capture = capture_of(1)
+    capture.camera_states = ["ABSENT", "PROBING", "FAULT", "READY"]
+    lane = make_lane(capture)
+
+    async def look(officer):
+        seen = []
+        while not seen or seen[-1] != "READY":
+            view = await officer.until(lambda view: view.devices and view.devices[0].state not in seen)
+            seen.append(view.devices[0].state)
+        return seen
+
+    assert services.REFRESH_SECONDS > 4, "or this would come of itself"
+    assert house.run(lane, look)[-2:] == ["FAULT", "READY"]
 
 
 def test_ok_centrals_signed_word_is_a_floor_for_the_clock(make_lane, house):
