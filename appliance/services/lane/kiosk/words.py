@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from babel import Locale, UnknownLocaleError
+from babel.core import get_global
 from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -35,6 +36,13 @@ FIELDS: Final = (
     *("nationality", "birth_date", "sex", "expiry_date", "optional_data", "check_digits", "format"),
 )
 
+ISSUERS: Final = (
+    *("D", "GBD", "GBN", "GBO", "GBP", "GBS", "RKS", "EUE", "UNO", "UNA", "UNK"),
+    *("XBA", "XIM", "XCC", "XCE", "XCO", "XEC", "XPO", "XES", "XMP", "XOM", "XDC"),
+    *("XXA", "XXB", "XXC", "XXX", "ANT", "NTZ", "UTO", "IAO", "KGZ"),
+)
+"""Doc 9303's codes beyond ISO 3166-1, and States whose name in CLDR is not their own; CLDR has the others."""
+
 KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "check": tuple(CHECKS),
     "area": ("mrz", "document", "chip", "biometrics", "watchlist"),
@@ -52,6 +60,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "profile": ("production", "demo", "training"),
     "device": ("document_reader", "camera", "fingerprint_sensor", "panel"),
     "state": ("ABSENT", "PROBING", "READY", "BUSY", "FAULT"),
+    "issuer": ISSUERS,
     "time": ("nts", "gnss", "rtc", "carried", "unsure"),
     "source": ("mrz_line", "camera", "manual"),
     "kind": ("P", "I", "V", "other"),
@@ -103,6 +112,14 @@ class Words:
     def ui(self, id_: str, **values: object) -> str:
         text = self.say("ui", id_)
         return text % values if values else text
+
+    def issuer(self, code: str) -> str | None:
+        """The name of a State, organization or status; None for a code that nobody knows."""
+        own = self.find(f"issuer.{code}")
+        if own is not None or len(code) != 3:
+            return own
+        short = get_global("territory_aliases").get(code, ())  # CLDR: alpha-3 to alpha-2
+        return self.locale.territories.get(short[0]) if len(short) == 1 else None
 
     def count(self, id_: str, number: int) -> str:
         """The words for so many, in the language's own plural forms."""
