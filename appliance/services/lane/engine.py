@@ -9,6 +9,8 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+import msgspec
+
 from appliance.clock import Clock
 from appliance.config import Box
 from appliance.contracts.capture import Capture, ReadChip, Show, Wait
@@ -40,6 +42,8 @@ SIGNALS = {
     Step.RECORDING: "working",
 }
 """What lights and sound say: the step and nothing else, so that no hit can be told from them (promise 8)."""
+
+CROSSING_UNREADABLE = "crossing_unreadable"
 
 Evidence = TypeVar("Evidence")
 log = logging.getLogger(__name__)
@@ -74,6 +78,8 @@ class Engine:
         self.state = State()
         self.trouble: Trouble | None = None
         self.last_outcome: Outcome | None = None
+        self.notices: tuple[str, ...] = ()
+        """Codes of what stays on the screen until a technician has seen to it."""
         self.step_seconds: dict[str, float] = {}
         """Of the latest crossing: how long each step took."""
 
@@ -94,8 +100,13 @@ class Engine:
         """Come back into the crossing that was open, then serve travellers until cancelled."""
         opened = self._journal.open_crossing()
         if opened is not None:
-            self.state = workflow.fold(workflow.decode(payload) for payload in opened.events)
-            log.info("back in an open crossing, at step %s", self.state.step)
+            try:
+                self.state = workflow.fold(workflow.decode(payload) for payload in opened.events)
+                log.info("back in an open crossing, at step %s", self.state.step)
+            except msgspec.MsgspecError:
+                # Another version's steps: they stay in the journal, and the next traveller is served.
+                self.notices = (CROSSING_UNREADABLE,)
+                log.error("the open crossing cannot be read by this version; it stays in the journal")  # noqa: TRY400
         steps: dict[Step, Callable[[], Awaitable[None]]] = {
             Step.WAITING: self._wait_for_traveller,
             Step.READING_DOCUMENT: self._read_document,

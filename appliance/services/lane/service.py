@@ -231,7 +231,11 @@ class LaneService:
                 connected=self._link.connected,
                 lists=self._lists.ages(now=now, time_quality=quality),
                 records=self._records(),
-                notices=(*self._journal.notices, *(("disk_almost_full",) if self._almost_full else ())),
+                notices=(
+                    *self._journal.notices,
+                    *engine.notices,
+                    *(("disk_almost_full",) if self._almost_full else ()),
+                ),
                 last_outcome=engine.last_outcome,
                 now=now,
                 time_quality=quality,

@@ -54,7 +54,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "action": ("start", "retry", "admit", "refer"),
     "trouble": TROUBLES,
     "remedy": TROUBLES,
-    "notice": ("database_set_aside", "disk_almost_full", "clock_unsure"),
+    "notice": ("database_set_aside", "crossing_unreadable", "disk_almost_full", "clock_unsure"),
     "outcome": ("admitted", "referred"),
     "direction": ("entry", "exit"),
     "profile": ("production", "demo", "training"),

@@ -142,6 +142,24 @@ def test_ok_after_a_restart_the_same_traveller_and_nothing_twice(make_lane, hous
     assert len(records_of(lane, house)) == 1
 
 
+@pytest.mark.parametrize("payload", [b"", b"rubbish", b"\x81\xa4type\xa7Unheard"])
+def test_fail_a_step_of_another_version_is_said_kept_and_does_not_stop_the_box(make_lane, house, payload):
+    lane = make_lane(capture_of(1))
+    lane._journal.append_event("of-before", "Unheard", payload)
+    for expected in (1, 2):  # after the next start too
+        lane = make_lane(capture_of(1))
+
+        async def crossing(officer, expected=expected):
+            await officer.press()
+            view = await officer.until(lambda view: view.step == "deciding" and view.press)
+            await officer.press()
+            await officer.until_recorded(expected)
+            return view
+
+        assert "crossing_unreadable" in house.run(lane, crossing).notices
+    assert lane._journal.open_crossing().events == (payload,)
+
+
 def test_ok_a_hold_while_reading_refers_at_once(make_lane, house):
     capture = capture_of(1)
     capture.blocked = {"read_chip"}

@@ -279,7 +279,11 @@ def situations(source: ScriptedSource) -> Iterator[str]:
         source.decide(traveller, crossing=name)
         yield name
     green = TRAVELLERS["green"]
-    source.show(WAITING, last_outcome=Outcome.REFERRED, notices=("database_set_aside", "disk_almost_full"))
+    source.show(
+        WAITING,
+        last_outcome=Outcome.REFERRED,
+        notices=("database_set_aside", "crossing_unreadable", "disk_almost_full"),
+    )
     yield "waiting"
     away = tuple(msgspec.structs.replace(one, state="ABSENT") for one in WAITING.devices)
     source.show(WAITING, devices=(*away, *away[:1]), connected=False, unsent=1234)
