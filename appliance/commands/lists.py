@@ -7,7 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from appliance.commands.output import CouldNot, add_json_flag, print_checks, print_fields, print_json
+from appliance.commands.output import (
+    CouldNot,
+    add_json_flag,
+    print_checks,
+    print_fields,
+    print_json,
+    sentence,
+)
 
 STORE = Path("/var/lib/borne/lists")
 KEYS = Path("/etc/borne/keys")
@@ -125,8 +132,10 @@ def _build(arguments: argparse.Namespace) -> int:
     )
     try:
         info = build_from_csv(arguments.source, arguments.target, description)
-    except (ValueError, OSError) as error:
-        raise CouldNot(str(error)) from error
+    except ValueError as error:
+        raise CouldNot(f"{arguments.source}: {error}") from error
+    except OSError as error:
+        raise CouldNot(sentence(error)) from error
     print(f"{arguments.target}: {info.name}, version {info.version}, {info.entries} entries")
     return 0
 
@@ -147,7 +156,7 @@ def _sign(arguments: argparse.Namespace) -> int:
             recipients=[read_key(box, PublicKey) for box in arguments.boxes],
         )
     except (KeyFileError, ListUnreadable, ValueError, OSError) as error:
-        raise CouldNot(str(error)) from error
+        raise CouldNot(sentence(error)) from error
     print(f"{arguments.target}: {info.name}, version {info.version}, for {len(arguments.boxes)} boxes")
     return 0
 
@@ -233,12 +242,12 @@ def _say_what_was_not_searched(arguments: argparse.Namespace, checks: list[dict[
     ]
     if not left:
         return
-    sentence = f"Not searched: {', '.join(left)}."
+    said = f"Not searched: {', '.join(left)}."
     if arguments.document and not (arguments.issuing_state or arguments.nationality):
-        sentence += " A document's number is searched with its --issuing-state."
+        said += " A document's number is searched with its --issuing-state."
     if len(left) == sum(bool(value) for _option, value in asked.values()):
-        raise CouldNot(sentence)
-    print(f"borne: {sentence}", file=sys.stderr)
+        raise CouldNot(said)
+    print(f"borne: {said}", file=sys.stderr)
 
 
 def _subject(arguments: argparse.Namespace) -> Any:

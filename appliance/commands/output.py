@@ -8,6 +8,14 @@ from typing import Any
 MARKS = {"PASS": "✓", "FAIL": "✗", "NOT_DONE": "–", "CANNOT": "?"}
 
 
+def sentence(error: Exception) -> str:
+    """What an error says, in a line for people."""
+    if isinstance(error, OSError) and error.strerror:
+        file = f"{error.filename}: " if error.filename else ""
+        return f"{file}{error.strerror}."
+    return str(error)
+
+
 class CouldNot(Exception):
     """Bad input or a missing device: one line that says which, and what to do."""
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from appliance.commands.output import CouldNot, add_json_flag, print_json
+from appliance.commands.output import CouldNot, add_json_flag, print_json, sentence
 
 CONFIG = Path("/etc/borne/borne.toml")
 
@@ -69,7 +69,7 @@ def export_records(arguments: argparse.Namespace) -> int:
                 (arguments.folder / f"{epoch}-{record.seq:08}.cose").write_bytes(record.envelope)
             written, after = written + len(page), page[-1].seq
     except (StorageError, OSError) as error:
-        raise CouldNot(str(error)) from error
+        raise CouldNot(sentence(error)) from error
     finally:
         journal.close()
     if arguments.json:

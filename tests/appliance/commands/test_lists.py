@@ -119,6 +119,17 @@ def test_fail__sign(office: Office, tmp_path: Path) -> None:
     one_line(office.sign())
 
 
+def test_fail__which_file_and_why(could_not, tmp_path: Path) -> None:
+    def build(source: str, target: str = "a.list") -> str:
+        words = ("--name", "a", "--kind", "documents", "--list-version", "1", "--owner", "o")
+        words += ("--legal-basis", "l", "--contact", "c", "--action", "refer")
+        return could_not("list", "build", tmp_path / source, tmp_path / target, *words)
+
+    assert f"{tmp_path / 'none.csv'}: No such file or directory." in build("none.csv")
+    (tmp_path / "bad.csv").write_text("colour\nred\n")
+    assert f"{tmp_path / 'bad.csv'}: line 1: " in build("bad.csv")
+
+
 # On the box's side
 
 
