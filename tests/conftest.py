@@ -16,6 +16,7 @@ def pseudo_terminals() -> None:
     os.close(master)
     os.close(slave)
 
+
 # A slow or busy machine is no error: what may take how long is measured in benchmarks/.
-settings.register_profile("borne", deadline=None)
-settings.load_profile("borne")
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")

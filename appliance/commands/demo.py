@@ -5,6 +5,8 @@ from pathlib import Path
 
 from appliance.commands.output import CouldNot, add_json_flag
 
+MAX_PORT = 65535
+
 
 def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to `borne`."""
@@ -31,11 +33,21 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     demo.add_argument(
         "--chip", type=Path, metavar="FOLDER", help="the virtual chip holds the files of this folder"
     )
-    demo.add_argument("--port", type=int, default=8080, help="of the kiosk; 0 takes a free one")
+    demo.add_argument("--port", type=_port, default=8080, help="of the kiosk; 0 takes a free one")
     demo.add_argument("--language", choices=("en", "fr", "ru"), default="en")
     demo.add_argument("--data", type=Path, metavar="FOLDER", help="keep everything here and go on with it")
     add_json_flag(demo)
     demo.set_defaults(run=run_demo)
+
+
+def _port(text: str) -> int:
+    if not 0 <= int(text) <= MAX_PORT:
+        raise ValueError("out of range")
+    return int(text)
+
+
+_port.__name__ = "port"
+"""What argparse calls it in "invalid ... value"."""
 
 
 def run_demo(arguments: argparse.Namespace) -> int:

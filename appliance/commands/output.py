@@ -7,10 +7,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 MARKS = {"PASS": "✓", "FAIL": "✗", "NOT_DONE": "–", "CANNOT": "?"}
-
-
 COULD_NOT = 2
 """Exit code: bad input, or a missing device."""
+
+
+def sentence(error: Exception) -> str:
+    """What an error says, in a line for people."""
+    if isinstance(error, OSError) and error.strerror:
+        file = f"{error.filename}: " if error.filename else ""
+        return f"{file}{error.strerror}."
+    return str(error)
 
 
 class CouldNot(Exception):

@@ -24,7 +24,7 @@ from appliance.simulation.portraits import draw_portrait
 from appliance.simulation.travellers import Traveller, traveller
 from appliance.travel_document import chip_access_fields, mrz_from_dg1, parse_mrz
 from hal.camera.simulated import SimulatedCamera
-from hal.device import Device
+from hal.device import Capability, Device
 from hal.document_reader.simulated import SimulatedDocumentReader
 
 Kind = TypeVar("Kind", bound=Device)
@@ -144,8 +144,10 @@ class Booth:
             self._slot.remove()
             self._slot.insert(chip)
             self._lay_down(person, None)
-        else:
+        elif self._page is not None and Capability.CHIP in self._page.capabilities:
             self._lay_down(person, chip)
+        else:  # the chips are real ones, on a reader that is
+            self._lay_down(person, None)
 
     def _lay_down(self, person: Person, chip: VirtualChip | None) -> None:
         if self._page is None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
-from appliance.key_files import read_key
+from appliance.key_files import KeyFileError, read_key
 from appliance.records.keys import load_box_keys
 from appliance.simulation.broker import CENTRAL, Broker
 from appliance.simulation.watchlists import demo_packages
@@ -51,11 +51,22 @@ class World:
         self._receiver: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "World":
+        try:
+            self._begin()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _begin(self) -> None:
         (self.folder / "central").mkdir(parents=True, exist_ok=True)
         self.broker.start()
         if not self._central_keys.exists():
             self._central("keys", "--folder", str(self._central_keys))
-        keys = load_box_keys(self.keys)
+        try:
+            keys = load_box_keys(self.keys)
+        except KeyFileError as error:
+            raise WorldUnavailable(str(error)) from error
         self._central(
             "register",
             "--database",
@@ -76,7 +87,6 @@ class World:
             file = self.folder / "central" / f"{name}.cose"
             file.write_bytes(package)
             self._central("publish", name, str(file), *self._broker_arguments())
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop_receiver()

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-FINDER_SHA256: Final = "14626c95c6a15598cdac70c9d973a49d4ba63b370d1b4e99a4a042cbcb8ee411"
-READER_SHA256: Final = "2a512e3da741b7c880496297c483c4cf313f8d5cb59135a1a9c779bdf14ebd36"
+FINDER_SHA256: Final = "0cf0a9420aa780c5cd75e47d75ef419a58bd638d0fd181dd296ed463c061c2ef"
+READER_SHA256: Final = "765c80e3fe8923a40cae478b0bcc2db4d34766195fe1b9935a34fb5dc566961d"
 """Of the shipped files: `training/export.py` prints them."""

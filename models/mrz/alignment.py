@@ -13,10 +13,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.mrz.strip import ALPHABET, BLANK, COLUMN
+from models.mrz.strip import ALPHABET, BLANK, COLUMN, MARGIN, PITCH
 
 FINE: Final = 2
 """Places between columns: half columns, an eighth of a pitch."""
+LEAST_SEEN: Final = 10
+"""Characters; from fewer no pitch is told."""
+BESIDE: Final = 5
+"""Pitches behind the line in which more of it is looked for; what lies farther is something else."""
 _FLOOR: Final = 1e-4
 _STIFF: Final = 1.1
 """How much it costs to leave the pitch: a quarter of it costs as much as a character read at 0.4."""
@@ -51,20 +55,31 @@ class Row:
 
 def seen(columns: NDArray[np.float32]) -> int:
     """How many characters plain CTC decoding sees in a strip."""
+    return len(_runs(columns))
+
+
+def spacing(columns: NDArray[np.float32], fallback: float) -> float:
+    """Pixels of the strip from one character to the next: the median, so that a mark moves nothing."""
+    places = _runs(columns)
+    if len(places) < LEAST_SEEN:
+        return fallback
+    pitch = float(np.median(np.diff(places)))
+    return pitch if 0.6 * fallback < pitch < 1.6 * fallback else fallback
+
+
+def _runs(columns: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Middles, in pixels, of the stretches of columns that say one character."""
     best = columns.argmax(1)
-    return int(np.count_nonzero((best != BLANK) & (best != np.concatenate([[BLANK], best[:-1]]))))
-
-
-def extent(columns: NDArray[np.float32]) -> tuple[float, float] | None:
-    """Where in a strip (pixels) the first and the last character stand; None when it is empty."""
-    inked = np.flatnonzero(columns[:, BLANK] < 0.5)
-    if len(inked) < 2:
-        return None
-    return (inked[0] + 0.5) * COLUMN, (inked[-1] + 0.5) * COLUMN
+    changes = np.flatnonzero(np.diff(best)) + 1
+    starts, ends = np.concatenate([[0], changes]), np.concatenate([changes, [len(best)]])
+    inked = best[starts] != BLANK
+    middles: NDArray[np.float64] = (starts[inked] + ends[inked]) / 2 * COLUMN
+    return middles
 
 
 def align(columns: NDArray[np.float32], characters: int, pitch: float) -> Row:
     """The best row of so many characters, some `pitch` pixels of the strip apart."""
+    columns = _cleared(columns, characters)
     fine = np.empty((FINE * len(columns) - 1, columns.shape[1]), np.float32)
     fine[0::2] = columns
     fine[1::2] = (columns[1:] + columns[:-1]) / 2
@@ -104,13 +119,15 @@ def align(columns: NDArray[np.float32], characters: int, pitch: float) -> Row:
     )
 
 
-def expected_pitch(columns: NDArray[np.float32], characters: int, fallback: float) -> float:
-    """Pitch in pixels of a strip whose row fills what is inked."""
-    ends = extent(columns)
-    if ends is None or characters < 2:
-        return fallback
-    pitch = (ends[1] - ends[0]) / (characters - 1)
-    return pitch if 0.6 * fallback < pitch < 1.7 * fallback else fallback
+def _cleared(columns: NDArray[np.float32], characters: int) -> NDArray[np.float32]:
+    """Blank from some pitches behind the line on: a short line's strip has room for other print."""
+    end = round((MARGIN + (characters + BESIDE) * PITCH) / COLUMN)
+    if end >= len(columns):
+        return columns
+    cleared = columns.copy()
+    cleared[end:] = 0
+    cleared[end:, BLANK] = 1
+    return cleared
 
 
 def vote(rows: Sequence[Row]) -> Row:

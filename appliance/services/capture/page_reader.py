@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from appliance.travel_document import Mrz, MrzError, parse_mrz
 from appliance.travel_document.optical import Glyph, Optical, settle
 from models.mrz import FINDER_SHA256, READER_SHA256
-from models.mrz.alignment import Row, align, expected_pitch, seen, vote
+from models.mrz.alignment import Row, align, seen, spacing, vote
 from models.mrz.finder import Finder
 from models.mrz.reader import Reader
 from models.mrz.strip import ALPHABET, MARGIN, PITCH
@@ -186,7 +186,7 @@ class PageReader:
         """A line read with as many characters as it turns out to have."""
         columns = self._columns(cut(grey, line, guess), budget)
         count = seen(columns)
-        row = align(columns, guess, expected_pitch(columns, guess, PITCH))
+        row = align(columns, guess, spacing(columns, PITCH))
         first = self._refined(grey, line, guess, row, budget)
         likelier = min(LENGTHS, key=lambda n: abs(n - count))
         if likelier == guess or count < LEAST_SEEN:
@@ -196,7 +196,7 @@ class PageReader:
 
     def _line(self, grey: Picture, line: Line, characters: int, budget: list[int]) -> _Read:
         columns = self._columns(cut(grey, line, characters), budget)
-        row = align(columns, characters, expected_pitch(columns, characters, PITCH))
+        row = align(columns, characters, spacing(columns, PITCH))
         return self._refined(grey, line, characters, row, budget)
 
     def _refined(self, grey: Picture, line: Line, characters: int, row: Row, budget: list[int]) -> _Read:
@@ -208,7 +208,7 @@ class PageReader:
         scale = line.length / (characters * PITCH)
         moved = replace(line, start=line.start + early * scale, end=line.end + late * scale)
         columns = self._columns(cut(grey, moved, characters), budget)
-        again = align(columns, characters, expected_pitch(columns, characters, PITCH))
+        again = align(columns, characters, spacing(columns, PITCH))
         return _Read(moved, again) if again.fit >= row.fit - 0.02 else _Read(line, row)
 
     def _completed(

@@ -256,8 +256,16 @@ def _fields(document: DocumentView, checks: tuple[Check, ...], words: Words) -> 
     for code, value, note in (
         ("primary_identifier", document.primary_identifier, document.secondary_identifier),
         ("document_number", document.document_number, ""),
-        ("issuing_state", document.issuing_state, document.issuing_state_name or ""),
-        ("nationality", document.nationality, document.nationality_name or ""),
+        (
+            "issuing_state",
+            document.issuing_state,
+            _issuer(document.issuing_state, document.issuing_state_name, words),
+        ),
+        (
+            "nationality",
+            document.nationality,
+            _issuer(document.nationality, document.nationality_name, words),
+        ),
         ("birth_date", words.date(document.birth_date), ""),
         ("sex", words.say("sex", document.sex if document.sex in ("M", "F") else "X"), ""),
         ("expiry_date", words.date(document.expiry_date), ""),
@@ -265,6 +273,11 @@ def _fields(document: DocumentView, checks: tuple[Check, ...], words: Words) -> 
         yield Field(
             code=code, label=words.say("field", code), value=value or "–", note=note, wrong=code in wrong
         )
+
+
+def _issuer(code: str, english: str | None, words: Words) -> str:
+    """The name in the officer's language; English where the language has none; nothing for no known code."""
+    return (words.issuer(code) or english) if english else ""
 
 
 def _mrz(lines: tuple[str, ...], checks: tuple[Check, ...]) -> Iterator[tuple[Span, ...]]:

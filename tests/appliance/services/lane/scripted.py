@@ -31,6 +31,8 @@ class ScriptedCapture:
         self.calls: list[str] = []
         self.panel: asyncio.Queue[str] = asyncio.Queue()
         self.blocked: set[str] = set()
+        self.camera_states = ["READY"]
+        """What its camera is in, one look after the other; the last state stays."""
 
     async def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -78,6 +80,7 @@ class ScriptedCapture:
         return Button(event=await self.panel.get())
 
     async def devices(self, request: Nothing) -> Devices:
+        state = self.camera_states.pop(0) if len(self.camera_states) > 1 else self.camera_states[0]
         return Devices(
             devices=(
                 DeviceStatus(
@@ -85,7 +88,7 @@ class ScriptedCapture:
                     driver="simulated",
                     key="camera/simulated/x",
                     model="simulated",
-                    state="READY",
+                    state=state,
                     since_seconds=1.0,
                     simulated=True,
                     capabilities=("image",),
