@@ -18,7 +18,7 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MrzEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """Lines as the reader sent them."""
+    """Lines as the reader sent them, or as a camera's picture was read."""
 
     lines: tuple[str, ...]
     source: str
@@ -28,6 +28,14 @@ class MrzEvidence(msgspec.Struct, frozen=True, kw_only=True):
     barcodes: tuple[bytes, ...] = ()
     """What the page's two-dimensional barcodes hold, where a picture was taken: a visible digital seal,
     perhaps."""
+    uncertain: tuple[tuple[int, int], ...] = ()
+    """Of a camera: lines and positions that were seen badly and that no check digit vouches for."""
+    inferred: tuple[tuple[int, int, str], ...] = ()
+    """Of a camera: lines and positions where a close candidate was chosen, and what was likelier by sight."""
+    page: bytes | None = None
+    """Of a camera: the picture that was read, as JPEG, for the record."""
+    others: tuple["MrzEvidence", ...] = ()
+    """What other sources made of the same page."""
 
 
 class ChipKeys(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +47,24 @@ class ChipKeys(msgspec.Struct, frozen=True, kw_only=True):
     key_bytes: int
     key_enc: bytes
     key_mac: bytes
+
+
+class WatchPage(msgspec.Struct, frozen=True, kw_only=True):
+    """How the page lies before the camera, as soon as it is newer than revision `after`."""
+
+    after: int
+    timeout: float = 5.0
+
+
+class PageHint(msgspec.Struct, frozen=True, kw_only=True):
+    """What the officer can do so that the page can be read; None when nothing is in the way."""
+
+    revision: int
+    hint: str | None
+    """A code of PAGE_HINTS."""
+
+
+PAGE_HINTS = ("show_document", "closer", "whole", "glare", "hold_still")
 
 
 class ReadChip(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +228,7 @@ class Capture(Protocol):
     async def read_mrz(self, request: Wait) -> MrzEvidence: ...
     async def open_chip(self, request: ReadChip) -> ChipOpened: ...
     async def authenticate_chip(self, request: AuthenticateChip) -> ChipAnswer: ...
+    async def watch_page(self, request: WatchPage) -> PageHint: ...
     async def read_chip(self, request: ReadChip) -> ChipEvidence: ...
     async def take_portrait(self, request: Wait) -> PortraitEvidence: ...
     async def show(self, request: Show) -> Nothing: ...
@@ -220,6 +247,9 @@ class CaptureClient(RemoteService):
 
     async def authenticate_chip(self, request: AuthenticateChip) -> ChipAnswer:
         return await self.call("authenticate_chip", request, ChipAnswer, wait=request.timeout)
+
+    async def watch_page(self, request: WatchPage) -> PageHint:
+        return await self.call("watch_page", request, PageHint, wait=request.timeout)
 
     async def read_chip(self, request: ReadChip) -> ChipEvidence:
         return await self.call("read_chip", request, ChipEvidence, wait=request.timeout)
@@ -252,9 +282,11 @@ __all__ = [
     "Devices",
     "MrzEvidence",
     "Nothing",
+    "PageHint",
     "PortraitEvidence",
     "ReadChip",
     "ServiceError",
     "Show",
     "Wait",
+    "WatchPage",
 ]

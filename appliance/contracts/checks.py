@@ -77,6 +77,8 @@ _LIST = ("no_hit", "no_hit_old_list", "no_list", "nothing_to_search", "list_unre
 
 CHECKS: dict[str, tuple[str, ...]] = {
     "mrz.read": ("read", "not_an_mrz", *_DEVICE, *_NOT_TRIED),
+    "mrz.legibility": ("legible", "uncertain_characters"),
+    "mrz.sources_agree": ("equal", "different", "not_an_mrz"),
     "mrz.document_code": ("ok", "not_of_this_format"),
     "mrz.characters": ("ok", "wrong_kind", "unreadable_character", "letter_digit_confusion"),
     "mrz.name": (

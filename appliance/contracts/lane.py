@@ -134,12 +134,14 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     last_seq: int
     unsent: int
     notices: tuple[str, ...]
-    """Codes of standing notices: database_set_aside, disk_almost_full."""
+    """Codes of standing notices: database_set_aside, crossing_unreadable, disk_almost_full, clock_unsure."""
     last_outcome: Outcome | None
     """Of the crossing recorded just before."""
     time: str
     """ISO 8601 with offset."""
     time_quality: str
+    page_hint: str | None = None
+    """While a camera reads the page: a code of `appliance.contracts.capture.PAGE_HINTS`."""
 
 
 class Press(msgspec.Struct, frozen=True, kw_only=True):

@@ -59,7 +59,7 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     policy: str
     """Name and SHA-256 of the policy that recommended."""
     media: dict[str, bytes] = {}
-    """portrait and chip_portrait, as JPEG."""
+    """portrait, chip_portrait and page (as a camera read it), as JPEG."""
 
 
 RECORD_TYPE_MOVEMENT = "movement"

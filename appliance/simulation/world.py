@@ -14,7 +14,7 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
-from appliance.key_files import read_key
+from appliance.key_files import KeyFileError, read_key
 from appliance.records.keys import load_box_keys
 from appliance.reference_data.trust_folder import install_trust_store
 from appliance.simulation.broker import CENTRAL, Broker
@@ -39,6 +39,7 @@ class DeviceTable:
     kind: str
     driver: str
     options: Mapping[str, Any]
+    use: str | None = None
 
 
 class World:
@@ -53,11 +54,22 @@ class World:
         self._receiver: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "World":
+        try:
+            self._begin()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _begin(self) -> None:
         (self.folder / "central").mkdir(parents=True, exist_ok=True)
         self.broker.start()
         if not self._central_keys.exists():
             self._central("keys", "--folder", str(self._central_keys))
-        keys = load_box_keys(self.keys)
+        try:
+            keys = load_box_keys(self.keys)
+        except KeyFileError as error:
+            raise WorldUnavailable(str(error)) from error
         self._central(
             "register",
             "--database",
@@ -78,7 +90,6 @@ class World:
             file = self.folder / "central" / f"{name}.cose"
             file.write_bytes(package)
             self._central("publish", name, str(file), *self._broker_arguments())
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop_receiver()
@@ -175,7 +186,11 @@ class World:
             ("[kiosk]", {"port": kiosk_port, "language": language}),
         ]
         tables += [
-            ("[[device]]", {"kind": one.kind, "driver": one.driver, "options": dict(one.options)})
+            (
+                "[[device]]",
+                {"kind": one.kind, "driver": one.driver, "options": dict(one.options)}
+                | ({} if one.use is None else {"use": one.use}),
+            )
             for one in devices
         ]
         self._install_trust(box / "data" / "trust")

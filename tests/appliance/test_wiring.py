@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import pty
@@ -25,6 +26,7 @@ from appliance.contracts.capture import CaptureClient, Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import LaneClient, LaneStatus
 from appliance.contracts.uplink import UplinkClient, UplinkStatus
+from appliance.services.lane.policy import load_policy
 from appliance.simulation.portraits import draw_portrait
 from appliance.simulation.travellers import traveller
 from appliance.simulation.world import DeviceTable, World
@@ -139,7 +141,7 @@ def until(wanted: Callable[[], object], *, seconds: float = 30.0) -> None:
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory) -> Iterator[Box]:
+def box(pseudo_terminals: None, tmp_path_factory) -> Iterator[Box]:
     with Box(tmp_path_factory.mktemp("b")) as box:
         yield box
 
@@ -240,10 +242,42 @@ def cannot(build: Callable[[], object]) -> str:
     return str(error.value)
 
 
+def test_ok__what_config_holds_can_be_used() -> None:
+    """The commented defaults, as a technician copies them; the policy is the one that ships."""
+    folder = Path(__file__).parents[2] / "config"
+    config = load_config(folder / "borne.toml")
+    assert [device.identity.kind for device in wiring.make_devices(config)] == [
+        "document_reader", "document_reader", "camera", "panel"
+    ]  # fmt: skip
+    assert load_policy(folder / "policy.toml") == load_policy(None)
+
+
 def test_fail__devices(configured) -> None:
     assert "telepathy" in cannot(lambda: wiring.make_devices(configured(mrz_line="telepathy")))
     production = configured(**{'profile = "demo"': 'profile = "production"'})
     assert "production profile refuses" in cannot(lambda: wiring.make_devices(production))
+
+
+def test_fail__the_kiosk(configured) -> None:
+    def kiosk(words: str) -> str:
+        return cannot(lambda: wiring.kiosk(configured(**{"[kiosk]": f"[kiosk]\n{words}"}), lane=None))
+
+    assert "'xx'; there are for: en, fr, ru" in kiosk('languages = ["en", "xx"]')
+    assert "is not among the page's languages: ru" in kiosk('languages = ["ru"]')
+    with socket.socket() as taken:
+        taken.bind((wiring.LOOPBACK, 0))
+        assert "is taken" in cannot(lambda: wiring.listen_loopback(taken.getsockname()[1]))
+
+
+def test_fail__a_port_of_the_systems(monkeypatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    class Refusing(socket.socket):
+        bind = refuse
+
+    monkeypatch.setattr(wiring.socket, "socket", Refusing)
+    assert "is the system's" in cannot(lambda: wiring.listen_loopback(80))
 
 
 def test_fail__lane(configured, tmp_path: Path) -> None:

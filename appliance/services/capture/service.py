@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,14 +20,17 @@ from appliance.contracts.capture import (
     DeviceStatus,
     MrzEvidence,
     Nothing,
+    PageHint,
     PortraitEvidence,
     ReadChip,
     Show,
     Wait,
+    WatchPage,
 )
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.transport import Operation
 from appliance.services.capture.chips import ChipDesk
+from appliance.services.capture.document import DocumentStation
 from appliance.services.capture.pictures import PictureError, encode_frame
 from hal.camera import Camera
 from hal.device import (
@@ -50,6 +53,9 @@ REPROBE_SECONDS = 2.0
 SLICE_SECONDS = 2.0
 """A wait for a person is made of such slices, so that a caller who gives up frees the device soon."""
 
+CROSS_SECONDS = 2.0
+"""When one source has read the page, so long the others may still read it too, to be held against it."""
+
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
@@ -57,8 +63,18 @@ log = logging.getLogger(__name__)
 class CaptureService:
     """`Capture`, over the devices of this box."""
 
-    def __init__(self, devices: Sequence[Device], *, chip_transport: str = "pcscd") -> None:
+    def __init__(
+        self,
+        devices: Sequence[Device],
+        *,
+        chip_transport: str = "pcscd",
+        document_cameras: Collection[str] = (),
+        document: DocumentStation | None = None,
+    ) -> None:
+        """`document_cameras`: the identity keys of cameras that look at pages, not at faces."""
         self.all_devices = tuple(devices)
+        self._document_cameras = frozenset(document_cameras)
+        self._document = document or DocumentStation()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._chips = ChipDesk(transport=chip_transport, ask=self._ask)
 
@@ -68,6 +84,7 @@ class CaptureService:
             Operation("read_mrz", Wait, self.read_mrz),
             Operation("open_chip", ReadChip, self.open_chip),
             Operation("authenticate_chip", AuthenticateChip, self.authenticate_chip),
+            Operation("watch_page", WatchPage, self.watch_page),
             Operation("read_chip", ReadChip, self.read_chip),
             Operation("take_portrait", Wait, self.take_portrait),
             Operation("show", Show, self.show),
@@ -89,11 +106,30 @@ class CaptureService:
                 device.close()
 
     async def read_mrz(self, request: Wait) -> MrzEvidence:
-        device = self._first(Capability.MRZ_LINES)
+        """From whichever source reads first; the others are given a moment to say what they see."""
+        timeout = _bounded(request.timeout)
+        sources = [self._read_line(device, timeout) for device in self._able(Capability.MRZ_LINES)[:1]]
+        sources += [
+            self._read_page(device, timeout) for device in self._able(Capability.IMAGE, pages=True)[:1]
+        ]
+        if not sources:
+            raise _no_device(Capability.MRZ_LINES)
+        return await first_of(sources, moment=CROSS_SECONDS)
+
+    async def watch_page(self, request: WatchPage) -> PageHint:
+        return await self._document.watch(request)
+
+    async def _read_line(self, device: Device, timeout: float) -> MrzEvidence:
         assert isinstance(device, MrzLineReader)
-        raw = await self._wait_for(device, device.read_lines, request.timeout)
+        raw = await self._wait_for(device, device.read_lines, timeout)
         return MrzEvidence(
             lines=raw.lines, source="mrz_line", device=device.identity.key, simulated=device.simulated
+        )
+
+    async def _read_page(self, device: Device, timeout: float) -> MrzEvidence:
+        assert isinstance(device, Camera)
+        return await self._document.read(
+            device, timeout, lambda seconds: self._ask(device, lambda: device.capture(seconds))
         )
 
     async def open_chip(self, request: ReadChip) -> ChipOpened:
@@ -158,16 +194,28 @@ class CaptureService:
     async def devices(self, request: Nothing) -> Devices:  # noqa: ARG002 - the Protocol's shape
         return Devices(devices=tuple(_status(device) for device in self.all_devices))
 
+    def _able(self, capability: Capability, *, pages: bool = False) -> list[Device]:
+        """Devices that can do it, ready ones first; of cameras, those that look at pages, or at faces."""
+        able = [
+            device
+            for device in self.all_devices
+            if capability in device.capabilities
+            and (
+                capability is not Capability.IMAGE or (device.identity.key in self._document_cameras) == pages
+            )
+        ]
+        return sorted(able, key=lambda device: device.state is State.ABSENT)
+
     def _first(self, capability: Capability) -> Device:
-        """A device that can do it: a ready one before one that is away.
+        """A device that can do it.
 
         Raises:
             ServiceError: this box has none.
         """
-        able = [device for device in self.all_devices if capability in device.capabilities]
+        able = self._able(capability)
         if not able:
-            raise ServiceError("no_device", f"This box has no device for {capability.value}.")
-        return min(able, key=lambda device: device.state is State.ABSENT)
+            raise _no_device(capability)
+        return able[0]
 
     async def _wait_for(self, device: Device, attempt: Callable[[float], Result], timeout: float) -> Result:
         """Ask in slices until something comes or the time is over."""
@@ -194,6 +242,46 @@ class CaptureService:
             return await asyncio.shield(task)
         except HalError as error:
             raise _translate(error) from error
+
+
+async def first_of(sources: Sequence[Coroutine[Any, Any, MrzEvidence]], *, moment: float) -> MrzEvidence:
+    """What the first source reads, with what the others make of the same page within a moment.
+
+    A camera's evidence comes second where a reader of lines has read as well.
+
+    Raises:
+        ServiceError: no source read anything; that of the last one to give up.
+    """
+    pending = {asyncio.ensure_future(source) for source in sources}
+    read: list[MrzEvidence] = []
+    problem: ServiceError | None = None
+    deadline: float | None = None
+    try:
+        while pending:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                break
+            for task in done:
+                try:
+                    read.append(task.result())
+                except ServiceError as error:
+                    problem = error
+            if read and deadline is None:
+                deadline = time.monotonic() + moment
+    finally:
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+    if not read:
+        assert problem is not None
+        raise problem
+    best, *others = sorted(read, key=lambda evidence: evidence.source == "camera")
+    return msgspec.structs.replace(best, others=tuple(others))
+
+
+def _no_device(capability: Capability) -> ServiceError:
+    return ServiceError("no_device", f"This box has no device for {capability.value}.")
 
 
 def _end_turn(turn: asyncio.Lock, done: "asyncio.Future[Any]") -> None:

@@ -11,6 +11,7 @@ from appliance.services.lane.checks import (
     chip_checks,
     expiry_check,
     mrz_checks,
+    page_checks,
     portrait_checks,
     seal_checks,
 )
@@ -42,7 +43,7 @@ def assess(
 ) -> tuple[Check, ...]:
     """Every check of the crossing, in the order of the work."""
     mrz = document_of(state, today=today)
-    checks = list(mrz_checks(state, mrz))
+    checks = [*mrz_checks(state, mrz), *page_checks(state, mrz, today=today)]
     if mrz is not None:
         checks.append(expiry_check(mrz, stamp, floor=floor))
     moment = moment_of(stamp, floor)
@@ -74,13 +75,23 @@ def subject_of(mrz: Mrz) -> Subject:
     )
 
 
+def page_of(state: State) -> bytes | None:
+    """The picture of the page that a camera read, as JPEG."""
+    if state.document is None:
+        return None
+    pages = (state.document, *state.document.others)
+    return next((evidence.page for evidence in pages if evidence.page is not None), None)
+
+
 def simulated_kinds(state: State) -> tuple[str, ...]:
     """Which of the evidence came from simulated devices (promise 7)."""
+    document = state.document
+    pages = () if document is None else (document, *document.others)
     kinds = {
-        "document_reader": any(
-            evidence is not None and evidence.simulated for evidence in (state.document, state.chip)
-        ),
-        "camera": state.portrait is not None and state.portrait.simulated,
+        "document_reader": any(page.simulated and page.source != "camera" for page in pages)
+        or (state.chip is not None and state.chip.simulated),
+        "camera": any(page.simulated and page.source == "camera" for page in pages)
+        or (state.portrait is not None and state.portrait.simulated),
     }
     return tuple(kind for kind, simulated in kinds.items() if simulated)
 
@@ -95,6 +106,9 @@ def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
         media["portrait"] = state.portrait.jpeg
     if state.chip is not None and state.chip.portrait is not None:
         media["chip_portrait"] = state.chip.portrait
+    page = page_of(state)
+    if page is not None:
+        media["page"] = page
     return Movement(
         crossing=state.started.crossing,
         device=box.device,

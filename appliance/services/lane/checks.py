@@ -7,12 +7,12 @@ import datetime as dt
 from collections.abc import Iterator
 
 from appliance.clock import judge_expiry
-from appliance.contracts.capture import PortraitEvidence
+from appliance.contracts.capture import MrzEvidence, PortraitEvidence
 from appliance.contracts.checks import Check, Verdict
 from appliance.contracts.movement import Stamp
 from appliance.services.lane.chip_checks import CHIP_CHECKS, check_of, chip_findings
 from appliance.services.lane.workflow import State, Step, StepMissed
-from appliance.travel_document import Mrz, to_json
+from appliance.travel_document import Mrz, MrzError, different_fields, parse_mrz, to_json
 from appliance.travel_document.authentication.finding import Moment
 from appliance.travel_document.pki.trust_store import TrustStore
 from appliance.travel_document.seal.seal import looks_like_seal
@@ -43,6 +43,52 @@ def mrz_checks(state: State, mrz: Mrz | None) -> Iterator[Check]:
             reason=check["reason"],
             evidence=check["evidence"],
         )
+
+
+def page_checks(state: State, mrz: Mrz | None, *, today: dt.date) -> Iterator[Check]:
+    """What a camera adds: whether it saw every character, and whether all that read the page agree."""
+    document = state.document
+    if document is None or mrz is None:
+        return
+    if document.source == "camera":
+        yield _legibility(document)
+    if document.others:
+        yield _sources_agree(mrz, document, today=today)
+
+
+def _legibility(document: MrzEvidence) -> Check:
+    if not document.uncertain:
+        return Check(id="mrz.legibility", verdict=Verdict.PASS, reason="legible")
+    line, position = document.uncertain[0]
+    places = [list(place) for place in document.uncertain]
+    return Check(
+        id="mrz.legibility",
+        verdict=Verdict.CANNOT,
+        reason="uncertain_characters",
+        evidence={"line": line, "position": position, "places": places},
+    )
+
+
+def _sources_agree(mrz: Mrz, document: MrzEvidence, *, today: dt.date) -> Check:
+    """The page as each source read it, field by field."""
+    sources = [document.source, *(other.source for other in document.others)]
+    differing: set[str] = set()
+    for other in document.others:
+        try:
+            differing.update(different_fields(mrz, parse_mrz(other.lines, today=today)))
+        except MrzError:
+            return Check(
+                id="mrz.sources_agree",
+                verdict=Verdict.CANNOT,
+                reason="not_an_mrz",
+                evidence={"sources": sources},
+            )
+    return Check(
+        id="mrz.sources_agree",
+        verdict=Verdict.FAIL if differing else Verdict.PASS,
+        reason="different" if differing else "equal",
+        evidence={"sources": sources, **({"fields": sorted(differing)} if differing else {})},
+    )
 
 
 def expiry_check(mrz: Mrz, stamp: Stamp, *, floor: dt.datetime) -> Check:

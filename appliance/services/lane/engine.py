@@ -9,10 +9,12 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
+import msgspec
+
 from appliance.clock import Clock
 from appliance.config import Box
 from appliance.contracts.capture import Capture, ReadChip, Show, Wait
-from appliance.contracts.checks import Outcome
+from appliance.contracts.checks import Direction, Outcome
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, to_plain
@@ -25,6 +27,7 @@ from appliance.services.lane.assessment import assess, document_of, movement_of
 from appliance.services.lane.button import Button, Offer
 from appliance.services.lane.chip_checks import moment_of, verify_ahead
 from appliance.services.lane.chip_reading import read_chip
+from appliance.services.lane.page_guide import PageGuide
 from appliance.services.lane.policy import Action, Policy, Start
 from appliance.services.lane.workflow import AnyEvent, State, Step
 from appliance.travel_document import chip_access_fields
@@ -44,6 +47,8 @@ SIGNALS = {
     Step.RECORDING: "working",
 }
 """What lights and sound say: the step and nothing else, so that no hit can be told from them (promise 8)."""
+
+CROSSING_UNREADABLE = "crossing_unreadable"
 
 Evidence = TypeVar("Evidence")
 log = logging.getLogger(__name__)
@@ -77,9 +82,12 @@ class Engine:
         self._clock = clock
         self._changed = changed
         self.button = Button()
+        self.page = PageGuide(capture, changed)
         self.state = State()
         self.trouble: Trouble | None = None
         self.last_outcome: Outcome | None = None
+        self.notices: tuple[str, ...] = ()
+        """Codes of what stays on the screen until a technician has seen to it."""
         self.step_seconds: dict[str, float] = {}
         """Of the latest crossing: how long each step took."""
 
@@ -90,12 +98,23 @@ class Engine:
         now = dt.datetime.fromisoformat(started.stamp.wall) if started else self._clock.now()[0]
         return max(now, self._clock.floor).date()
 
+    @property
+    def _direction(self) -> Direction:
+        """Which way this traveller goes: as the crossing began, whatever the configuration says by now."""
+        started = self.state.started
+        return started.direction if started else self._box.direction
+
     async def run(self) -> None:
         """Come back into the crossing that was open, then serve travellers until cancelled."""
         opened = self._journal.open_crossing()
         if opened is not None:
-            self.state = workflow.fold(workflow.decode(payload) for payload in opened.events)
-            log.info("back in an open crossing, at step %s", self.state.step)
+            try:
+                self.state = workflow.fold(workflow.decode(payload) for payload in opened.events)
+                log.info("back in an open crossing, at step %s", self.state.step)
+            except msgspec.MsgspecError:
+                # Another version's steps: they stay in the journal, and the next traveller is served.
+                self.notices = (CROSSING_UNREADABLE,)
+                log.error("the open crossing cannot be read by this version; it stays in the journal")  # noqa: TRY400
         steps: dict[Step, Callable[[], Awaitable[None]]] = {
             Step.WAITING: self._wait_for_traveller,
             Step.READING_DOCUMENT: self._read_document,
@@ -127,7 +146,8 @@ class Engine:
         """A document on the reader, or a press, begins the crossing."""
         wait = Wait(timeout=self._policy.pace.document_seconds)
         try:
-            evidence = await self._or_button(self._capture.read_mrz(wait), Offer(press="start"))
+            async with self.page.following():
+                evidence = await self._or_button(self._capture.read_mrz(wait), Offer(press="start"))
         except ServiceError as error:
             if error.code != "timeout":
                 await asyncio.sleep(CAPTURE_RETRY_SECONDS)
@@ -146,7 +166,8 @@ class Engine:
         wait = Wait(timeout=self._policy.pace.document_seconds)
         while True:
             try:
-                evidence = await self._unless_held(self._capture.read_mrz(wait))
+                async with self.page.following():
+                    evidence = await self._unless_held(self._capture.read_mrz(wait))
             except ServiceError as error:
                 trouble = Trouble(code="document_not_read", evidence={"reason": error.code})
                 if await self._in_trouble(trouble, Offer(press="retry", hold="refer")) == "refer":
@@ -158,7 +179,7 @@ class Engine:
 
     async def _read_chip(self) -> None:
         mrz = document_of(self.state, today=self.today)
-        if mrz is None or not self._policy.ask.chip:
+        if mrz is None or not self._policy.ask.going(self._direction).chip:
             code = "not_asked" if mrz is not None else "no_mrz"
             await self._miss(Step.READING_CHIP, code, tried=False)
             return
@@ -194,7 +215,7 @@ class Engine:
             return TrustStore()
 
     async def _take_portrait(self) -> None:
-        if not self._policy.ask.portrait:
+        if not self._policy.ask.going(self._direction).portrait:
             await self._miss(Step.TAKING_PORTRAIT, "not_asked", tried=False)
             return
         wait = Wait(timeout=self._policy.pace.portrait_seconds)
@@ -215,9 +236,9 @@ class Engine:
             today=self.today,
             lists=self._lists,
             trust=self._trusted(),
-            direction=self._box.direction,
+            direction=self._direction,
         )
-        recommendation, reasons = self._policy.recommend(checks)
+        recommendation, reasons = self._policy.recommend(checks, self._direction)
         await self._keep(
             workflow.Assessed(
                 checks=checks,

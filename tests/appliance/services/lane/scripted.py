@@ -12,10 +12,12 @@ from appliance.contracts.capture import (
     DeviceStatus,
     MrzEvidence,
     Nothing,
+    PageHint,
     PortraitEvidence,
     ReadChip,
     Show,
     Wait,
+    WatchPage,
 )
 from appliance.contracts.errors import ServiceError
 from appliance.simulation.chip import build_files
@@ -32,6 +34,8 @@ class ScriptedCapture:
         self.calls: list[str] = []
         self.panel: asyncio.Queue[str] = asyncio.Queue()
         self.blocked: set[str] = set()
+        self.camera_states = ["READY"]
+        """What its camera is in, one look after the other; the last state stays."""
 
     async def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -50,6 +54,9 @@ class ScriptedCapture:
 
     async def authenticate_chip(self, request: AuthenticateChip) -> ChipAnswer:
         raise AssertionError("The scripted chip has no key to prove.")
+
+    async def watch_page(self, request: WatchPage) -> PageHint:
+        return await asyncio.get_running_loop().create_future()
 
     async def read_chip(self, request: ReadChip) -> ChipEvidence:
         await self._called("read_chip")
@@ -83,6 +90,7 @@ class ScriptedCapture:
         return Button(event=await self.panel.get())
 
     async def devices(self, request: Nothing) -> Devices:
+        state = self.camera_states.pop(0) if len(self.camera_states) > 1 else self.camera_states[0]
         return Devices(
             devices=(
                 DeviceStatus(
@@ -90,7 +98,7 @@ class ScriptedCapture:
                     driver="simulated",
                     key="camera/simulated/x",
                     model="simulated",
-                    state="READY",
+                    state=state,
                     since_seconds=1.0,
                     simulated=True,
                     capabilities=("image",),
