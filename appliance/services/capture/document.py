@@ -16,6 +16,7 @@ from appliance.contracts.errors import ServiceError
 from appliance.services.capture.page_picture import page_jpeg
 from appliance.services.capture.page_reader import Hint, PageReader, PageReading, is_certain, read_rows
 from appliance.services.capture.pictures import PictureError
+from appliance.services.capture.seals import read_barcodes
 from appliance.travel_document import Mrz
 from appliance.travel_document.optical import Optical
 from hal.camera import Camera, Frame
@@ -192,4 +193,5 @@ def _evidence(looks: _Looks, camera: Camera) -> MrzEvidence:
         uncertain=optical.uncertain,
         inferred=tuple((one.line, one.position, one.read) for one in optical.inferred),
         page=page,
+        barcodes=read_barcodes(looks.picture),
     )

@@ -1,17 +1,20 @@
 """The document station: frames until it is certain, votes, hints, and time."""
 
 import asyncio
+import io
 
 import cv2
 import numpy as np
 import pytest
 from mrz_drawn import LINES, page
+from PIL import Image
 
 from appliance.contracts.capture import PAGE_HINTS, WatchPage
 from appliance.contracts.errors import ServiceError
 from appliance.services.capture import document
 from appliance.services.capture.document import DocumentStation
 from appliance.services.capture.page_reader import Hint, PageReader
+from appliance.simulation.seal import build_seal, draw_seal
 from hal.camera import Frame
 from hal.camera.simulated import SimulatedCamera
 from models.runtime import ModelUnreadable
@@ -57,6 +60,20 @@ def test_ok__one_good_frame_is_enough() -> None:
     assert (evidence.source, evidence.simulated, evidence.uncertain) == ("camera", True, ())
     assert evidence.page.startswith(b"\xff\xd8\xff")
     assert frames.shown <= document.AGREEING
+
+
+def test_ok__a_seal_on_the_page_is_read_with_it() -> None:
+    """A visa's MRZ and its visible digital seal, from the same picture."""
+    seal = build_seal(
+        ("V<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L8988901C4XXX4009078F96121096ZE184226B<<<<<<")
+    )
+    picture = page().copy()
+    printed = np.asarray(Image.open(io.BytesIO(draw_seal(seal, module=3))).convert("RGB"))
+    picture[: printed.shape[0], : printed.shape[1]] = printed
+    evidence = read(Frames(picture))
+    assert evidence.lines == LINES
+    assert evidence.barcodes == (seal,)
+    assert read(Frames(page())).barcodes == ()
 
 
 def test_ok__spoilt_frames_are_passed_over() -> None:
