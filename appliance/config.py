@@ -180,7 +180,7 @@ def did_you_mean(word: str, allowed: Iterable[str]) -> str:
 def _from_text(wanted: type, value: object) -> object:
     if wanted is Path and isinstance(value, str):
         return Path(value)
-    raise NotImplementedError(f"no conversion to {wanted}")
+    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")  # msgspec adds where
 
 
 def _explain(complaint: str, text: str, settings: type[msgspec.Struct]) -> str:

@@ -290,11 +290,12 @@ def _capture_alone(config: Config, handed: socket.socket | None) -> Works:
 
 def _lane_alone(config: Config, handed: dict[str, socket.socket]) -> Works:
     lane = make_lane(config, capture=CaptureClient(config.paths.run / "capture.sock"))
+    app = kiosk(config, lane)
     page = handed.get("kiosk") or listen_loopback(config.kiosk.port)
     return [
         lane.run(),
         _serve(lane.operations(), handed.get("lane"), config.paths.run / "lane.sock"),
-        serve(kiosk(config, lane), page),
+        serve(app, page),
     ]
 
 

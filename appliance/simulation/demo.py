@@ -15,6 +15,7 @@ from appliance.simulation.booth import PAGE_CAMERA, Booth, Person, person_of, pe
 from appliance.simulation.box import Box, beside
 from appliance.simulation.chip import contactless, no_delay
 from appliance.simulation.chip.pcscd import PcscdUnavailable, VirtualReader, virtual_reader
+from appliance.simulation.chip.vpcd import PORT
 from appliance.simulation.officer import Crossing, ScriptedOfficer, look_until
 from appliance.simulation.world import DeviceTable, World, WorldUnavailable
 from hal.camera.simulated import REALISTIC_SECONDS as CAMERA_SECONDS
@@ -192,6 +193,10 @@ class Demo:
         with contextlib.ExitStack() as stack:
             try:
                 slot = stack.enter_context(virtual_reader())
+                self._say(
+                    f"The virtual reader listens on every interface (ports {PORT} and {PORT + 1}): "
+                    "keep this machine off networks that you do not trust."
+                )
             except PcscdUnavailable as error:
                 self._say(f"{error} The chip is read directly, without PC/SC.")
                 slot = None

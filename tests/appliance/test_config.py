@@ -112,6 +112,13 @@ def test_fail_the_line_in_a_file_that_is_gone(tmp_path):
         line_of(tmp_path / "borne.toml", "box")
 
 
+@pytest.mark.parametrize("value", ["5", "true", "1.5", '["a"]', "{ a = 1 }", "1979-05-27"])
+@pytest.mark.parametrize("key", ["data", "keys", "run", "policy"])
+def test_fail_a_path_that_is_none(tmp_path, key, value):
+    said = complaint(tmp_path, f"{GOOD}[paths]\n{key} = {value}\n")
+    assert f"line 19: `paths.{key}`: Expected `" in said
+
+
 def test_fail_missing_key(tmp_path):
     assert "`post` is missing in box" in complaint(tmp_path, GOOD.replace('post = "Hill post"\n', ""))
 

@@ -112,7 +112,7 @@ class Box:
         return self.lane().step == "deciding"
 
     def screen(self) -> dict:
-        with httpx.stream("GET", f"http://127.0.0.1:{self.port}/events", timeout=5) as answer:
+        with httpx.stream("GET", f"http://127.0.0.1:{self.port}/events", timeout=60) as answer:
             for line in answer.iter_lines():
                 if line.startswith("data: "):
                     return json.loads(line[6:])
@@ -130,7 +130,7 @@ def asked(make: Callable[[], object]):
     return asyncio.run(ask())
 
 
-def until(wanted: Callable[[], object], *, seconds: float = 30.0) -> None:
+def until(wanted: Callable[[], object], *, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while True:
         with contextlib.suppress(ServiceError, httpx.TransportError):
@@ -197,7 +197,7 @@ def test_fail__a_second_lane(box: Box) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=120,
     )
     assert second.returncode == 2
     assert second.stderr.count("\n") == 1
@@ -211,7 +211,7 @@ def test_ok__sigterm_ends_each(box: Box, service: str) -> None:
     assert process.poll() is None, process.communicate()[1]
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert time.monotonic() - began < 5
     assert "Traceback" not in said

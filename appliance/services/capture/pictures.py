@@ -17,7 +17,7 @@ MAX_PIXELS = 16_000_000
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_FILE_PIXELS = 64_000_000
 """Of a picture that a person chose: the largest telephones' cameras; 192 MB for a moment."""
-HALVED_PIXELS = 16_000_000
+HALVED_PIXELS = 8_000_000
 """A larger JPEG is decoded at half its width and height: letters stay legible, and memory is a quarter."""
 JPEG_TAIL_BYTES = 65_536
 """Cameras put some of their own behind a picture's end."""

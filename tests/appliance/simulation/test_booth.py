@@ -34,7 +34,7 @@ class Screen:
     async def wait_for_change(self, revision: int, timeout: float):
         if revision == self._view.revision:
             self._changed.clear()
-            await asyncio.wait_for(self._changed.wait(), 5)
+            await asyncio.wait_for(self._changed.wait(), 60)
         return self._view
 
     async def press(self, press: Press) -> PressTaken:
@@ -76,7 +76,7 @@ def run(booth: Booth, what) -> None:
     async def beside() -> None:
         task = asyncio.create_task(booth.run())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await what()
         finally:
             task.cancel()

@@ -29,7 +29,7 @@ def demo(folder: Path, travellers: int) -> tuple[list[dict], str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
@@ -89,7 +89,7 @@ def test_ok__a_named_device_that_is_not_there_is_said_and_not_replaced(tmp_path:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr
     (row,) = [json.loads(line) for line in done.stdout.splitlines()]

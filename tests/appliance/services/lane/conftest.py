@@ -94,7 +94,7 @@ class Officer:
         self.lane = lane
         self.seen: list[View] = []
 
-    async def until(self, wanted: Callable[[View], bool], *, seconds: float = 10.0) -> View:
+    async def until(self, wanted: Callable[[View], bool], *, seconds: float = 60.0) -> View:
         async with asyncio.timeout(seconds):
             view = self.lane.view()
             while not wanted(view):

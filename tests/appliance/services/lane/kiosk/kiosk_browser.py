@@ -27,7 +27,7 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-dev-shm-usage", "--hide-scrollbars", "--force-device-scale-factor=1"),
 )
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 
 T = TypeVar("T")
 

@@ -26,7 +26,7 @@ def client(source: ScriptedSource) -> Client:
 
 def events(address: str, number: int, **settings: object) -> Iterator[dict]:
     """So many events of the stream, decoded as a browser would."""
-    with httpx.stream("GET", f"{address}/events", timeout=10, **settings) as answer:
+    with httpx.stream("GET", f"{address}/events", timeout=60, **settings) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         kind, data = "", ""
         for line in answer.iter_lines():
