@@ -83,9 +83,9 @@ class DeviceEntry(_Section, frozen=True, kw_only=True):
 
     kind: str
     driver: str
+    options: dict[str, Any] = {}
     use: Use = Use.PORTRAIT
     """Of a camera."""
-    options: dict[str, Any] = {}
 
 
 class Broker(_Section, frozen=True, kw_only=True):
