@@ -24,7 +24,7 @@ MOST_CHANGES: Final = 2
 """Close candidates taken at once for one check digit: with more, chance would do."""
 MOST_OPEN: Final = 8
 """Characters of a field that have close candidates; where there are more, the field was not read."""
-CLEAR: Final = 0.8
+CLEAR: Final = 0.9
 """Below this probability a character without a check digit counts as uncertain."""
 CLEAR_IF_CHECKED: Final = 0.4
 """The same for a character that a check digit vouches for."""
