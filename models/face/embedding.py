@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from models.face.mesh import LEFT_IRIS, RIGHT_IRIS, Mesh
+from models.face.mesh import Mesh
 from models.face.sampling import Picture, sample, similarity
 from models.face.weights import EMBEDDING
 from models.runtime import Array, Model, ModelDamaged
@@ -18,6 +18,7 @@ TEMPLATE: Final = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 )
 """Eyes, tip of the nose, corners of the mouth, left to right in the picture."""
+_EYE_CORNERS: Final = ((33, 133), (362, 263))
 _NOSE_TIP, _MOUTH_RIGHT, _MOUTH_LEFT = 4, 61, 291
 
 
@@ -53,7 +54,7 @@ class FaceEmbedding:
 
 def five_points(mesh: Mesh) -> Array:
     """The five points of the template, (5, 2), in the picture."""
-    eyes = [mesh.points[RIGHT_IRIS][0], mesh.points[LEFT_IRIS][0]]
+    eyes = [mesh.points[list(corners)].mean(axis=0) for corners in _EYE_CORNERS]
     return np.array([*eyes, *mesh.points[[_NOSE_TIP, _MOUTH_RIGHT, _MOUTH_LEFT]]])
 
 

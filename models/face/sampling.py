@@ -57,6 +57,7 @@ def sample(picture: Picture, matrix: Array, size: tuple[int, int], *, border: in
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
     shrink = int(1 / scale) if 0 < scale < 0.5 else 1
     if shrink > 1:
+        picture, matrix = _surroundings(picture, matrix, size, shrink)
         height, width = picture.shape[:2]
         small = (max(1, width // shrink), max(1, height // shrink))
         factors = np.array([width / small[0], height / small[1]])
@@ -73,3 +74,17 @@ def sample(picture: Picture, matrix: Array, size: tuple[int, int], *, border: in
         borderValue=(border, border, border),
     )
     return np.asarray(cut, dtype=np.uint8)
+
+
+def _surroundings(
+    picture: Picture, matrix: Array, size: tuple[int, int], margin: int
+) -> tuple[Picture, Array]:
+    """The part of the picture that is looked at, and how it is seen from there."""
+    height, width = size
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    seen = carry(corners, inverse(matrix))
+    limits = np.array(picture.shape[1::-1])
+    low = np.clip(np.floor(seen.min(axis=0)) - 2 * margin, 0, limits - 1).astype(int)
+    high = np.clip(np.ceil(seen.max(axis=0)) + 2 * margin, low + 1, limits).astype(int)
+    part = picture[low[1] : high[1], low[0] : high[0]]
+    return part, np.column_stack([matrix[:, :2], matrix[:, 2] + matrix[:, :2] @ low])

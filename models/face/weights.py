@@ -39,5 +39,5 @@ ATTENTION_MESH: Final = ModelFile(
 )
 EMBEDDING: Final = ModelFile(
     HERE / "sface_2021dec.tflite",
-    "fd5908f4bf03cd34f9edd16da195e0a949ed6a73a5e44731a71c94411db1a0e4",
+    "9d4e361341292318b9637756e238d62cd3e18b58a96f710c8c43f8817ab837b1",
 )

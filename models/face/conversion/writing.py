@@ -46,7 +46,7 @@ class Writer:
         return self._unpacked(name, stored, array.shape)
 
     def eighth(self, name: str, array: Array) -> int:
-        """A constant stored in 8 bits, with a scale for each of its first dimension, and computed with in 32."""
+        """The same in 8 bits, with a scale for each of the first dimension."""
         scales = np.abs(array).reshape(len(array), -1).max(axis=1) / 127
         scales = np.maximum(scales, np.finfo(np.float32).tiny).astype(np.float32)
         steps = np.rint(array / scales.reshape(-1, *[1] * (array.ndim - 1)))
@@ -56,6 +56,14 @@ class Writer:
         quantization.quantizedDimension = 0
         self._graph.tensors[stored].quantization = quantization
         return self._unpacked(name, stored, array.shape)
+
+    def int8(self, name: str, array: Array) -> int:
+        """A constant of whole numbers from -127 to 127 that a hybrid operator takes as it is, scale 1."""
+        stored = self.constant(name, array.astype(np.int8))
+        quantization = schema.QuantizationParametersT()
+        quantization.scale, quantization.zeroPoint = np.ones(1, np.float32), np.zeros(1, np.int64)
+        self._graph.tensors[stored].quantization = quantization
+        return stored
 
     def operator(
         self, name: str, inputs: Sequence[int], output: tuple[str, Sequence[int]], options: Any = None
