@@ -66,6 +66,7 @@ _DIGIT = (
 )
 _CODE = ("ok", "unknown_code", "no_code", "not_an_issuer", "letter_digit_confusion")
 _CHIP = ("chip_not_read", "not_supported")
+_FACE = ("no_portrait", "no_face", "model_unavailable")
 _LIST = ("no_hit", "no_hit_old_list", "no_list", "nothing_to_search", "list_unreadable", "list_expired")
 
 CHECKS: dict[str, tuple[str, ...]] = {
@@ -107,8 +108,19 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "chip.chip_authentication": _CHIP,
     "chip.portrait": ("decoded", "undecodable", *_CHIP),
     "portrait.taken": ("taken", *_DEVICE, *_NOT_TRIED),
-    "face.quality": ("not_supported",),
-    "face.comparison": ("not_supported",),
+    "face.single": ("one_face", "several_faces", *_FACE),
+    "face.quality": ("good_enough", "below_profile", *_FACE),
+    "face.comparison": (
+        "same_person",
+        "not_alike",
+        "no_chip_portrait",
+        "no_face_in_reference",
+        "undecodable",
+        "other_model",
+        "other_reference",
+        *_FACE,
+    ),
+    "face.presentation_attack": ("no_evaluated_method", "indicator_only", "no_portrait"),
     "finger.comparison": ("not_supported",),
     "watchlist.document": (*_LIST, "lost", "stolen", "revoked", "blank", "old_list_hit"),
     "watchlist.personal_number": (*_LIST, "match", "possible_match", "old_list_hit"),
