@@ -11,10 +11,10 @@ from types import ModuleType
 from typing import NoReturn
 
 import appliance
-from appliance.commands import chip, demo, devices, lists, mrz, records, run
+from appliance.commands import chip, demo, devices, face, lists, mrz, records, run
 from appliance.commands.output import CouldNot
 
-COMMANDS: tuple[ModuleType, ...] = (demo, run, mrz, chip, lists, records, devices)
+COMMANDS: tuple[ModuleType, ...] = (demo, run, mrz, chip, face, lists, records, devices)
 """Each has `add_to(subparsers)`; what a command needs is imported when it runs, so that help is quick."""
 
 COULD_NOT = 2

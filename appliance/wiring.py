@@ -70,7 +70,7 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
     """`capture` with the configured devices."""
     from appliance.services.capture.service import CaptureService
 
-    return CaptureService(make_devices(config), chip_transport=chip_transport)
+    return CaptureService(make_devices(config), chip_transport=chip_transport, face=config.face)
 
 
 def reference_store(folder: Path, keys: Path, signers: Iterable[Path] = ()) -> "ReferenceStore":
@@ -147,7 +147,13 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         clock.raise_floor(floor)
     lists = reference_store(config.paths.data / "lists", config.paths.keys, config.central.reference_keys)
     return LaneService(
-        box=config.box, policy=policy, capture=capture, journal=journal, lists=lists, clock=clock
+        box=config.box,
+        policy=policy,
+        capture=capture,
+        journal=journal,
+        lists=lists,
+        clock=clock,
+        face=config.face,
     )
 
 

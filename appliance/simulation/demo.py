@@ -76,6 +76,7 @@ class Demo:
                 self.devices(slot),
                 kiosk_port=0 if self._settings.headless else self._settings.port,
                 language=self._settings.language,
+                unattended=self._settings.headless,
             )
             return asyncio.run(self._run_box(configuration, slot))
 
@@ -202,7 +203,8 @@ class Demo:
         return lambda _number: person
 
     def _greet(self, box: Box) -> None:
-        self._say(f"\n  The kiosk: {box.address}\n")
+        self._say(f"\n  The kiosk: {box.address}")
+        self._say(f"  The traveller's page, for a second screen: {box.address}traveller\n")
         self._say("  Space bar: press (start, accept).  Hold it: refer to the second line.")
         self._say(
             "  Travellers 1 to 4 are scripted: ordinary, near match, stolen document, wrong check digit."

@@ -16,16 +16,21 @@ from appliance.contracts.capture import (
     ChipEvidence,
     Devices,
     DeviceStatus,
+    Guidance,
     MrzEvidence,
     Nothing,
     PortraitEvidence,
     ReadChip,
     Show,
+    TakePortrait,
     Wait,
+    WatchGuidance,
 )
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.transport import Operation
-from appliance.services.capture.pictures import PictureError, decode_portrait, encode_frame
+from appliance.face_settings import FaceSettings
+from appliance.services.capture.pictures import PictureError, decode_portrait
+from appliance.services.capture.portrait import PortraitStation
 from hal.camera import Camera
 from hal.device import (
     Capability,
@@ -54,8 +59,11 @@ log = logging.getLogger(__name__)
 class CaptureService:
     """`Capture`, over the devices of this box."""
 
-    def __init__(self, devices: Sequence[Device], *, chip_transport: str = "pcscd") -> None:
+    def __init__(
+        self, devices: Sequence[Device], *, chip_transport: str = "pcscd", face: FaceSettings | None = None
+    ) -> None:
         self.all_devices = tuple(devices)
+        self._portraits = PortraitStation(face or FaceSettings())
         self._chip_transport = chip_transport
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -64,7 +72,8 @@ class CaptureService:
         return (
             Operation("read_mrz", Wait, self.read_mrz),
             Operation("read_chip", ReadChip, self.read_chip),
-            Operation("take_portrait", Wait, self.take_portrait),
+            Operation("take_portrait", TakePortrait, self.take_portrait),
+            Operation("watch_guidance", WatchGuidance, self.watch_guidance),
             Operation("show", Show, self.show),
             Operation("wait_for_button", Wait, self.wait_for_button),
             Operation("devices", Nothing, self.devices),
@@ -73,6 +82,8 @@ class CaptureService:
     async def run(self) -> None:
         """Keep looking for devices that are away, until cancelled; then let go of all."""
         try:
+            if any(Capability.IMAGE in device.capabilities for device in self.all_devices):
+                await asyncio.to_thread(self._portraits.prepare)
             while True:
                 for device in self.all_devices:
                     if device.state in (State.ABSENT, State.FAULT):
@@ -150,21 +161,28 @@ class CaptureService:
             transport=self._chip_transport,
         )
 
-    async def take_portrait(self, request: Wait) -> PortraitEvidence:
+    async def take_portrait(self, request: TakePortrait) -> PortraitEvidence:
         device = self._first(Capability.IMAGE)
         assert isinstance(device, Camera)
-        frame = await self._ask(device, lambda: device.capture(_bounded(request.timeout)))
+        given_up = threading.Event()
         try:
-            jpeg, width, height = await asyncio.to_thread(encode_frame, frame.pixels)
+            return await self._ask(
+                device,
+                lambda: self._portraits.take(
+                    device,
+                    timeout=_bounded(request.timeout),
+                    reference=request.reference,
+                    given_up=given_up,
+                ),
+            )
         except PictureError as error:
             raise ServiceError("unreadable", str(error), retry=True) from error
-        return PortraitEvidence(
-            jpeg=jpeg,
-            width=width,
-            height=height,
-            device=device.identity.key,
-            simulated=device.simulated,
-        )
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+
+    async def watch_guidance(self, request: WatchGuidance) -> Guidance:
+        return await self._portraits.board.newer_than(request.after, _bounded(request.timeout))
 
     async def show(self, request: Show) -> Nothing:
         try:

@@ -5,6 +5,7 @@ import datetime as dt
 from appliance.config import Box
 from appliance.contracts.checks import Check, Direction
 from appliance.contracts.movement import DocumentFacts, Movement, Stamp
+from appliance.face_settings import FaceSettings
 from appliance.reference_data.store import ReferenceStore
 from appliance.screening import Subject, screen
 from appliance.services.lane.checks import chip_checks, expiry_check, mrz_checks, portrait_checks
@@ -30,6 +31,7 @@ def assess(
     today: dt.date,
     lists: ReferenceStore,
     direction: Direction,
+    face: FaceSettings,
 ) -> tuple[Check, ...]:
     """Every check of the crossing, in the order of the work."""
     mrz = document_of(state, today=today)
@@ -37,7 +39,7 @@ def assess(
     if mrz is not None:
         checks.append(expiry_check(mrz, stamp, floor=floor))
     checks += chip_checks(state, mrz, today=today)
-    checks += portrait_checks(state)
+    checks += portrait_checks(state, face)
     checks += screen(
         Subject() if mrz is None else subject_of(mrz),
         lists.open_lists(),
@@ -81,7 +83,7 @@ def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
     assert state.decided is not None
     media = {}
     if state.portrait is not None:
-        media["portrait"] = state.portrait.jpeg
+        media["portrait_record"] = state.portrait.record
     if state.chip is not None and state.chip.portrait is not None:
         media["chip_portrait"] = state.chip.portrait
     return Movement(

@@ -10,6 +10,8 @@ from appliance.clock import judge_expiry
 from appliance.contracts.capture import ChipEvidence, PortraitEvidence
 from appliance.contracts.checks import Check, Verdict
 from appliance.contracts.movement import Stamp
+from appliance.face_settings import FaceSettings
+from appliance.services.lane.face_checks import face_checks
 from appliance.services.lane.workflow import State, Step, StepMissed
 from appliance.travel_document import Mrz, MrzError, different_fields, mrz_from_dg1, parse_mrz, to_json
 
@@ -26,7 +28,7 @@ NOT_SUPPORTED = (
     "chip.active_authentication",
     "chip.chip_authentication",
 )
-LATER = ("face.quality", "face.comparison", "finger.comparison")
+LATER = ("finger.comparison",)
 """Checks that this version names but does not do."""
 
 
@@ -126,8 +128,8 @@ def _chip_portrait_check(chip: ChipEvidence) -> Check:
     )
 
 
-def portrait_checks(state: State) -> Iterator[Check]:
-    """The live picture, and what is not done with it yet."""
+def portrait_checks(state: State, face: FaceSettings) -> Iterator[Check]:
+    """The live picture, what it says, and what is not done yet."""
     portrait: PortraitEvidence | None = state.portrait
     if portrait is None:
         yield _missed("portrait.taken", state.missed.get(Step.TAKING_PORTRAIT))
@@ -136,8 +138,15 @@ def portrait_checks(state: State) -> Iterator[Check]:
             id="portrait.taken",
             verdict=Verdict.PASS,
             reason="taken",
-            evidence={"width": portrait.width, "height": portrait.height},
+            evidence={
+                "width": portrait.width,
+                "height": portrait.height,
+                "cropped": portrait.cropped,
+                "notice_seconds": state.noticed.seconds if state.noticed else None,
+                "notice_pages": state.noticed.pages if state.noticed else None,
+            },
         )
+    yield from face_checks(state, face)
     for id_ in LATER:
         yield Check(id=id_, verdict=Verdict.NOT_DONE, reason="not_supported")
 

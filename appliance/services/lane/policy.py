@@ -79,6 +79,8 @@ class Pace(_Section, frozen=True, kw_only=True):
     chip_seconds: float = 20.0
     chip_attempts: int = 2
     portrait_seconds: float = 10.0
+    notice_seconds: float = 0.0
+    """How long the traveller has been told what is taken and why, before the camera is asked."""
     look_first_seconds: float = 0.7
     """The panel's button decides nothing before the recommendation has stood so long."""
 

@@ -50,6 +50,14 @@ class ChipRead(Event, frozen=True, kw_only=True):
     evidence: ChipEvidence
 
 
+class NoticeShown(Event, frozen=True, kw_only=True):
+    """What is taken and why stood on the screen for so long before the camera was asked."""
+
+    seconds: float
+    pages: int
+    """How many traveller's pages were open; 0: only the officer's showed it."""
+
+
 class PortraitTaken(Event, frozen=True, kw_only=True):
     """A live picture."""
 
@@ -85,7 +93,17 @@ class Decided(Event, frozen=True, kw_only=True):
     stamp: Stamp
 
 
-AnyEvent = Started | DocumentRead | ChipRead | PortraitTaken | StepMissed | ReferralAsked | Assessed | Decided
+AnyEvent = (
+    Started
+    | DocumentRead
+    | ChipRead
+    | NoticeShown
+    | PortraitTaken
+    | StepMissed
+    | ReferralAsked
+    | Assessed
+    | Decided
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
@@ -111,6 +129,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     started: Started | None = None
     document: MrzEvidence | None = None
     chip: ChipEvidence | None = None
+    noticed: NoticeShown | None = None
     portrait: PortraitEvidence | None = None
     missed: dict[Step, StepMissed] = {}
     referral_asked: bool = False
@@ -145,6 +164,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
                 return msgspec.structs.replace(self, document=mrz)
             case ChipRead(evidence=chip):
                 return msgspec.structs.replace(self, chip=chip)
+            case NoticeShown():
+                return msgspec.structs.replace(self, noticed=event)
             case PortraitTaken(evidence=portrait):
                 return msgspec.structs.replace(self, portrait=portrait)
             case StepMissed(step=step):

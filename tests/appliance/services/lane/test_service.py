@@ -57,7 +57,7 @@ def test_ok_each_scripted_traveller_gets_the_recommendation_of_the_script(make_l
     assert movement.recommendation is traveller(number).expected
     assert movement.document.lines == traveller(number).lines
     assert movement.simulated == ("document_reader", "camera")
-    assert set(movement.media) == {"portrait", "chip_portrait"}
+    assert set(movement.media) == {"portrait_record", "chip_portrait"}
     wanted = Outcome.REFERRED if view.recommendation is Recommendation.RED else Outcome.ADMITTED
     assert movement.outcome is wanted
 
@@ -74,8 +74,6 @@ def test_ok_what_is_not_done_is_said_and_never_passed(make_lane, house):
         "chip.passive_authentication",
         "chip.active_authentication",
         "chip.chip_authentication",
-        "face.quality",
-        "face.comparison",
         "finger.comparison",
     ):
         assert (checks[id_].verdict, checks[id_].reason) == ("NOT_DONE", "not_supported")
