@@ -11,13 +11,11 @@ from types import ModuleType
 from typing import NoReturn
 
 import appliance
-from appliance.commands import chip, demo, devices, face, lists, mrz, records, run
-from appliance.commands.output import CouldNot
+from appliance.commands import chip, demo, devices, face, lists, mrz, records, run, seal, trust
+from appliance.commands.output import COULD_NOT, CouldNot, could_not
 
-COMMANDS: tuple[ModuleType, ...] = (demo, run, mrz, chip, face, lists, records, devices)
+COMMANDS: tuple[ModuleType, ...] = (demo, run, mrz, chip, seal, face, trust, lists, records, devices)
 """Each has `add_to(subparsers)`; what a command needs is imported when it runs, so that help is quick."""
-
-COULD_NOT = 2
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,8 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(chosen.run(chosen))
     except CouldNot as error:
-        print(f"borne: {error}", file=sys.stderr)
-        return COULD_NOT
+        return could_not(str(error))
     except BrokenPipeError:
         return COULD_NOT
     except KeyboardInterrupt:

@@ -6,8 +6,9 @@ import re
 import tomllib
 import types
 import typing
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -18,6 +19,13 @@ MAX_FILE_BYTES = 256 * 1024
 """A configuration is a page of text; anything larger is a mistake."""
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
+
+NAME_PATTERN: Final = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\\Z"
+"""A box's name is a level of its topics at the broker, so it must not reach beyond its own."""
+Name = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+AnyPort = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+"""0 takes a free one."""
 
 
 class ConfigError(Exception):
@@ -46,7 +54,7 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Box(_Section, frozen=True, kw_only=True):
     """Who and where this box is."""
 
-    device: str
+    device: Name
     post: str
     lane: str = "1"
     direction: Direction = Direction.ENTRY
@@ -64,19 +72,28 @@ class Paths(_Section, frozen=True, kw_only=True):
     """None: the policy that ships with Borne."""
 
 
+class Use(enum.StrEnum):
+    """What a camera looks at."""
+
+    PORTRAIT = "portrait"
+    DOCUMENT = "document"
+
+
 class DeviceEntry(_Section, frozen=True, kw_only=True):
     """One device: the driver is a file's name in `hal/<kind>/`, the options are the driver's own."""
 
     kind: str
     driver: str
     options: dict[str, Any] = {}
+    use: Use = Use.PORTRAIT
+    """Of a camera."""
 
 
 class Broker(_Section, frozen=True, kw_only=True):
     """The MQTT broker and this box's certificate for it."""
 
     host: str
-    port: int = 8883
+    port: Port = 8883
     ca: Path
     certificate: Path
     key: Path
@@ -93,7 +110,7 @@ class Central(_Section, frozen=True, kw_only=True):
 class Kiosk(_Section, frozen=True, kw_only=True):
     """The officer's page, on loopback only."""
 
-    port: int = 8080
+    port: AnyPort = 8080
     languages: tuple[str, ...] = ("en", "fr", "ru")
     language: str = "en"
 
@@ -125,14 +142,7 @@ def load_toml(path: Path, settings: type[Settings]) -> Settings:
     Raises:
         ConfigError: it cannot be read, is not TOML, or has a wrong key or value.
     """
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is not a configuration.")
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not UTF-8 text.") from error
+    text = _read(path)
     try:
         plain = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -143,10 +153,36 @@ def load_toml(path: Path, settings: type[Settings]) -> Settings:
         raise ConfigError(f"{path}: {_explain(str(error), text, settings)}") from error
 
 
+def line_of(path: Path, *steps: str | int) -> int:
+    """Where a key stands that was found wrong only when it was used: `line_of(path, "device", 2, "driver")`.
+
+    Raises:
+        ConfigError: the file cannot be read any more.
+    """
+    return _line_of(_read(path), [str(step) for step in steps])
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is not a configuration.")
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text.") from error
+
+
+def did_you_mean(word: str, allowed: Iterable[str]) -> str:
+    """What was probably meant, as a sentence to append; nothing when no word is near enough."""
+    close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.5)
+    return f" Did you mean `{close[0]}`?" if close else ""
+
+
 def _from_text(wanted: type, value: object) -> object:
     if wanted is Path and isinstance(value, str):
         return Path(value)
-    raise NotImplementedError(f"no conversion to {wanted}")
+    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")  # msgspec adds where
 
 
 def _explain(complaint: str, text: str, settings: type[msgspec.Struct]) -> str:
@@ -160,7 +196,7 @@ def _explain(complaint: str, text: str, settings: type[msgspec.Struct]) -> str:
         allowed = list(_fields_at(settings, names))
         line = _line_of(text, [*names, word])
         return (
-            f"line {line}: unknown key `{word}`; allowed: {', '.join(allowed)}.{_did_you_mean(word, allowed)}"
+            f"line {line}: unknown key `{word}`; allowed: {', '.join(allowed)}.{did_you_mean(word, allowed)}"
         )
     if "missing required field" in what:
         section = ".".join(steps) or "the file"
@@ -169,14 +205,11 @@ def _explain(complaint: str, text: str, settings: type[msgspec.Struct]) -> str:
     choices = _choices_at(settings, steps)
     if choices:
         wrong = word or ""
-        guess = _did_you_mean(wrong, choices)
+        guess = did_you_mean(wrong, choices)
         return f"line {line}: `{'.'.join(steps)}` must be one of {', '.join(choices)}.{guess}"
+    if "matching regex" in what:
+        what = "1 to 64 letters, digits, - and _, a letter or digit first"
     return f"line {line}: `{'.'.join(steps)}`: {what}."
-
-
-def _did_you_mean(word: str, allowed: list[str]) -> str:
-    close = difflib.get_close_matches(word, allowed, n=1, cutoff=0.5)
-    return f" Did you mean `{close[0]}`?" if close else ""
 
 
 def _type_at(settings: type, steps: list[str]) -> object:
@@ -234,6 +267,8 @@ def _line_of(text: str, steps: list[str]) -> int:
             if bare.startswith("[["):
                 seen += name in (tables or [key])
                 inside = name in tables and wanted in (None, seen)
+                if inside and wanted is not None:
+                    header_line = number
             else:
                 inside = not tables or name in tables
             if name in (key, *tables) and header_line == 1:

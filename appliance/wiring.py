@@ -5,6 +5,7 @@ What a service does not need it does not import, so that `uplink` holds no parse
 """
 
 import asyncio
+import errno
 import logging
 import signal
 import socket
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 
 from appliance.clock import Clock
-from appliance.config import Config, Profile
+from appliance.config import Config, Profile, Use, line_of
 from appliance.contracts.capture import Capture, CaptureClient
 from appliance.contracts.lane import Lane, LaneClient
 from appliance.contracts.transport import Operation, application, listen_unix, serve
@@ -25,6 +26,7 @@ from appliance.services import systemd
 if TYPE_CHECKING:
     from appliance.records.journal import Journal
     from appliance.reference_data.store import ReferenceStore
+    from appliance.reference_data.trust_folder import TrustFolder
     from appliance.services.agent.service import AgentService
     from appliance.services.capture.service import CaptureService
     from appliance.services.lane.service import LaneService
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from hal.device import Device
 
 LOOPBACK = "127.0.0.1"
+SIMULATED_AUTHORITY = "Borne simulation"
+"""The organization in the names of the simulator's certificates."""
 Works = list[Coroutine[Any, Any, None]]
 """What a process runs side by side."""
 
@@ -39,7 +43,15 @@ log = logging.getLogger(__name__)
 
 
 class CannotStart(Exception):
-    """A service that cannot be built as configured, in one plain sentence."""
+    """A service that cannot be built as configured, in one plain sentence; `key` is the one at fault."""
+
+    def __init__(self, sentence: str, *, key: tuple[str | int, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.key = key
+
+    def in_file(self, path: Path) -> str:
+        """The sentence, with the line of this configuration file to mend."""
+        return f"{path}: line {line_of(path, *self.key)}: {self}" if self.key else str(self)
 
 
 # The parts of each service
@@ -53,16 +65,19 @@ def make_devices(config: Config) -> "list[Device]":
     """
     from hal.drivers import ConfigurationError, make_device
 
-    try:
-        devices = [make_device(entry.kind, entry.driver, entry.options) for entry in config.device]
-    except ConfigurationError as error:
-        raise CannotStart(str(error)) from error
-    for device in devices:
+    devices = []
+    for number, entry in enumerate(config.device):
+        try:
+            device = make_device(entry.kind, entry.driver, entry.options)
+        except ConfigurationError as error:
+            raise CannotStart(str(error), key=("device", number, *error.key.split("."))) from error
         if device.simulated and config.box.profile is Profile.PRODUCTION:
             raise CannotStart(
                 f"{device.identity.key} is simulated, which the production profile refuses; "
-                "name a real device, or set profile to training."
+                "name a real device, or set profile to training.",
+                key=("device", number, "driver"),
             )
+        devices.append(device)
     return devices
 
 
@@ -70,7 +85,13 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
     """`capture` with the configured devices."""
     from appliance.services.capture.service import CaptureService
 
-    return CaptureService(make_devices(config), chip_transport=chip_transport, face=config.face)
+    devices = make_devices(config)
+    pages = [
+        device.identity.key
+        for entry, device in zip(config.device, devices, strict=True)
+        if entry.kind == "camera" and entry.use is Use.DOCUMENT
+    ]
+    return CaptureService(devices, chip_transport=chip_transport, document_cameras=pages, face=config.face)
 
 
 def reference_store(folder: Path, keys: Path, signers: Iterable[Path] = ()) -> "ReferenceStore":
@@ -103,24 +124,27 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
     return AgentService(box=config.box, data=config.paths.data, capture=capture, lane=lane, uplink=uplink)
 
 
-def open_journal(config: Config) -> "Journal":
-    """The box's journal; one process at a time has it.
+def open_journal(config: Config, *, begin: bool = True) -> "Journal":
+    """The box's journal; one process at a time has it. Whoever only looks does not `begin` one.
 
     Raises:
         CannotStart: a key is missing, or the journal cannot be opened.
     """
     from appliance.key_files import KeyFileError
     from appliance.records.errors import StorageError
-    from appliance.records.journal import Journal
+    from appliance.records.journal import Journal, must_exist
     from appliance.records.keys import load_box_keys, load_central_keys
 
-    central = config.central
+    central, path = config.central, config.paths.data / "journal.db"
     try:
+        if not begin:
+            must_exist(path)
         return Journal.open(
-            config.paths.data / "journal.db",
+            path,
             keys=load_box_keys(config.paths.keys),
             central=load_central_keys(central.sealing_key, central.watermark_key),
             device=config.box.device,
+            begin=begin,
         )
     except (KeyFileError, StorageError) as error:
         raise CannotStart(str(error)) from error
@@ -146,15 +170,42 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     if floor is not None:
         clock.raise_floor(floor)
     lists = reference_store(config.paths.data / "lists", config.paths.keys, config.central.reference_keys)
+    trust = trust_folder(config)
     return LaneService(
         box=config.box,
         policy=policy,
         capture=capture,
         journal=journal,
         lists=lists,
+        trust=trust,
         clock=clock,
         face=config.face,
     )
+
+
+def trust_folder(config: Config) -> "TrustFolder":
+    """The trust store in the data folder; production refuses one that trusts the simulator's authority.
+
+    Raises:
+        CannotStart: it does.
+    """
+    from appliance.reference_data.trust_folder import TrustFolder, TrustUnavailable
+
+    folder = TrustFolder(config.paths.data / "trust")
+    try:
+        store = folder.store()
+    except TrustUnavailable as error:
+        log.error("%s", error)  # noqa: TRY400 - the box works without it, and every check says so
+        return folder
+    if config.box.profile is Profile.PRODUCTION and any(
+        SIMULATED_AUTHORITY in (value for _, value in one.subject.attributes)
+        for one in store.all_authorities()
+    ):
+        raise CannotStart(
+            "The trust store holds the simulator's authority, which the production profile refuses; "
+            f"remove {config.paths.data / 'trust'} and import a real list."
+        )
+    return folder
 
 
 def make_uplink(config: Config, *, lane: Lane) -> "UplinkService":
@@ -177,10 +228,23 @@ def make_uplink(config: Config, *, lane: Lane) -> "UplinkService":
 
 
 def kiosk(config: Config, lane: "LaneService") -> Starlette:
-    """The officer's page for this lane."""
-    from appliance.services.lane.kiosk.page import kiosk_app
+    """The officer's page for this lane.
 
-    return kiosk_app(lane, languages=config.kiosk.languages, default_language=config.kiosk.language)
+    Raises:
+        CannotStart: there are no words for a language.
+    """
+    from appliance.services.lane.kiosk.page import kiosk_app
+    from appliance.services.lane.kiosk.words import UnknownLanguage, load_words
+
+    for code in config.kiosk.languages:
+        try:
+            load_words(code)
+        except UnknownLanguage as error:
+            raise CannotStart(str(error), key=("kiosk", "languages")) from error
+    try:
+        return kiosk_app(lane, languages=config.kiosk.languages, default_language=config.kiosk.language)
+    except UnknownLanguage as error:
+        raise CannotStart(str(error), key=("kiosk", "language")) from error
 
 
 def listen_loopback(port: int) -> socket.socket:
@@ -195,7 +259,10 @@ def listen_loopback(port: int) -> socket.socket:
         listener.bind((LOOPBACK, port))
     except OSError as error:
         listener.close()
-        raise CannotStart(f"Port {port} on {LOOPBACK} is taken: choose another for the kiosk.") from error
+        sentence = f"Port {port} on {LOOPBACK} is taken: choose another for the kiosk."
+        if error.errno == errno.EACCES:
+            sentence = f"Port {port} on {LOOPBACK} is the system's: choose one above 1023 for the kiosk."
+        raise CannotStart(sentence, key=("kiosk", "port")) from error
     listener.listen(64)
     listener.setblocking(False)
     return listener
@@ -230,11 +297,12 @@ def _capture_alone(config: Config, handed: socket.socket | None) -> Works:
 
 def _lane_alone(config: Config, handed: dict[str, socket.socket]) -> Works:
     lane = make_lane(config, capture=CaptureClient(config.paths.run / "capture.sock"))
+    app = kiosk(config, lane)
     page = handed.get("kiosk") or listen_loopback(config.kiosk.port)
     return [
         lane.run(),
         _serve(lane.operations(), handed.get("lane"), config.paths.run / "lane.sock"),
-        serve(kiosk(config, lane), page),
+        serve(app, page),
     ]
 
 

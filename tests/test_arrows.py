@@ -33,7 +33,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "appliance.clock": ("appliance.config", "appliance.contracts"),
     # the libraries: no service, no device
     "appliance.travel_document": (),
-    "appliance.chip": ("appliance.travel_document", "hal.device"),  # hal.device: the errors of transmit()
+    # what a chip's protected channel is made of: for those who talk to chips, and for lane, which judges them
+    "appliance.secure_messaging": ("appliance.travel_document",),
+    "appliance.chip": (
+        "appliance.secure_messaging",
+        "appliance.travel_document",
+        "hal.device",  # the errors of transmit()
+    ),
     "appliance.biometrics": ("appliance.contracts", "appliance.face_settings", "models"),
     "appliance.screening": (
         "appliance.clock",
@@ -67,6 +73,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.config",
         "appliance.contracts",
         "appliance.face_settings",
+        "appliance.secure_messaging",
         "appliance.travel_document",
         "hal",
         "models",
@@ -81,6 +88,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.records",
         "appliance.reference_data",
         "appliance.screening",
+        "appliance.secure_messaging",
         "appliance.travel_document",
     ),
     "appliance.services.uplink": (
@@ -106,6 +114,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.records",
         "appliance.reference_data",
         "appliance.screening",
+        "appliance.secure_messaging",
         "appliance.travel_document",
         "appliance.wiring",  # a simulated world around the same services that systemd runs
         "hal",
@@ -172,6 +181,7 @@ NEVER_REACHED: dict[str, tuple[str, ...]] = {
         "hal",
         "models",
         "appliance.chip",
+        "appliance.secure_messaging",
         "appliance.biometrics",
         "appliance.screening",
         "appliance.simulation",

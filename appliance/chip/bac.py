@@ -4,12 +4,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from appliance.chip.apdu import Command, Ins, Response, Status
 from appliance.chip.channel import Channel
-from appliance.chip.ciphers import MAC_BYTES, TripleDesCipher, equal, pad
-from appliance.chip.errors import AccessDenied, AccessUnavailable, Malformed, SecureMessagingError
-from appliance.chip.key_derivation import KSEED_BYTES, derive_3des_keys, password_seed
-from appliance.chip.secure_messaging import SecureMessaging
+from appliance.chip.errors import AccessDenied, AccessUnavailable
+from appliance.secure_messaging.apdu import Command, Ins, Response, Status
+from appliance.secure_messaging.ciphers import MAC_BYTES, TripleDesCipher, equal, pad
+from appliance.secure_messaging.errors import SecureMessagingError
+from appliance.secure_messaging.key_derivation import KSEED_BYTES, derive_3des_keys, password_seed
+from appliance.secure_messaging.session import SecureMessaging
+from appliance.travel_document.lds.errors import Malformed
 
 RND_BYTES = 8
 KEY_BYTES = 16

@@ -2,26 +2,21 @@
 
 from collections.abc import Callable
 
-from appliance.chip import tlv
-from appliance.chip.apdu import Command, Ins, Response, Status
 from appliance.chip.channel import Channel
-from appliance.chip.errors import (
-    FileAbsent,
-    FileError,
-    LimitExceeded,
-    Malformed,
-    NotAnEmrtd,
-)
-from appliance.chip.files import EMRTD_APPLICATION, MASTER_FILE, ElementaryFile
+from appliance.chip.errors import FileAbsent, FileError, NotAnEmrtd
+from appliance.secure_messaging.apdu import MAX_SHORT_LE, Command, Ins, Response, Status
+from appliance.travel_document.lds import tlv
+from appliance.travel_document.lds.errors import LimitExceeded, Malformed
+from appliance.travel_document.lds.files import EMRTD_APPLICATION, MASTER_FILE, ElementaryFile
 
 MAX_FILE_BYTES = 65_535
 """Offsets have 16 bits; the largest honest files (fingerprints) take about 32 kB."""
 MAX_CHUNKS = 1_024
 """A whole file in blocks of 64 bytes; a chip that gives one byte a time is not worth hours."""
-FIRST_BYTES = 6
-"""The tag and the longest length that is looked at; every file of the standard is longer."""
 MAX_EVEN_OFFSET = 0x7FFF
 """READ BINARY with P1-P2 as offset has 15 bits for it."""
+BY_SHORT_ID = 0x80
+"""The bit in P1 that makes the rest of it a short EF identifier."""
 
 DO_OFFSET = 0x54
 DO_DATA = 0x53
@@ -29,6 +24,8 @@ DO_DATA = 0x53
 SELECT_BY_NAME = 0x04
 SELECT_EF = 0x02
 SELECT_MF = 0x00
+SELECT_PATH = 0x08
+"""By the path from the master file, which is left out of it."""
 NO_FCI = 0x0C
 """No answer asked for, hence no Le: German documents refuse a SELECT that has one."""
 
@@ -54,11 +51,37 @@ def select_file(channel: Channel, file: ElementaryFile) -> None:
     Raises:
         FileAbsent, FileError: the chip says that it has none, or will not select it.
     """
-    answer = channel.send(Command(0x00, Ins.SELECT, SELECT_EF, NO_FCI, file.file_id.to_bytes(2)))
+    _select(channel, file, SELECT_EF)
+
+
+def select_by_path(channel: Channel, file: ElementaryFile) -> None:
+    """Select a file of the master file, wherever in the tree the chip is; the same errors."""
+    _select(channel, file, SELECT_PATH)
+
+
+def _select(channel: Channel, file: ElementaryFile, how: int) -> None:
+    answer = channel.send(Command(0x00, Ins.SELECT, how, NO_FCI, file.file_id.to_bytes(2)))
     if answer.status == Status.FILE_NOT_FOUND:
         raise FileAbsent(file.name, answer.status)
     if not answer.ok:
         raise FileError(file.name, answer.status)
+
+
+def first_block_command(file: ElementaryFile, count: int) -> Command:
+    """READ BINARY that selects by the short identifier: the first block, and the file is the current one."""
+    return Command(0x00, Ins.READ_BINARY, BY_SHORT_ID | file.short_id, 0, le=count)
+
+
+def read_by_short_id(
+    channel: Channel, file: ElementaryFile, *, block_bytes: int, progress: ChunkRead | None = None
+) -> bytes:
+    """The file's content, selected and begun by one command.
+
+    Raises:
+        FileAbsent, FileError, LimitExceeded, Malformed: as `read_selected`.
+    """
+    answer = channel.send(first_block_command(file, block_bytes))
+    return continue_file(channel, file, answer, block_bytes=block_bytes, progress=progress)
 
 
 def read_selected(
@@ -71,7 +94,26 @@ def read_selected(
         LimitExceeded: the file claims to be longer, or comes in smaller pieces, than is allowed.
         Malformed: it is not the file that was asked for, or it ends too early.
     """
-    first = _read_block(channel, file, 0, FIRST_BYTES)
+    answer = channel.send(Command(0x00, Ins.READ_BINARY, 0, 0, le=block_bytes))
+    return continue_file(channel, file, answer, block_bytes=block_bytes, progress=progress)
+
+
+def continue_file(
+    channel: Channel,
+    file: ElementaryFile,
+    answer: Response,
+    *,
+    block_bytes: int,
+    progress: ChunkRead | None = None,
+) -> bytes:
+    """The whole file, of which `answer` brought the first block."""
+    if answer.status == Status.FILE_NOT_FOUND:
+        raise FileAbsent(file.name, answer.status)
+    first = _data(file, answer)
+    if not 0 < len(first) <= block_bytes:
+        raise Malformed(
+            f"The chip gave {len(first)} bytes of EF.{file.name} where {block_bytes} were asked for."
+        )
     header = tlv.read_header(first)
     if header.tag != file.tag:
         raise Malformed(f"EF.{file.name} does not begin with its tag {file.tag:02X}.")
@@ -86,6 +128,12 @@ def read_selected(
             return bytes(content[:total])
         content += _read_block(channel, file, len(content), min(block_bytes, total - len(content)))
     raise LimitExceeded(f"EF.{file.name} comes in more than {MAX_CHUNKS} pieces.")
+
+
+def read_whole(channel: Channel, file: ElementaryFile) -> bytes:
+    """One short file without a tag of its own, as far as one command goes; nothing where it is refused."""
+    answer = channel.send(first_block_command(file, MAX_SHORT_LE))
+    return answer.data if answer.ok or answer.status == Status.END_OF_FILE else b""
 
 
 def _read_block(channel: Channel, file: ElementaryFile, offset: int, count: int) -> bytes:

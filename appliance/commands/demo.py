@@ -5,6 +5,8 @@ from pathlib import Path
 
 from appliance.commands.output import CouldNot, add_json_flag
 
+MAX_PORT = 65535
+
 
 def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to `borne`."""
@@ -22,13 +24,30 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--camera", metavar="FILE|DEVICE", help="this camera or picture, instead of a simulated one"
     )
     demo.add_argument(
+        "--page-camera",
+        nargs="?",
+        const="drawn",
+        metavar="FILE|DEVICE",
+        help="a camera reads the page, instead of an MRZ reader; alone: of pages drawn for each traveller",
+    )
+    demo.add_argument(
         "--chip", type=Path, metavar="FOLDER", help="the virtual chip holds the files of this folder"
     )
-    demo.add_argument("--port", type=int, default=8080, help="of the kiosk; 0 takes a free one")
+    demo.add_argument("--port", type=_port, default=8080, help="of the kiosk; 0 takes a free one")
     demo.add_argument("--language", choices=("en", "fr", "ru"), default="en")
     demo.add_argument("--data", type=Path, metavar="FOLDER", help="keep everything here and go on with it")
     add_json_flag(demo)
     demo.set_defaults(run=run_demo)
+
+
+def _port(text: str) -> int:
+    if not 0 <= int(text) <= MAX_PORT:
+        raise ValueError("out of range")
+    return int(text)
+
+
+_port.__name__ = "port"
+"""What argparse calls it in "invalid ... value"."""
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
@@ -36,6 +55,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
     from appliance.simulation.broker import BrokerUnavailable
     from appliance.simulation.chip import UnusableFiles
     from appliance.simulation.demo import Demo, DemoSettings
+    from appliance.simulation.pages import CannotDraw
     from appliance.simulation.world import WorldUnavailable
     from appliance.wiring import CannotStart
 
@@ -48,6 +68,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
         serial=arguments.serial,
         reader=arguments.reader,
         camera=arguments.camera,
+        page_camera=arguments.page_camera,
         chip=arguments.chip,
         port=arguments.port,
         language=arguments.language,
@@ -56,5 +77,5 @@ def run_demo(arguments: argparse.Namespace) -> int:
     )
     try:
         return Demo(settings).run()
-    except (BrokerUnavailable, CannotStart, UnusableFiles, WorldUnavailable) as error:
+    except (BrokerUnavailable, CannotDraw, CannotStart, UnusableFiles, WorldUnavailable) as error:
         raise CouldNot(str(error)) from error

@@ -51,7 +51,9 @@ def _configured(path: Path | None) -> list[dict[str, Any]]:
         return []
     try:
         devices = make_devices(load_config(path))
-    except (ConfigError, CannotStart) as error:
+    except CannotStart as error:
+        raise CouldNot(error.in_file(path)) from error
+    except ConfigError as error:
         raise CouldNot(str(error)) from error
     answers = []
     for device in devices:

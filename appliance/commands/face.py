@@ -121,9 +121,10 @@ def read_picture(path: Path) -> "Picture":
     Raises:
         CouldNot: there is none that can be read.
     """
-    from appliance.chip import ChipError, extract_face_image
     from appliance.contracts.face_record import RecordError, picture_of
     from appliance.services.capture.pictures import PictureError, decode_pixels
+    from appliance.travel_document.lds.errors import EmrtdError
+    from appliance.travel_document.lds.face_image import extract_face_image
 
     try:
         with path.open("rb") as file:
@@ -136,7 +137,7 @@ def read_picture(path: Path) -> "Picture":
         elif content.startswith(RECORD_MAGIC):
             content = picture_of(content)
         return decode_pixels(content, formats=FORMATS, max_bytes=MAX_FILE_BYTES, max_side=MAX_SIDE)
-    except (ChipError, RecordError, PictureError) as error:
+    except (EmrtdError, RecordError, PictureError) as error:
         raise CouldNot(f"{path}: {error}") from error
 
 

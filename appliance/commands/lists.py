@@ -7,7 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from appliance.commands.output import CouldNot, add_json_flag, print_checks, print_fields, print_json
+from appliance.commands.output import (
+    CouldNot,
+    add_json_flag,
+    print_checks,
+    print_fields,
+    print_json,
+    sentence,
+)
 
 STORE = Path("/var/lib/borne/lists")
 KEYS = Path("/etc/borne/keys")
@@ -125,8 +132,10 @@ def _build(arguments: argparse.Namespace) -> int:
     )
     try:
         info = build_from_csv(arguments.source, arguments.target, description)
-    except (ValueError, OSError) as error:
-        raise CouldNot(str(error)) from error
+    except ValueError as error:
+        raise CouldNot(f"{arguments.source}: {error}") from error
+    except OSError as error:
+        raise CouldNot(sentence(error)) from error
     print(f"{arguments.target}: {info.name}, version {info.version}, {info.entries} entries")
     return 0
 
@@ -147,7 +156,7 @@ def _sign(arguments: argparse.Namespace) -> int:
             recipients=[read_key(box, PublicKey) for box in arguments.boxes],
         )
     except (KeyFileError, ListUnreadable, ValueError, OSError) as error:
-        raise CouldNot(str(error)) from error
+        raise CouldNot(sentence(error)) from error
     print(f"{arguments.target}: {info.name}, version {info.version}, for {len(arguments.boxes)} boxes")
     return 0
 
@@ -183,7 +192,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _query(arguments: argparse.Namespace) -> int:
-    """0: no hit, 1: a hit, 2: nothing to ask or no list."""
+    """0: searched, no hit; 1: a hit; 2: nothing to ask, no list, or nothing of it could be searched."""
     from appliance.clock import Clock
     from appliance.screening.query import PairsError, query, score_pairs
 
@@ -208,17 +217,56 @@ def _query(arguments: argparse.Namespace) -> int:
         print_json(answer)
     else:
         print_checks(answer["checks"])
-    return 1 if answer["hits"] else 0
+    if answer["hits"]:
+        return 1
+    _say_what_was_not_searched(arguments, answer["checks"])
+    return 0
+
+
+def _say_what_was_not_searched(arguments: argparse.Namespace, checks: list[dict[str, Any]]) -> None:
+    """No hit is an answer only where something was searched.
+
+    Raises:
+        CouldNot: nothing of what was asked was searched.
+    """
+    asked = {
+        "watchlist.document": ("--document", arguments.document),
+        "watchlist.personal_number": ("--personal-number", arguments.personal_number),
+        "watchlist.person": ("--name", arguments.name),
+    }
+    verdicts = {check["id"]: check for check in checks}
+    left = [
+        f"{option} ({verdicts[id_]['reason']})"
+        for id_, (option, value) in asked.items()
+        if value and verdicts[id_]["verdict"] in ("NOT_DONE", "CANNOT")
+    ]
+    if not left:
+        return
+    said = f"Not searched: {', '.join(left)}."
+    if arguments.document and not (arguments.issuing_state or arguments.nationality):
+        said += " A document's number is searched with its --issuing-state."
+    if len(left) == sum(bool(value) for _option, value in asked.values()):
+        raise CouldNot(said)
+    print(f"borne: {said}", file=sys.stderr)
 
 
 def _subject(arguments: argparse.Namespace) -> Any:
     from appliance.screening import Subject
+    from appliance.screening.dates import BirthDate, DateError
+    from appliance.travel_document import is_known_code
 
     name: str = arguments.name
     separator = "<<" if "<<" in name else ","
     primary, _, secondary = name.partition(separator)
     if not (name or arguments.document or arguments.personal_number):
         raise CouldNot("Nothing to ask: give --name, --document or --personal-number.")
+    try:
+        BirthDate.parse(arguments.birth_date)
+    except DateError as error:
+        raise CouldNot(f"--birth-date: {error}") from error
+    for option, code in (("nationality", arguments.nationality), ("issuing-state", arguments.issuing_state)):
+        if code and not is_known_code(code):
+            raise CouldNot(f"--{option}: {code!r} is no code of Doc 9303-3, such as UTO or D.")
     return Subject(
         primary_identifier=primary.strip(),
         secondary_identifier=secondary.replace("<", " ").strip(),

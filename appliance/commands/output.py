@@ -2,14 +2,31 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 MARKS = {"PASS": "✓", "FAIL": "✗", "NOT_DONE": "–", "CANNOT": "?"}
+COULD_NOT = 2
+"""Exit code: bad input, or a missing device."""
+
+
+def sentence(error: Exception) -> str:
+    """What an error says, in a line for people."""
+    if isinstance(error, OSError) and error.strerror:
+        file = f"{error.filename}: " if error.filename else ""
+        return f"{file}{error.strerror}."
+    return str(error)
 
 
 class CouldNot(Exception):
     """Bad input or a missing device: one line that says which, and what to do."""
+
+
+def could_not(sentence: str) -> int:
+    """Say it on standard error and go on; the exit code of what could not be done."""
+    print(f"borne: {sentence}", file=sys.stderr)
+    return COULD_NOT
 
 
 def add_json_flag(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from appliance.commands.output import CouldNot, add_json_flag, print_json
+from appliance.commands.output import CouldNot, add_json_flag, print_json, sentence
 
 CONFIG = Path("/etc/borne/borne.toml")
 
@@ -28,6 +28,7 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def verify_chain(arguments: argparse.Namespace) -> int:
     """0: the chain is whole, 1: it is not, 2: it cannot be read."""
     from appliance.records.errors import StorageError
+    from appliance.records.journal import SET_ASIDE
 
     journal = _journal(arguments.config)
     try:
@@ -37,8 +38,17 @@ def verify_chain(arguments: argparse.Namespace) -> int:
     finally:
         journal.close()
     if arguments.json:
-        print_json({"epoch": report.epoch, "records": report.records, "problems": list(report.problems)})
+        print_json(
+            {
+                "epoch": report.epoch,
+                "records": report.records,
+                "problems": list(report.problems),
+                "notices": list(journal.notices),
+            }
+        )
     else:
+        if SET_ASIDE in journal.notices:
+            print("A damaged journal lies beside this one; it is not looked at here.")
         for problem in report.problems:
             print(problem)
         print(f"{report.records} records in epoch {report.epoch}, {len(report.problems)} problems")
@@ -59,7 +69,7 @@ def export_records(arguments: argparse.Namespace) -> int:
                 (arguments.folder / f"{epoch}-{record.seq:08}.cose").write_bytes(record.envelope)
             written, after = written + len(page), page[-1].seq
     except (StorageError, OSError) as error:
-        raise CouldNot(str(error)) from error
+        raise CouldNot(sentence(error)) from error
     finally:
         journal.close()
     if arguments.json:
@@ -74,6 +84,6 @@ def _journal(path: Path) -> Any:
     from appliance.wiring import CannotStart, open_journal
 
     try:
-        return open_journal(load_config(path))
+        return open_journal(load_config(path), begin=False)
     except (ConfigError, CannotStart) as error:
         raise CouldNot(str(error)) from error

@@ -25,6 +25,8 @@ def run_service(arguments: argparse.Namespace) -> int:
 
     try:
         asyncio.run(run_alone(arguments.service, load_config(arguments.config)))
-    except (ConfigError, CannotStart) as error:
+    except CannotStart as error:
+        raise CouldNot(error.in_file(arguments.config)) from error
+    except ConfigError as error:
         raise CouldNot(str(error)) from error
     return 0

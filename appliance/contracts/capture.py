@@ -19,20 +19,119 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MrzEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """Lines as the reader sent them."""
+    """Lines as the reader sent them, or as a camera's picture was read."""
 
     lines: tuple[str, ...]
     source: str
     """mrz_line, camera, manual: how the text was got."""
     device: str
     simulated: bool
+    barcodes: tuple[bytes, ...] = ()
+    """What the page's two-dimensional barcodes hold, where a picture was taken: a visible digital seal,
+    perhaps."""
+    uncertain: tuple[tuple[int, int], ...] = ()
+    """Of a camera: lines and positions that were seen badly and that no check digit vouches for."""
+    inferred: tuple[tuple[int, int, str], ...] = ()
+    """Of a camera: lines and positions where a close candidate was chosen, and what was likelier by sight."""
+    page: bytes | None = None
+    """Of a camera: the picture that was read, as JPEG, for the record."""
+    others: tuple["MrzEvidence", ...] = ()
+    """What other sources made of the same page."""
+
+
+class ChipKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys of a session that Chip Authentication has begun (Doc 9303-11, 6.2), once the chip has proved
+    itself."""
+
+    cipher: str
+    """3DES or AES."""
+    key_bytes: int
+    key_enc: bytes
+    key_mac: bytes
+
+
+class WatchPage(msgspec.Struct, frozen=True, kw_only=True):
+    """How the page lies before the camera, as soon as it is newer than revision `after`."""
+
+    after: int
+    timeout: float = 5.0
+
+
+class PageHint(msgspec.Struct, frozen=True, kw_only=True):
+    """What the officer can do so that the page can be read; None when nothing is in the way."""
+
+    revision: int
+    hint: str | None
+    """A code of PAGE_HINTS."""
+
+
+PAGE_HINTS = ("show_document", "closer", "whole", "glare", "hold_still")
 
 
 class ReadChip(msgspec.Struct, frozen=True, kw_only=True):
-    """Read the chip that opens with this MRZ information (Doc 9303-11, 4.3)."""
+    """Read the chip that opens with this MRZ information (Doc 9303-11, 4.3), or with this card access
+    number."""
 
     mrz_information: str
+    can: str | None = None
+    issuing_state: str = ""
+    """What was learned of this state's chips is used, and added to."""
+    challenge: bytes = b""
+    """For Active Authentication: eight bytes that only the caller could know; empty: it is not asked for."""
+    session: str | None = None
+    """An opened chip to go on with; None opens it."""
+    keys: ChipKeys | None = None
+    """With a session in which Chip Authentication was carried: what to go on with; None opens it anew."""
     timeout: float = 30.0
+
+
+class ChipOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """A chip that is open and waits, for some seconds, to be asked on."""
+
+    session: str
+    files: dict[str, bytes]
+    """What was read so far: CardAccess, COM, SOD, and DG14 and DG15 where there are any."""
+    next_command: bytes
+    """The plain APDU that would come next: whoever carries Chip Authentication protects it under the new
+    keys."""
+
+
+class AuthenticateChip(msgspec.Struct, frozen=True, kw_only=True):
+    """Carry Chip Authentication to an opened chip, without knowing its keys."""
+
+    session: str
+    commands: tuple[bytes, ...]
+    """Plain APDUs, to be sent in the session that there is."""
+    first: bytes
+    """The next command under the new keys, to be sent as it is."""
+    timeout: float = 10.0
+
+
+class ChipAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the chip said to the first command under new keys; None when it refused before."""
+
+    response: bytes | None
+    status_word: int | None = None
+
+
+class AccessAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try of an access protocol."""
+
+    protocol: str
+    password: str
+    """MRZ or CAN."""
+    outcome: str
+    """opened, denied, failed, unavailable, unsupported."""
+    step: str = ""
+    status_word: int | None = None
+
+
+class ChipMappingEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What PACE with Chip Authentication Mapping left (Doc 9303-11, 4.4.3.5)."""
+
+    curve: str
+    mapping_key: bytes
+    chip_data: bytes
 
 
 class ChipEvidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,15 +142,24 @@ class ChipEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     files: dict[str, bytes]
-    """By name: COM, DG1, DG2, SOD."""
+    """By name: COM, SOD, DG1, DG2, ...; CardAccess and CardSecurity."""
     not_read: dict[str, str]
     """Wanted files that were not read, with the reason."""
     access: str
-    """The access protocol that opened the chip: BAC."""
+    """The access protocol that opened the chip: PACE or BAC."""
     pace_offered: bool
+    attempts: tuple[AccessAttempt, ...] = ()
+    """Every access protocol that was tried, in order."""
+    signature: bytes | None = None
+    """The answer to the request's challenge; empty where the chip refused, None where it was not asked."""
+    signature_status: int = 0x9000
+    mapping: ChipMappingEvidence | None = None
     atr: bytes
     apdus: int
+    block_bytes: int = 0
     seconds: float
+    card_seconds: float = 0.0
+    """Of these, how long card and reader had the word."""
     portrait: bytes | None
     portrait_problem: str | None
     device: str
@@ -176,10 +284,13 @@ class Capture(Protocol):
     """The service as its callers see it, in one process or across the socket.
 
     Raises `ServiceError` with the codes no_device, timeout, unreadable, device_error, and for the
-    chip also no_chip, access_denied, chip_error, protection_broken.
+    chip also no_chip, removed, access_denied, chip_error, protection_broken, session_lost.
     """
 
     async def read_mrz(self, request: Wait) -> MrzEvidence: ...
+    async def open_chip(self, request: ReadChip) -> ChipOpened: ...
+    async def authenticate_chip(self, request: AuthenticateChip) -> ChipAnswer: ...
+    async def watch_page(self, request: WatchPage) -> PageHint: ...
     async def read_chip(self, request: ReadChip) -> ChipEvidence: ...
     async def take_portrait(self, request: TakePortrait) -> PortraitEvidence: ...
     async def watch_guidance(self, request: WatchGuidance) -> Guidance: ...
@@ -193,6 +304,15 @@ class CaptureClient(RemoteService):
 
     async def read_mrz(self, request: Wait) -> MrzEvidence:
         return await self.call("read_mrz", request, MrzEvidence, wait=request.timeout)
+
+    async def open_chip(self, request: ReadChip) -> ChipOpened:
+        return await self.call("open_chip", request, ChipOpened, wait=request.timeout)
+
+    async def authenticate_chip(self, request: AuthenticateChip) -> ChipAnswer:
+        return await self.call("authenticate_chip", request, ChipAnswer, wait=request.timeout)
+
+    async def watch_page(self, request: WatchPage) -> PageHint:
+        return await self.call("watch_page", request, PageHint, wait=request.timeout)
 
     async def read_chip(self, request: ReadChip) -> ChipEvidence:
         return await self.call("read_chip", request, ChipEvidence, wait=request.timeout)
@@ -214,17 +334,24 @@ class CaptureClient(RemoteService):
 
 
 __all__ = [
+    "AccessAttempt",
     "AttackEvidence",
+    "AuthenticateChip",
     "Button",
     "Capture",
     "CaptureClient",
+    "ChipAnswer",
     "ChipEvidence",
+    "ChipKeys",
+    "ChipMappingEvidence",
+    "ChipOpened",
     "DeviceStatus",
     "Devices",
     "FaceComparison",
     "Guidance",
     "MrzEvidence",
     "Nothing",
+    "PageHint",
     "PortraitEvidence",
     "ReadChip",
     "ServiceError",
@@ -232,4 +359,5 @@ __all__ = [
     "TakePortrait",
     "Wait",
     "WatchGuidance",
+    "WatchPage",
 ]

@@ -65,12 +65,21 @@ _DIGIT = (
     "unreadable_character",
 )
 _CODE = ("ok", "unknown_code", "no_code", "not_an_issuer", "letter_digit_confusion")
-_CHIP = ("chip_not_read", "not_supported")
+_CHIP = ("chip_not_read",)
 _FACE = ("no_portrait", "no_face", "model_unavailable")
+_SIGNER = ("signature_not_verified", *_CHIP)
+_HASH = ("ok", "different", "not_in_sod", "not_read", "needs_terminal_authentication", "no_sod")
+_PROOF = (
+    *("proved", "refused", "withheld", "not_offered", "not_read", "not_in_sod", "key_not_authenticated"),
+    *("no_chip_to_ask", "not_asked", "unsupported_key"),
+    *_CHIP,
+)
 _LIST = ("no_hit", "no_hit_old_list", "no_list", "nothing_to_search", "list_unreadable", "list_expired")
 
 CHECKS: dict[str, tuple[str, ...]] = {
     "mrz.read": ("read", "not_an_mrz", *_DEVICE, *_NOT_TRIED),
+    "mrz.legibility": ("legible", "uncertain_characters"),
+    "mrz.sources_agree": ("equal", "different", "not_an_mrz"),
     "mrz.document_code": ("ok", "not_of_this_format"),
     "mrz.characters": ("ok", "wrong_kind", "unreadable_character", "letter_digit_confusion"),
     "mrz.name": (
@@ -98,15 +107,67 @@ CHECKS: dict[str, tuple[str, ...]] = {
         "access_denied",
         "chip_error",
         "protection_broken",
+        "session_lost",
         *_DEVICE,
         *_NOT_TRIED,
     ),
-    "chip.pace": ("not_offered", "offered_not_supported", *_CHIP),
+    "chip.pace": (
+        *("used", "not_offered", "offered_not_used", "offered_not_supported", "no_chip_to_ask"),
+        *_CHIP,
+    ),
+    "chip.card_access_matches_dg14": (
+        *("equal", "different", "pace_hidden", "malformed", "no_dg14", "not_in_dg14", "not_read"),
+        *("key_not_authenticated", *_CHIP),
+    ),
     "chip.dg1_matches_mrz": ("equal", "different", "malformed", "no_mrz", *_CHIP),
-    "chip.passive_authentication": _CHIP,
-    "chip.active_authentication": _CHIP,
-    "chip.chip_authentication": _CHIP,
+    "chip.sod_signature": (
+        *("ok", "signature_wrong", "content_altered", "wrong_content_type", "unsupported_algorithm"),
+        *("no_signer_certificate", "malformed", "no_sod", *_CHIP),
+    ),
+    "chip.certificate_path": (
+        *("trusted", "no_trust_anchor", "no_trust_store", "unknown_authority", "not_issued_by_authority"),
+        *_SIGNER,
+    ),
+    "chip.signer_validity": (
+        *("valid", "valid_at_signing", "not_valid_at_signing", "not_yet_valid", "expired_before_document"),
+        *("authority_not_valid_then", "signing_time_unknown", "clock_unsure", *_SIGNER),
+    ),
+    "chip.key_usage": ("ok", "not_for_signatures", "other_kind_of_document", *_SIGNER),
+    "chip.revocation": (
+        "not_revoked",
+        "not_revoked_old_list",
+        "revoked",
+        "no_crl",
+        "no_trusted_path",
+        *_CHIP,
+    ),
+    "chip.issuing_state": ("equal", "different", "unknown_code", "no_country", "no_dg1", *_SIGNER),
+    "chip.com_matches_sod": ("equal", "names_more", "hides_data_groups", "malformed", *_CHIP),
+    **{f"chip.data_group_hash.dg{number}": _HASH for number in range(1, 17)},
+    "chip.passive_authentication": (
+        *("verified", "failed", "no_sod", "malformed", "no_data_groups", "unknown_authority"),
+        # What stopped it: the reasons of those checks that could not be done.
+        *(
+            "no_trust_anchor",
+            "no_trust_store",
+            "clock_unsure",
+            "signing_time_unknown",
+            "unsupported_algorithm",
+        ),
+        *("no_signer_certificate", "unknown_code", "no_country", "signature_not_verified", *_CHIP),
+    ),
+    "chip.active_authentication": ("signature_wrong", *_PROOF),
+    "chip.chip_authentication": ("wrong_answer", "other_key", *_PROOF),
+    "chip.chip_authentication_mapping": (
+        *("proved", "wrong_answer", "not_offered", "key_not_authenticated", *_CHIP),
+    ),
     "chip.portrait": ("decoded", "undecodable", *_CHIP),
+    "seal.signature": ("ok", "signature_wrong", "no_signer_certificate", "malformed"),
+    "seal.certificate_path": (
+        *("trusted", "no_trust_anchor", "unknown_authority", "not_issued_by_authority", "revoked"),
+        "signature_not_verified",
+    ),
+    "seal.matches_mrz": ("equal", "different", "no_mrz"),
     "portrait.taken": ("taken", *_DEVICE, *_NOT_TRIED),
     "face.single": ("one_face", "several_faces", *_FACE),
     "face.quality": ("good_enough", "below_profile", *_FACE),

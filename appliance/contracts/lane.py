@@ -143,7 +143,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     last_seq: int
     unsent: int
     notices: tuple[str, ...]
-    """Codes of standing notices: database_set_aside, disk_almost_full."""
+    """Codes of standing notices: database_set_aside, crossing_unreadable, disk_almost_full, clock_unsure."""
     last_outcome: Outcome | None
     """Of the crossing recorded just before."""
     time: str
@@ -151,6 +151,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     time_quality: str
     portrait: PortraitView | None = None
     """None between travellers, and where no picture is asked for."""
+    page_hint: str | None = None
+    """While a camera reads the page: a code of `appliance.contracts.capture.PAGE_HINTS`."""
 
 
 class Press(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,20 +64,25 @@ def hold(path: Path) -> int:
 
 
 def open_database(
-    path: Path, *, device: str, check: Callable[[sqlite3.Connection], None]
+    path: Path, *, device: str, check: Callable[[sqlite3.Connection], None], begin: bool = True
 ) -> tuple[sqlite3.Connection, bool]:
     """The database of this box, a new one if need be, and whether a damaged one lies beside it.
 
     `check` raises `StorageBroken` or `KeyError` when what is in the database cannot be used.
 
     Raises:
-        StorageError: the disk does not let us, or the journal is another box's.
+        StorageError: the disk does not let us, the journal is another box's, or, when we may not `begin`
+            one, the journal is damaged.
     """
     try:
         try:
             connection = _connect(path)
             _check_readable(connection, check)
-        except _Damaged:
+        except _Damaged as error:
+            if not begin:
+                raise StorageBroken(
+                    f"The journal {path} is damaged. A box that starts keeps it aside and begins a new one."
+                ) from error
             _set_aside(path)
             connection = _connect(path)
         _prepare(connection, device)

@@ -94,16 +94,24 @@ class Journal:
         self.notices = notices
 
     @classmethod
-    def open(cls, path: Path, *, keys: BoxKeys, central: CentralKeys, device: str) -> Self:
+    def open(
+        cls, path: Path, *, keys: BoxKeys, central: CentralKeys, device: str, begin: bool = True
+    ) -> Self:
         """Open the journal, or begin one; a damaged one is kept aside and a new one begun.
+
+        Whoever only looks does not `begin` one: then what is not there, or damaged, is an error.
 
         Raises:
             JournalBusy: another process holds it.
             StorageError: the disk does not let us, or the journal is another box's.
         """
+        if not begin:
+            must_exist(path)
         lock = hold(path)
         try:
-            connection, aside = open_database(path, device=device, check=lambda found: _check(found, keys))
+            connection, aside = open_database(
+                path, device=device, check=lambda found: _check(found, keys), begin=begin
+            )
         except BaseException:
             os.close(lock)
             raise
@@ -317,6 +325,16 @@ class Journal:
                 yield self._connection
             except sqlite3.Error as error:
                 raise translated(error) from error
+
+
+def must_exist(path: Path) -> None:
+    """For those who only look, before they make so much as a folder.
+
+    Raises:
+        StorageBroken: there is no journal here.
+    """
+    if not any(Path(f"{path}{tail}").exists() for tail in ("", "-wal")):
+        raise StorageBroken(f"There is no journal at {path}.")
 
 
 def _check(connection: sqlite3.Connection, keys: BoxKeys) -> None:

@@ -36,15 +36,23 @@ class CentralKeys:
 def load_box_keys(folder: Path) -> BoxKeys:
     """The box's keys from their folder; those that are missing are made, as at the very first start.
 
-    The public halves are written beside them (`signing.pub`, `sealing.pub`) for central to register.
+    The public halves are written beside them (`signing.pub`, `sealing.pub`) for central to register. They
+    are written last, so where they are a missing key was there once: another one in its place would make
+    records that central refuses, and could not open the crossing that is under way.
 
     Raises:
-        KeyFileError: a file is no key, is readable by others, or cannot be written.
+        KeyFileError: a file is no key, is readable by others, was taken away, or cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise KeyFileError(f"{folder} cannot be made ({error.strerror}).") from error
+    for name in (_SIGNING, _SEALING, _STORAGE):
+        if not (folder / f"{name}.key").exists() and (folder / f"{_SIGNING}.pub").exists():
+            raise KeyFileError(
+                f"{folder / f'{name}.key'} is missing, and this box had one: put it back. "
+                "(A box that is to begin anew has an empty folder.)"
+            )
     if not (folder / f"{_SIGNING}.key").exists():
         write_key(folder / f"{_SIGNING}.key", SigningKey.generate())
     if not (folder / f"{_SEALING}.key").exists():

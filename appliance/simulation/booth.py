@@ -18,16 +18,21 @@ from PIL import Image
 
 from appliance.contracts.lane import Press, PressTaken, View
 from appliance.simulation.chip import VirtualChip, build_files, load_folder, no_delay
+from appliance.simulation.chip.schemes import scheme_of
+from appliance.simulation.chip.secrets import ChipSecrets
 from appliance.simulation.chip.timing import Delay
+from appliance.simulation.pages import draw_page
 from appliance.simulation.portraits import draw_portrait
 from appliance.simulation.travellers import Traveller, traveller
 from appliance.travel_document import chip_access_fields, mrz_from_dg1, parse_mrz
 from hal.camera.simulated import SimulatedCamera
-from hal.device import Device
+from hal.device import Capability, Device
 from hal.document_reader.simulated import SimulatedDocumentReader
 
 Kind = TypeVar("Kind", bound=Device)
 
+PAGE_CAMERA = "page"
+"""The name of the simulated camera that looks at the page."""
 LOOK_SECONDS = 1.0
 """How long one look at the screen waits for a change."""
 
@@ -56,17 +61,21 @@ class Person:
     lines: tuple[str, ...]
     files: Mapping[str, bytes]
     portrait: bytes
+    secrets: ChipSecrets | None = None
+    """The chip's schemes and private keys; None for a chip from a folder, whose keys nobody has."""
 
 
 def person_of(number: int) -> Person:
     """The scripted traveller of this number, with a chip made for them."""
     someone = traveller(number)
     printed = draw_portrait(someone.portrait_seed)
+    secrets = scheme_of(number)
     return Person(
         traveller=someone,
         lines=someone.lines,
-        files=build_files(mrz_lines=someone.lines, picture=printed),
+        files=build_files(mrz_lines=someone.lines, picture=printed, secrets=secrets),
         portrait=draw_portrait(someone.portrait_seed, live=True),
+        secrets=secrets,
     )
 
 
@@ -95,7 +104,9 @@ class Booth:
     ) -> None:
         self._screen = screen
         self._page = _first(devices, SimulatedDocumentReader)
-        self._camera = _first(devices, SimulatedCamera)
+        cameras = [device for device in devices if isinstance(device, SimulatedCamera)]
+        self._camera = next((one for one in cameras if one.identity.serial != PAGE_CAMERA), None)
+        self._page_camera = next((one for one in cameras if one.identity.serial == PAGE_CAMERA), None)
         self._slot = slot
         self._people = people
         self._chip_delay = chip_delay
@@ -126,17 +137,28 @@ class Booth:
     def _step_up(self, number: int) -> None:
         if self._page is not None:
             self._page.remove()  # the last traveller's page must not be read as the next one's
+        if self._page_camera is not None:
+            self._page_camera.remove()
         person = self._people(number)
         if self._camera is not None:
             picture = np.asarray(Image.open(io.BytesIO(person.portrait)).convert("RGB"))
             self._camera.present(np.ascontiguousarray(picture[:, :, ::-1]))
-        chip = VirtualChip(person.files, mrz_information=_access_of(person.lines), delay=self._chip_delay)
+        if self._page_camera is not None:
+            self._page_camera.present(draw_page(person.lines, person.portrait, seed=number))
+        chip = VirtualChip(
+            person.files,
+            mrz_information=_access_of(person.lines),
+            secrets=person.secrets,
+            delay=self._chip_delay,
+        )
         if self._slot is not None:
             self._slot.remove()
             self._slot.insert(chip)
             self._lay_down(person, None)
-        else:
+        elif self._page is not None and Capability.CHIP in self._page.capabilities:
             self._lay_down(person, chip)
+        else:  # the chips are real ones, on a reader that is
+            self._lay_down(person, None)
 
     def _lay_down(self, person: Person, chip: VirtualChip | None) -> None:
         if self._page is None:

@@ -15,7 +15,7 @@ from typing import Self
 from appliance.simulation.certificates import CertificateAuthority
 
 PROGRAMS = ("mosquitto", "/usr/sbin/mosquitto")
-START_SECONDS = 10.0
+START_SECONDS = 30.0
 STOP_SECONDS = 5.0
 CENTRAL = "central"
 """The receiver's name at the broker."""

@@ -22,8 +22,10 @@ class CertificateAuthority:
         folder.mkdir(parents=True, exist_ok=True)
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("Borne demo CA")
-        certificate = self._builder(self._name, self._key.public_key()).add_extension(
-            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        certificate = (
+            self._builder(self._name, self._key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_key_usage(signs_certificates=True), critical=True)
         )
         self.certificate = folder / "ca.pem"
         _write_certificate(self.certificate, certificate.sign(self._key, hashes.SHA256()))
@@ -32,8 +34,10 @@ class CertificateAuthority:
         """A certificate and its key (files) for this common name; a server's is for loopback only."""
         key = ec.generate_private_key(ec.SECP256R1())
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
-        builder = self._builder(_name(name), key.public_key()).add_extension(
-            x509.ExtendedKeyUsage([usage]), critical=False
+        builder = (
+            self._builder(_name(name), key.public_key())
+            .add_extension(_key_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         )
         if server:
             names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
@@ -65,6 +69,21 @@ class CertificateAuthority:
             .add_extension(identifier, critical=False)
             .add_extension(issuer, critical=False)
         )
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """RFC 5280, 4.2.1.3: from Python 3.13 on, TLS clients refuse an authority that does not say it signs."""
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _name(common_name: str) -> x509.Name:

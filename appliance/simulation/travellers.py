@@ -25,6 +25,9 @@ _ORDINARY = (
 )
 """Issuing state, surname, given names (one has a single name), sex."""
 
+ISSUING_STATES = tuple(dict.fromkeys(["UTO", STOLEN_DOCUMENT.issuing_state, *(one[0] for one in _ORDINARY)]))
+"""Whose documents the travellers carry, and whose authorities the demo's trust store holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Traveller:

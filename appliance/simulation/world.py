@@ -16,9 +16,12 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
-from appliance.key_files import read_key
+from appliance.key_files import KeyFileError, read_key
 from appliance.records.keys import load_box_keys
+from appliance.reference_data.trust_folder import install_trust_store
 from appliance.simulation.broker import CENTRAL, Broker
+from appliance.simulation.chip.authority import trust_store_for
+from appliance.simulation.travellers import ISSUING_STATES
 from appliance.simulation.watchlists import demo_packages
 
 DEVICE = "demo-1"
@@ -38,6 +41,7 @@ class DeviceTable:
     kind: str
     driver: str
     options: Mapping[str, Any]
+    use: str | None = None
 
 
 class World:
@@ -52,11 +56,22 @@ class World:
         self._receiver: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "World":
+        try:
+            self._begin()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _begin(self) -> None:
         (self.folder / "central").mkdir(parents=True, exist_ok=True)
         self.broker.start()
         if not self._central_keys.exists():
             self._central("keys", "--folder", str(self._central_keys))
-        keys = load_box_keys(self.keys)
+        try:
+            keys = load_box_keys(self.keys)
+        except KeyFileError as error:
+            raise WorldUnavailable(str(error)) from error
         self._central(
             "register",
             "--database",
@@ -77,7 +92,6 @@ class World:
             file = self.folder / "central" / f"{name}.cose"
             file.write_bytes(package)
             self._central("publish", name, str(file), *self._broker_arguments())
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop_receiver()
@@ -186,12 +200,22 @@ class World:
             ("[kiosk]", {"port": kiosk_port, "language": language}),
         ]
         tables += [
-            ("[[device]]", {"kind": one.kind, "driver": one.driver, "options": dict(one.options)})
+            (
+                "[[device]]",
+                {"kind": one.kind, "driver": one.driver, "options": dict(one.options)}
+                | ({} if one.use is None else {"use": one.use}),
+            )
             for one in devices
         ]
+        self._install_trust(box / "data" / "trust")
         path = box / "borne.toml"
         path.write_text("\n".join(_toml(tables)) + "\n", "utf-8")
         return path
+
+    def _install_trust(self, folder: Path) -> None:
+        """The authorities of the travellers' states: our own, and named so."""
+        store = trust_store_for(ISSUING_STATES, now=dt.datetime.now(dt.UTC), crl_age=LISTS_AGE)
+        install_trust_store(folder, store.to_bytes())
 
     def _broker_arguments(self) -> list[str]:
         access = self.broker.access(CENTRAL)

@@ -121,7 +121,7 @@ def dates_check(layout: Layout, lines: Sequence[str], birth: DateReading, expiry
 def characters_check(layout: Layout, lines: Sequence[str]) -> MrzCheck:
     """Whether every character is one that its field may have; the first that is not."""
     id_ = "mrz.characters"
-    for field, span, allowed, expected in _alphabets(layout):
+    for field, span, allowed, expected in field_alphabets(layout):
         for offset, character in enumerate(span.of(lines)):
             if character in allowed:
                 continue
@@ -208,7 +208,7 @@ def _code(field: str, span: Span, lines: Sequence[str]) -> MrzCheck:
     return _failed(id_, field, span, read=read, expected="a known code", reason=reason, suspect=suspect)
 
 
-def _alphabets(layout: Layout) -> Iterator[tuple[str, Span, frozenset[str], str]]:
+def field_alphabets(layout: Layout) -> Iterator[tuple[str, Span, frozenset[str], str]]:
     """Each field with the characters that it may have. Check digits are judged by their own checks."""
     letters = _LETTERS | {FILLER}
     digits = _DIGITS | {FILLER}

@@ -26,6 +26,9 @@ CREDIBLE_SECONDS = 10.0
 OPEN_SECONDS = 10.0
 """A USB camera that needs longer to start its stream is stuck."""
 
+RELEASE_SECONDS = 2.0
+"""How long a camera that is opened again may take to end the stream of before."""
+
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the configuration may say of this driver."""
@@ -84,6 +87,8 @@ class V4l2Camera(Driver):
         self._worker: ThreadPoolExecutor | None = None
         self._capture: Capture | None = None
         self._pending: Future[npt.NDArray[np.uint8]] | None = None
+        self._releasing: Future[None] | None = None
+        """The stream of before, which the kernel gives to one at a time."""
 
     def capture(self, timeout: float) -> Frame:
         deadline = time.monotonic() + timeout
@@ -130,6 +135,11 @@ class V4l2Camera(Driver):
             raise DeviceGone(f"There is no camera on {device}.")
         if not os.access(device, os.R_OK | os.W_OK):
             raise DeviceFault(f"{device} may not be opened: this service needs the group video.")
+        if self._releasing is not None:
+            wait([self._releasing], timeout=RELEASE_SECONDS)
+            if not self._releasing.done():
+                raise DeviceFault(f"The camera on {device} still hangs in its last picture.")
+            self._releasing = None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="camera")
         opening = self._worker.submit(self._open_capture, self._options)
         try:
@@ -146,7 +156,7 @@ class V4l2Camera(Driver):
         worker, capture = self._worker, self._capture
         self._worker, self._capture, self._pending = None, None, None
         if worker is not None and capture is not None:
-            worker.submit(capture.release)  # after the read that may still hang
+            self._releasing = worker.submit(capture.release)  # after the read that may still hang
             worker.shutdown(wait=False)
 
 

@@ -35,6 +35,10 @@ class ChipConnection(Protocol):
 
     @property
     def atr(self) -> bytes: ...
+    @property
+    def max_apdu_bytes(self) -> int:
+        """What reader and driver carry in one APDU (PC/SC part 10); 256 where they do not say."""
+
     def transmit(self, command: bytes) -> bytes:
         """Send one C-APDU, return the R-APDU with its two status bytes.
 

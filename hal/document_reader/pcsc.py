@@ -26,6 +26,10 @@ EXCHANGE_SECONDS = 10.0
 """One command. A chip may ask for more time without end (ISO/IEC 14443-4, 7.3), so somebody must stop;
 known chips delay up to 5 s after wrong keys."""
 STATUS_BYTES = 2
+SHORT_APDU_BYTES = 256
+"""What every reader carries, and all that one that says nothing of itself is trusted with."""
+VIRTUAL_APDU_BYTES = 65_535
+"""vsmartcard's driver says nothing of itself, and was measured to carry this."""
 MAX_FOLLOW_UPS = 260
 """GET RESPONSE commands for one answer: 256 bytes each, up to the longest answer there is."""
 VIRTUAL_READER = "Virtual PCD"
@@ -171,6 +175,9 @@ class PcscConnection:
         except HalError:
             pcsc_calls.release(self._context)
             raise
+        self._max_apdu_bytes = pcsc_calls.max_apdu_data(self._card) or (
+            VIRTUAL_APDU_BYTES if reader.startswith(VIRTUAL_READER) else SHORT_APDU_BYTES
+        )
         self._closed = False
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._worker = threading.Thread(target=self._work, name=f"pcsc {reader}", daemon=True)
@@ -179,6 +186,10 @@ class PcscConnection:
     @property
     def atr(self) -> bytes:
         return self._atr
+
+    @property
+    def max_apdu_bytes(self) -> int:
+        return self._max_apdu_bytes
 
     def transmit(self, command: bytes) -> bytes:
         """Send one C-APDU, return the R-APDU; the transport's own 61xx and 6Cxx are dealt with here.

@@ -27,6 +27,11 @@ _CHIP_REMOVED = {
 _BUSY = {scard.SCARD_E_SHARING_VIOLATION, scard.SCARD_E_SERVER_TOO_BUSY}
 _UNREADABLE = {scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_W_UNSUPPORTED_CARD, scard.SCARD_E_PROTO_MISMATCH}
 
+_GET_FEATURE_REQUEST = 3400
+_FEATURE_GET_TLV_PROPERTIES = 0x12
+_MAX_APDU_DATA_SIZE = 0x0A
+_SHORT_APDU_BYTES = 256
+
 
 def establish() -> int:
     """A context of the daemon's, to be released."""
@@ -63,6 +68,39 @@ def connect(context: int, reader: str) -> tuple[int, int, bytes]:
         disconnect(card)
         fail(result)
     return int(card), int(protocol), bytes(atr)
+
+
+def max_apdu_data(card: int) -> int | None:
+    """dwMaxAPDUDataSize (PC/SC part 10, 2.6.14); None where the driver does not say. 0 means short APDUs
+    only."""
+    result, features = scard.SCardControl(card, scard.SCARD_CTL_CODE(_GET_FEATURE_REQUEST), [])
+    if result != scard.SCARD_S_SUCCESS:
+        return None
+    code = _properties(bytes(features)).get(_FEATURE_GET_TLV_PROPERTIES)
+    if code is None:
+        return None
+    result, answer = scard.SCardControl(card, int.from_bytes(code), [])
+    if result != scard.SCARD_S_SUCCESS:
+        return None
+    value = _properties(bytes(answer)).get(_MAX_APDU_DATA_SIZE)
+    if value is None:
+        return None
+    # The features' codes are big-endian, the properties' values little-endian: so the standard has it.
+    size = int.from_bytes(value, "little")
+    return size if size > _SHORT_APDU_BYTES else _SHORT_APDU_BYTES
+
+
+def _properties(data: bytes) -> dict[int, bytes]:
+    """Tag, length, value, each of one byte but the value; what is cut short is left out."""
+    found: dict[int, bytes] = {}
+    position = 0
+    while position + 2 <= len(data):
+        tag, length = data[position], data[position + 1]
+        value = data[position + 2 : position + 2 + length]
+        if len(value) == length:
+            found.setdefault(tag, value)
+        position += 2 + length
+    return found
 
 
 def disconnect(card: int) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hal.device import Capability, ChipRemoved, DeviceGone, Timeout
+from hal.device import Capability, ChipRemoved, DeviceGone, NotSupported, Timeout
 from hal.document_reader import RawLines
 from hal.driver import POLL_SECONDS
 from hal.simulated import Simulated, SimulatedOptions
@@ -22,8 +22,14 @@ DEFAULT_ATR = bytes.fromhex("3B80800101")
 class Options(SimulatedOptions, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the configuration may say of this driver."""
 
+    chip: bool = True
+    """False: it reads pages only, and another reader has the chips."""
     lines: tuple[str, ...] = ()
     """The MRZ of a document that lies on the reader from the start; usually `present` puts one there."""
+
+
+MAX_APDU_BYTES = 65_535
+"""Nothing is in between that could carry less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class SimulatedDocumentReader(Simulated):
     def __init__(self, options: Options | None = None) -> None:
         options = options or Options()
         super().__init__("document_reader", options)
+        if not options.chip:
+            self.capabilities = frozenset({Capability.MRZ_LINES})
         self._document: _Document | None = None
         if options.lines:
             self.present(lines=options.lines)
@@ -72,6 +80,8 @@ class SimulatedDocumentReader(Simulated):
             return RawLines(lines=document.lines, framing="simulated")
 
     def wait_for_chip(self, timeout: float) -> "SimulatedChipConnection":
+        if Capability.CHIP not in self.capabilities:
+            raise NotSupported(f"{self.identity.key} reads no chips.")
         deadline = time.monotonic() + timeout
         with self._operation():
             document = self._wait_for(lambda document: document.transmit is not None, deadline)
@@ -105,6 +115,10 @@ class SimulatedChipConnection:
     @property
     def atr(self) -> bytes:
         return self._document.atr
+
+    @property
+    def max_apdu_bytes(self) -> int:
+        return MAX_APDU_BYTES
 
     def transmit(self, command: bytes) -> bytes:
         with self._exchange:

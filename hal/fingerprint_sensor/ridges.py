@@ -74,5 +74,5 @@ def _orientation(random: np.random.Generator) -> Floats:
 def _gabor(direction: float, period: float) -> Floats:
     """Passes ridges that run along `direction`; without a mean, so that grey stays grey."""
     kernel = cv2.getGaborKernel((19, 19), period * 0.45, direction + math.pi / 2, period, 1.0, 0, cv2.CV_32F)
-    kernel -= kernel.mean()
-    return np.asarray(kernel / np.abs(kernel).sum() * 2, dtype=np.float32)
+    even = kernel - kernel.mean()
+    return np.asarray(even / np.abs(even).sum() * 2, dtype=np.float32)

@@ -1,10 +1,12 @@
+import json
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.config import ConfigError, Profile, load_config
+from appliance.config import ConfigError, Profile, line_of, load_config
+from appliance.contracts import wire
 
 GOOD = """\
 [box]
@@ -71,6 +73,50 @@ def test_fail_wrong_type(tmp_path):
     said = complaint(tmp_path, GOOD.replace('"Hill post"', "7"))
     assert "line 3" in said
     assert "Expected `str`, got `int`" in said
+
+
+@pytest.mark.parametrize("name", ["a/b", "#", "+", "", " x", "-x", "é", "x" * 65, "x\\n"])
+def test_fail_a_name_that_would_reach_beyond_its_topics(tmp_path, name):
+    said = complaint(tmp_path, GOOD.replace("post-7", name))
+    assert "line 2: `box.device`: 1 to 64 letters, digits, - and _" in said
+
+
+@given(st.text(max_size=70))
+def test_ok_a_name_is_one_that_the_wire_takes(tmp_path_factory, name):
+    text = GOOD.replace('"post-7"', json.dumps(name, ensure_ascii=True).replace("\\u007f", "\x7f"))
+    try:
+        load(tmp_path_factory.mktemp("config"), text)
+    except ConfigError:
+        with pytest.raises(wire.WireError):
+            wire.check_name(name)
+    else:
+        assert wire.check_name(name) == name
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 10**30])
+def test_fail_a_port_that_no_machine_has(tmp_path, port):
+    assert "line 19: `kiosk.port`" in complaint(tmp_path, f"{GOOD}[kiosk]\nport = {port}\n")
+
+
+def test_ok_the_line_of_a_key_that_was_found_wrong_later(tmp_path):
+    load(tmp_path, GOOD)
+    file = tmp_path / "borne.toml"
+    assert line_of(file, "device", 1, "driver") == 17
+    assert line_of(file, "device", 0, "options", "path") == 13
+    assert line_of(file, "device", 1, "options", "baud") == 15, "not there: its table"
+    assert line_of(file, "kiosk", "port") == 1
+
+
+def test_fail_the_line_in_a_file_that_is_gone(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        line_of(tmp_path / "borne.toml", "box")
+
+
+@pytest.mark.parametrize("value", ["5", "true", "1.5", '["a"]', "{ a = 1 }", "1979-05-27"])
+@pytest.mark.parametrize("key", ["data", "keys", "run", "policy"])
+def test_fail_a_path_that_is_none(tmp_path, key, value):
+    said = complaint(tmp_path, f"{GOOD}[paths]\n{key} = {value}\n")
+    assert f"line 19: `paths.{key}`: Expected `" in said
 
 
 def test_fail_missing_key(tmp_path):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import pty
@@ -14,16 +15,18 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from appliance import wiring
-from appliance.config import Config, load_config
+from appliance.config import Config, Profile, load_config
 from appliance.contracts.capture import CaptureClient, Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import LaneClient, LaneStatus
 from appliance.contracts.uplink import UplinkClient, UplinkStatus
+from appliance.services.lane.policy import load_policy
 from appliance.simulation.portraits import draw_portrait
 from appliance.simulation.travellers import traveller
 from appliance.simulation.world import DeviceTable, World
@@ -111,7 +114,7 @@ class Box:
         return self.lane().step == "deciding"
 
     def screen(self) -> dict:
-        with httpx.stream("GET", f"http://127.0.0.1:{self.port}/events", timeout=5) as answer:
+        with httpx.stream("GET", f"http://127.0.0.1:{self.port}/events", timeout=60) as answer:
             for line in answer.iter_lines():
                 if line.startswith("data: "):
                     return json.loads(line[6:])
@@ -129,7 +132,7 @@ def asked(make: Callable[[], object]):
     return asyncio.run(ask())
 
 
-def until(wanted: Callable[[], object], *, seconds: float = 30.0) -> None:
+def until(wanted: Callable[[], object], *, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while True:
         with contextlib.suppress(ServiceError, httpx.TransportError):
@@ -140,7 +143,7 @@ def until(wanted: Callable[[], object], *, seconds: float = 30.0) -> None:
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory) -> Iterator[Box]:
+def box(pseudo_terminals: None, tmp_path_factory) -> Iterator[Box]:
     with Box(tmp_path_factory.mktemp("b")) as box:
         yield box
 
@@ -196,7 +199,7 @@ def test_fail__a_second_lane(box: Box) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=120,
     )
     assert second.returncode == 2
     assert second.stderr.count("\n") == 1
@@ -210,7 +213,7 @@ def test_ok__sigterm_ends_each(box: Box, service: str) -> None:
     assert process.poll() is None, process.communicate()[1]
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert time.monotonic() - began < 5
     assert "Traceback" not in said
@@ -241,10 +244,42 @@ def cannot(build: Callable[[], object]) -> str:
     return str(error.value)
 
 
+def test_ok__what_config_holds_can_be_used() -> None:
+    """The commented defaults, as a technician copies them; the policy is the one that ships."""
+    folder = Path(__file__).parents[2] / "config"
+    config = load_config(folder / "borne.toml")
+    assert [device.identity.kind for device in wiring.make_devices(config)] == [
+        "document_reader", "document_reader", "camera", "panel"
+    ]  # fmt: skip
+    assert load_policy(folder / "policy.toml") == load_policy(None)
+
+
 def test_fail__devices(configured) -> None:
     assert "telepathy" in cannot(lambda: wiring.make_devices(configured(mrz_line="telepathy")))
     production = configured(**{'profile = "demo"': 'profile = "production"'})
     assert "production profile refuses" in cannot(lambda: wiring.make_devices(production))
+
+
+def test_fail__the_kiosk(configured) -> None:
+    def kiosk(words: str) -> str:
+        return cannot(lambda: wiring.kiosk(configured(**{"[kiosk]": f"[kiosk]\n{words}"}), lane=None))
+
+    assert "'xx'; there are for: en, fr, ru" in kiosk('languages = ["en", "xx"]')
+    assert "is not among the page's languages: ru" in kiosk('languages = ["ru"]')
+    with socket.socket() as taken:
+        taken.bind((wiring.LOOPBACK, 0))
+        assert "is taken" in cannot(lambda: wiring.listen_loopback(taken.getsockname()[1]))
+
+
+def test_fail__a_port_of_the_systems(monkeypatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    class Refusing(socket.socket):
+        bind = refuse
+
+    monkeypatch.setattr(wiring.socket, "socket", Refusing)
+    assert "is the system's" in cannot(lambda: wiring.listen_loopback(80))
 
 
 def test_fail__lane(configured, box: Box, tmp_path: Path) -> None:
@@ -293,3 +328,24 @@ def test_fail__a_part_that_fails_ends_the_service() -> None:
     with pytest.raises(RuntimeError, match="a part broke"):
         asyncio.run(wiring._until_stopped([broken(), other()]))
     assert ended == ["other"]
+
+
+def test_fail__production_refuses_the_simulator_s_authority(tmp_path: Path) -> None:
+    import datetime as dt
+
+    from appliance.reference_data.trust_folder import install_trust_store
+    from appliance.simulation.chip.authority import trust_store_for
+    from appliance.wiring import trust_folder
+
+    config = SimpleNamespace(
+        paths=SimpleNamespace(data=tmp_path), box=SimpleNamespace(profile=Profile.PRODUCTION)
+    )
+    assert trust_folder(config).store().empty
+    store = trust_store_for(["UTO"], now=dt.datetime.now(dt.UTC), crl_age=dt.timedelta(hours=1))
+    install_trust_store(tmp_path / "trust", store.to_bytes())
+    with pytest.raises(CannotStart, match="simulator's authority"):
+        trust_folder(config)
+    config.box.profile = Profile.TRAINING
+    assert trust_folder(config).store().countries == ("UT",)
+    (tmp_path / "trust" / "trust.store").write_bytes(b"garbage")
+    trust_folder(config)

@@ -37,7 +37,7 @@ def access(broker, name: str = "central") -> Access:
     return Access(one.host, one.port, one.ca, one.certificate, one.key)
 
 
-def until(wanted, seconds: float = 20.0) -> None:
+def until(wanted, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not wanted():
         assert time.monotonic() < deadline, "not in time"
@@ -109,7 +109,7 @@ class Sender:
         info.wait_for_publish(10)
 
     def watermark(self, keys) -> Watermark:
-        topic, payload = self.messages.get(timeout=10)
+        topic, payload = self.messages.get(timeout=60)
         assert topic == wire.topic(self.device, "watermark")
         return read_watermark(payload, verify_key_for=lambda _: keys.watermark.verify_key)
 
@@ -153,7 +153,7 @@ def test_ok__the_box_s_journal_believes_it(broker, store, keys, box, send_as) ->
     box.record(2)
     with receiving(broker, store, keys):
         sender.send(*box.envelopes())
-        _, payload = sender.messages.get(timeout=10)
+        _, payload = sender.messages.get(timeout=60)
     assert box.journal.acknowledge(payload).unsent == 0
 
 
@@ -347,7 +347,7 @@ def test_fail__central_s_certificate_is_missing(broker, store, keys, tmp_path) -
 
 def test_ok__a_package_waits_at_the_broker(broker, send_as) -> None:
     publish_reference(access(broker), "watchlist-1", b"signed")
-    assert send_as().messages.get(timeout=10) == ("borne/v1/reference/watchlist-1", b"signed")
+    assert send_as().messages.get(timeout=60) == ("borne/v1/reference/watchlist-1", b"signed")
 
 
 def test_fail__who_may_not_publish_packages_hears_it(broker) -> None:

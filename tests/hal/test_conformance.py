@@ -329,6 +329,8 @@ def open_files():
 
 @pytest.fixture(params=BENCHES, ids=lambda bench: bench.__name__)
 def bench(request, tmp_path):
+    if issubclass(request.param, OnAPty):
+        request.getfixturevalue("pseudo_terminals")
     threads, files = set(threading.enumerate()), open_files()
     one = request.param(tmp_path)
     yield one

@@ -20,7 +20,6 @@ from appliance.biometrics.face.finding import FaceFinder
 from appliance.biometrics.face.geometry import left_eye, right_eye
 from appliance.biometrics.face.look import Look, cut_out, measures_of_recorded
 from appliance.biometrics.face.session import PortraitSession
-from appliance.chip import ChipError, extract_face_image
 from appliance.contracts.capture import AttackEvidence, FaceComparison, PortraitEvidence
 from appliance.contracts.face import Measure
 from appliance.contracts.face_record import (
@@ -33,6 +32,8 @@ from appliance.contracts.face_record import (
 from appliance.face_settings import FaceSettings
 from appliance.services.capture.guidance_board import GuidanceBoard
 from appliance.services.capture.pictures import PictureError, decode_pixels
+from appliance.travel_document.lds.errors import EmrtdError
+from appliance.travel_document.lds.face_image import extract_face_image
 from hal.camera import Camera
 from hal.device import RetryError, Timeout
 from models.face.sampling import Picture, carry
@@ -164,7 +165,7 @@ class PortraitStation:
         try:
             pixels = decode_pixels(extract_face_image(reference).content)
             compared = models.comparer.compare(models.finder, best.picture, best.face, pixels)
-        except (ChipError, PictureError):
+        except (EmrtdError, PictureError):
             compared = Compared(None, "undecodable")
         except ModelError:
             log.exception("the comparison failed")

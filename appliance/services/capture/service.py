@@ -5,31 +5,38 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from appliance.chip import ChipError, ChipFiles, FileStatus, extract_face_image, read_chip
-from appliance.chip.errors import AccessDenied, ChipGone, SecureMessagingError, SessionEnded
+import msgspec
+
 from appliance.contracts.capture import (
     MAX_WAIT_SECONDS,
+    AuthenticateChip,
     Button,
+    ChipAnswer,
     ChipEvidence,
+    ChipOpened,
     Devices,
     DeviceStatus,
     Guidance,
     MrzEvidence,
     Nothing,
+    PageHint,
     PortraitEvidence,
     ReadChip,
     Show,
     TakePortrait,
     Wait,
     WatchGuidance,
+    WatchPage,
 )
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.transport import Operation
 from appliance.face_settings import FaceSettings
-from appliance.services.capture.pictures import PictureError, decode_portrait
+from appliance.services.capture.chips import ChipDesk
+from appliance.services.capture.document import DocumentStation
+from appliance.services.capture.pictures import PictureError
 from appliance.services.capture.portrait import PortraitStation
 from hal.camera import Camera
 from hal.device import (
@@ -43,7 +50,7 @@ from hal.device import (
     Timeout,
     Unreadable,
 )
-from hal.document_reader import ChipConnection, ChipReader, MrzLineReader
+from hal.document_reader import ChipReader, MrzLineReader
 from hal.panel import Panel, Signal
 
 REPROBE_SECONDS = 2.0
@@ -51,6 +58,9 @@ REPROBE_SECONDS = 2.0
 
 SLICE_SECONDS = 2.0
 """A wait for a person is made of such slices, so that a caller who gives up frees the device soon."""
+
+CROSS_SECONDS = 2.0
+"""When one source has read the page, so long the others may still read it too, to be held against it."""
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
@@ -60,17 +70,29 @@ class CaptureService:
     """`Capture`, over the devices of this box."""
 
     def __init__(
-        self, devices: Sequence[Device], *, chip_transport: str = "pcscd", face: FaceSettings | None = None
+        self,
+        devices: Sequence[Device],
+        *,
+        chip_transport: str = "pcscd",
+        document_cameras: Collection[str] = (),
+        document: DocumentStation | None = None,
+        face: FaceSettings | None = None,
     ) -> None:
+        """`document_cameras`: the identity keys of cameras that look at pages, not at faces."""
         self.all_devices = tuple(devices)
+        self._document_cameras = frozenset(document_cameras)
+        self._document = document or DocumentStation()
         self._portraits = PortraitStation(face or FaceSettings())
-        self._chip_transport = chip_transport
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._chips = ChipDesk(transport=chip_transport, ask=self._ask)
 
     def operations(self) -> tuple[Operation, ...]:
         """What the service's socket offers."""
         return (
             Operation("read_mrz", Wait, self.read_mrz),
+            Operation("open_chip", ReadChip, self.open_chip),
+            Operation("authenticate_chip", AuthenticateChip, self.authenticate_chip),
+            Operation("watch_page", WatchPage, self.watch_page),
             Operation("read_chip", ReadChip, self.read_chip),
             Operation("take_portrait", TakePortrait, self.take_portrait),
             Operation("watch_guidance", WatchGuidance, self.watch_guidance),
@@ -90,18 +112,38 @@ class CaptureService:
                         await asyncio.to_thread(_probe, device)
                 await asyncio.sleep(REPROBE_SECONDS)
         finally:
+            self._chips.close()
             for device in self.all_devices:
                 device.close()
 
     async def read_mrz(self, request: Wait) -> MrzEvidence:
-        device = self._first(Capability.MRZ_LINES)
+        """From whichever source reads first; the others are given a moment to say what they see."""
+        timeout = _bounded(request.timeout)
+        sources = [self._read_line(device, timeout) for device in self._able(Capability.MRZ_LINES)[:1]]
+        sources += [
+            self._read_page(device, timeout) for device in self._able(Capability.IMAGE, pages=True)[:1]
+        ]
+        if not sources:
+            raise _no_device(Capability.MRZ_LINES)
+        return await first_of(sources, moment=CROSS_SECONDS)
+
+    async def watch_page(self, request: WatchPage) -> PageHint:
+        return await self._document.watch(request)
+
+    async def _read_line(self, device: Device, timeout: float) -> MrzEvidence:
         assert isinstance(device, MrzLineReader)
-        raw = await self._wait_for(device, device.read_lines, request.timeout)
+        raw = await self._wait_for(device, device.read_lines, timeout)
         return MrzEvidence(
             lines=raw.lines, source="mrz_line", device=device.identity.key, simulated=device.simulated
         )
 
-    async def read_chip(self, request: ReadChip) -> ChipEvidence:
+    async def _read_page(self, device: Device, timeout: float) -> MrzEvidence:
+        assert isinstance(device, Camera)
+        return await self._document.read(
+            device, timeout, lambda seconds: self._ask(device, lambda: device.capture(seconds))
+        )
+
+    async def open_chip(self, request: ReadChip) -> ChipOpened:
         device = self._first(Capability.CHIP)
         assert isinstance(device, ChipReader)
         began = time.monotonic()
@@ -111,55 +153,16 @@ class CaptureService:
             if error.code != "timeout":
                 raise
             raise ServiceError("no_chip", "No chip came into the reader's field.", retry=True) from error
-        given_up = threading.Event()
-        try:
-            return await self._ask(
-                device, lambda: self._read_chip(device, connection, request, began, given_up)
-            )
-        except asyncio.CancelledError:
-            given_up.set()
-            raise
+        return await self._chips.open(device, connection, request, began)
 
-    def _read_chip(
-        self,
-        reader: ChipReader,
-        connection: ChipConnection,
-        request: ReadChip,
-        began: float,
-        given_up: threading.Event,
-    ) -> ChipEvidence:
-        def transmit(command: bytes) -> bytes:
-            if given_up.is_set():
-                raise ChipRemoved("The reading was given up.")
-            return connection.transmit(command)
+    async def authenticate_chip(self, request: AuthenticateChip) -> ChipAnswer:
+        return await self._chips.authenticate(request)
 
-        left = _bounded(request.timeout) - (time.monotonic() - began)
-        try:
-            files = read_chip(
-                transmit,
-                mrz_information=request.mrz_information,
-                max_seconds=max(1.0, left),
-                atr=connection.atr,
-            )
-        except ChipError as error:
-            raise _chip_problem(error) from error
-        finally:
-            connection.close()
-        portrait, problem = _portrait(files.files.get("DG2"))
-        return ChipEvidence(
-            files=dict(files.files),
-            not_read=_not_read(files),
-            access=files.access.value,
-            pace_offered=files.pace_offered,
-            atr=files.atr,
-            apdus=files.apdus,
-            seconds=time.monotonic() - began,
-            portrait=portrait,
-            portrait_problem=problem,
-            device=reader.identity.key,
-            simulated=reader.simulated,
-            transport=self._chip_transport,
-        )
+    async def read_chip(self, request: ReadChip) -> ChipEvidence:
+        if request.session is None:
+            opened = await self.open_chip(request)
+            request = msgspec.structs.replace(request, session=opened.session)
+        return await self._chips.read(request)
 
     async def take_portrait(self, request: TakePortrait) -> PortraitEvidence:
         device = self._first(Capability.IMAGE)
@@ -209,16 +212,28 @@ class CaptureService:
     async def devices(self, request: Nothing) -> Devices:  # noqa: ARG002 - the Protocol's shape
         return Devices(devices=tuple(_status(device) for device in self.all_devices))
 
+    def _able(self, capability: Capability, *, pages: bool = False) -> list[Device]:
+        """Devices that can do it, ready ones first; of cameras, those that look at pages, or at faces."""
+        able = [
+            device
+            for device in self.all_devices
+            if capability in device.capabilities
+            and (
+                capability is not Capability.IMAGE or (device.identity.key in self._document_cameras) == pages
+            )
+        ]
+        return sorted(able, key=lambda device: device.state is State.ABSENT)
+
     def _first(self, capability: Capability) -> Device:
-        """A device that can do it: a ready one before one that is away.
+        """A device that can do it.
 
         Raises:
             ServiceError: this box has none.
         """
-        able = [device for device in self.all_devices if capability in device.capabilities]
+        able = self._able(capability)
         if not able:
-            raise ServiceError("no_device", f"This box has no device for {capability.value}.")
-        return min(able, key=lambda device: device.state is State.ABSENT)
+            raise _no_device(capability)
+        return able[0]
 
     async def _wait_for(self, device: Device, attempt: Callable[[float], Result], timeout: float) -> Result:
         """Ask in slices until something comes or the time is over."""
@@ -247,6 +262,46 @@ class CaptureService:
             raise _translate(error) from error
 
 
+async def first_of(sources: Sequence[Coroutine[Any, Any, MrzEvidence]], *, moment: float) -> MrzEvidence:
+    """What the first source reads, with what the others make of the same page within a moment.
+
+    A camera's evidence comes second where a reader of lines has read as well.
+
+    Raises:
+        ServiceError: no source read anything; that of the last one to give up.
+    """
+    pending = {asyncio.ensure_future(source) for source in sources}
+    read: list[MrzEvidence] = []
+    problem: ServiceError | None = None
+    deadline: float | None = None
+    try:
+        while pending:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                break
+            for task in done:
+                try:
+                    read.append(task.result())
+                except ServiceError as error:
+                    problem = error
+            if read and deadline is None:
+                deadline = time.monotonic() + moment
+    finally:
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+    if not read:
+        assert problem is not None
+        raise problem
+    best, *others = sorted(read, key=lambda evidence: evidence.source == "camera")
+    return msgspec.structs.replace(best, others=tuple(others))
+
+
+def _no_device(capability: Capability) -> ServiceError:
+    return ServiceError("no_device", f"This box has no device for {capability.value}.")
+
+
 def _end_turn(turn: asyncio.Lock, done: "asyncio.Future[Any]") -> None:
     turn.release()
     if not done.cancelled():
@@ -272,38 +327,6 @@ def _translate(error: HalError) -> ServiceError:
         if isinstance(error, kind):
             return ServiceError(code, str(error), retry=retry)
     return ServiceError("device_error", str(error))
-
-
-def _chip_problem(error: ChipError) -> ServiceError:
-    """What a chip did wrong, as a code; only a breach of its protection is held against the document."""
-    table: tuple[tuple[type[ChipError], str], ...] = (
-        (AccessDenied, "access_denied"),
-        (SessionEnded, "chip_error"),
-        (SecureMessagingError, "protection_broken"),
-        (ChipGone, "removed"),
-    )
-    code = next((code for kind, code in table if isinstance(error, kind)), "chip_error")
-    return ServiceError(code, str(error), retry=True)
-
-
-def _not_read(files: ChipFiles) -> dict[str, str]:
-    """Wanted files that were not read: absent or refused, with the chip's status word."""
-    return {
-        name: outcome.status.value
-        if outcome.status_word is None
-        else f"{outcome.status.value} {outcome.status_word:04X}"
-        for name, outcome in files.outcomes.items()
-        if outcome.status is not FileStatus.READ
-    }
-
-
-def _portrait(dg2: bytes | None) -> tuple[bytes | None, str | None]:
-    if dg2 is None:
-        return None, None
-    try:
-        return decode_portrait(extract_face_image(dg2).content), None
-    except (ChipError, PictureError) as error:
-        return None, type(error).__name__
 
 
 def _probe(device: Device) -> None:

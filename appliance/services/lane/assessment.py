@@ -8,9 +8,19 @@ from appliance.contracts.movement import DocumentFacts, Movement, Stamp
 from appliance.face_settings import FaceSettings
 from appliance.reference_data.store import ReferenceStore
 from appliance.screening import Subject, screen
-from appliance.services.lane.checks import chip_checks, expiry_check, mrz_checks, portrait_checks
+from appliance.services.lane.checks import (
+    chip_checks,
+    expiry_check,
+    mrz_checks,
+    page_checks,
+    portrait_checks,
+    seal_checks,
+)
+from appliance.services.lane.chip_checks import moment_of
+from appliance.services.lane.face_checks import dg2_authenticated
 from appliance.services.lane.workflow import State
 from appliance.travel_document import Mrz, MrzError, parse_mrz
+from appliance.travel_document.pki.trust_store import TrustStore
 
 
 def document_of(state: State, *, today: dt.date) -> Mrz | None:
@@ -30,16 +40,20 @@ def assess(
     floor: dt.datetime,
     today: dt.date,
     lists: ReferenceStore,
+    trust: TrustStore,
     direction: Direction,
     face: FaceSettings,
 ) -> tuple[Check, ...]:
     """Every check of the crossing, in the order of the work."""
     mrz = document_of(state, today=today)
-    checks = list(mrz_checks(state, mrz))
+    checks = [*mrz_checks(state, mrz), *page_checks(state, mrz, today=today)]
     if mrz is not None:
         checks.append(expiry_check(mrz, stamp, floor=floor))
-    checks += chip_checks(state, mrz, today=today)
-    checks += portrait_checks(state, face)
+    moment = moment_of(stamp, floor)
+    checks += seal_checks(state, mrz, store=trust, moment=moment)
+    chip = tuple(chip_checks(state, mrz, store=trust, moment=moment))
+    checks += chip
+    checks += portrait_checks(state, face, reference_authenticated=dg2_authenticated(chip))
     checks += screen(
         Subject() if mrz is None else subject_of(mrz),
         lists.open_lists(),
@@ -65,13 +79,23 @@ def subject_of(mrz: Mrz) -> Subject:
     )
 
 
+def page_of(state: State) -> bytes | None:
+    """The picture of the page that a camera read, as JPEG."""
+    if state.document is None:
+        return None
+    pages = (state.document, *state.document.others)
+    return next((evidence.page for evidence in pages if evidence.page is not None), None)
+
+
 def simulated_kinds(state: State) -> tuple[str, ...]:
     """Which of the evidence came from simulated devices (promise 7)."""
+    document = state.document
+    pages = () if document is None else (document, *document.others)
     kinds = {
-        "document_reader": any(
-            evidence is not None and evidence.simulated for evidence in (state.document, state.chip)
-        ),
-        "camera": state.portrait is not None and state.portrait.simulated,
+        "document_reader": any(page.simulated and page.source != "camera" for page in pages)
+        or (state.chip is not None and state.chip.simulated),
+        "camera": any(page.simulated and page.source == "camera" for page in pages)
+        or (state.portrait is not None and state.portrait.simulated),
     }
     return tuple(kind for kind, simulated in kinds.items() if simulated)
 
@@ -86,6 +110,9 @@ def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
         media["portrait_record"] = state.portrait.record
     if state.chip is not None and state.chip.portrait is not None:
         media["chip_portrait"] = state.chip.portrait
+    page = page_of(state)
+    if page is not None:
+        media["page"] = page
     return Movement(
         crossing=state.started.crossing,
         device=box.device,

@@ -7,27 +7,19 @@ import datetime as dt
 from collections.abc import Iterator
 
 from appliance.clock import judge_expiry
-from appliance.contracts.capture import ChipEvidence, PortraitEvidence
+from appliance.contracts.capture import MrzEvidence, PortraitEvidence
 from appliance.contracts.checks import Check, Verdict
 from appliance.contracts.movement import Stamp
 from appliance.face_settings import FaceSettings
+from appliance.services.lane.chip_checks import CHIP_CHECKS, check_of, chip_findings
 from appliance.services.lane.face_checks import face_checks
 from appliance.services.lane.workflow import State, Step, StepMissed
-from appliance.travel_document import Mrz, MrzError, different_fields, mrz_from_dg1, parse_mrz, to_json
+from appliance.travel_document import Mrz, MrzError, different_fields, parse_mrz, to_json
+from appliance.travel_document.authentication.finding import Moment
+from appliance.travel_document.pki.trust_store import TrustStore
+from appliance.travel_document.seal.seal import looks_like_seal
+from appliance.travel_document.seal.verify import judge_seal
 
-CHIP_CHECKS = (
-    "chip.pace",
-    "chip.dg1_matches_mrz",
-    "chip.passive_authentication",
-    "chip.active_authentication",
-    "chip.chip_authentication",
-    "chip.portrait",
-)
-NOT_SUPPORTED = (
-    "chip.passive_authentication",
-    "chip.active_authentication",
-    "chip.chip_authentication",
-)
 LATER = ("finger.comparison",)
 """Checks that this version names but does not do."""
 
@@ -55,6 +47,52 @@ def mrz_checks(state: State, mrz: Mrz | None) -> Iterator[Check]:
         )
 
 
+def page_checks(state: State, mrz: Mrz | None, *, today: dt.date) -> Iterator[Check]:
+    """What a camera adds: whether it saw every character, and whether all that read the page agree."""
+    document = state.document
+    if document is None or mrz is None:
+        return
+    if document.source == "camera":
+        yield _legibility(document)
+    if document.others:
+        yield _sources_agree(mrz, document, today=today)
+
+
+def _legibility(document: MrzEvidence) -> Check:
+    if not document.uncertain:
+        return Check(id="mrz.legibility", verdict=Verdict.PASS, reason="legible")
+    line, position = document.uncertain[0]
+    places = [list(place) for place in document.uncertain]
+    return Check(
+        id="mrz.legibility",
+        verdict=Verdict.CANNOT,
+        reason="uncertain_characters",
+        evidence={"line": line, "position": position, "places": places},
+    )
+
+
+def _sources_agree(mrz: Mrz, document: MrzEvidence, *, today: dt.date) -> Check:
+    """The page as each source read it, field by field."""
+    sources = [document.source, *(other.source for other in document.others)]
+    differing: set[str] = set()
+    for other in document.others:
+        try:
+            differing.update(different_fields(mrz, parse_mrz(other.lines, today=today)))
+        except MrzError:
+            return Check(
+                id="mrz.sources_agree",
+                verdict=Verdict.CANNOT,
+                reason="not_an_mrz",
+                evidence={"sources": sources},
+            )
+    return Check(
+        id="mrz.sources_agree",
+        verdict=Verdict.FAIL if differing else Verdict.PASS,
+        reason="different" if differing else "equal",
+        evidence={"sources": sources, **({"fields": sorted(differing)} if differing else {})},
+    )
+
+
 def expiry_check(mrz: Mrz, stamp: Stamp, *, floor: dt.datetime) -> Check:
     """Whether the document is still valid, as far as the clock can be trusted (promise 4)."""
     expiry = mrz.expiry_date.as_date()
@@ -70,65 +108,29 @@ def expiry_check(mrz: Mrz, stamp: Stamp, *, floor: dt.datetime) -> Check:
     )
 
 
-def chip_checks(state: State, mrz: Mrz | None, *, today: dt.date) -> Iterator[Check]:
-    """What the chip gave, and what was not done about it."""
-    chip = state.chip
-    if chip is None:
+def chip_checks(state: State, mrz: Mrz | None, *, store: TrustStore, moment: Moment) -> Iterator[Check]:
+    """What the chip gave and proved, or why there is none."""
+    if state.chip is None:
         yield _missed("chip.read", state.missed.get(Step.READING_CHIP))
         for id_ in CHIP_CHECKS:
             yield Check(id=id_, verdict=Verdict.NOT_DONE, reason="chip_not_read")
         return
-    yield Check(
-        id="chip.read",
-        verdict=Verdict.PASS if "DG1" in chip.files else Verdict.CANNOT,
-        reason="read" if "DG1" in chip.files else "chip_error",
-        evidence={
-            "access": chip.access,
-            "files": sorted(chip.files),
-            "not_read": chip.not_read,
-            "transport": chip.transport,
-        },
-    )
-    yield Check(
-        id="chip.pace",
-        verdict=Verdict.NOT_DONE,
-        reason="offered_not_supported" if chip.pace_offered else "not_offered",
-    )
-    yield _dg1_check(chip, mrz, today=today)
-    for id_ in NOT_SUPPORTED:
-        yield Check(id=id_, verdict=Verdict.NOT_DONE, reason="not_supported")
-    yield _chip_portrait_check(chip)
+    yield from chip_findings(state.chip, state.chip_proofs, mrz, store=store, moment=moment)
 
 
-def _dg1_check(chip: ChipEvidence, mrz: Mrz | None, *, today: dt.date) -> Check:
-    """The chip's MRZ against the page's, field by field (Doc 9303-10, 4.7.1)."""
-    id_ = "chip.dg1_matches_mrz"
-    if mrz is None or "DG1" not in chip.files:
-        return Check(id=id_, verdict=Verdict.NOT_DONE, reason="no_mrz" if mrz is None else "chip_not_read")
-    try:
-        inside = parse_mrz(mrz_from_dg1(chip.files["DG1"]), today=today)
-    except MrzError:
-        return Check(id=id_, verdict=Verdict.FAIL, reason="malformed")
-    fields = different_fields(mrz, inside)
-    if not fields:
-        return Check(id=id_, verdict=Verdict.PASS, reason="equal")
-    return Check(id=id_, verdict=Verdict.FAIL, reason="different", evidence={"fields": list(fields)})
+def seal_checks(state: State, mrz: Mrz | None, *, store: TrustStore, moment: Moment) -> Iterator[Check]:
+    """The first visible digital seal on the page, where a picture showed one; papers without one are
+    ordinary."""
+    barcodes = state.document.barcodes if state.document is not None else ()
+    seals = [content for content in barcodes if looks_like_seal(content)]
+    for content in seals[:1]:
+        for finding in judge_seal(content, store, moment, page=mrz):
+            yield check_of(finding)
 
 
-def _chip_portrait_check(chip: ChipEvidence) -> Check:
-    if chip.portrait is not None:
-        return Check(id="chip.portrait", verdict=Verdict.PASS, reason="decoded")
-    if "DG2" not in chip.files:
-        return Check(id="chip.portrait", verdict=Verdict.NOT_DONE, reason="chip_not_read")
-    return Check(
-        id="chip.portrait",
-        verdict=Verdict.CANNOT,
-        reason="undecodable",
-        evidence={"problem": chip.portrait_problem or ""},
-    )
-
-
-def portrait_checks(state: State, face: FaceSettings) -> Iterator[Check]:
+def portrait_checks(
+    state: State, face: FaceSettings, *, reference_authenticated: bool = False
+) -> Iterator[Check]:
     """The live picture, what it says, and what is not done yet."""
     portrait: PortraitEvidence | None = state.portrait
     if portrait is None:
@@ -146,7 +148,7 @@ def portrait_checks(state: State, face: FaceSettings) -> Iterator[Check]:
                 "notice_pages": state.noticed.pages if state.noticed else None,
             },
         )
-    yield from face_checks(state, face)
+    yield from face_checks(state, face, reference_authenticated=reference_authenticated)
     for id_ in LATER:
         yield Check(id=id_, verdict=Verdict.NOT_DONE, reason="not_supported")
 

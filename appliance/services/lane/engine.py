@@ -6,13 +6,15 @@ import datetime as dt
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
+
+import msgspec
 
 from appliance.clock import Clock
 from appliance.config import Box
 from appliance.contracts.capture import Capture, ReadChip, Show, TakePortrait, Wait
-from appliance.contracts.checks import Outcome
+from appliance.contracts.checks import Direction, Outcome
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, to_plain
@@ -20,13 +22,18 @@ from appliance.face_settings import FaceSettings
 from appliance.records.errors import StorageError, StorageFull
 from appliance.records.journal import Journal
 from appliance.reference_data.store import ReferenceStore
+from appliance.reference_data.trust_folder import TrustFolder, TrustUnavailable
 from appliance.services.lane import workflow
 from appliance.services.lane.assessment import assess, document_of, movement_of
 from appliance.services.lane.button import Button, Offer
+from appliance.services.lane.chip_checks import moment_of, verify_ahead
+from appliance.services.lane.chip_reading import read_chip
+from appliance.services.lane.page_guide import PageGuide
 from appliance.services.lane.policy import Action, Policy, Start
 from appliance.services.lane.portrait_guide import PortraitGuide
 from appliance.services.lane.workflow import AnyEvent, State, Step
 from appliance.travel_document import chip_access_fields
+from appliance.travel_document.pki.trust_store import TrustStore
 
 CAPTURE_RETRY_SECONDS = 1.0
 """How soon a capture service that does not answer is asked again."""
@@ -42,6 +49,8 @@ SIGNALS = {
     Step.RECORDING: "working",
 }
 """What lights and sound say: the step and nothing else, so that no hit can be told from them (promise 8)."""
+
+CROSSING_UNREADABLE = "crossing_unreadable"
 
 Evidence = TypeVar("Evidence")
 log = logging.getLogger(__name__)
@@ -62,6 +71,7 @@ class Engine:
         capture: Capture,
         journal: Journal,
         lists: ReferenceStore,
+        trust: TrustFolder,
         clock: Clock,
         changed: Callable[[], None],
         face: FaceSettings | None = None,
@@ -73,12 +83,16 @@ class Engine:
         self._capture = capture
         self._journal = journal
         self._lists = lists
+        self._trust = trust
         self._clock = clock
         self._changed = changed
         self.button = Button()
+        self.page = PageGuide(capture, changed)
         self.state = State()
         self.trouble: Trouble | None = None
         self.last_outcome: Outcome | None = None
+        self.notices: tuple[str, ...] = ()
+        """Codes of what stays on the screen until a technician has seen to it."""
         self.step_seconds: dict[str, float] = {}
         """Of the latest crossing: how long each step took."""
 
@@ -89,12 +103,23 @@ class Engine:
         now = dt.datetime.fromisoformat(started.stamp.wall) if started else self._clock.now()[0]
         return max(now, self._clock.floor).date()
 
+    @property
+    def _direction(self) -> Direction:
+        """Which way this traveller goes: as the crossing began, whatever the configuration says by now."""
+        started = self.state.started
+        return started.direction if started else self._box.direction
+
     async def run(self) -> None:
         """Come back into the crossing that was open, then serve travellers until cancelled."""
         opened = self._journal.open_crossing()
         if opened is not None:
-            self.state = workflow.fold(workflow.decode(payload) for payload in opened.events)
-            log.info("back in an open crossing, at step %s", self.state.step)
+            try:
+                self.state = workflow.fold(workflow.decode(payload) for payload in opened.events)
+                log.info("back in an open crossing, at step %s", self.state.step)
+            except msgspec.MsgspecError:
+                # Another version's steps: they stay in the journal, and the next traveller is served.
+                self.notices = (CROSSING_UNREADABLE,)
+                log.error("the open crossing cannot be read by this version; it stays in the journal")  # noqa: TRY400
         steps: dict[Step, Callable[[], Awaitable[None]]] = {
             Step.WAITING: self._wait_for_traveller,
             Step.READING_DOCUMENT: self._read_document,
@@ -126,7 +151,8 @@ class Engine:
         """A document on the reader, or a press, begins the crossing."""
         wait = Wait(timeout=self._policy.pace.document_seconds)
         try:
-            evidence = await self._or_button(self._capture.read_mrz(wait), Offer(press="start"))
+            async with self.page.following():
+                evidence = await self._or_button(self._capture.read_mrz(wait), Offer(press="start"))
         except ServiceError as error:
             if error.code != "timeout":
                 await asyncio.sleep(CAPTURE_RETRY_SECONDS)
@@ -147,7 +173,8 @@ class Engine:
         wait = Wait(timeout=self._policy.pace.document_seconds)
         while True:
             try:
-                evidence = await self._unless_held(self._capture.read_mrz(wait))
+                async with self.page.following():
+                    evidence = await self._unless_held(self._capture.read_mrz(wait))
             except ServiceError as error:
                 trouble = Trouble(code="document_not_read", evidence={"reason": error.code})
                 if await self._in_trouble(trouble, Offer(press="retry", hold="refer")) == "refer":
@@ -159,26 +186,43 @@ class Engine:
 
     async def _read_chip(self) -> None:
         mrz = document_of(self.state, today=self.today)
-        if mrz is None or not self._policy.ask.chip:
+        if mrz is None or not self._policy.ask.going(self._direction).chip:
             code = "not_asked" if mrz is not None else "no_mrz"
             await self._miss(Step.READING_CHIP, code, tried=False)
             return
-        request = ReadChip(mrz_information=chip_access_fields(mrz), timeout=self._policy.pace.chip_seconds)
+        request = ReadChip(
+            mrz_information=chip_access_fields(mrz),
+            issuing_state=mrz.issuing_state,
+            timeout=self._policy.pace.chip_seconds,
+        )
         code = "no_chip"
         for _attempt in range(self._policy.pace.chip_attempts):
             try:
-                evidence = await self._unless_held(self._capture.read_chip(request))
+                read = await self._unless_held(
+                    read_chip(self._capture, request, verify_ahead=self._verify_ahead)
+                )
             except ServiceError as error:
                 code = error.code
                 if code in FINAL_CHIP_CODES:
                     break
                 continue
-            await self._keep(workflow.ChipRead(evidence=evidence))
+            await self._keep(read)
             return
         await self._miss(Step.READING_CHIP, code, tried=code != "no_device")
 
+    def _verify_ahead(self, files: Mapping[str, bytes]) -> None:
+        verify_ahead(files, self._trusted(), moment_of(self._clock.stamp(), self._clock.floor))
+
+    def _trusted(self) -> TrustStore:
+        """Whom the box trusts now; nobody while the store cannot be read, which every check then says."""
+        try:
+            return self._trust.store()
+        except TrustUnavailable as error:
+            log.error("%s", error)  # noqa: TRY400 - the sentence says it all
+            return TrustStore()
+
     async def _take_portrait(self) -> None:
-        if not self._policy.ask.portrait:
+        if not self._policy.ask.going(self._direction).portrait:
             await self._miss(Step.TAKING_PORTRAIT, "not_asked", tried=False)
             return
         await self._give_notice()
@@ -212,10 +256,11 @@ class Engine:
             floor=self._clock.floor,
             today=self.today,
             lists=self._lists,
-            direction=self._box.direction,
+            trust=self._trusted(),
+            direction=self._direction,
             face=self._face,
         )
-        recommendation, reasons = self._policy.recommend(checks)
+        recommendation, reasons = self._policy.recommend(checks, self._direction)
         await self._keep(
             workflow.Assessed(
                 checks=checks,

@@ -4,7 +4,7 @@
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -19,7 +19,9 @@ SEVERAL_BELOW = 50
 """SingleFacePresent at which somebody else's face is half as large (in length) as the traveller's."""
 
 
-def face_checks(state: State, settings: FaceSettings) -> Iterator[Check]:
+def face_checks(
+    state: State, settings: FaceSettings, *, reference_authenticated: bool = False
+) -> Iterator[Check]:
     """Every check of the face; without a picture none of them was done."""
     portrait = state.portrait
     if portrait is None:
@@ -28,8 +30,14 @@ def face_checks(state: State, settings: FaceSettings) -> Iterator[Check]:
         return
     yield _single(portrait)
     yield _quality(portrait, settings)
-    yield _comparison(portrait, settings, _dg2(state))
+    yield _comparison(portrait, settings, _dg2(state), authenticated=reference_authenticated)
     yield _presentation_attack(portrait)
+
+
+def dg2_authenticated(checks: Iterable[Check]) -> bool:
+    """Whether the chip's picture is what its issuer signed (Doc 9303-11, 5.1): both checks said so."""
+    passed = {check.id for check in checks if check.verdict is Verdict.PASS}
+    return {"chip.passive_authentication", "chip.data_group_hash.dg2"} <= passed
 
 
 def _single(portrait: PortraitEvidence) -> Check:
@@ -69,7 +77,9 @@ def _quality(portrait: PortraitEvidence, settings: FaceSettings) -> Check:
     return Check(id=id_, verdict=Verdict.PASS, reason="good_enough", evidence=evidence)
 
 
-def _comparison(portrait: PortraitEvidence, settings: FaceSettings, dg2: bytes | None) -> Check:
+def _comparison(
+    portrait: PortraitEvidence, settings: FaceSettings, dg2: bytes | None, *, authenticated: bool
+) -> Check:
     """The live face against the chip's. Another person than the chip's is for a human to say."""
     id_ = "face.comparison"
     compared = portrait.comparison
@@ -80,7 +90,7 @@ def _comparison(portrait: PortraitEvidence, settings: FaceSettings, dg2: bytes |
         "model": compared.model,
         "model_sha256": compared.model_sha256,
         "reference_sha256": compared.reference_sha256,
-        "reference_authenticated": False,  # nobody has verified the chip's signature yet
+        "reference_authenticated": authenticated,
     }
     if problem := _not_what_was_asked(compared, settings, dg2):
         return Check(id=id_, verdict=Verdict.CANNOT, reason=problem, evidence=evidence)

@@ -10,11 +10,12 @@ import hashlib
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from appliance.config import ConfigError, load_toml
-from appliance.contracts.checks import Check, Outcome, Recommendation, Verdict
+from appliance.config import ConfigError, did_you_mean, line_of, load_toml
+from appliance.contracts.checks import CHECKS, Check, Direction, Outcome, Recommendation, Verdict
 
 DEFAULT = {
     Verdict.PASS: Recommendation.GREEN,
@@ -41,20 +42,33 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     pass
 
 
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=600)]
+Times = Annotated[int, msgspec.Meta(ge=1, le=10)]
+
+
 class Rule(_Section, frozen=True, kw_only=True):
-    """`check` may hold `*`; a verdict or reason left out fits every one."""
+    """`check` may hold `*`; a verdict, reason or direction left out fits every one."""
 
     check: str
     gives: Recommendation
     verdict: Verdict | None = None
     reason: str | None = None
+    direction: Direction | None = None
 
-    def fits(self, check: Check) -> bool:
+    def fits(self, check: Check, direction: Direction | None) -> bool:
         return (
             fnmatch.fnmatchcase(check.id, self.check)
             and self.verdict in (None, check.verdict)
             and self.reason in (None, check.reason)
+            and self.direction in (None, direction)
         )
+
+
+class AskOtherwise(_Section, frozen=True, kw_only=True):
+    """What is asked otherwise in one direction; what is left out is asked as in both."""
+
+    chip: bool | None = None
+    portrait: bool | None = None
 
 
 class Ask(_Section, frozen=True, kw_only=True):
@@ -62,6 +76,16 @@ class Ask(_Section, frozen=True, kw_only=True):
 
     chip: bool = True
     portrait: bool = True
+    entry: AskOtherwise = AskOtherwise()
+    exit: AskOtherwise = AskOtherwise()
+
+    def going(self, direction: Direction) -> "Ask":
+        """What is asked of those who go this way."""
+        otherwise = self.entry if direction is Direction.ENTRY else self.exit
+        changed = {
+            name: value for name, value in msgspec.structs.asdict(otherwise).items() if value is not None
+        }
+        return msgspec.structs.replace(self, **changed)
 
 
 class Start(enum.StrEnum):
@@ -75,13 +99,13 @@ class Pace(_Section, frozen=True, kw_only=True):
     """How long each step may take (seconds), and how often the chip is tried."""
 
     start: Start = Start.PRESS
-    document_seconds: float = 60.0
-    chip_seconds: float = 20.0
-    chip_attempts: int = 2
-    portrait_seconds: float = 10.0
-    notice_seconds: float = 0.0
+    document_seconds: Seconds = 60.0
+    chip_seconds: Seconds = 20.0
+    chip_attempts: Times = 2
+    portrait_seconds: Seconds = 10.0
+    notice_seconds: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.0
     """How long the traveller has been told what is taken and why, before the camera is asked."""
-    look_first_seconds: float = 0.7
+    look_first_seconds: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.7
     """The panel's button decides nothing before the recommendation has stood so long."""
 
 
@@ -108,16 +132,18 @@ class Policy(_Section, frozen=True, kw_only=True):
         digest = hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
         return f"{self.name}/{self.version}/{digest[:16]}"
 
-    def colour(self, check: Check) -> Recommendation:
-        """What this one check leads to."""
+    def colour(self, check: Check, direction: Direction | None = None) -> Recommendation:
+        """What this one check leads to; rules for one direction fit only who goes that way."""
         for rule in self.rule:
-            if rule.fits(check):
+            if rule.fits(check, direction):
                 return rule.gives
         return DEFAULT[check.verdict]
 
-    def recommend(self, checks: Iterable[Check]) -> tuple[Recommendation, tuple[str, ...]]:
+    def recommend(
+        self, checks: Iterable[Check], direction: Direction | None = None
+    ) -> tuple[Recommendation, tuple[str, ...]]:
         """The recommendation, and the ids of the checks that stand against GREEN, the gravest first."""
-        colours = [(self.colour(check), check.id) for check in checks]
+        colours = [(self.colour(check, direction), check.id) for check in checks]
         against = [(colour, id_) for colour, id_ in colours if colour is not Recommendation.GREEN]
         against.sort(key=lambda pair: -pair[0].severity)
         worst = against[0][0] if against else Recommendation.GREEN
@@ -132,12 +158,31 @@ def load_policy(path: Path | None) -> Policy:
     """
     if path is None:
         with resources.as_file(resources.files(__package__) / "policy.toml") as shipped:
-            policy = load_toml(shipped, Policy)
-    else:
-        policy = load_toml(path, Policy)
+            return load_policy(shipped)
+    policy = load_toml(path, Policy)
+    for number, rule in enumerate(policy.rule):
+        _check_rule(path, number, rule)
     missing = [colour.value for colour in Recommendation if colour not in policy.button]
     if missing:
         raise ConfigError(f"{path}: [button.{missing[0]}] is missing: say what a press does under it.")
     if Action.ADMIT in (policy.button[Recommendation.RED].press, policy.button[Recommendation.RED].hold):
         raise ConfigError(f"{path}: [button.RED]: the button alone may not admit under RED.")
     return policy
+
+
+def _check_rule(path: Path, number: int, rule: Rule) -> None:
+    """A rule for a check or a reason that this house does not have would never fit, and nobody would know."""
+    reasons = [reasons for id_, reasons in CHECKS.items() if fnmatch.fnmatchcase(id_, rule.check)]
+    if not reasons:
+        raise _unknown(path, number, "check", rule.check, CHECKS)
+    known = dict.fromkeys(reason for some in reasons for reason in some)
+    if rule.reason is not None and rule.reason not in known:
+        raise _unknown(path, number, "reason", rule.reason, known)
+
+
+def _unknown(path: Path, number: int, key: str, word: str, allowed: Iterable[str]) -> ConfigError:
+    names = list(allowed)
+    return ConfigError(
+        f"{path}: line {line_of(path, 'rule', number, key)}: there is no {key} `{word}` here; "
+        f"allowed: {', '.join(names)}.{did_you_mean(word, names)}"
+    )

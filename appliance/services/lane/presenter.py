@@ -32,6 +32,7 @@ class Situation:
     records: JournalStatus
     notices: tuple[str, ...]
     last_outcome: Outcome | None
+    page_hint: str | None
     now: dt.datetime
     time_quality: TimeQuality
     portrait: PortraitView | None
@@ -129,6 +130,7 @@ class Presenter:
             time=situation.now.astimezone().isoformat(timespec="seconds"),
             time_quality=situation.time_quality.value,
             portrait=situation.portrait,
+            page_hint=situation.page_hint,
         )
 
     def _notices(self, situation: Situation) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from appliance.face_settings import FaceSettings
 from appliance.records.errors import RecordsError, StorageError
 from appliance.records.journal import Journal, JournalStatus
 from appliance.reference_data.store import ReferenceStore
+from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.button import ButtonEvent
 from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.policy import Policy
@@ -32,6 +33,9 @@ from appliance.services.lane.workflow import Step
 
 REFRESH_SECONDS = 5.0
 """How often devices, lists and clock are looked at anew for the screen."""
+UNSETTLED_SECONDS = 1.0
+"""The same while a device is away: the officer who plugs one in, or starts the box, waits for it."""
+UNSETTLED = frozenset({"ABSENT", "PROBING", "FAULT"})
 BUTTON_WAIT_SECONDS = 30.0
 """One long wait for the panel's button; then it is asked again."""
 MAX_OUTBOX_WAIT_SECONDS = 60.0
@@ -48,6 +52,7 @@ class LaneService:
         capture: Capture,
         journal: Journal,
         lists: ReferenceStore,
+        trust: TrustFolder,
         clock: Clock,
         face: FaceSettings | None = None,
     ) -> None:
@@ -67,6 +72,7 @@ class LaneService:
             capture=capture,
             journal=journal,
             lists=lists,
+            trust=trust,
             clock=clock,
             changed=self._refresh,
             face=face,
@@ -211,7 +217,10 @@ class LaneService:
             with contextlib.suppress(OSError):  # a disk that does not answer is said by the next step
                 self._almost_full = self._journal.almost_full()
             self._refresh()
-            await asyncio.sleep(REFRESH_SECONDS)
+            unsettled = not self._presenter.capture_reachable or any(
+                device.state in UNSETTLED for device in self._presenter.devices
+            )
+            await asyncio.sleep(UNSETTLED_SECONDS if unsettled else REFRESH_SECONDS)
 
     def _records(self) -> JournalStatus:
         """Where the journal stands; while its disk does not answer, where it stood last."""
@@ -233,8 +242,13 @@ class LaneService:
                 connected=self._link.connected,
                 lists=self._lists.ages(now=now, time_quality=quality),
                 records=self._records(),
-                notices=(*self._journal.notices, *(("disk_almost_full",) if self._almost_full else ())),
+                notices=(
+                    *self._journal.notices,
+                    *engine.notices,
+                    *(("disk_almost_full",) if self._almost_full else ()),
+                ),
                 last_outcome=engine.last_outcome,
+                page_hint=engine.page.hint,
                 now=now,
                 time_quality=quality,
                 portrait=engine.guide.view_of(engine.state),

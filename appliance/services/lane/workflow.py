@@ -44,10 +44,29 @@ class DocumentRead(Event, frozen=True, kw_only=True):
     evidence: MrzEvidence
 
 
+class ChipAuthenticationProof(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run of Chip Authentication ended whose secret half lane kept."""
+
+    outcome: str
+    """proved, wrong, refused."""
+    protocol: str
+    public_key: bytes
+    inferred: bool = False
+    status_word: int | None = None
+
+
+class ChipProofs(msgspec.Struct, frozen=True, kw_only=True):
+    """What lane itself knows of the chip's proofs, whatever capture says."""
+
+    challenge: bytes
+    chip_authentication: ChipAuthenticationProof | None = None
+
+
 class ChipRead(Event, frozen=True, kw_only=True):
-    """The chip's files."""
+    """The chip's files, and what proved the chip."""
 
     evidence: ChipEvidence
+    proofs: ChipProofs | None = None
 
 
 class NoticeShown(Event, frozen=True, kw_only=True):
@@ -129,6 +148,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     started: Started | None = None
     document: MrzEvidence | None = None
     chip: ChipEvidence | None = None
+    chip_proofs: ChipProofs | None = None
     noticed: NoticeShown | None = None
     portrait: PortraitEvidence | None = None
     missed: dict[Step, StepMissed] = {}
@@ -162,8 +182,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
                 return State(started=event)
             case DocumentRead(evidence=mrz):
                 return msgspec.structs.replace(self, document=mrz)
-            case ChipRead(evidence=chip):
-                return msgspec.structs.replace(self, chip=chip)
+            case ChipRead(evidence=chip, proofs=proofs):
+                return msgspec.structs.replace(self, chip=chip, chip_proofs=proofs)
             case NoticeShown():
                 return msgspec.structs.replace(self, noticed=event)
             case PortraitTaken(evidence=portrait):

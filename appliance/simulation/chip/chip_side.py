@@ -1,11 +1,9 @@
 """The chip's side of BAC and of secure messaging (ICAO Doc 9303-11, 4.3 and 9.8)."""
 
-from appliance.chip import tlv
-from appliance.chip.apdu import Command, Response
 from appliance.chip.bac import RND_BYTES, Nonces, open_token, seal_token, session_keys
-from appliance.chip.ciphers import SessionCipher, TripleDesCipher, equal, pad, unpad
-from appliance.chip.errors import Malformed
-from appliance.chip.secure_messaging import (
+from appliance.secure_messaging.apdu import Command, Response
+from appliance.secure_messaging.ciphers import SessionCipher, TripleDesCipher, equal, pad, unpad
+from appliance.secure_messaging.session import (
     DO_CRYPTOGRAM,
     DO_CRYPTOGRAM_ODD,
     DO_LE,
@@ -14,6 +12,8 @@ from appliance.chip.secure_messaging import (
     PADDING_INDICATOR,
     cryptogram,
 )
+from appliance.travel_document.lds import tlv
+from appliance.travel_document.lds.errors import Malformed
 
 
 class ProtectionFailed(Exception):

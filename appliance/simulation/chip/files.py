@@ -1,6 +1,6 @@
 """The files of a chip: built from an MRZ and a picture, or loaded from a folder of a real format."""
 
-import hashlib
+import datetime as dt
 import struct
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -8,10 +8,12 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from appliance.chip import tlv
-from appliance.chip.errors import Malformed
-from appliance.chip.files import BY_NAME, BY_TAG, CARD_ACCESS
+from appliance.simulation.chip.authority import Holder, signer_of
+from appliance.simulation.chip.secrets import ChipSecrets
 from appliance.simulation.chip.sod import security_object
+from appliance.travel_document.lds import tlv
+from appliance.travel_document.lds.errors import Malformed
+from appliance.travel_document.lds.files import ATR_INFO, BY_NAME, CARD_ACCESS, CARD_SECURITY, identify
 
 MAX_FILE_BYTES = 65_535
 LDS_VERSION = b"0107"
@@ -29,18 +31,53 @@ class UnusableFiles(Exception):
     """What was given cannot be made into a chip, in one plain sentence."""
 
 
-def build_files(*, mrz_lines: Sequence[str], picture: bytes) -> dict[str, bytes]:
-    """COM, DG1, DG2 and SOD of one traveller; `picture` is JPEG or JPEG 2000.
+def build_files(
+    *,
+    mrz_lines: Sequence[str],
+    picture: bytes,
+    secrets: ChipSecrets | None = None,
+    signer: Holder | None = None,
+    more: Mapping[str, bytes] | None = None,
+    signed_at: dt.datetime | None = None,
+    atr: bytes = b"",
+) -> dict[str, bytes]:
+    """The files of one traveller's chip; `picture` is JPEG or JPEG 2000.
 
-    The security object is whole in form, and signed by a key that is thrown away.
+    The security object is signed by the test authority of the MRZ's issuing state, or by `signer`; `more` are
+    further data groups; `secrets` bring DG14, DG15, EF.CardAccess and EF.CardSecurity with them.
     """
-    groups = {"DG1": build_dg1(mrz_lines), "DG2": build_dg2(picture)}
-    hashes = {int(name[2:]): hashlib.sha256(content).digest() for name, content in groups.items()}
-    return {
+    secrets = secrets or ChipSecrets()
+    signer = signer or signer_of(mrz_lines[0][2:5].rstrip("<"))
+    groups = {"DG1": build_dg1(mrz_lines), "DG2": build_dg2(picture), **(more or {})}
+    groups |= {name: made for name, made in (("DG14", secrets.dg14()), ("DG15", secrets.dg15())) if made}
+    groups = dict(sorted(groups.items(), key=lambda pair: int(pair[0][2:])))
+    contents = {int(name[2:]): content for name, content in groups.items()}
+    files = {
         "COM": build_com(groups),
         **groups,
-        "SOD": tlv.encode(BY_NAME["SOD"].tag, security_object(hashes)),
+        "SOD": tlv.encode(
+            BY_NAME["SOD"].tag, security_object(contents, signer, signed_at=signed_at or _this_morning())
+        ),
     }
+    outside = {
+        CARD_ACCESS.name: secrets.card_access(),
+        CARD_SECURITY.name: secrets.card_security(signer),
+        ATR_INFO.name: atr or None,
+    }
+    return files | {name: content for name, content in outside.items() if content is not None}
+
+
+def card_limits(command_bytes: int, response_bytes: int) -> bytes:
+    """EF.ATR/INFO of a card that carries extended lengths (9303-10, 3.9)."""
+    sizes = b"".join(tlv.encode(0x02, size.to_bytes(3)) for size in (command_bytes, response_bytes))
+    return tlv.encode(0x47, bytes((0, 0, 0xC0))) + tlv.encode(0x7F66, sizes)
+
+
+def _this_morning() -> dt.datetime:
+    """A signing time in the recent past."""
+    return (dt.datetime.now(dt.UTC) - dt.timedelta(days=400)).replace(
+        hour=8, minute=0, second=0, microsecond=0
+    )
 
 
 def build_com(groups: Mapping[str, bytes]) -> bytes:
@@ -91,10 +128,9 @@ def load_folder(folder: Path) -> dict[str, bytes]:
         for path in paths:
             if path.stat().st_size > MAX_FILE_BYTES:
                 continue
-            content = path.read_bytes()
-            name = _name_of(content)
-            if name is not None and found.setdefault(name, content) != content:
-                raise UnusableFiles(f"{folder} holds two different files that are both {name}.")
+            known = identify(path.read_bytes())
+            if known is not None and found.setdefault(*known) != known[1]:
+                raise UnusableFiles(f"{folder} holds two different files that are both {known[0]}.")
     except OSError as error:
         raise UnusableFiles(f"{folder} cannot be read: {error.strerror}.") from error
     if "DG1" not in found:
@@ -133,19 +169,3 @@ def _long_number(number: str, rest: str) -> str:
         return number
     continued = rest.split("<", 1)[0]
     return number[:9] + continued if continued else number[:9] + "0"
-
-
-def _name_of(content: bytes) -> str | None:
-    if not content:
-        return None
-    if content[0] == CARD_ACCESS.tag:
-        name = CARD_ACCESS.name
-    elif content[0] in BY_TAG:
-        name = BY_TAG[content[0]].name
-    else:
-        return None
-    try:
-        tlv.decode_one(content, content[0])
-    except Malformed:
-        return None
-    return name

@@ -1,4 +1,4 @@
-"""What a broken, counterfeit or hostile chip does, as one word each."""
+"""What a broken, peculiar, counterfeit or hostile chip does, as one word each."""
 
 import enum
 
@@ -42,6 +42,38 @@ class Misbehaviour(enum.StrEnum):
     """Takes long over every command."""
     DIES_MID_FILE = "dies_mid_file"
     """Leaves the field after a few reads."""
+    SHORT_READS = "short_reads"
+    """Gives at most 100 bytes, however many are asked for."""
+    WRONG_LE = "wrong_le"
+    """Answers 6C80 to longer reads: ask for 128 bytes."""
+    NO_SHORT_IDS = "no_short_ids"
+    """Does not read by short identifiers: 6A86."""
+    PACE_FAILS = "pace_fails"
+    """Answers 6FFF in the middle of PACE; BAC works."""
+    PACE_DENIES = "pace_denies"
+    """Refuses the right password at PACE's last step, every time; BAC works."""
+    PACE_CANNOT_PROVE = "pace_cannot_prove"
+    """Ends PACE with a token made of nothing."""
+    PACE_HIDDEN = "pace_hidden"
+    """EF.CardAccess is gone, though DG14 lists PACE; BAC works."""
+    CLONE = "clone"
+    """Every file is right, and none of the private keys is there."""
+    WITHHOLDS_KEYS = "withholds_keys"
+    """A clone that has DG14 and DG15 no more, and an EF.COM without them."""
+    REFUSES_CHIP_AUTHENTICATION = "refuses_chip_authentication"
+    REFUSES_ACTIVE_AUTHENTICATION = "refuses_active_authentication"
+    QUIRK_PACE_ONCE = "quirk_pace_once"
+    """Greece: the right password is refused the first time."""
+    QUIRK_PACE_PARAMETERS = "quirk_pace_parameters"
+    """Ukraine: must be told its only domain parameters."""
+    QUIRK_LE_ON_SELECT = "quirk_le_on_select"
+    """Germany: a SELECT or MSE that has an Le is refused."""
+    QUIRK_CARD_ACCESS_PATH = "quirk_card_access_path"
+    """Denmark: EF.CardAccess is reached through the master file only."""
+    QUIRK_LONGEST_LE = "quirk_longest_le"
+    """China: an Le of 65,536 is answered with nothing."""
+    QUIRK_SHORT_SIGNATURE = "quirk_short_signature"
+    """Australia: a long signature is cut to a short answer without a word."""
 
 
 HUGE_HEADER_LENGTH = bytes.fromhex("83FFFFFF")
@@ -49,5 +81,19 @@ ENDLESS_HEADER_LENGTH = bytes.fromhex("82FFF0")
 READS_BEFORE_DEATH = 5
 SLOW_SECONDS = 0.5
 """A command; a whole reading takes some hundred of them."""
+SHORT_READ_BYTES = 100
+EXACT_LE = 0x80
+"""What WRONG_LE asks for."""
 
 MAX_LE = {Misbehaviour.LE_256_REFUSED: 255, Misbehaviour.LE_ABOVE_160_REFUSED: 160}
+
+BY_STATE = {
+    "GRC": Misbehaviour.QUIRK_PACE_ONCE,
+    "UKR": Misbehaviour.QUIRK_PACE_PARAMETERS,
+    "D": Misbehaviour.QUIRK_LE_ON_SELECT,
+    "DNK": Misbehaviour.QUIRK_CARD_ACCESS_PATH,
+    "CHN": Misbehaviour.QUIRK_LONGEST_LE,
+    "AUS": Misbehaviour.QUIRK_SHORT_SIGNATURE,
+}
+"""Whose chips were seen to do it (reports of open readers); France's is in what DG14 says, not in what the
+chip does."""

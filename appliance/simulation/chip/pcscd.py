@@ -24,7 +24,7 @@ LOCK_PATH = Path("/tmp/borne-virtual-reader.lock")  # noqa: S108 - the one folde
 """Machine-wide like the daemon: not in TMPDIR, which may differ between two that must wait for each other."""
 WAIT_SECONDS = 60.0
 """How long to wait for another demo or test run to finish with the reader."""
-START_SECONDS = 10.0
+START_SECONDS = 30.0
 STOP_SECONDS = 5.0
 SETTLE_SECONDS = 3.0
 """How long a chip that was just taken out may still be seen: the daemon looks twice a second."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from appliance.chip.apdu import Command, Response
 from appliance.chip.bac import (
     Nonces,
     access_cipher,
@@ -14,7 +13,10 @@ from appliance.chip.bac import (
     session,
 )
 from appliance.chip.channel import Channel
-from appliance.chip.errors import AccessDenied, AccessUnavailable, Malformed, SecureMessagingError
+from appliance.chip.errors import AccessDenied, AccessUnavailable
+from appliance.secure_messaging.apdu import Command, Response
+from appliance.secure_messaging.errors import SecureMessagingError
+from appliance.travel_document.lds.errors import Malformed
 
 MRZ_INFORMATION = "L898902C<369080619406236"
 RND_IC = bytes.fromhex("4608F91988702212")

@@ -2,11 +2,13 @@
 
 import pytest
 
-from appliance.chip.apdu import Command, Response
 from appliance.chip.channel import Channel
-from appliance.chip.ciphers import TripleDesCipher
-from appliance.chip.errors import ChipGone, ChipTimeout, Malformed, SecureMessagingError, SessionEnded
-from appliance.chip.secure_messaging import SecureMessaging
+from appliance.chip.errors import ChipGone, ChipTimeout
+from appliance.secure_messaging.apdu import Command, Response
+from appliance.secure_messaging.ciphers import TripleDesCipher
+from appliance.secure_messaging.errors import SecureMessagingError, SessionEnded
+from appliance.secure_messaging.session import SecureMessaging
+from appliance.travel_document.lds.errors import Malformed
 from hal.device import ChipRemoved, DeviceGone, Timeout
 
 COMMAND = Command(0, 0x84, 0, 0, le=8)

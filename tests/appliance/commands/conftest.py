@@ -1,12 +1,16 @@
 """The command as a function: exit code, standard output, standard error."""
 
+import datetime as dt
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from appliance import cli
+from appliance.reference_data.trust_folder import install_trust_store
+from appliance.simulation.chip.authority import trust_store_for
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,11 @@ def could_not(borne) -> Callable[..., str]:
         return answer.err
 
     return run
+
+
+@pytest.fixture
+def trust(tmp_path: Path) -> Path:
+    """A folder whose trust store knows the simulator's authorities."""
+    store = trust_store_for(["UTO", "FRA"], now=dt.datetime.now(dt.UTC), crl_age=dt.timedelta(hours=3))
+    install_trust_store(tmp_path / "trust", store.to_bytes())
+    return tmp_path / "trust"

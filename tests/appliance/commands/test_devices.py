@@ -61,4 +61,9 @@ def test_fail__one_is_not_there(borne, config) -> None:
 
 def test_fail__configuration(could_not, config) -> None:
     assert "/nowhere.toml" in could_not("devices", "--config", "/nowhere.toml")
-    assert "telepathy" in could_not("devices", "--config", config(table("panel", "telepathy")))
+    file = config(table("panel", "simulated"), table("panel", "telepathy"))
+    assert f"{file}: line 14: There is no driver `telepathy`" in could_not("devices", "--config", file)
+    file = config(table("panel", "simulated"), table("camera", "file", pth="x"))
+    said = could_not("devices", "--config", file)
+    assert f"{file}: line 15: There is no option `pth`" in said
+    assert "Did you mean `path`?" in said

@@ -119,6 +119,17 @@ def test_fail__sign(office: Office, tmp_path: Path) -> None:
     one_line(office.sign())
 
 
+def test_fail__which_file_and_why(could_not, tmp_path: Path) -> None:
+    def build(source: str, target: str = "a.list") -> str:
+        words = ("--name", "a", "--kind", "documents", "--list-version", "1", "--owner", "o")
+        words += ("--legal-basis", "l", "--contact", "c", "--action", "refer")
+        return could_not("list", "build", tmp_path / source, tmp_path / target, *words)
+
+    assert f"{tmp_path / 'none.csv'}: No such file or directory." in build("none.csv")
+    (tmp_path / "bad.csv").write_text("colour\nred\n")
+    assert f"{tmp_path / 'bad.csv'}: line 1: " in build("bad.csv")
+
+
 # On the box's side
 
 
@@ -181,6 +192,35 @@ def test_ok__no_hit(stocked: Office) -> None:
     words = ("--name", "MOREAU<<LUCIE", "--birth-date", "1999-01-01", "--nationality", "FRA")
     answer = stocked.borne("list", "query", *stocked.box, *words, "--json")
     assert (answer.code, answer.json["hits"]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--document", "AB1234567"), "--document (nothing_to_search). A document's number is searched with"),
+        (("--name", "鈴木"), "Not searched: --name (nothing_to_search)."),
+        (
+            ("--name", "A<<B", "--birth-date", "31.12.1999"),
+            "--birth-date: A birth date is written YYYY-MM-DD",
+        ),
+        (("--name", "A<<B", "--birth-date", "1999-02-30"), "--birth-date: The birth date names a day that"),
+        (("--name", "A<<B", "--nationality", "Utopia"), "--nationality: 'Utopia' is no code"),
+        (("--document", "A1", "--issuing-state", "XQX"), "--issuing-state: 'XQX' is no code"),
+    ],
+)
+def test_fail__what_was_not_searched_is_not_without_a_hit(
+    stocked: Office, words: tuple[str, ...], said: str
+) -> None:
+    answer = stocked.borne("list", "query", *stocked.box, *words)
+    assert answer.code == 2
+    assert said in answer.err
+
+
+def test_ok__what_was_searched_counts_and_the_rest_is_said(stocked: Office) -> None:
+    words = ("--name", "MOREAU<<LUCIE", "--document", "AB1234567")
+    answer = stocked.borne("list", "query", *stocked.box, *words, "--json")
+    assert (answer.code, answer.json["hits"]) == (0, [])
+    assert "Not searched: --document (nothing_to_search)" in answer.err
 
 
 def test_fail__nothing_to_ask(office: Office) -> None:

@@ -74,6 +74,32 @@ def test_fail__export(could_not, config: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("action", [("verify",), ("export", "out")])
+def test_fail__nothing_there_and_nothing_made(could_not, config: Path, tmp_path: Path, action) -> None:
+    elsewhere = config.read_text().replace("/data", "/elsewhere").replace('/keys"', '/other-keys"')
+    config.write_text(elsewhere)
+    assert "There is no journal" in could_not("records", *action, "--config", config)
+    assert not (tmp_path / "elsewhere").exists()
+    assert not (tmp_path / "other-keys").exists()
+
+
+@pytest.mark.parametrize("action", [("verify",), ("export", "out")])
+def test_fail__a_damaged_one_is_left_as_it_is(could_not, config: Path, tmp_path: Path, action) -> None:
+    file = tmp_path / "data" / "journal.db"
+    file.write_bytes(rubbish := b"rubbish" * 1000)
+    assert "is damaged" in could_not("records", *action, "--config", config)
+    assert file.read_bytes() == rubbish
+    assert not list(tmp_path.glob("data/*.corrupt-*"))
+
+
+def test_ok__verify_names_a_damaged_one_beside_it(borne, config: Path, tmp_path: Path) -> None:
+    (tmp_path / "data" / "journal.db").write_bytes(b"rubbish" * 1000)
+    open_journal(load_config(config)).close()
+    answer = borne("records", "verify", "--config", config, "--json")
+    assert (answer.code, answer.json["records"], answer.json["notices"]) == (0, 0, ["database_set_aside"])
+    assert "A damaged journal lies beside this one" in borne("records", "verify", "--config", config).out
+
+
+@pytest.mark.parametrize("action", [("verify",), ("export", "out")])
 def test_fail__cannot_be_opened(could_not, config: Path, action: tuple[str, ...]) -> None:
     assert "cannot be read" in could_not("records", *action, "--config", "/nowhere/borne.toml")
     box = open_journal(load_config(config))

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.chip import extract_face_image, tlv
 from appliance.contracts.face_record import (
     IMAGE_TOKEN,
     LEFT_EYE_POINT,
@@ -16,6 +15,8 @@ from appliance.contracts.face_record import (
     picture_of,
     write_record,
 )
+from appliance.travel_document.lds import tlv
+from appliance.travel_document.lds.face_image import extract_face_image
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(200)) + b"\xff\xd9"
 EYES = {LEFT_EYE_POINT: (300.4, 288.0), RIGHT_EYE_POINT: (180.0, 288.6)}

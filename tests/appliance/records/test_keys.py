@@ -40,6 +40,29 @@ def test_fail__others_can_read_it(tmp_path: Path, name: str) -> None:
         load_box_keys(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["signing", "sealing", "storage"])
+def test_fail__one_was_taken_away(tmp_path: Path, name: str) -> None:
+    """Another in its place would make records that central refuses."""
+    load_box_keys(tmp_path)
+    (tmp_path / f"{name}.key").unlink()
+    with pytest.raises(KeyFileError, match=f"{name}.key is missing, and this box had one"):
+        load_box_keys(tmp_path)
+    assert not (tmp_path / f"{name}.key").exists()
+
+
+@pytest.mark.parametrize(
+    "made", [(), ("signing",), ("signing", "sealing"), ("signing", "sealing", "storage")]
+)
+def test_ok__a_first_start_that_was_cut_off_is_finished(tmp_path: Path, made: tuple[str, ...]) -> None:
+    whole = load_box_keys(tmp_path / "whole")
+    (tmp_path / "keys").mkdir(mode=0o700)
+    for name in made:
+        (tmp_path / "whole" / f"{name}.key").rename(tmp_path / "keys" / f"{name}.key")
+    finished = load_box_keys(tmp_path / "keys")
+    assert (bytes(finished.signing) == bytes(whole.signing)) is ("signing" in made)
+    assert len(list((tmp_path / "keys").iterdir())) == 5
+
+
 def test_fail__no_key_inside(tmp_path: Path) -> None:
     load_box_keys(tmp_path)
     (tmp_path / "signing.key").write_text("borne-ed25519-secret 00\n")

@@ -13,7 +13,7 @@ from appliance.simulation.portraits import SIZE
 from appliance.simulation.travellers import traveller
 from appliance.travel_document import mrz_from_dg1
 from hal.camera.simulated import SimulatedCamera
-from hal.document_reader.simulated import SimulatedDocumentReader
+from hal.document_reader.simulated import Options, SimulatedDocumentReader
 
 
 class Seen:
@@ -34,7 +34,7 @@ class Screen:
     async def wait_for_change(self, revision: int, timeout: float):
         if revision == self._view.revision:
             self._changed.clear()
-            await asyncio.wait_for(self._changed.wait(), 5)
+            await asyncio.wait_for(self._changed.wait(), 60)
         return self._view
 
     async def press(self, press: Press) -> PressTaken:
@@ -76,13 +76,28 @@ def run(booth: Booth, what) -> None:
     async def beside() -> None:
         task = asyncio.create_task(booth.run())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await what()
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(beside())
+
+
+def test_ok__no_chip_is_laid_on_a_reader_of_pages_only() -> None:
+    pages = SimulatedDocumentReader(Options(chip=False))
+    booth = Booth(screen=Screen(), devices=(pages,), slot=None)
+
+    async def look() -> None:
+        standing = asyncio.ensure_future(booth.run())
+        await booth.standing(1)
+        standing.cancel()
+
+    asyncio.run(look())
+    assert pages.read_lines(1.0).lines == traveller(1).lines
+    assert pages._document is not None
+    assert pages._document.transmit is None
 
 
 def test_ok__one_after_the_other(reader, camera) -> None:

@@ -47,7 +47,7 @@ def test_fail__the_blocks_own_error_is_kept() -> None:
 
 def test_fail__work_that_ends_early_does_not_leave_the_block_waiting() -> None:
     async def block() -> None:
-        async with asyncio.timeout(5), beside(asyncio.sleep(0)):
+        async with asyncio.timeout(60), beside(asyncio.sleep(0)):
             await asyncio.Event().wait()
 
     with pytest.raises(asyncio.CancelledError):

@@ -52,3 +52,28 @@ def test_fail__another_authoritys(tmp_path: Path) -> None:
     certificate.verify_directly_issued_by(read(first.certificate))
     with pytest.raises(Exception):  # noqa: B017 - the library names no common class
         certificate.verify_directly_issued_by(read(second.certificate))
+
+
+def test_ok__both_sides_under_strict_rules(tmp_path: Path) -> None:
+    """As Python 3.13's contexts are from the start (VERIFY_X509_STRICT)."""
+    authority = CertificateAuthority(tmp_path)
+    ends = []
+    for name, purpose in (("broker", ssl.Purpose.CLIENT_AUTH), ("box-1", ssl.Purpose.SERVER_AUTH)):
+        context = ssl.create_default_context(purpose, cafile=authority.certificate)
+        context.load_cert_chain(*authority.issue(name, server=name == "broker"))
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        ends.append(context)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = ends[0].wrap_bio(to_server, to_client, server_side=True)
+    client = ends[1].wrap_bio(to_client, to_server, server_hostname="127.0.0.1")
+    open_ends = [client, server]
+    for _ in range(10):
+        for end in tuple(open_ends):
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            open_ends.remove(end)
+    assert not open_ends
+    assert server.getpeercert()["subject"] == ((("commonName", "box-1"),),)

@@ -1,17 +1,23 @@
 """The demo as a person or a test bench starts it: a process, four travellers, central's word on each."""
 
+import asyncio
 import json
 import os
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from appliance.cli import main
+from appliance.contracts.checks import Outcome, Recommendation
+from appliance.simulation import demo as demos
 from appliance.simulation.chip import pcscd
 from appliance.simulation.demo import Demo, DemoSettings
-from appliance.simulation.world import DeviceTable
+from appliance.simulation.officer import Crossing
+from appliance.simulation.world import DeviceTable, WorldUnavailable
 
 OTHERS = "Another demo or test is using the virtual reader."
 
@@ -23,7 +29,7 @@ def demo(folder: Path, travellers: int) -> tuple[list[dict], str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
@@ -76,6 +82,84 @@ def test_ok__central_has_them_and_the_next_run_goes_on(first) -> None:
     assert (meta["last_seq"], meta["acknowledged_seq"]) == (5, 5)
 
 
+def test_ok__a_named_device_that_is_not_there_is_said_and_not_replaced(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "appliance.cli", "demo", "--headless", "--json", "--travellers", "1"]
+        + ["--data", str(tmp_path), "--reader", "No Such Reader", "--camera", str(tmp_path / "no.jpg")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr
+    (row,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (row["recommendation"], row["reasons"]) == ("AMBER", ["chip.read", "portrait.taken"])
+    assert f"no picture or video at {tmp_path / 'no.jpg'}. The demo goes on without it." in done.stderr
+    assert done.stderr.count("The demo goes on without it.") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--port", "65536"), "invalid port value"),
+        (("--port", "-1"), "invalid port value"),
+        (("--data", "/proc/nowhere"), "cannot keep its files in /proc/nowhere"),
+        (("--travellers", "0"), "at least 1"),
+        (("--chip", "/nowhere", "--headless"), "/nowhere cannot be read"),
+    ],
+)
+def test_fail__a_demo_that_cannot_be(capsys, monkeypatch, arguments, said) -> None:
+    monkeypatch.setattr("appliance.simulation.demo.signal.signal", lambda *_: None)
+    try:
+        code = main(["demo", *arguments])
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (DemoSettings(), ("Travellers 1 to 4 are scripted", "Everything here is simulated")),
+        (
+            DemoSettings(chip=Path("/c"), serial="/dev/x"),
+            ("the chip of /c", "What is simulated here says so"),
+        ),
+    ],
+)
+def test_ok__the_greeting_is_true(capsys, settings, said) -> None:
+    Demo(settings)._greet(SimpleNamespace(address="http://127.0.0.1:1/"))
+    out = capsys.readouterr().out
+    assert all(words in out for words in (*said, "http://127.0.0.1:1/"))
+
+
+class Stuck:
+    """An officer before whom the second traveller never gets through."""
+
+    def __init__(self, screen, booth) -> None:
+        """As `ScriptedOfficer`."""
+
+    async def cross(self, number: int) -> Crossing:
+        if number > 1:
+            await asyncio.Event().wait()
+        return Crossing(number, Recommendation.GREEN, (), Outcome.ADMITTED, 0.1)
+
+
+def test_fail__a_traveller_who_is_not_through_is_said_after_those_who_were(capsys, monkeypatch) -> None:
+    monkeypatch.setattr(demos, "ScriptedOfficer", Stuck)
+    monkeypatch.setattr(demos, "STEP_SECONDS", 0.2)
+    view = SimpleNamespace(last_seq=0, unsent=0)
+    engine = SimpleNamespace(step_seconds={})
+    box = SimpleNamespace(transport="direct", lane=SimpleNamespace(view=lambda: view, engine=engine))
+    work = Demo(DemoSettings(headless=True, travellers=3, json=True))._work_through(box, None)
+    with pytest.raises(WorldUnavailable, match="Traveller 2 was not through"):
+        asyncio.run(work)
+    (row,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (row["traveller"], row["recommendation"], row["transport"]) == (1, "GREEN", "direct")
+
+
 # What stands in for what
 
 
@@ -101,6 +185,9 @@ def test_ok__real_devices_by_name(tmp_path: Path) -> None:
         ("panel", "simulated"),
     ]
     assert tables[0].options == {"reader_name": "Some Reader"}
+    page_only = Demo(DemoSettings(reader="Some Reader")).devices(None)[1]
+    assert page_only.options["chip"] is False, "a simulated chip must not answer for a real reader"
+    assert Demo(DemoSettings()).devices(None)[0].options["chip"] is True
     assert tables[1].options == {"port": "/dev/ttyUSB7"}
     assert tables[2].options == {"device": "/dev/video3"}
     tables = Demo(DemoSettings(camera=str(tmp_path / "face.jpg"))).devices(None)

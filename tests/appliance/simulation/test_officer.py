@@ -88,7 +88,7 @@ class Screen:
 )
 def test_ok__decides_as_recommended(recommendation, pressed: str, outcome: Outcome) -> None:
     screen = Screen(recommendation)
-    crossing = asyncio.run(asyncio.wait_for(ScriptedOfficer(screen, Booth()).cross(1), 5))
+    crossing = asyncio.run(asyncio.wait_for(ScriptedOfficer(screen, Booth()).cross(1), 60))
     assert screen.pressed == ["press", pressed]
     assert (crossing.number, crossing.recommendation, crossing.reasons) == (1, recommendation, ("a.check",))
     assert crossing.outcome is outcome
@@ -97,5 +97,5 @@ def test_ok__decides_as_recommended(recommendation, pressed: str, outcome: Outco
 
 def test_ok__goes_on_with_a_crossing_that_is_under_way() -> None:
     screen = Screen(Recommendation.GREEN, begun=True)
-    asyncio.run(asyncio.wait_for(ScriptedOfficer(screen, Booth()).cross(1), 5))
+    asyncio.run(asyncio.wait_for(ScriptedOfficer(screen, Booth()).cross(1), 60))
     assert screen.pressed == ["press"]

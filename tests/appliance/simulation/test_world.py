@@ -90,6 +90,16 @@ def test_fail__central_says_no(world: World) -> None:
         world._central("count", "--json", "--database", "/nowhere/central.db")
 
 
+def test_fail__a_damaged_key_leaves_nothing_running(tmp_path: Path) -> None:
+    keys = tmp_path / "box" / "keys"
+    keys.mkdir(parents=True)
+    (keys / "storage.key").touch(mode=0o600)
+    world = World(tmp_path)
+    with pytest.raises(WorldUnavailable, match="holds no key"):
+        world.__enter__()
+    assert (world.broker.pid, world.receiver_pid) == (None, None)
+
+
 VALUES = st.recursive(
     st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(codec="utf-8")),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),

@@ -119,6 +119,45 @@ def test_ok__closing_a_hanging_camera_releases_it_when_it_returns(camera):
     assert fake.released.wait(5.0)
 
 
+def test_ok__opened_again_only_when_the_last_stream_has_ended(tmp_path):
+    """The kernel streams to one at a time; a release that comes late must not end the new stream."""
+    (tmp_path / "video0").touch()
+    streams = []
+
+    class Slow(Fake):
+        def release(self):
+            time.sleep(0.2)
+            super().release()
+
+    def open_capture(options):
+        assert all(stream.released.is_set() for stream in streams)
+        streams.append(Slow())
+        return streams[-1]
+
+    one = V4l2Camera(Options(device=str(tmp_path / "video0")), open_capture=open_capture)
+    for _ in range(3):
+        assert one.capture(5.0).pixels.max() == STALE_FRAMES + 1
+        one.close()
+    assert len(streams) == 3
+
+
+def test_fail__opened_again_while_the_last_picture_hangs(camera, monkeypatch):
+    monkeypatch.setattr(v4l2, "RELEASE_SECONDS", 0.1)
+    fake = Fake()
+    one = camera(fake)
+    one.open()
+    fake.go_on.clear()
+    with pytest.raises(Timeout):
+        one.capture(0.1)
+    one.close()
+    with pytest.raises(DeviceFault, match="still hangs"):
+        one.open()
+    fake.go_on.set()
+    assert fake.released.wait(5.0)
+    one.open()
+    assert one.state is State.READY
+
+
 @pytest.mark.parametrize(
     "fake",
     [

@@ -53,7 +53,7 @@ class Line:
 
 
 @pytest.fixture
-def line():
+def line(pseudo_terminals):
     cable = Line()
     yield cable
     if cable.master is not None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hal.device import ChipRemoved, DeviceGone, Timeout
+from hal.device import Capability, ChipRemoved, DeviceGone, NotSupported, Timeout
 from hal.document_reader import ChipConnection
 from hal.document_reader.simulated import DEFAULT_ATR, Options, SimulatedDocumentReader, create
 
@@ -26,6 +26,15 @@ def test_ok__lines_until_the_document_is_removed(reader):
     reader.remove()
     with pytest.raises(Timeout):
         reader.read_lines(0.1)
+
+
+def test_fail__a_reader_of_pages_only():
+    reader = create(Options(chip=False))
+    assert reader.capabilities == {Capability.MRZ_LINES}
+    reader.present(lines=LINES, transmit=echo)
+    assert reader.read_lines(1.0).lines == LINES
+    with pytest.raises(NotSupported, match="reads no chips"):
+        reader.wait_for_chip(1.0)
 
 
 def test_ok__a_document_from_the_configuration():

@@ -42,7 +42,7 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal():
+def terminal(pseudo_terminals):
     one = Terminal()
     yield one
     one.close()

@@ -78,7 +78,9 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
         UnknownLanguage: one of the languages has no words, or the default is not among them.
     """
     if default_language not in languages:
-        raise UnknownLanguage(f"The default language {default_language!r} is not among the languages.")
+        raise UnknownLanguage(
+            f"The language {default_language!r} is not among the page's languages: {', '.join(languages)}."
+        )
     kiosk = _Kiosk(source, tuple(load_words(code) for code in languages), load_words(default_language))
     return Starlette(
         routes=[

@@ -231,11 +231,12 @@ def _stage(view: View, phase: str, words: Words) -> Stage:
         return Stage(
             picture=f"guide-{code}", title=words.say("guide", code), detail=words.ui("traveller_told")
         )
+    hint = words.say("page_hint", view.page_hint) if view.page_hint else ""
     if step == "waiting" and view.press is None:
         return Stage(
-            picture="reading_document", title=words.say("instruction", "waiting_for_document"), detail=""
+            picture="reading_document", title=words.say("instruction", "waiting_for_document"), detail=hint
         )
-    return Stage(picture=step, title=words.say("instruction", step), detail="")
+    return Stage(picture=step, title=words.say("instruction", step), detail=hint)
 
 
 def _headline(view: View, words: Words) -> str:
@@ -261,8 +262,16 @@ def _fields(document: DocumentView, checks: tuple[Check, ...], words: Words) -> 
     for code, value, note in (
         ("primary_identifier", document.primary_identifier, document.secondary_identifier),
         ("document_number", document.document_number, ""),
-        ("issuing_state", document.issuing_state, document.issuing_state_name or ""),
-        ("nationality", document.nationality, document.nationality_name or ""),
+        (
+            "issuing_state",
+            document.issuing_state,
+            _issuer(document.issuing_state, document.issuing_state_name, words),
+        ),
+        (
+            "nationality",
+            document.nationality,
+            _issuer(document.nationality, document.nationality_name, words),
+        ),
         ("birth_date", words.date(document.birth_date), ""),
         ("sex", words.say("sex", document.sex if document.sex in ("M", "F") else "X"), ""),
         ("expiry_date", words.date(document.expiry_date), ""),
@@ -272,9 +281,15 @@ def _fields(document: DocumentView, checks: tuple[Check, ...], words: Words) -> 
         )
 
 
+def _issuer(code: str, english: str | None, words: Words) -> str:
+    """The name in the officer's language; English where the language has none; nothing for no known code."""
+    return (words.issuer(code) or english) if english else ""
+
+
 def _mrz(lines: tuple[str, ...], checks: tuple[Check, ...]) -> Iterator[tuple[Span, ...]]:
     """The lines as read, the characters that a failed check points at set apart (counted from 0)."""
     failed = [check.evidence for check in checks if check.verdict is Verdict.FAIL]
+    failed += [place for check in checks for place in _doubtful(check)]
     for number, line in enumerate(lines):
         marks = {
             place
@@ -287,6 +302,14 @@ def _mrz(lines: tuple[str, ...], checks: tuple[Check, ...]) -> Iterator[tuple[Sp
             start = place + 1
         spans.append(Span(text=line[start:], wrong=False))
         yield tuple(span for span in spans if span.text)
+
+
+def _doubtful(check: Check) -> Iterator[dict[str, int]]:
+    """Places that a camera saw badly."""
+    places = check.evidence.get("places", ()) if check.verdict is Verdict.CANNOT else ()
+    for place in places if isinstance(places, list | tuple) else ():
+        if isinstance(place, list | tuple) and len(place) == 2:
+            yield {"line": place[0], "position": place[1]}
 
 
 def _list_age(entry: ListView, words: Words) -> ListAge:

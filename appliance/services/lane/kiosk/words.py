@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from babel import Locale, UnknownLocaleError
+from babel.core import get_global
 from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
+from appliance.contracts.capture import PAGE_HINTS
 from appliance.contracts.checks import CHECKS
 from appliance.contracts.face import INSTRUCTIONS, NOT_MEASURED, OFIQ_MEASURES, OWN_MEASURES
 
@@ -40,9 +42,16 @@ FIELDS: Final = (
     *("nationality", "birth_date", "sex", "expiry_date", "optional_data", "check_digits", "format"),
 )
 
+ISSUERS: Final = (
+    *("D", "GBD", "GBN", "GBO", "GBP", "GBS", "RKS", "EUE", "UNO", "UNA", "UNK"),
+    *("XBA", "XIM", "XCC", "XCE", "XCO", "XEC", "XPO", "XES", "XMP", "XOM", "XDC"),
+    *("XXA", "XXB", "XXC", "XXX", "ANT", "NTZ", "UTO", "IAO", "KGZ"),
+)
+"""Doc 9303's codes beyond ISO 3166-1, and States whose name in CLDR is not their own; CLDR has the others."""
+
 KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "check": tuple(CHECKS),
-    "area": ("mrz", "document", "chip", "biometrics", "watchlist"),
+    "area": ("mrz", "document", "chip", "seal", "biometrics", "watchlist"),
     "verdict": ("PASS", "FAIL", "NOT_DONE", "CANNOT"),
     "reason": REASONS,
     "recommendation": ("GREEN", "AMBER", "RED"),
@@ -54,12 +63,14 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "action": ("start", "retry", "admit", "refer"),
     "trouble": TROUBLES,
     "remedy": TROUBLES,
-    "notice": ("database_set_aside", "disk_almost_full", "clock_unsure"),
+    "page_hint": PAGE_HINTS,
+    "notice": ("database_set_aside", "crossing_unreadable", "disk_almost_full", "clock_unsure"),
     "outcome": ("admitted", "referred"),
     "direction": ("entry", "exit"),
     "profile": ("production", "demo", "training"),
     "device": ("document_reader", "camera", "fingerprint_sensor", "panel"),
     "state": ("ABSENT", "PROBING", "READY", "BUSY", "FAULT"),
+    "issuer": ISSUERS,
     "time": ("nts", "gnss", "rtc", "carried", "unsure"),
     "source": ("mrz_line", "camera", "manual"),
     "kind": ("P", "I", "V", "other"),
@@ -112,6 +123,14 @@ class Words:
         text = self.say("ui", id_)
         return text % values if values else text
 
+    def issuer(self, code: str) -> str | None:
+        """The name of a State, organization or status; None for a code that nobody knows."""
+        own = self.find(f"issuer.{code}")
+        if own is not None or len(code) != 3:
+            return own
+        short = get_global("territory_aliases").get(code, ())  # CLDR: alpha-3 to alpha-2
+        return self.locale.territories.get(short[0]) if len(short) == 1 else None
+
     def count(self, id_: str, number: int) -> str:
         """The words for so many, in the language's own plural forms."""
         return self.catalogue.ngettext(f"plural.{id_}", f"plural.{id_}", number) % {"n": number}
@@ -153,7 +172,10 @@ def load_words(code: str, *, folder: Path = LOCALE) -> Words:
         with path.open("rb") as file:
             catalogue = read_po(file, locale=locale, domain=DOMAIN)
     except (UnknownLocaleError, ValueError, OSError) as error:
-        raise UnknownLanguage(f"There are no words for the language {code!r}.") from error
+        known = sorted(found.name for found in folder.iterdir() if (found / "LC_MESSAGES").is_dir())
+        raise UnknownLanguage(
+            f"There are no words for the language {code!r}; there are for: {', '.join(known)}."
+        ) from error
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)

@@ -63,7 +63,7 @@ def run_until(service: AgentService, others: Others, reports: int) -> int:
             rounds += 1
 
         task = asyncio.create_task(service.run(progressed=progressed))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(others.sent) < reports:
                 await asyncio.sleep(0.01)
         task.cancel()

@@ -1,7 +1,12 @@
+import contextlib
 import io
+import struct
+import zlib
+from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -87,3 +92,100 @@ def test_fail_pixels_of_what_is_too_large_or_no_picture():
         decode_pixels(JPEG2000, max_bytes=100)
     with pytest.raises(PictureError, match="unknown kind"):
         decode_pixels(encoded("PNG"))
+
+
+def saved(picture: Image.Image, kind: str, **settings) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, kind, **settings)
+    return out.getvalue()
+
+
+RED = Image.new("RGB", (40, 20), (200, 30, 30))
+
+
+@pytest.mark.parametrize(
+    ("source", "colour"),
+    [
+        (saved(RED, "PNG"), (30, 30, 200)),
+        (saved(RED, "JPEG", quality=95), (30, 30, 200)),
+        (saved(RED.convert("CMYK"), "JPEG", quality=95), (30, 30, 200)),
+        (saved(RED, "WEBP", lossless=True), (30, 30, 200)),
+        (saved(RED, "BMP"), (30, 30, 200)),
+        (saved(RED, "TIFF"), (30, 30, 200)),
+        (saved(RED.quantize(4), "GIF"), (30, 30, 200)),
+        (saved(RED.convert("L"), "PNG"), (81, 81, 81)),
+        (saved(Image.fromarray(np.full((20, 40), 0x8000, np.uint16)), "PNG"), (127, 127, 127)),
+        (saved(Image.new("RGBA", (40, 20), (0, 0, 0, 0)), "PNG"), (255, 255, 255)),
+        (saved(Image.new("LA", (40, 20), (0, 0)), "PNG"), (255, 255, 255)),
+    ],
+    ids=["png", "jpeg", "cmyk", "webp", "bmp", "tiff", "gif", "grey", "16-bit", "clear", "grey and clear"],
+)
+def test_ok__every_usual_kind(source: bytes, colour: tuple[int, int, int]) -> None:
+    picture = pictures.decode_picture(source)
+    assert picture.shape == (20, 40, 3)
+    assert np.abs(picture[10, 20].astype(int) - colour).max() <= 8
+
+
+def test_ok__turned_as_its_camera_says() -> None:
+    tall = Image.new("RGB", (20, 40))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert pictures.decode_picture(saved(tall, "JPEG", exif=exif)).shape == (20, 40, 3)
+
+
+def test_ok__of_an_animation_the_first_picture() -> None:
+    frames = [Image.new("RGB", (40, 20), colour) for colour in ("red", "blue")]
+    moving = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert pictures.decode_picture(moving)[0, 0, 2] > 200
+
+
+def huge_header(width: int, height: int) -> bytes:
+    """A PNG that says how large it is, and has nothing behind it."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+    return start + struct.pack(">I", 8) + b"IDAT" + bytes(12)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (huge_header(20_000, 10_000), "points"),
+        (huge_header(2**31 - 1, 2**31 - 1), "points"),
+        (saved(RED.resize((400, 400)), "JPEG")[:-300], "damaged"),
+        (saved(RED, "PNG")[:60], "damaged"),
+        (b"", "damaged"),
+        (b"\xff\xd8\xff" + bytes(100), "damaged"),
+        (b"%PDF-1.7 no picture", "damaged"),
+        (bytes(pictures.MAX_FILE_BYTES + 1), "larger than any camera"),
+    ],
+    ids=["200 megapixels", "overflow", "cut jpeg", "cut png", "empty", "rubbish", "pdf", "too long"],
+)
+def test_fail__what_is_no_picture(source: bytes, said: str) -> None:
+    with pytest.raises(pictures.PictureError, match=said):
+        pictures.decode_picture(source)
+
+
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.binary(max_size=200),
+    st.integers(0, 400),
+    st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"]),
+)
+def test_ok__a_damaged_file_is_a_picture_or_an_error(damage: bytes, at: int, kind: str) -> None:
+    whole = saved(RED, kind)
+    at = at % len(whole)
+    with contextlib.suppress(pictures.PictureError):
+        picture = pictures.decode_picture(whole[:at] + damage + whole[at + len(damage) :])
+        assert picture.ndim == 3
+
+
+def test_fail__files(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such"):
+        pictures.read_file(tmp_path / "none.png")
+    with pytest.raises(pictures.PictureError, match="no file"):
+        pictures.read_file(tmp_path)
+    large = tmp_path / "large.png"
+    with large.open("wb") as file:
+        file.truncate(pictures.MAX_FILE_BYTES + 1)
+    with pytest.raises(pictures.PictureError, match="larger"):
+        pictures.read_file(large)

@@ -17,9 +17,10 @@ from appliance.services.capture import portrait as capture_portrait
 from appliance.services.capture.pictures import PictureError
 from appliance.services.capture.service import CaptureService
 from appliance.simulation.chip import Misbehaviour, VirtualChip, build_files, mrz_information_of
+from appliance.simulation.pages import draw_page
 from appliance.simulation.portraits import draw_portrait
 from appliance.travel_document import MrzFormat, generate_mrz
-from hal.camera.simulated import Options as SimulatedCameraOptions
+from hal.camera.simulated import Options as CameraOptions
 from hal.camera.simulated import SimulatedCamera
 from hal.document_reader.simulated import SimulatedDocumentReader
 from hal.panel.simulated import SimulatedPanel
@@ -148,7 +149,7 @@ def test_fail_an_unplugged_camera_is_gone_and_a_picture_that_cannot_be_written_i
 
 
 def test_fail_a_camera_that_shows_nothing_in_time():
-    camera = SimulatedCamera(SimulatedCameraOptions(faults=dict.fromkeys(range(1, 50), Fault.GARBAGE)))
+    camera = SimulatedCamera(CameraOptions(faults=dict.fromkeys(range(1, 50), Fault.GARBAGE)))
     assert code_of(CaptureService([camera]), "take_portrait", TakePortrait(timeout=0.5)) == "unreadable"
 
 
@@ -229,3 +230,37 @@ def test_ok_a_caller_who_gives_up_frees_the_device_within_a_slice():
     lines, seconds = asyncio.run(main())
     assert lines == LINES
     assert seconds < 4
+
+
+def test_ok__a_camera_over_the_page_reads_it_without_an_mrz_reader():
+    camera = SimulatedCamera(CameraOptions(name="page"))
+    camera.present(draw_page(LINES, draw_portrait(1), seed=1))
+    service = CaptureService([camera], document_cameras=[camera.identity.key])
+    evidence = ask(service, "read_mrz", Wait(timeout=20.0))
+    assert (evidence.lines, evidence.source, evidence.others) == (LINES, "camera", ())
+    assert code_of(service, "take_portrait", Wait(timeout=0.1)) == "no_device", "it looks at pages only"
+
+
+def test_ok__reader_and_camera_are_held_against_each_other():
+    camera = SimulatedCamera(CameraOptions(name="page"))
+    camera.present(draw_page(LINES, draw_portrait(1), seed=1))
+    service = CaptureService([reader_with(None), camera], document_cameras=[camera.identity.key])
+    evidence = ask(service, "read_mrz", Wait(timeout=20.0))
+    assert (evidence.source, evidence.lines) == ("mrz_line", LINES)
+    assert [(other.source, other.lines) for other in evidence.others] == [("camera", LINES)]
+    assert evidence.others[0].page is not None
+
+
+def test_ok__a_dead_camera_does_not_keep_the_reader_from_reading():
+    camera = SimulatedCamera(CameraOptions(name="page"))
+    camera.unplug()
+    service = CaptureService([reader_with(None), camera], document_cameras=[camera.identity.key])
+    evidence = ask(service, "read_mrz", Wait(timeout=5.0))
+    assert (evidence.source, evidence.others) == ("mrz_line", ())
+
+
+def test_fail__no_source_reads():
+    camera = SimulatedCamera(CameraOptions(name="page"))
+    service = CaptureService([SimulatedDocumentReader(), camera], document_cameras=[camera.identity.key])
+    assert code_of(service, "read_mrz", Wait(timeout=0.6)) == "timeout"
+    assert code_of(CaptureService([]), "read_mrz", Wait(timeout=0.1)) == "no_device"

@@ -21,8 +21,11 @@ from appliance.face_settings import FaceSettings
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.reference_data.store import ReferenceStore
+from appliance.reference_data.trust_folder import TrustFolder, install_trust_store
 from appliance.services.lane.policy import Policy, load_policy
 from appliance.services.lane.service import LaneService
+from appliance.simulation.chip.authority import trust_store_for
+from appliance.simulation.travellers import ISSUING_STATES
 from appliance.simulation.watchlists import demo_packages
 
 sys.path.insert(0, str(Path(__file__).parent))  # what the tests of this folder share
@@ -55,7 +58,12 @@ def make_lane(tmp_path: Path, keys_and_lists):
     keys, packages = keys_and_lists
 
     def make(
-        capture: Any, *, policy: Path | None = None, lists: bool = True, face: FaceSettings | None = None
+        capture: Any,
+        *,
+        policy: Path | None = None,
+        lists: bool = True,
+        trust: bool = True,
+        face: FaceSettings | None = None,
     ) -> LaneService:
         for journal in opened:
             journal.close()
@@ -71,6 +79,11 @@ def make_lane(tmp_path: Path, keys_and_lists):
             verify_keys={cose.key_id(ISSUER.verify_key): ISSUER.verify_key},
             private_key=keys.sealing,
         )
+        if trust:
+            known = trust_store_for(
+                ISSUING_STATES, now=dt.datetime.now(dt.UTC), crl_age=dt.timedelta(hours=5)
+            )
+            install_trust_store(tmp_path / "trust", known.to_bytes())
         if lists:
             for package in packages:
                 store.install(package, now=dt.datetime.now(dt.UTC), time_quality="rtc")
@@ -81,6 +94,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
             capture=capture,
             journal=journal,
             lists=store,
+            trust=TrustFolder(tmp_path / "trust"),
             clock=Clock(source=ClockSource.HOST),
         )
 
@@ -96,7 +110,7 @@ class Officer:
         self.lane = lane
         self.seen: list[View] = []
 
-    async def until(self, wanted: Callable[[View], bool], *, seconds: float = 10.0) -> View:
+    async def until(self, wanted: Callable[[View], bool], *, seconds: float = 60.0) -> View:
         async with asyncio.timeout(seconds):
             view = self.lane.view()
             while not wanted(view):

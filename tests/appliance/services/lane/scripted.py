@@ -5,20 +5,25 @@ import hashlib
 from typing import Any
 
 from appliance.contracts.capture import (
+    AuthenticateChip,
     Button,
+    ChipAnswer,
     ChipEvidence,
+    ChipOpened,
     Devices,
     DeviceStatus,
     FaceComparison,
     Guidance,
     MrzEvidence,
     Nothing,
+    PageHint,
     PortraitEvidence,
     ReadChip,
     Show,
     TakePortrait,
     Wait,
     WatchGuidance,
+    WatchPage,
 )
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face import Measure
@@ -76,6 +81,8 @@ class ScriptedCapture:
         self.portrait: dict[str, Any] = {}
         """What is otherwise in the portrait's evidence."""
         self.guidance = Guidance(revision=1, looking=False, instruction=None)
+        self.camera_states = ["READY"]
+        """What its camera is in, one look after the other; the last state stays."""
 
     async def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -87,6 +94,16 @@ class ScriptedCapture:
     async def read_mrz(self, request: Wait) -> MrzEvidence:
         await self._called("read_mrz")
         return MrzEvidence(lines=self.lines, source="mrz_line", device="d", simulated=True)
+
+    async def open_chip(self, request: ReadChip) -> ChipOpened:
+        await self._called("open_chip")
+        return ChipOpened(session="1", files={}, next_command=bytes.fromhex("00B08100DF"))
+
+    async def authenticate_chip(self, request: AuthenticateChip) -> ChipAnswer:
+        raise AssertionError("The scripted chip has no key to prove.")
+
+    async def watch_page(self, request: WatchPage) -> PageHint:
+        return await asyncio.get_running_loop().create_future()
 
     async def read_chip(self, request: ReadChip) -> ChipEvidence:
         await self._called("read_chip")
@@ -125,6 +142,7 @@ class ScriptedCapture:
         return Button(event=await self.panel.get())
 
     async def devices(self, request: Nothing) -> Devices:
+        state = self.camera_states.pop(0) if len(self.camera_states) > 1 else self.camera_states[0]
         return Devices(
             devices=(
                 DeviceStatus(
@@ -132,7 +150,7 @@ class ScriptedCapture:
                     driver="simulated",
                     key="camera/simulated/x",
                     model="simulated",
-                    state="READY",
+                    state=state,
                     since_seconds=1.0,
                     simulated=True,
                     capabilities=("image",),

@@ -6,7 +6,7 @@ from appliance.contracts.capture import AttackEvidence, ChipEvidence, PortraitEv
 from appliance.contracts.checks import CHECKS, Check, Recommendation, Verdict
 from appliance.contracts.face import Measure
 from appliance.face_settings import EmbeddingChoice, FaceProfile, FaceSettings
-from appliance.services.lane.face_checks import FACE_CHECKS, face_checks
+from appliance.services.lane.face_checks import FACE_CHECKS, dg2_authenticated, face_checks
 from appliance.services.lane.policy import load_policy
 from appliance.services.lane.workflow import State
 from appliance.simulation.travellers import traveller
@@ -52,6 +52,15 @@ def test_ok_a_good_picture_of_the_chip_s_holder(chip: ChipEvidence) -> None:
     assert evidence["model"] == "SFace 2021dec"
     assert evidence["reference_authenticated"] is False
     assert evidence["calibrated"] == pytest.approx(78.0)
+
+
+@pytest.mark.parametrize("missing", [None, "chip.passive_authentication", "chip.data_group_hash.dg2"])
+def test_ok_a_reference_counts_as_the_issuer_s_only_when_both_checks_passed(missing: str | None) -> None:
+    checks = [
+        Check(id=id_, verdict=Verdict.CANNOT if id_ == missing else Verdict.PASS, reason="ok")
+        for id_ in ("chip.passive_authentication", "chip.data_group_hash.dg2", "chip.portrait")
+    ]
+    assert dg2_authenticated(checks) is (missing is None)
 
 
 @pytest.mark.parametrize(("cosine", "expected"), [(0.45, "PASS"), (0.4499, "FAIL"), (-0.2, "FAIL")])

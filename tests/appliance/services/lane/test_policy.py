@@ -1,9 +1,10 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from appliance.config import ConfigError
-from appliance.contracts.checks import Check, Outcome, Recommendation, Verdict
+from appliance.contracts.checks import Check, Direction, Outcome, Recommendation, Verdict
 from appliance.services.lane import policy as policies
 from appliance.services.lane.policy import Action, load_policy
 
@@ -34,6 +35,8 @@ def check(id_: str, verdict: str, reason: str = "any") -> Check:
         ([check("chip.passive_authentication", "NOT_DONE", "not_supported")], GREEN, ()),
         ([check("document.expiry", "CANNOT", "clock_unsure")], AMBER, ("document.expiry",)),
         ([check("never.heard_of", "FAIL")], AMBER, ("never.heard_of",)),
+        ([check("mrz.read", "NOT_DONE", "skipped")], AMBER, ("mrz.read",)),
+        ([check("portrait.taken", "NOT_DONE", "not_asked")], GREEN, ()),
         (
             [check("document.expiry", "FAIL"), check("watchlist.document", "FAIL", "lost")],
             RED,
@@ -80,6 +83,72 @@ def test_fail_a_wrong_colour_names_the_choices(tmp_path):
     path.write_text(shipped_text() + '\n[[rule]]\ncheck = "mrz.*"\ngives = "ORANGE"\n')
     with pytest.raises(ConfigError, match="GREEN, AMBER, RED"):
         load_policy(path)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            'check = "watchlist.documnt"',
+            ": there is no check `watchlist.documnt` here; allowed: mrz.read",
+        ),
+        ('check = "watchlist.documnt"', "Did you mean `watchlist.document`?"),
+        ('check = "wachlist.*"', "there is no check `wachlist.*` here"),
+        (
+            'check = "watchlist.person"\nreason = "mtach"',
+            ": there is no reason `mtach` here; allowed: no_hit",
+        ),
+        ('check = "watchlist.person"\nreason = "mtach"', "Did you mean `match`?"),
+        ('check = "mrz.*"\nreason = "stolen"', "there is no reason `stolen` here"),
+        ('check = "*"\ndirection = "both"', "must be one of entry, exit"),
+    ],
+)
+def test_fail_a_rule_that_could_never_fit(tmp_path, rule, said):
+    """It would be a RED that never comes, and nobody would know."""
+    path = tmp_path / "policy.toml"
+    path.write_text(shipped_text() + f'\n[[rule]]\n{rule}\ngives = "RED"\n')
+    with pytest.raises(ConfigError) as caught:
+        load_policy(path)
+    assert said in str(caught.value)
+    lines = path.read_text().splitlines()
+    (line,) = (int(number) for number in re.findall(r": line (\d+)", str(caught.value)))
+    assert lines[line - 1] == rule.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("document_seconds", "0"),
+        ("document_seconds", "nan"),
+        ("chip_seconds", "inf"),
+        ("chip_attempts", "0"),
+        ("portrait_seconds", "-1"),
+        ("look_first_seconds", "11"),
+    ],
+)
+def test_fail_a_pace_that_nobody_can_keep(tmp_path, key, value):
+    path = tmp_path / "policy.toml"
+    path.write_text(re.sub(rf"{key} = .*", f"{key} = {value}", shipped_text()))
+    with pytest.raises(ConfigError, match=rf"line \d+: `pace.{key}`"):
+        load_policy(path)
+
+
+def test_ok_a_rule_for_one_direction(tmp_path):
+    path = tmp_path / "policy.toml"
+    rule = '[[rule]]\ncheck = "document.expiry"\nreason = "expired"\ndirection = "exit"\ngives = "GREEN"\n'
+    path.write_text(f"{shipped_text()}\n{rule}")
+    policy, expired = load_policy(path), [check("document.expiry", "FAIL", "expired")]
+    assert policy.recommend(expired, Direction.EXIT) == (GREEN, ())
+    assert policy.recommend(expired, Direction.ENTRY) == (AMBER, ("document.expiry",))
+    assert policy.recommend(expired) == (AMBER, ("document.expiry",))
+
+
+def test_ok_what_is_asked_in_one_direction(tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_text(shipped_text().replace("# [ask.exit]\n# portrait", "[ask.exit]\nportrait"))
+    ask = load_policy(path).ask
+    assert (ask.going(Direction.EXIT).chip, ask.going(Direction.EXIT).portrait) == (True, False)
+    assert (ask.going(Direction.ENTRY).chip, ask.going(Direction.ENTRY).portrait) == (True, True)
 
 
 def shipped_text() -> str:

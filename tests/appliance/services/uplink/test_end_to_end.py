@@ -83,7 +83,7 @@ def test_ok__kills_of_broker_and_central_lose_and_double_nothing(world: World) -
                 await asyncio.to_thread(world.broker.start)
                 if round_ % 2:
                     world.start_receiver()
-            await until(lambda: lane.journal.status().unsent == 0, seconds=60)
+            await until(lambda: lane.journal.status().unsent == 0, seconds=200)
 
     asyncio.run(main())
     assert lane.journal.status().last_seq == 200
@@ -147,7 +147,7 @@ def test_ok__a_backlog_drains(world: World, record_property) -> None:
     async def main() -> float:
         began = time.monotonic()
         async with uplink_of(world, lane):
-            await until(lambda: lane.journal.status().unsent == 0, seconds=60)
+            await until(lambda: lane.journal.status().unsent == 0, seconds=200)
         return time.monotonic() - began
 
     seconds = asyncio.run(main())

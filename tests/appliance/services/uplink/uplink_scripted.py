@@ -122,7 +122,7 @@ def record_movements(lane: JournalLane, count: int, *, media: int = 0) -> None:
         lane.journal.commit(crossing, RECORD_TYPE_MOVEMENT, to_plain(movement), STAMP)
 
 
-async def until(wanted: Callable[[], Any], seconds: float = 15.0) -> None:
+async def until(wanted: Callable[[], Any], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not wanted():
             await asyncio.sleep(0.01)

@@ -1,7 +1,7 @@
 """The virtual chip refuses what a real one refuses."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.simulation.chip.card import VirtualChip
@@ -36,7 +36,7 @@ def test_ok__application_and_challenge():
         ([SELECT_APPLICATION, "00B0000004"], "6985"),  # nothing selected
         (["00A4020C02011E"], "6A82"),  # not in the master file
         (["00A4020C02011C"], "6A82"),  # no CardAccess
-        (["00A4080C02011E"], "6A86"),
+        (["00A4080C02011E"], "6A82"),
         ([SELECT_APPLICATION, "0082000028" + "00" * 40 + "28"], "6985"),  # no challenge asked for
         ([SELECT_APPLICATION, "0084000008", "0082000028" + "00" * 40 + "28"], "6300"),
         ([SELECT_APPLICATION, "0CB000000D9701048E08ED6705417E96BA5500"], "6988"),  # no session
@@ -89,6 +89,7 @@ def test_ok__delay_is_asked_for_both_ways():
     assert asked == [(12, 2), (5, 10)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=60), max_size=5))
 def test_ok__every_command_has_an_answer(commands: list[bytes]):
     asked = chip()

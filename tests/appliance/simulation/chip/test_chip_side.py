@@ -2,11 +2,11 @@
 
 import pytest
 
-from appliance.chip import tlv
-from appliance.chip.apdu import Command, Response
 from appliance.chip.bac import access_cipher
-from appliance.chip.ciphers import TripleDesCipher, pad
+from appliance.secure_messaging.apdu import Command, Response
+from appliance.secure_messaging.ciphers import TripleDesCipher, pad
 from appliance.simulation.chip.chip_side import ChipSession, ProtectionFailed, answer_bac
+from appliance.travel_document.lds import tlv
 
 CIPHER = TripleDesCipher(
     bytes.fromhex("979EC13B1CBFE9DCD01AB0FED307EAE5"), bytes.fromhex("F1CB1F1FB5ADF208806B89DC579DC1F8")

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from appliance.chip import tlv
-from appliance.chip.face_image import ImageKind, extract_face_image
 from appliance.simulation.chip.files import (
     UnusableFiles,
     build_com,
@@ -17,6 +15,8 @@ from appliance.simulation.chip.files import (
     mrz_information,
     mrz_information_of,
 )
+from appliance.travel_document.lds import tlv
+from appliance.travel_document.lds.face_image import ImageKind, extract_face_image
 
 TD3 = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
 TD2 = ("I<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<", "D231458907UTO7408122F1204159<<<<<<<6")

@@ -28,7 +28,7 @@ FLAGS = (
     *("--disable-dev-shm-usage", "--hide-scrollbars", "--force-device-scale-factor=1"),
     *("--autoplay-policy=no-user-gesture-required", "--mute-audio"),
 )
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 
 T = TypeVar("T")
 

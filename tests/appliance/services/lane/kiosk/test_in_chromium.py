@@ -25,12 +25,14 @@ const name = (e) => `${e.tagName}.${e.className} "${(e.innerText ?? "").slice(0,
 const root = document.documentElement;
 const found = [];
 if (root.scrollWidth > innerWidth || root.scrollHeight > innerHeight) found.push("the page scrolls");
-const boxes = "header, footer, section, button, figure, li, h1, h2, h3, dd, dt, p, code, .banner, .press";
+const boxes = "header, footer, section, button, figure, li, h1, h2, h3, dd, dt, p, code, .banner, .press,"
+  + " .network, .list, .device, .device .glyph, .clock, .languages";
 for (const e of document.querySelectorAll(boxes)) {
   if (!seen(e)) continue;
   const note = e.matches("dd") && e.querySelector(".note"); // a state's long name may be cut: its code is not
   const cut = e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 2;
-  if (cut && !note && e.clientWidth > 0)
+  const device = e.matches(".device"); // its word may be cut, its picture is not
+  if (cut && !note && !device && e.clientWidth > 0)
     found.push("cut: " + name(e));
   const r = e.getBoundingClientRect();
   if (r.left < -1 || r.top < -1 || r.right > innerWidth + 1 || r.bottom > innerHeight + 1)
@@ -278,8 +280,15 @@ def situations(source: ScriptedSource) -> Iterator[str]:
         source.decide(traveller, crossing=name)
         yield name
     green = TRAVELLERS["green"]
-    source.show(WAITING, last_outcome=Outcome.REFERRED, notices=("database_set_aside", "disk_almost_full"))
+    source.show(
+        WAITING,
+        last_outcome=Outcome.REFERRED,
+        notices=("database_set_aside", "crossing_unreadable", "disk_almost_full"),
+    )
     yield "waiting"
+    away = tuple(msgspec.structs.replace(one, state="ABSENT") for one in WAITING.devices)
+    source.show(WAITING, devices=(*away, *away[:1]), connected=False, unsent=1234)
+    yield "every device away"
     for step in ("reading_document", "reading_chip", "taking_portrait", "checking"):
         document = None if step == "reading_document" else green.document
         source.show(WAITING, step=step, press=None, hold="refer", crossing="green", document=document)

@@ -7,8 +7,8 @@ import httpx
 import msgspec
 import pytest
 from kiosk_browser import Server
+from kiosk_client import Client
 from kiosk_scripted import TRAVELLERS, ScriptedSource
-from starlette.testclient import TestClient
 
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Press, PressTaken
@@ -19,14 +19,14 @@ PRESS = {"x-borne-kiosk": "1"}
 
 
 @pytest.fixture
-def client(source: ScriptedSource) -> TestClient:
+def client(source: ScriptedSource) -> Client:
     app = kiosk_app(source, languages=("en", "fr", "ru"), default_language="en")
-    return TestClient(app, base_url="http://127.0.0.1:8080", follow_redirects=False)
+    return Client(app)
 
 
 def events(address: str, number: int, **settings: object) -> Iterator[dict]:
     """So many events of the stream, decoded as a browser would."""
-    with httpx.stream("GET", f"{address}/events", timeout=10, **settings) as answer:
+    with httpx.stream("GET", f"{address}/events", timeout=60, **settings) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         kind, data = "", ""
         for line in answer.iter_lines():
@@ -47,7 +47,7 @@ def events(address: str, number: int, **settings: object) -> Iterator[dict]:
 
 
 def test_ok__the_page_holds_no_traveller_and_nothing_from_elsewhere(
-    client: TestClient, source: ScriptedSource
+    client: Client, source: ScriptedSource
 ) -> None:
     source.decide(TRAVELLERS["red_stolen"])
     html = client.get("/").text
@@ -70,7 +70,7 @@ def test_ok__the_page_holds_no_traveller_and_nothing_from_elsewhere(
     assert re.findall(r"<script[^>]*>(.*?)</script>", html) == [""]
 
 
-def test_ok__the_language_of_the_cookie_or_the_default(client: TestClient) -> None:
+def test_ok__the_language_of_the_cookie_or_the_default(client: Client) -> None:
     assert '<html lang="en" dir="ltr">' in client.get("/").text
     answer = client.get("/language/fr")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
@@ -78,11 +78,11 @@ def test_ok__the_language_of_the_cookie_or_the_default(client: TestClient) -> No
     assert "HttpOnly" in answer.headers["set-cookie"]
     assert '<html lang="fr" dir="ltr">' in client.get("/").text
     client.cookies.set("language", "../../etc")
-    assert '<html lang="en" dir="ltr">' in TestClient(client.app, base_url="http://localhost").get("/").text
+    assert '<html lang="en" dir="ltr">' in Client(client.app, base_url="http://localhost").get("/").text
 
 
 @pytest.mark.parametrize("code", ["de", "xx", "%2e%2e"])
-def test_fail__a_language_without_words(client: TestClient, code: str) -> None:
+def test_fail__a_language_without_words(client: Client, code: str) -> None:
     answer = client.get(f"/language/{code}")
     assert answer.status_code == 404
     assert "set-cookie" not in answer.headers
@@ -172,9 +172,7 @@ def test_ok__simulation_is_said_loudly_and_production_is_quiet(
 # The button
 
 
-def test_ok__a_press_reaches_the_lane_with_the_revision_seen(
-    client: TestClient, source: ScriptedSource
-) -> None:
+def test_ok__a_press_reaches_the_lane_with_the_revision_seen(client: Client, source: ScriptedSource) -> None:
     answer = client.post("/press", headers=PRESS, json={"event": "press", "revision": 1})
     assert answer.json() == {"taken": True}
     assert client.post("/press", headers=PRESS, json={"event": "hold", "revision": 7}).json() == {
@@ -200,14 +198,14 @@ def test_ok__a_press_reaches_the_lane_with_the_revision_seen(
     ],
 )
 def test_fail__what_is_no_press(
-    client: TestClient, source: ScriptedSource, headers: dict[str, str], body: bytes, status: int
+    client: Client, source: ScriptedSource, headers: dict[str, str], body: bytes, status: int
 ) -> None:
     answer = client.post("/press", headers={"content-type": "application/json"} | headers, content=body)
     assert answer.status_code == status
     assert source.presses == []
 
 
-def test_fail__a_lane_that_cannot_is_said(client: TestClient, source: ScriptedSource) -> None:
+def test_fail__a_lane_that_cannot_is_said(client: Client, source: ScriptedSource) -> None:
     async def press(press: Press) -> PressTaken:
         raise ServiceError("storage_full", "The disk is full.")
 
@@ -219,7 +217,7 @@ def test_fail__a_lane_that_cannot_is_said(client: TestClient, source: ScriptedSo
 # The pictures
 
 
-def test_ok__pictures_of_the_crossing_on_the_screen(client: TestClient, source: ScriptedSource) -> None:
+def test_ok__pictures_of_the_crossing_on_the_screen(client: Client, source: ScriptedSource) -> None:
     source.decide(TRAVELLERS["green"], crossing="c7")
     for name in ("portrait", "chip_portrait"):
         answer = client.get(f"/picture/{name}?crossing=c7")
@@ -238,13 +236,13 @@ def test_ok__pictures_of_the_crossing_on_the_screen(client: TestClient, source: 
         "/picture/..%2fpage.py?crossing=c7",
     ],
 )
-def test_fail__no_other_pictures(client: TestClient, source: ScriptedSource, path: str) -> None:
+def test_fail__no_other_pictures(client: Client, source: ScriptedSource, path: str) -> None:
     source.decide(TRAVELLERS["green"], crossing="c7")
     source.pictures["other"] = b"x"
     assert client.get(path).status_code == 404
 
 
-def test_fail__a_picture_that_was_not_taken(client: TestClient, source: ScriptedSource) -> None:
+def test_fail__a_picture_that_was_not_taken(client: Client, source: ScriptedSource) -> None:
     source.show(crossing="c7")
     assert client.get("/picture/portrait?crossing=c7").status_code == 404
     source.show(crossing=None)

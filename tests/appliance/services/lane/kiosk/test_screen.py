@@ -182,3 +182,20 @@ def test_ok__the_officer_sees_what_the_traveller_is_told(
     stage = screen_of(view, EN).stage
     assert (stage.picture, stage.title) == (picture, title)
     assert bool(stage.detail) == (portrait is not None)
+
+
+@pytest.mark.parametrize("step", ["reading_document", "waiting"])
+def test_ok__a_hint_for_the_page_stands_below(step: str) -> None:
+    screen = screen_of(changed(step=step, press=None, page_hint="glare"), EN)
+    assert screen.stage.picture == "reading_document"
+    assert screen.stage.detail == "Tilt the page: light is mirrored"
+    assert screen_of(changed(step=step, press=None), EN).stage.detail == ""
+
+
+def test_ok__doubtful_characters_are_set_apart() -> None:
+    doubtful = check(
+        "mrz.legibility", "CANNOT", "uncertain_characters", places=[[0, 5], [1, 3], "odd", [7, 7]]
+    )
+    screen = decided("green", checks=(doubtful,))
+    marked = [[span.text for span in line if span.wrong] for line in screen.mrz]
+    assert [len("".join(line)) for line in marked] == [1, 1]

@@ -8,6 +8,7 @@ from babel.messages.pofile import read_po
 from appliance.contracts.checks import CHECKS
 from appliance.services.lane.kiosk import words as kiosk_words
 from appliance.services.lane.kiosk.words import KNOWN, LOCALE, UnknownLanguage, Words, load_words
+from appliance.travel_document import codes
 
 LANGUAGES = ("en", "fr", "ru")
 ROOM = LOCALE.parent
@@ -119,6 +120,28 @@ def test_ok__a_code_may_have_words_of_its_own_for_a_check_or_an_area() -> None:
     assert words.of_check("reason", "watchlist.document", "match") == "Match"
     assert words.of_check("verdict", "watchlist.document", "FAIL") == "hit"
     assert words.of_check("verdict", "chip.read", "FAIL") == "failed"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_ok__every_code_of_doc_9303_has_a_name_in_the_language(language: str) -> None:
+    names = {code: load_words(language).issuer(code) for code in codes._NAMES}
+    assert [code for code, name in names.items() if not name] == []
+    if language != "en":
+        latin = load_words("en")
+        same = [code for code, name in names.items() if name == latin.issuer(code)]
+        assert len(same) < 0.45 * len(names), "many French names are the English ones, but not most"
+
+
+def test_ok__names_of_states_and_of_people_without_one() -> None:
+    assert [load_words(code).issuer("KGZ") for code in LANGUAGES] == [
+        "Kyrgyzstan",
+        "Kirghizistan",
+        "Кыргызстан",
+    ]
+    assert load_words("fr").issuer("DEU") == load_words("fr").issuer("D") == "Allemagne"
+    assert load_words("ru").issuer("XXA") == "Лицо без гражданства"
+    assert load_words("ru").issuer("TJK") == "Таджикистан"
+    assert [load_words("ru").issuer(code) for code in ("", "XQX", "KG", "../../x")] == [None] * 4
 
 
 def test_ok__dates_in_the_language_and_unknown_parts_as_they_are() -> None:

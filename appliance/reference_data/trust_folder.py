@@ -1,0 +1,106 @@
+"""The trust store on the card: one file, replaced whole or not at all, read again when it was replaced."""
+
+import os
+import threading
+from pathlib import Path
+from typing import Final
+
+from appliance.travel_document.lds.errors import Malformed
+from appliance.travel_document.pki.trust_store import MAX_STORE_BYTES, TrustStore
+
+FILE: Final = "trust.store"
+
+
+class TrustUnavailable(Exception):
+    """The trust store cannot be read or written, in one plain sentence."""
+
+
+def install_trust_store(folder: Path, data: bytes) -> TrustStore:
+    """Put verified bytes in place, atomically; whoever calls answers for their having been verified.
+
+    `borne trust import` calls it after it has checked a list's signature against a pinned anchor; a gate
+    for signed packages may call it with what was in one.
+
+    Raises:
+        TrustUnavailable: these are no store's bytes, or they cannot be written.
+    """
+    try:
+        store = TrustStore.from_bytes(data)
+    except Malformed as error:
+        raise TrustUnavailable(str(error)) from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+        _write(folder / FILE, data)
+    except OSError as error:
+        raise TrustUnavailable(
+            f"The trust store in {folder} cannot be written ({error.strerror})."
+        ) from error
+    return store
+
+
+def open_trust_store(folder: Path) -> TrustStore:
+    """The store in this folder; an empty one where none was installed yet.
+
+    Raises:
+        TrustUnavailable: what is there cannot be read.
+    """
+    try:
+        with (folder / FILE).open("rb") as file:
+            data = file.read(MAX_STORE_BYTES + 1)
+    except FileNotFoundError:
+        return TrustStore()
+    except OSError as error:
+        raise TrustUnavailable(f"The trust store in {folder} cannot be read ({error.strerror}).") from error
+    try:
+        return TrustStore.from_bytes(data)
+    except Malformed as error:
+        raise TrustUnavailable(f"The trust store in {folder} is damaged: {error}") from error
+
+
+class TrustFolder:
+    """The store as a service uses it: opened once, opened again after it was replaced."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int, int] | None = None
+        self._store = TrustStore()
+
+    def store(self) -> TrustStore:
+        """The store as it stands now; an unreadable one counts as empty, so that nothing is trusted by it.
+
+        Raises:
+            TrustUnavailable: what is there cannot be read.
+        """
+        with self._lock:
+            signature = self._signature()
+            if signature != self._seen:
+                self._store = TrustStore()
+                self._store = open_trust_store(self._folder)
+                self._seen = signature
+            return self._store
+
+    def _signature(self) -> tuple[int, int, int]:
+        try:
+            stat = (self._folder / FILE).stat()
+        except OSError:
+            return (0, 0, 0)
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole and on disk, or not at all, whenever the power goes."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

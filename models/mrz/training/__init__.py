@@ -1,0 +1,1 @@
+"""How the MRZ networks were made: from nothing but a typeface, numbers and a seed. Never on the image."""

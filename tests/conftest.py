@@ -1,0 +1,22 @@
+"""What tests of several rooms need of the machine."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+
+@pytest.fixture(scope="session")
+def pseudo_terminals() -> None:
+    """Serial lines and terminals are emulated on ptys, which a bare chroot has not."""
+    try:
+        master, slave = os.openpty()
+    except OSError as error:
+        pytest.skip(f"no pseudo-terminals here ({error.strerror or error}): is /dev/pts mounted?")
+    os.close(master)
+    os.close(slave)
+
+
+# A slow or busy machine is no error: what may take how long is measured in benchmarks/.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
