@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 
 from appliance.contracts.checks import Direction
+from appliance.face_settings import FaceSettings
 
 MAX_FILE_BYTES = 256 * 1024
 """A configuration is a page of text; anything larger is a mistake."""
@@ -122,6 +123,7 @@ class Config(_Section, frozen=True, kw_only=True):
     central: Central
     broker: Broker | None = None
     kiosk: Kiosk = Kiosk()
+    face: FaceSettings = FaceSettings()
     device: tuple[DeviceEntry, ...] = ()
 
 

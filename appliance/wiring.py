@@ -91,7 +91,7 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
         for entry, device in zip(config.device, devices, strict=True)
         if entry.kind == "camera" and entry.use is Use.DOCUMENT
     ]
-    return CaptureService(devices, chip_transport=chip_transport, document_cameras=pages)
+    return CaptureService(devices, chip_transport=chip_transport, document_cameras=pages, face=config.face)
 
 
 def reference_store(folder: Path, keys: Path, signers: Iterable[Path] = ()) -> "ReferenceStore":
@@ -172,7 +172,14 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     lists = reference_store(config.paths.data / "lists", config.paths.keys, config.central.reference_keys)
     trust = trust_folder(config)
     return LaneService(
-        box=config.box, policy=policy, capture=capture, journal=journal, lists=lists, trust=trust, clock=clock
+        box=config.box,
+        policy=policy,
+        capture=capture,
+        journal=journal,
+        lists=lists,
+        trust=trust,
+        clock=clock,
+        face=config.face,
     )
 
 

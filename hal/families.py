@@ -127,6 +127,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     Family("document_reader", "simulated", "simulated document reader", Configured(), OURS),
     # Cameras
     Family("camera", "v4l2", "camera of the USB video class", VideoCapture(), "USB video class"),
+    Family("camera", "picamera", "camera module of a Raspberry Pi", Configured(), OURS),
     Family("camera", "file", "pictures or a video from files", Configured(), OURS),
     Family("camera", "simulated", "simulated camera", Configured(), OURS),
     # Fingerprint sensors

@@ -5,6 +5,7 @@ from typing import Protocol
 import msgspec
 
 from appliance.contracts.errors import ServiceError
+from appliance.contracts.face import Measure
 from appliance.contracts.transport import RemoteService
 
 MAX_WAIT_SECONDS = 120.0
@@ -167,14 +168,75 @@ class ChipEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """pcscd, or direct when the simulated chip is read without a PC/SC daemon."""
 
 
-class PortraitEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """A live picture of the traveller, as JPEG."""
+class TakePortrait(msgspec.Struct, frozen=True, kw_only=True):
+    """Take the best portrait within this time, and compare it with a chip's DG2 where there is one."""
 
-    jpeg: bytes
+    timeout: float = 10.0
+    reference: bytes | None = None
+    """DG2 as it was read: what is compared is what the caller holds, and can verify."""
+
+
+class FaceComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """How alike the live face and the chip's are; from where on they are the same is not said here."""
+
+    cosine: float | None
+    problem: str | None
+    """Why there is no cosine: no_face, no_face_in_reference, undecodable, model_unavailable."""
+    model: str
+    model_sha256: str
+    reference_sha256: str
+    """Of the DG2 that was compared with."""
+
+
+class AttackEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """The number of a model against presentation attacks; it decides nothing."""
+
+    indicator: float | None
+    problem: str | None
+    model: str
+    model_sha256: str
+    attack_is: str
+
+
+class PortraitEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """A live picture of the traveller, and what it is worth."""
+
+    record: bytes
+    """ISO/IEC 19794-5, its picture a JPEG below 20 kB; `appliance.contracts.face_record` finds it."""
     width: int
     height: int
+    cropped: bool
+    """To a token frontal image; False: no face was found, and this is what the camera saw."""
+    ended: str
+    """good_enough; time: the best there was when the time was over; single: no model, the first picture."""
+    faces: int
+    measures: dict[str, Measure]
+    pictures: int
+    """How many were looked at."""
+    seconds: float
+    comparison: FaceComparison | None
+    """None when nothing was given to compare with."""
+    attack: AttackEvidence | None
+    """None when no model is named."""
     device: str
     simulated: bool
+
+
+class WatchGuidance(msgspec.Struct, frozen=True, kw_only=True):
+    """What the traveller is being told, as soon as it is newer than revision `after`."""
+
+    after: int
+    timeout: float = 5.0
+
+
+class Guidance(msgspec.Struct, frozen=True, kw_only=True):
+    """What the traveller is being told while a portrait is taken."""
+
+    revision: int
+    looking: bool
+    """Whether a portrait is being taken now."""
+    instruction: str | None
+    """A code of `appliance.contracts.face.INSTRUCTIONS`; None: stay like this."""
 
 
 class Show(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,7 +292,8 @@ class Capture(Protocol):
     async def authenticate_chip(self, request: AuthenticateChip) -> ChipAnswer: ...
     async def watch_page(self, request: WatchPage) -> PageHint: ...
     async def read_chip(self, request: ReadChip) -> ChipEvidence: ...
-    async def take_portrait(self, request: Wait) -> PortraitEvidence: ...
+    async def take_portrait(self, request: TakePortrait) -> PortraitEvidence: ...
+    async def watch_guidance(self, request: WatchGuidance) -> Guidance: ...
     async def show(self, request: Show) -> Nothing: ...
     async def wait_for_button(self, request: Wait) -> Button: ...
     async def devices(self, request: Nothing) -> Devices: ...
@@ -254,8 +317,11 @@ class CaptureClient(RemoteService):
     async def read_chip(self, request: ReadChip) -> ChipEvidence:
         return await self.call("read_chip", request, ChipEvidence, wait=request.timeout)
 
-    async def take_portrait(self, request: Wait) -> PortraitEvidence:
+    async def take_portrait(self, request: TakePortrait) -> PortraitEvidence:
         return await self.call("take_portrait", request, PortraitEvidence, wait=request.timeout)
+
+    async def watch_guidance(self, request: WatchGuidance) -> Guidance:
+        return await self.call("watch_guidance", request, Guidance, wait=request.timeout)
 
     async def show(self, request: Show) -> Nothing:
         return await self.call("show", request, Nothing)
@@ -269,6 +335,7 @@ class CaptureClient(RemoteService):
 
 __all__ = [
     "AccessAttempt",
+    "AttackEvidence",
     "AuthenticateChip",
     "Button",
     "Capture",
@@ -280,6 +347,8 @@ __all__ = [
     "ChipOpened",
     "DeviceStatus",
     "Devices",
+    "FaceComparison",
+    "Guidance",
     "MrzEvidence",
     "Nothing",
     "PageHint",
@@ -287,6 +356,8 @@ __all__ = [
     "ReadChip",
     "ServiceError",
     "Show",
+    "TakePortrait",
     "Wait",
+    "WatchGuidance",
     "WatchPage",
 ]

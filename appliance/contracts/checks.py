@@ -66,6 +66,7 @@ _DIGIT = (
 )
 _CODE = ("ok", "unknown_code", "no_code", "not_an_issuer", "letter_digit_confusion")
 _CHIP = ("chip_not_read",)
+_FACE = ("no_portrait", "no_face", "model_unavailable")
 _SIGNER = ("signature_not_verified", *_CHIP)
 _HASH = ("ok", "different", "not_in_sod", "not_read", "needs_terminal_authentication", "no_sod")
 _PROOF = (
@@ -168,8 +169,19 @@ CHECKS: dict[str, tuple[str, ...]] = {
     ),
     "seal.matches_mrz": ("equal", "different", "no_mrz"),
     "portrait.taken": ("taken", *_DEVICE, *_NOT_TRIED),
-    "face.quality": ("not_supported",),
-    "face.comparison": ("not_supported",),
+    "face.single": ("one_face", "several_faces", *_FACE),
+    "face.quality": ("good_enough", "below_profile", *_FACE),
+    "face.comparison": (
+        "same_person",
+        "not_alike",
+        "no_chip_portrait",
+        "no_face_in_reference",
+        "undecodable",
+        "other_model",
+        "other_reference",
+        *_FACE,
+    ),
+    "face.presentation_attack": ("no_evaluated_method", "indicator_only", "no_portrait"),
     "finger.comparison": ("not_supported",),
     "watchlist.document": (*_LIST, "lost", "stolen", "revoked", "blank", "old_list_hit"),
     "watchlist.personal_number": (*_LIST, "match", "possible_match", "old_list_hit"),

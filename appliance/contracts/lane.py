@@ -101,6 +101,15 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     evidence: dict[str, Any] = {}
 
 
+class PortraitView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the traveller is told of the picture that is taken; the same whatever was found (promise 8)."""
+
+    phase: str
+    """notice, guiding, good, taken, timed_out, missed."""
+    instruction: str | None = None
+    """While guiding: a code of `appliance.contracts.face.INSTRUCTIONS`."""
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """All that the officer's screen shows; the screen computes nothing.
 
@@ -140,6 +149,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     time: str
     """ISO 8601 with offset."""
     time_quality: str
+    portrait: PortraitView | None = None
+    """None between travellers, and where no picture is asked for."""
     page_hint: str | None = None
     """While a camera reads the page: a code of `appliance.contracts.capture.PAGE_HINTS`."""
 

@@ -59,7 +59,8 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     policy: str
     """Name and SHA-256 of the policy that recommended."""
     media: dict[str, bytes] = {}
-    """portrait, chip_portrait and page (as a camera read it), as JPEG."""
+    """portrait_record: ISO/IEC 19794-5:2005, its picture a JPEG;
+    chip_portrait and page (as a camera read it): JPEG."""
 
 
 RECORD_TYPE_MOVEMENT = "movement"

@@ -85,6 +85,7 @@ class Demo:
                     self.devices(slot),
                     kiosk_port=0 if self._settings.headless else self._settings.port,
                     language=self._settings.language,
+                    unattended=self._settings.headless,
                 )
             except OSError as error:
                 raise WorldUnavailable(
@@ -252,7 +253,8 @@ class Demo:
         return lambda _number: person
 
     def _greet(self, box: Box) -> None:
-        self._say(f"\n  The kiosk: {box.address}\n")
+        self._say(f"\n  The kiosk: {box.address}")
+        self._say(f"  The traveller's page, for a second screen: {box.address}traveller\n")
         self._say("  Space bar: press (start, accept).  Hold it: refer to the second line.")
         settings = self._settings
         if settings.chip is not None:

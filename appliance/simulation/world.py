@@ -5,10 +5,12 @@ For the demo, training and tests. Everything lies in one folder: kept, the next 
 
 import datetime as dt
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -145,11 +147,23 @@ class World:
         return counted
 
     def write_configuration(
-        self, devices: tuple[DeviceTable, ...], *, kiosk_port: int, language: str, policy: Path | None = None
+        self,
+        devices: tuple[DeviceTable, ...],
+        *,
+        kiosk_port: int,
+        language: str,
+        policy: Path | None = None,
+        unattended: bool = False,
     ) -> Path:
-        """The box's configuration file, as a technician would write it."""
+        """The box's configuration file, as a technician would write it.
+
+        `unattended`: nobody reads, so that no time is given to read the notice before the portrait.
+        """
         access = self.broker.access(self.device)
         box = self.folder / "box"
+        if policy is None and unattended:
+            policy = box / "policy.toml"
+            policy.write_text(_without_notice(), "utf-8")
         tables: list[tuple[str, dict[str, Any]]] = [
             (
                 "[box]",
@@ -228,6 +242,14 @@ class World:
 
 _CENTRAL = (sys.executable, "-m", "central.cli")
 """A process of its own, as central is; nothing of it is imported here."""
+
+
+def _without_notice() -> str:
+    """The policy that ships, for runs in which nobody reads."""
+    shipped = (resources.files("appliance.services.lane") / "policy.toml").read_text("utf-8")
+    changed, times = re.subn(r"(?m)^notice_seconds = \d+", "notice_seconds = 0", shipped)
+    assert times == 1, "the policy that ships has no notice_seconds"
+    return changed
 
 
 def _toml(tables: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:

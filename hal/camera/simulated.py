@@ -14,8 +14,8 @@ from hal.simulated import Simulated, SimulatedOptions
 
 Pixels = npt.NDArray[np.uint8]
 
-REALISTIC_SECONDS = 0.3
-"""Six frames at 30 frames a second (five stale ones dropped) and 0.1 s to encode: an assumption."""
+REALISTIC_SECONDS = 0.07
+"""Two frames at 30 frames a second, the one that is being exposed is dropped: an assumption."""
 
 
 class Options(SimulatedOptions, frozen=True, forbid_unknown_fields=True, kw_only=True):

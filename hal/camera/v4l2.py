@@ -17,7 +17,11 @@ from hal.device import Capability, DeviceFault, DeviceGone, Identity, Timeout, U
 from hal.driver import POLL_SECONDS, Driver
 
 STALE_FRAMES = 5
-"""OpenCV queues four V4L2 buffers, and the camera may be exposing a fifth: all older than the call."""
+"""OpenCV queues four V4L2 buffers, and the camera may be exposing a fifth: all older than the call. Where the
+kernel's timestamp says that a frame is younger, no more are dropped: a live view keeps the camera's pace."""
+
+CREDIBLE_SECONDS = 10.0
+"""A timestamp further in the future is of another clock than the kernel's monotonic one."""
 
 OPEN_SECONDS = 10.0
 """A USB camera that needs longer to start its stream is stuck."""
@@ -43,6 +47,7 @@ class Capture(Protocol):
     def isOpened(self) -> bool: ...  # noqa: N802 - OpenCV's name
     def grab(self) -> bool: ...
     def retrieve(self) -> tuple[bool, Any]: ...
+    def get(self, property_id: int) -> float: ...
     def release(self) -> None: ...
 
 
@@ -91,7 +96,7 @@ class V4l2Camera(Driver):
             assert self._worker is not None
             if self._pending is not None:  # a capture before this one hung: its picture is stale
                 self._wait(self._pending, deadline)
-            self._pending = self._worker.submit(self._fresh_frame)
+            self._pending = self._worker.submit(self._fresh_frame, time.monotonic())
             self._wait(self._pending, deadline)
             done, self._pending = self._pending, None
             return Frame(done.result())
@@ -104,11 +109,14 @@ class V4l2Camera(Driver):
                 raise Timeout("The camera gave no picture in time.")
             wait([pending], timeout=min(POLL_SECONDS, left))
 
-    def _fresh_frame(self) -> npt.NDArray[np.uint8]:
+    def _fresh_frame(self, asked: float) -> npt.NDArray[np.uint8]:
         assert self._capture is not None
         for _ in range(STALE_FRAMES + 1):
             if not self._capture.grab():
                 raise self._no_frame()
+            exposed = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
+            if asked <= exposed < asked + CREDIBLE_SECONDS:
+                break
         decoded, pixels = self._capture.retrieve()
         if not decoded or not isinstance(pixels, np.ndarray):
             raise Unreadable("The camera's picture is damaged.")

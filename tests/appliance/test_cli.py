@@ -10,11 +10,13 @@ from appliance.commands.output import CouldNot
 
 COMMANDS = (
     (),
-    *((name,) for name in ("demo", "run", "mrz", "chip", "list", "records", "devices")),
+    *((name,) for name in ("demo", "run", "mrz", "chip", "face", "list", "records", "devices")),
     *(("list", name) for name in ("build", "sign", "import", "status", "query")),
     *(("records", name) for name in ("verify", "export")),
     ("mrz", "parse"),
     ("chip", "read"),
+    ("face", "quality"),
+    ("face", "compare"),
 )
 
 

@@ -61,7 +61,9 @@ class Box:
             DeviceTable("camera", "file", {"path": str(picture)}),
             DeviceTable("panel", "simulated", {}),
         )
-        self.file = self.world.write_configuration(devices, kiosk_port=self.port, language="fr")
+        self.file = self.world.write_configuration(
+            devices, kiosk_port=self.port, language="fr", unattended=True
+        )
         self.config = load_config(self.file)
         for service in SERVICES:
             self.start(service)
@@ -280,14 +282,15 @@ def test_fail__a_port_of_the_systems(monkeypatch) -> None:
     assert "is the system's" in cannot(lambda: wiring.listen_loopback(80))
 
 
-def test_fail__lane(configured, tmp_path: Path) -> None:
+def test_fail__lane(configured, box: Box, tmp_path: Path) -> None:
     def lane(**replaced: str) -> str:
         return cannot(lambda: wiring.make_lane(configured(**replaced), capture=None))
 
     assert "cannot be read" in lane(**{"sealing.pub": "other.pub"})
     assert "cannot be read" in lane(**{"reference.pub": "other.pub"})
     (tmp_path / "policy.toml").write_text("no = such policy")
-    assert "policy.toml" in lane(**{"[paths]": f'[paths]\npolicy = "{tmp_path / "policy.toml"}"'})
+    wrong = lane(**{str(box.config.paths.policy): str(tmp_path / "policy.toml")})
+    assert str(tmp_path / "policy.toml") in wrong
     shutil.rmtree(tmp_path / "data", ignore_errors=True)
     (tmp_path / "data").touch()
     assert "journal" in lane()

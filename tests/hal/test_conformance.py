@@ -7,17 +7,23 @@ pins are gpiozero's mock pins, the V4L2 camera is the shipped driver over a fake
 
 import gc
 import os
+import sys
 import threading
 import time
 import tty
 from contextlib import contextmanager
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from hal.camera import Camera, v4l2
+sys.path.insert(0, str(Path(__file__).parent / "camera"))
+
+from picamera_fake import FakePicamera2
+
+from hal.camera import Camera, picamera, v4l2
 from hal.camera import file as file_camera
 from hal.camera import simulated as simulated_camera
 from hal.device import Capability, Device, DeviceBusy, DeviceGone, State, Timeout
@@ -227,6 +233,9 @@ class FakeCapture:
     def retrieve(self):
         return True, np.full((48, 64, 3), self.grabbed, np.uint8)
 
+    def get(self, property_id):
+        return 0.0
+
     def release(self):
         self.bench.gone.set()
 
@@ -264,6 +273,27 @@ class V4l2(Bench):
         self.gone.set()  # OpenCV's own limit in the kernel, at last
 
 
+class PiModule(Bench):
+    protocol = Camera
+    can_be_unplugged = False  # its cable is not pulled while the board runs
+
+    def __init__(self, tmp_path):
+        super().__init__(tmp_path)
+        self.there = threading.Event()
+        self.device = picamera.PicameraCamera(picamera.Options(), open_camera=self.open)
+
+    def open(self, number):
+        camera = FakePicamera2(number)
+        camera.there = self.there
+        return camera
+
+    def provide(self):
+        self.there.set()
+
+    def operate(self, timeout):
+        return self.device.capture(timeout).pixels
+
+
 class Files(Bench):
     protocol = Camera
     can_be_silent = False
@@ -289,7 +319,7 @@ class Files(Bench):
 
 
 BENCHES = [SimulatedLines, SimulatedChip, SimulatedCamera, SimulatedSensor, SimulatedPanel]
-BENCHES += [SerialReader, Keyboard, Pins, V4l2, Files]
+BENCHES += [SerialReader, Keyboard, Pins, V4l2, PiModule, Files]
 
 
 def open_files():

@@ -4,8 +4,9 @@ import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
 
-def tiny_model(*, batch: int = 1, width: int = 4) -> bytes:
+def tiny_model(*, batch: int = 1, width: int = 4, shape: tuple[int, ...] | None = None) -> bytes:
     """A model that sets what is below zero to zero; `batch` -1 takes any number of rows."""
+    signature = list(shape or (batch, width))
     model = schema.ModelT()
     model.version = 3
     model.description = "relu"
@@ -16,8 +17,8 @@ def tiny_model(*, batch: int = 1, width: int = 4) -> bytes:
     graph.tensors = []
     for name in ("values", "rectified"):
         tensor = schema.TensorT()
-        tensor.name, tensor.shape, tensor.buffer = name, [max(batch, 1), width], 0
-        tensor.shapeSignature = [batch, width]
+        tensor.name, tensor.shape, tensor.buffer = name, [max(length, 1) for length in signature], 0
+        tensor.shapeSignature = signature
         tensor.type = schema.TensorType.FLOAT32
         graph.tensors.append(tensor)
     operator = schema.OperatorT()

@@ -34,7 +34,7 @@ def configuration(world: World) -> Path:
         DeviceTable("camera", "simulated", {"delay": 0.05}),
         DeviceTable("panel", "simulated", {}),
     )
-    return world.write_configuration(devices, kiosk_port=0, language="en")
+    return world.write_configuration(devices, kiosk_port=0, language="en", unattended=True)
 
 
 def start_box(config: Path, travellers: int, log: Path) -> subprocess.Popen[bytes]:

@@ -37,22 +37,42 @@ def decode_portrait(source: bytes) -> bytes:
     Raises:
         PictureError: it is too large, damaged, or neither JPEG nor JPEG 2000.
     """
-    if len(source) > MAX_SOURCE_BYTES:
+    out = io.BytesIO()
+    _decode(source, ("JPEG", "JPEG2000"), MAX_SOURCE_BYTES, MAX_SIDE).save(out, "JPEG", quality=JPEG_QUALITY)
+    return out.getvalue()
+
+
+def decode_pixels(
+    source: bytes,
+    *,
+    formats: tuple[str, ...] = ("JPEG", "JPEG2000"),
+    max_bytes: int = MAX_SOURCE_BYTES,
+    max_side: int = MAX_SIDE,
+) -> npt.NDArray[np.uint8]:
+    """A picture as pixels (height, width, 3; BGR), upright, its longer side at most `max_side`.
+
+    Raises:
+        PictureError: it is too large, damaged, or of no such format.
+    """
+    picture = np.asarray(_decode(source, formats, max_bytes, max_side))
+    return np.ascontiguousarray(picture[:, :, ::-1])
+
+
+def _decode(source: bytes, formats: tuple[str, ...], max_bytes: int, max_side: int) -> Image.Image:
+    if len(source) > max_bytes:
         raise PictureError("The picture is larger than any passport's.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(source), formats=("JPEG", "JPEG2000")) as picture:
+            with Image.open(io.BytesIO(source), formats=formats) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
                     raise PictureError("The picture has more points than this box decodes.")
-                picture.thumbnail((MAX_SIDE, MAX_SIDE))
-                out = io.BytesIO()
-                picture.convert("RGB").save(out, "JPEG", quality=JPEG_QUALITY)
+                picture.thumbnail((max_side, max_side))
+                return ImageOps.exif_transpose(picture).convert("RGB")
     except PictureError:
         raise
     except Exception as error:  # Pillow's decoders raise whatever they like on a hostile picture
         raise PictureError("The picture is damaged or of an unknown kind.") from error
-    return out.getvalue()
 
 
 def read_file(path: Path) -> bytes:
@@ -123,20 +143,3 @@ def _on_paper(picture: Image.Image) -> Image.Image:
         paper = Image.new("RGBA", clear.size, "white")
         return Image.alpha_composite(paper, clear).convert("RGB")
     return picture if picture.mode == "RGB" else picture.convert("RGB")
-
-
-def encode_frame(pixels: npt.NDArray[np.uint8]) -> tuple[bytes, int, int]:
-    """A camera's frame (height, width, 3; BGR) as JPEG, with the width and height that it has there.
-
-    Raises:
-        PictureError: the frame cannot be encoded.
-    """
-    height, width = pixels.shape[:2]
-    scale = min(1.0, MAX_SIDE / max(height, width))
-    if scale < 1.0:
-        size = (round(width * scale), round(height * scale))
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    done, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not done:
-        raise PictureError("The frame cannot be written as JPEG.")
-    return encoded.tobytes(), int(pixels.shape[1]), int(pixels.shape[0])

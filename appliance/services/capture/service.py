@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Coroutine, Sequence
@@ -18,20 +19,25 @@ from appliance.contracts.capture import (
     ChipOpened,
     Devices,
     DeviceStatus,
+    Guidance,
     MrzEvidence,
     Nothing,
     PageHint,
     PortraitEvidence,
     ReadChip,
     Show,
+    TakePortrait,
     Wait,
+    WatchGuidance,
     WatchPage,
 )
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.transport import Operation
+from appliance.face_settings import FaceSettings
 from appliance.services.capture.chips import ChipDesk
 from appliance.services.capture.document import DocumentStation
-from appliance.services.capture.pictures import PictureError, encode_frame
+from appliance.services.capture.pictures import PictureError
+from appliance.services.capture.portrait import PortraitStation
 from hal.camera import Camera
 from hal.device import (
     Capability,
@@ -70,11 +76,13 @@ class CaptureService:
         chip_transport: str = "pcscd",
         document_cameras: Collection[str] = (),
         document: DocumentStation | None = None,
+        face: FaceSettings | None = None,
     ) -> None:
         """`document_cameras`: the identity keys of cameras that look at pages, not at faces."""
         self.all_devices = tuple(devices)
         self._document_cameras = frozenset(document_cameras)
         self._document = document or DocumentStation()
+        self._portraits = PortraitStation(face or FaceSettings())
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._chips = ChipDesk(transport=chip_transport, ask=self._ask)
 
@@ -86,7 +94,8 @@ class CaptureService:
             Operation("authenticate_chip", AuthenticateChip, self.authenticate_chip),
             Operation("watch_page", WatchPage, self.watch_page),
             Operation("read_chip", ReadChip, self.read_chip),
-            Operation("take_portrait", Wait, self.take_portrait),
+            Operation("take_portrait", TakePortrait, self.take_portrait),
+            Operation("watch_guidance", WatchGuidance, self.watch_guidance),
             Operation("show", Show, self.show),
             Operation("wait_for_button", Wait, self.wait_for_button),
             Operation("devices", Nothing, self.devices),
@@ -95,6 +104,8 @@ class CaptureService:
     async def run(self) -> None:
         """Keep looking for devices that are away, until cancelled; then let go of all."""
         try:
+            if any(Capability.IMAGE in device.capabilities for device in self.all_devices):
+                await asyncio.to_thread(self._portraits.prepare)
             while True:
                 for device in self.all_devices:
                     if device.state in (State.ABSENT, State.FAULT):
@@ -153,21 +164,28 @@ class CaptureService:
             request = msgspec.structs.replace(request, session=opened.session)
         return await self._chips.read(request)
 
-    async def take_portrait(self, request: Wait) -> PortraitEvidence:
+    async def take_portrait(self, request: TakePortrait) -> PortraitEvidence:
         device = self._first(Capability.IMAGE)
         assert isinstance(device, Camera)
-        frame = await self._ask(device, lambda: device.capture(_bounded(request.timeout)))
+        given_up = threading.Event()
         try:
-            jpeg, width, height = await asyncio.to_thread(encode_frame, frame.pixels)
+            return await self._ask(
+                device,
+                lambda: self._portraits.take(
+                    device,
+                    timeout=_bounded(request.timeout),
+                    reference=request.reference,
+                    given_up=given_up,
+                ),
+            )
         except PictureError as error:
             raise ServiceError("unreadable", str(error), retry=True) from error
-        return PortraitEvidence(
-            jpeg=jpeg,
-            width=width,
-            height=height,
-            device=device.identity.key,
-            simulated=device.simulated,
-        )
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+
+    async def watch_guidance(self, request: WatchGuidance) -> Guidance:
+        return await self._portraits.board.newer_than(request.after, _bounded(request.timeout))
 
     async def show(self, request: Show) -> Nothing:
         try:

@@ -5,6 +5,7 @@ import datetime as dt
 from appliance.config import Box
 from appliance.contracts.checks import Check, Direction
 from appliance.contracts.movement import DocumentFacts, Movement, Stamp
+from appliance.face_settings import FaceSettings
 from appliance.reference_data.store import ReferenceStore
 from appliance.screening import Subject, screen
 from appliance.services.lane.checks import (
@@ -16,6 +17,7 @@ from appliance.services.lane.checks import (
     seal_checks,
 )
 from appliance.services.lane.chip_checks import moment_of
+from appliance.services.lane.face_checks import dg2_authenticated
 from appliance.services.lane.workflow import State
 from appliance.travel_document import Mrz, MrzError, parse_mrz
 from appliance.travel_document.pki.trust_store import TrustStore
@@ -40,6 +42,7 @@ def assess(
     lists: ReferenceStore,
     trust: TrustStore,
     direction: Direction,
+    face: FaceSettings,
 ) -> tuple[Check, ...]:
     """Every check of the crossing, in the order of the work."""
     mrz = document_of(state, today=today)
@@ -48,8 +51,9 @@ def assess(
         checks.append(expiry_check(mrz, stamp, floor=floor))
     moment = moment_of(stamp, floor)
     checks += seal_checks(state, mrz, store=trust, moment=moment)
-    checks += chip_checks(state, mrz, store=trust, moment=moment)
-    checks += portrait_checks(state)
+    chip = tuple(chip_checks(state, mrz, store=trust, moment=moment))
+    checks += chip
+    checks += portrait_checks(state, face, reference_authenticated=dg2_authenticated(chip))
     checks += screen(
         Subject() if mrz is None else subject_of(mrz),
         lists.open_lists(),
@@ -103,7 +107,7 @@ def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
     assert state.decided is not None
     media = {}
     if state.portrait is not None:
-        media["portrait"] = state.portrait.jpeg
+        media["portrait_record"] = state.portrait.record
     if state.chip is not None and state.chip.portrait is not None:
         media["chip_portrait"] = state.chip.portrait
     page = page_of(state)

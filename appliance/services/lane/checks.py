@@ -10,7 +10,9 @@ from appliance.clock import judge_expiry
 from appliance.contracts.capture import MrzEvidence, PortraitEvidence
 from appliance.contracts.checks import Check, Verdict
 from appliance.contracts.movement import Stamp
+from appliance.face_settings import FaceSettings
 from appliance.services.lane.chip_checks import CHIP_CHECKS, check_of, chip_findings
+from appliance.services.lane.face_checks import face_checks
 from appliance.services.lane.workflow import State, Step, StepMissed
 from appliance.travel_document import Mrz, MrzError, different_fields, parse_mrz, to_json
 from appliance.travel_document.authentication.finding import Moment
@@ -18,7 +20,7 @@ from appliance.travel_document.pki.trust_store import TrustStore
 from appliance.travel_document.seal.seal import looks_like_seal
 from appliance.travel_document.seal.verify import judge_seal
 
-LATER = ("face.quality", "face.comparison", "finger.comparison")
+LATER = ("finger.comparison",)
 """Checks that this version names but does not do."""
 
 
@@ -126,8 +128,10 @@ def seal_checks(state: State, mrz: Mrz | None, *, store: TrustStore, moment: Mom
             yield check_of(finding)
 
 
-def portrait_checks(state: State) -> Iterator[Check]:
-    """The live picture, and what is not done with it yet."""
+def portrait_checks(
+    state: State, face: FaceSettings, *, reference_authenticated: bool = False
+) -> Iterator[Check]:
+    """The live picture, what it says, and what is not done yet."""
     portrait: PortraitEvidence | None = state.portrait
     if portrait is None:
         yield _missed("portrait.taken", state.missed.get(Step.TAKING_PORTRAIT))
@@ -136,8 +140,15 @@ def portrait_checks(state: State) -> Iterator[Check]:
             id="portrait.taken",
             verdict=Verdict.PASS,
             reason="taken",
-            evidence={"width": portrait.width, "height": portrait.height},
+            evidence={
+                "width": portrait.width,
+                "height": portrait.height,
+                "cropped": portrait.cropped,
+                "notice_seconds": state.noticed.seconds if state.noticed else None,
+                "notice_pages": state.noticed.pages if state.noticed else None,
+            },
         )
+    yield from face_checks(state, face, reference_authenticated=reference_authenticated)
     for id_ in LATER:
         yield Check(id=id_, verdict=Verdict.NOT_DONE, reason="not_supported")
 

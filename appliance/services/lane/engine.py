@@ -13,11 +13,12 @@ import msgspec
 
 from appliance.clock import Clock
 from appliance.config import Box
-from appliance.contracts.capture import Capture, ReadChip, Show, Wait
+from appliance.contracts.capture import Capture, ReadChip, Show, TakePortrait, Wait
 from appliance.contracts.checks import Direction, Outcome
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, to_plain
+from appliance.face_settings import FaceSettings
 from appliance.records.errors import StorageError, StorageFull
 from appliance.records.journal import Journal
 from appliance.reference_data.store import ReferenceStore
@@ -29,6 +30,7 @@ from appliance.services.lane.chip_checks import moment_of, verify_ahead
 from appliance.services.lane.chip_reading import read_chip
 from appliance.services.lane.page_guide import PageGuide
 from appliance.services.lane.policy import Action, Policy, Start
+from appliance.services.lane.portrait_guide import PortraitGuide
 from appliance.services.lane.workflow import AnyEvent, State, Step
 from appliance.travel_document import chip_access_fields
 from appliance.travel_document.pki.trust_store import TrustStore
@@ -72,8 +74,11 @@ class Engine:
         trust: TrustFolder,
         clock: Clock,
         changed: Callable[[], None],
+        face: FaceSettings | None = None,
     ) -> None:
         self._box = box
+        self._face = face or FaceSettings()
+        self.guide = PortraitGuide(capture, changed)
         self._policy = policy
         self._capture = capture
         self._journal = journal
@@ -157,6 +162,8 @@ class Engine:
             await self._keep(workflow.DocumentRead(evidence=evidence))
 
     async def _start(self) -> None:
+        if self._policy.ask.portrait:
+            self.guide.notice()
         crossing = secrets.token_hex(16)
         await self._keep(
             workflow.Started(crossing=crossing, direction=self._box.direction, stamp=self._clock.stamp())
@@ -218,13 +225,27 @@ class Engine:
         if not self._policy.ask.going(self._direction).portrait:
             await self._miss(Step.TAKING_PORTRAIT, "not_asked", tried=False)
             return
-        wait = Wait(timeout=self._policy.pace.portrait_seconds)
+        await self._give_notice()
+        chip = self.state.chip
+        request = TakePortrait(
+            timeout=self._policy.pace.portrait_seconds, reference=chip.files.get("DG2") if chip else None
+        )
         try:
-            evidence = await self._unless_held(self._capture.take_portrait(wait))
+            async with self.guide.following():
+                evidence = await self._unless_held(self._capture.take_portrait(request))
         except ServiceError as error:
             await self._miss(Step.TAKING_PORTRAIT, error.code, tried=error.code != "no_device")
             return
         await self._keep(workflow.PortraitTaken(evidence=evidence))
+
+    async def _give_notice(self) -> None:
+        """No picture before the traveller could read what is taken and why."""
+        self.guide.notice()
+        left = self._policy.pace.notice_seconds - self.guide.noticed_seconds
+        if left > 0:
+            await self._unless_held(_pause(left))
+        noticed = round(self.guide.noticed_seconds, 1)
+        await self._keep(workflow.NoticeShown(seconds=noticed, pages=self.guide.pages))
 
     async def _check(self) -> None:
         stamp = self._clock.stamp()
@@ -237,6 +258,7 @@ class Engine:
             lists=self._lists,
             trust=self._trusted(),
             direction=self._direction,
+            face=self._face,
         )
         recommendation, reasons = self._policy.recommend(checks, self._direction)
         await self._keep(
@@ -269,6 +291,7 @@ class Engine:
             lambda: self._journal.commit(started.crossing, RECORD_TYPE_MOVEMENT, body, decided.stamp)
         )
         self.last_outcome = decided.outcome
+        self.guide.forget()
         self.state = State()
         self._changed()
 
@@ -351,3 +374,8 @@ class Engine:
     async def _signal(self, signal: str) -> None:
         with contextlib.suppress(ServiceError):  # a dead panel is a state on the screen, not a stop
             await self._capture.show(Show(signal=signal))
+
+
+async def _pause(seconds: float) -> bool:
+    await asyncio.sleep(seconds)
+    return True

@@ -103,6 +103,8 @@ class Pace(_Section, frozen=True, kw_only=True):
     chip_seconds: Seconds = 20.0
     chip_attempts: Times = 2
     portrait_seconds: Seconds = 10.0
+    notice_seconds: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.0
+    """How long the traveller has been told what is taken and why, before the camera is asked."""
     look_first_seconds: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.7
     """The panel's button decides nothing before the recommendation has stood so long."""
 

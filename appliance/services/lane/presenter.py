@@ -11,7 +11,7 @@ from appliance.clock import TimeQuality
 from appliance.config import Box
 from appliance.contracts.capture import DeviceStatus
 from appliance.contracts.checks import Outcome
-from appliance.contracts.lane import DeviceView, DocumentView, ListView, Trouble, View
+from appliance.contracts.lane import DeviceView, DocumentView, ListView, PortraitView, Trouble, View
 from appliance.records.journal import JournalStatus
 from appliance.services.lane.assessment import document_of
 from appliance.services.lane.button import Offer
@@ -35,6 +35,7 @@ class Situation:
     page_hint: str | None
     now: dt.datetime
     time_quality: TimeQuality
+    portrait: PortraitView | None
 
 
 class Presenter:
@@ -128,6 +129,7 @@ class Presenter:
             last_outcome=situation.last_outcome,
             time=situation.now.astimezone().isoformat(timespec="seconds"),
             time_quality=situation.time_quality.value,
+            portrait=situation.portrait,
             page_hint=situation.page_hint,
         )
 
@@ -147,7 +149,7 @@ class Presenter:
 def _question(view: View) -> View:
     """The view without what may change while the officer presses: network, devices, lists, time."""
     return msgspec.structs.replace(
-        view, revision=0, time="", connected=False, unsent=0, devices=(), lists=(), notices=()
+        view, revision=0, time="", connected=False, unsent=0, devices=(), lists=(), notices=(), portrait=None
     )
 
 

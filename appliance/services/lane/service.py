@@ -7,6 +7,7 @@ from appliance.clock import Clock
 from appliance.config import Box
 from appliance.contracts.capture import Capture, Nothing, Wait
 from appliance.contracts.errors import ServiceError
+from appliance.contracts.face_record import picture_of
 from appliance.contracts.lane import (
     FetchOutbox,
     Installed,
@@ -19,6 +20,7 @@ from appliance.contracts.lane import (
     View,
 )
 from appliance.contracts.transport import Operation
+from appliance.face_settings import FaceSettings
 from appliance.records.errors import RecordsError, StorageError
 from appliance.records.journal import Journal, JournalStatus
 from appliance.reference_data.store import ReferenceStore
@@ -52,6 +54,7 @@ class LaneService:
         lists: ReferenceStore,
         trust: TrustFolder,
         clock: Clock,
+        face: FaceSettings | None = None,
     ) -> None:
         self._box = box
         self._capture = capture
@@ -72,6 +75,7 @@ class LaneService:
             trust=trust,
             clock=clock,
             changed=self._refresh,
+            face=face,
         )
         self._refresh()
 
@@ -178,11 +182,15 @@ class LaneService:
             return PressTaken(taken=False)
         return PressTaken(taken=self.engine.button.happened(ButtonEvent(press.event), seen=True))
 
+    def traveller_page(self, *, opened: bool) -> None:
+        """A traveller's page was opened or is gone."""
+        self.engine.guide.pages += 1 if opened else -1
+
     def picture(self, name: str) -> bytes | None:
         """portrait or chip_portrait of the crossing on the screen, as JPEG."""
         state = self.engine.state
         if name == "portrait" and state.portrait:
-            return state.portrait.jpeg
+            return picture_of(state.portrait.record)
         if name == "chip_portrait" and state.chip:
             return state.chip.portrait
         return None
@@ -243,5 +251,6 @@ class LaneService:
                 page_hint=engine.page.hint,
                 now=now,
                 time_quality=quality,
+                portrait=engine.guide.view_of(engine.state),
             )
         )

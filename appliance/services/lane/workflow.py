@@ -69,6 +69,14 @@ class ChipRead(Event, frozen=True, kw_only=True):
     proofs: ChipProofs | None = None
 
 
+class NoticeShown(Event, frozen=True, kw_only=True):
+    """What is taken and why stood on the screen for so long before the camera was asked."""
+
+    seconds: float
+    pages: int
+    """How many traveller's pages were open; 0: only the officer's showed it."""
+
+
 class PortraitTaken(Event, frozen=True, kw_only=True):
     """A live picture."""
 
@@ -104,7 +112,17 @@ class Decided(Event, frozen=True, kw_only=True):
     stamp: Stamp
 
 
-AnyEvent = Started | DocumentRead | ChipRead | PortraitTaken | StepMissed | ReferralAsked | Assessed | Decided
+AnyEvent = (
+    Started
+    | DocumentRead
+    | ChipRead
+    | NoticeShown
+    | PortraitTaken
+    | StepMissed
+    | ReferralAsked
+    | Assessed
+    | Decided
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
@@ -131,6 +149,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     document: MrzEvidence | None = None
     chip: ChipEvidence | None = None
     chip_proofs: ChipProofs | None = None
+    noticed: NoticeShown | None = None
     portrait: PortraitEvidence | None = None
     missed: dict[Step, StepMissed] = {}
     referral_asked: bool = False
@@ -165,6 +184,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
                 return msgspec.structs.replace(self, document=mrz)
             case ChipRead(evidence=chip, proofs=proofs):
                 return msgspec.structs.replace(self, chip=chip, chip_proofs=proofs)
+            case NoticeShown():
+                return msgspec.structs.replace(self, noticed=event)
             case PortraitTaken(evidence=portrait):
                 return msgspec.structs.replace(self, portrait=portrait)
             case StepMissed(step=step):

@@ -4,12 +4,14 @@ import os
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from appliance.config import Profile, load_config
 from appliance.records.keys import load_central_keys
+from appliance.services.lane.policy import load_policy
 from appliance.simulation import world as worlds
 from appliance.simulation.world import DeviceTable, World, WorldUnavailable
 
@@ -41,6 +43,14 @@ def test_ok__a_configuration_that_the_box_reads(world: World, tmp_path: Path) ->
 
 def test_ok__without_a_policy_the_box_takes_its_own(world: World) -> None:
     assert load_config(world.write_configuration((), kiosk_port=0, language="en")).paths.policy is None
+
+
+def test_ok__where_nobody_reads_the_notice_takes_no_time_and_nothing_else_changes(world: World) -> None:
+    config = load_config(world.write_configuration((), kiosk_port=0, language="en", unattended=True))
+    unattended, shipped = load_policy(config.paths.policy), load_policy(None)
+    assert unattended.pace.notice_seconds == 0.0 < shipped.pace.notice_seconds
+    pace = msgspec.structs.replace(unattended.pace, notice_seconds=shipped.pace.notice_seconds)
+    assert msgspec.structs.replace(unattended, pace=pace) == shipped
 
 
 def test_ok__central_is_there_and_comes_again_after_a_kill(world: World) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 
+import cv2
 import numpy as np
 import pytest
 
@@ -21,6 +22,7 @@ class Fake:
         self.go_on = threading.Event()
         self.go_on.set()
         self.buffer = np.zeros(shape, dtype)
+        self.stamp = lambda grabbed: 0.0  # a driver without timestamps
 
     def isOpened(self):
         return self.opened
@@ -33,6 +35,10 @@ class Fake:
     def retrieve(self):
         self.buffer[:] = self.grabbed
         return self.decoded, self.buffer
+
+    def get(self, property_id):
+        assert property_id == cv2.CAP_PROP_POS_MSEC
+        return self.stamp(self.grabbed) * 1000.0
 
     def release(self):
         self.released.set()
@@ -59,6 +65,22 @@ def test_ok__drops_what_was_queued_before_the_call(camera):
     one = camera(Fake())
     assert one.capture(5.0).pixels.max() == STALE_FRAMES + 1
     assert one.capture(5.0).pixels.max() == 2 * (STALE_FRAMES + 1)
+
+
+def test_ok__no_more_are_dropped_than_are_old_by_the_kernels_timestamp(camera):
+    fake = Fake()
+    began = time.monotonic()
+    fake.stamp = lambda grabbed: began - 1.0 if grabbed < 3 else time.monotonic()
+    one = camera(fake)
+    assert one.capture(5.0).pixels.max() == 3
+    assert one.capture(5.0).pixels.max() == 4  # live: one frame, one grab
+
+
+@pytest.mark.parametrize("ahead", [-5.0, 60.0, 1.7e9])
+def test_ok__a_timestamp_of_another_clock_is_not_believed(camera, ahead):
+    fake = Fake()
+    fake.stamp = lambda grabbed: time.monotonic() + ahead
+    assert camera(fake).capture(5.0).pixels.max() == STALE_FRAMES + 1
 
 
 def test_ok__the_frame_is_not_the_cameras_buffer(camera):

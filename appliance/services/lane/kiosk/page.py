@@ -21,6 +21,7 @@ from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Press, PressTaken, View
 from appliance.services.lane.kiosk.guard import guards
 from appliance.services.lane.kiosk.screen import screen_of
+from appliance.services.lane.kiosk.traveller import TravellerPage
 from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
 
 HERE: Final = Path(__file__).parent
@@ -48,6 +49,10 @@ class ViewSource(Protocol):
         ...
 
     async def press(self, press: Press) -> PressTaken: ...
+
+    def traveller_page(self, *, opened: bool) -> None:
+        """A traveller's page was opened or is gone."""
+        ...
 
     def picture(self, name: str) -> bytes | None:
         """The JPEG of `portrait` or `chip_portrait`."""
@@ -84,6 +89,7 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             Route("/press", kiosk.press, methods=["POST"]),
             Route("/picture/{name}", kiosk.picture),
             Route("/language/{code}", kiosk.language),
+            *kiosk.traveller.routes(),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         middleware=guards(),
@@ -103,6 +109,7 @@ class _Kiosk:
             lstrip_blocks=True,
         )
         self._version = _version()
+        self.traveller = TravellerPage(source, languages, default, self._templates, self._version)
 
     async def page(self, request: Request) -> Response:
         """The empty page: all content comes with the first event."""

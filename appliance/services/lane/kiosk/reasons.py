@@ -28,6 +28,11 @@ def reason_of(check: Check, words: Words) -> str:
         parts.append(", ".join(words.say("field", str(field)) for field in fields))
     if (name := evidence.get("list")) and isinstance(name, str):
         parts.append(name)
+    if (short := evidence.get("short")) and isinstance(short, list | tuple):
+        parts.append(", ".join(words.say("measure", str(measure)) for measure in short))
+    similarity, threshold = _number(evidence.get("similarity")), _number(evidence.get("threshold"))
+    if similarity is not None and threshold is not None:
+        parts.append(words.ui("similarity", value=words.decimal(similarity), least=words.decimal(threshold)))
     score = _number(evidence.get("score"))
     if score is not None and 0 <= score < 1:  # an exact hit is not "alike"
         parts.append(words.ui("alike", percent=words.percent(score)))

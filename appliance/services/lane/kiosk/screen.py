@@ -9,6 +9,7 @@ from typing import Final
 from appliance.contracts.checks import Check, Recommendation, Verdict
 from appliance.contracts.lane import DeviceView, DocumentView, ListView, View
 from appliance.services.lane.kiosk.reasons import area_of, headline_of, reason_of
+from appliance.services.lane.kiosk.traveller import code_of
 from appliance.services.lane.kiosk.words import KNOWN, Words
 
 GRAVITY: Final = (Verdict.FAIL, Verdict.CANNOT, Verdict.NOT_DONE, Verdict.PASS)
@@ -225,6 +226,11 @@ def _stage(view: View, phase: str, words: Words) -> Stage:
             detail=_headline(view, words),
         )
     step = view.step
+    if step == "taking_portrait" and view.portrait is not None:
+        code = code_of(view.portrait)
+        return Stage(
+            picture=f"guide-{code}", title=words.say("guide", code), detail=words.ui("traveller_told")
+        )
     hint = words.say("page_hint", view.page_hint) if view.page_hint else ""
     if step == "waiting" and view.press is None:
         return Stage(

@@ -18,10 +18,11 @@ from babel.core import get_global
 from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_percent
+from babel.numbers import format_decimal, format_percent
 
 from appliance.contracts.capture import PAGE_HINTS
 from appliance.contracts.checks import CHECKS
+from appliance.contracts.face import INSTRUCTIONS, NOT_MEASURED, OFIQ_MEASURES, OWN_MEASURES
 
 LOCALE: Final = Path(__file__).parent / "locale"
 DOMAIN: Final = "kiosk"
@@ -32,6 +33,10 @@ STEPS: Final = (
     *("waiting", "reading_document", "reading_chip", "taking_portrait"),
     *("checking", "deciding", "recording"),
 )
+GUIDE: Final = ("welcome", "notice", *INSTRUCTIONS, "good", "taken", "timed_out", "missed")
+"""What the traveller is told while a picture is taken."""
+MEASURES: Final = tuple(name for name in (*OFIQ_MEASURES, *OWN_MEASURES) if name not in NOT_MEASURED)
+"""What a profile may find too low."""
 FIELDS: Final = (
     *("document_number", "document_code", "issuing_state", "primary_identifier", "secondary_identifier"),
     *("nationality", "birth_date", "sex", "expiry_date", "optional_data", "check_digits", "format"),
@@ -52,6 +57,9 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "recommendation": ("GREEN", "AMBER", "RED"),
     "step": STEPS,
     "instruction": (*STEPS, "waiting_for_document"),
+    "guide": GUIDE,
+    "measure": MEASURES,
+    "guide_more": ("welcome", "notice"),
     "action": ("start", "retry", "admit", "refer"),
     "trouble": TROUBLES,
     "remedy": TROUBLES,
@@ -142,6 +150,10 @@ class Words:
         except ValueError:
             return iso
         return format_date(day, "d MMM y", locale=self.locale)
+
+    def decimal(self, number: float) -> str:
+        """A number with two places, in the language's way."""
+        return str(format_decimal(number, "0.00", locale=self.locale))
 
     def percent(self, share: float) -> str:
         return format_percent(share, locale=self.locale)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from appliance.services.capture import pictures
-from appliance.services.capture.pictures import PictureError, decode_portrait, encode_frame
+from appliance.services.capture.pictures import PictureError, decode_pixels, decode_portrait
 from appliance.simulation.portraits import draw_portrait
 
 
@@ -67,11 +67,31 @@ def test_fail_damaged_pictures_are_a_picture_error_or_a_picture(cut, flips):
 JPEG2000 = encoded("JPEG2000", (60, 80))
 
 
-def test_ok_a_frame_keeps_its_size_and_a_large_one_is_made_small():
-    _jpeg, width, height = encode_frame(np.zeros((480, 640, 3), np.uint8))
-    assert (width, height) == (640, 480)
-    _jpeg, width, height = encode_frame(np.zeros((1080, 1920, 3), np.uint8))
-    assert (width, height) == (1280, 720)
+@pytest.mark.parametrize("kind", ["JPEG", "JPEG2000"])
+def test_ok_the_pixels_are_blue_green_red_and_upright(kind):
+    red = Image.new("RGB", (40, 60), (250, 10, 20))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter
+    out = io.BytesIO()
+    red.save(out, kind, **({"exif": exif} if kind == "JPEG" else {}))
+    pixels = decode_pixels(out.getvalue())
+    assert pixels.shape == ((40, 60, 3) if kind == "JPEG" else (60, 40, 3))
+    assert all(abs(got - want) < 12 for got, want in zip(pixels[20, 20], (20, 10, 250), strict=True))
+    assert pixels.flags["C_CONTIGUOUS"]
+
+
+def test_ok_grey_and_transparent_pictures_become_colour():
+    for mode in ("L", "P", "RGBA", "LA"):
+        out = io.BytesIO()
+        Image.new(mode, (20, 30)).save(out, "PNG")
+        assert decode_pixels(out.getvalue(), formats=("PNG",)).shape == (30, 20, 3)
+
+
+def test_fail_pixels_of_what_is_too_large_or_no_picture():
+    with pytest.raises(PictureError, match="larger than"):
+        decode_pixels(JPEG2000, max_bytes=100)
+    with pytest.raises(PictureError, match="unknown kind"):
+        decode_pixels(encoded("PNG"))
 
 
 def saved(picture: Image.Image, kind: str, **settings) -> bytes:

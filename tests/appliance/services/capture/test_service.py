@@ -7,10 +7,14 @@ import time
 
 import numpy as np
 import pytest
+from face_pictures import drawn
 from PIL import Image
 
-from appliance.contracts.capture import Nothing, ReadChip, Show, Wait
+from appliance.contracts.capture import Nothing, ReadChip, Show, TakePortrait, Wait, WatchGuidance
 from appliance.contracts.errors import ServiceError
+from appliance.contracts.face_record import picture_of
+from appliance.services.capture import portrait as capture_portrait
+from appliance.services.capture.pictures import PictureError
 from appliance.services.capture.service import CaptureService
 from appliance.simulation.chip import Misbehaviour, VirtualChip, build_files, mrz_information_of
 from appliance.simulation.pages import draw_page
@@ -20,6 +24,7 @@ from hal.camera.simulated import Options as CameraOptions
 from hal.camera.simulated import SimulatedCamera
 from hal.document_reader.simulated import SimulatedDocumentReader
 from hal.panel.simulated import SimulatedPanel
+from hal.simulated import Fault
 
 LINES = generate_mrz(
     MrzFormat.TD3,
@@ -79,10 +84,73 @@ def test_ok_a_chip_is_read_and_its_portrait_written_anew():
 def test_ok_the_live_picture_is_what_stands_before_the_camera():
     camera = SimulatedCamera()
     camera.present(np.full((480, 360, 3), (10, 200, 30), np.uint8))
-    evidence = ask(CaptureService([camera]), "take_portrait", Wait(timeout=2))
+    evidence = ask(CaptureService([camera]), "take_portrait", TakePortrait(timeout=0.5))
     assert (evidence.width, evidence.height) == (360, 480)
-    middle = Image.open(io.BytesIO(evidence.jpeg)).getpixel((180, 240))
+    middle = Image.open(io.BytesIO(picture_of(evidence.record))).getpixel((180, 240))
     assert all(abs(got - want) < 8 for got, want in zip(middle, (30, 200, 10), strict=True))
+
+
+def test_ok_a_caller_who_gives_up_frees_the_camera():
+    camera = SimulatedCamera()
+    service = CaptureService([camera])
+
+    async def main():
+        taking = asyncio.create_task(service.take_portrait(TakePortrait(timeout=60)))
+        await asyncio.sleep(0.5)
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)
+        camera.present(drawn())
+        began = time.monotonic()
+        evidence = await service.take_portrait(TakePortrait(timeout=20))
+        return evidence.ended, time.monotonic() - began
+
+    ended, seconds = asyncio.run(main())
+    assert ended == "good_enough"
+    assert seconds < 10
+
+
+def test_ok_guidance_is_watched_while_a_portrait_is_taken():
+    camera = SimulatedCamera()
+    service = CaptureService([camera])
+
+    async def main():
+        said = []
+        taking = asyncio.create_task(service.take_portrait(TakePortrait(timeout=20)))
+        revision = 0
+        while not taking.done():
+            word = await service.watch_guidance(WatchGuidance(after=revision, timeout=1))
+            revision = word.revision
+            said.append((word.looking, word.instruction))
+            if word.looking and word.instruction == "stand_in_front":
+                camera.present(drawn())
+        said.append((service._portraits.board.now.looking, None))
+        return (await taking).ended, said
+
+    ended, said = asyncio.run(main())
+    assert ended == "good_enough"
+    assert (True, "stand_in_front") in said
+    assert (True, None) in said
+    assert said[-1] == (False, None)
+
+
+def test_fail_an_unplugged_camera_is_gone_and_a_picture_that_cannot_be_written_is_unreadable(monkeypatch):
+    camera = SimulatedCamera()
+    service = CaptureService([camera])
+    camera.unplug()
+    assert code_of(service, "take_portrait", TakePortrait(timeout=1)) == "device_gone"
+    camera.plug()
+    camera.present(np.full((60, 80, 3), 128, np.uint8))
+
+    def refuse(*_arguments):
+        raise PictureError("It cannot be written.")
+
+    monkeypatch.setattr(capture_portrait, "_whole", refuse)
+    assert code_of(service, "take_portrait", TakePortrait(timeout=0.3)) == "unreadable"
+
+
+def test_fail_a_camera_that_shows_nothing_in_time():
+    camera = SimulatedCamera(CameraOptions(faults=dict.fromkeys(range(1, 50), Fault.GARBAGE)))
+    assert code_of(CaptureService([camera]), "take_portrait", TakePortrait(timeout=0.5)) == "unreadable"
 
 
 def test_ok_button_and_lights():

@@ -2,11 +2,13 @@
 
 import asyncio
 import datetime as dt
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
@@ -15,15 +17,18 @@ from appliance import cose
 from appliance.clock import Clock
 from appliance.config import Box, ClockSource, Profile
 from appliance.contracts.lane import Press, View
+from appliance.face_settings import FaceSettings
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder, install_trust_store
-from appliance.services.lane.policy import load_policy
+from appliance.services.lane.policy import Policy, load_policy
 from appliance.services.lane.service import LaneService
 from appliance.simulation.chip.authority import trust_store_for
 from appliance.simulation.travellers import ISSUING_STATES
 from appliance.simulation.watchlists import demo_packages
+
+sys.path.insert(0, str(Path(__file__).parent))  # what the tests of this folder share
 
 BOX = Box(device="test-box", post="Test post", profile=Profile.TRAINING, clock=ClockSource.HOST)
 CENTRAL_SEALING = PrivateKey.generate()
@@ -41,6 +46,11 @@ def keys_and_lists(tmp_path_factory):
     return keys, packages
 
 
+def _without_waiting(policy: Policy) -> Policy:
+    """The policy that ships; nobody reads the notice here."""
+    return msgspec.structs.replace(policy, pace=msgspec.structs.replace(policy.pace, notice_seconds=0.0))
+
+
 @pytest.fixture
 def make_lane(tmp_path: Path, keys_and_lists):
     """Builds a lane in the test's folder; building it again is a restart."""
@@ -48,7 +58,12 @@ def make_lane(tmp_path: Path, keys_and_lists):
     keys, packages = keys_and_lists
 
     def make(
-        capture: Any, *, policy: Path | None = None, lists: bool = True, trust: bool = True
+        capture: Any,
+        *,
+        policy: Path | None = None,
+        lists: bool = True,
+        trust: bool = True,
+        face: FaceSettings | None = None,
     ) -> LaneService:
         for journal in opened:
             journal.close()
@@ -74,7 +89,8 @@ def make_lane(tmp_path: Path, keys_and_lists):
                 store.install(package, now=dt.datetime.now(dt.UTC), time_quality="rtc")
         return LaneService(
             box=BOX,
-            policy=load_policy(policy),
+            policy=_without_waiting(load_policy(policy)) if policy is None else load_policy(policy),
+            face=face,
             capture=capture,
             journal=journal,
             lists=store,

@@ -1,6 +1,8 @@
 """A capture service by script, for the lane's tests: gives evidence at once, fails where told to."""
 
 import asyncio
+import hashlib
+from typing import Any
 
 from appliance.contracts.capture import (
     AuthenticateChip,
@@ -10,18 +12,59 @@ from appliance.contracts.capture import (
     ChipOpened,
     Devices,
     DeviceStatus,
+    FaceComparison,
+    Guidance,
     MrzEvidence,
     Nothing,
     PageHint,
     PortraitEvidence,
     ReadChip,
     Show,
+    TakePortrait,
     Wait,
+    WatchGuidance,
     WatchPage,
 )
 from appliance.contracts.errors import ServiceError
+from appliance.contracts.face import Measure
+from appliance.contracts.face_record import write_record
+from appliance.face_settings import SHIPPED_EMBEDDING
 from appliance.simulation.chip import build_files
 from appliance.simulation.portraits import draw_portrait
+
+
+def portrait_evidence(
+    *, reference: bytes | None = None, cosine: float = 0.93, **changes: Any
+) -> PortraitEvidence:
+    """A good portrait of a drawn person, alike to the reference where there is one."""
+    jpeg = draw_portrait(1, live=True)
+    fields: dict[str, Any] = {
+        "record": write_record(jpeg, width=480, height=640),
+        "width": 480,
+        "height": 640,
+        "cropped": True,
+        "ended": "good_enough",
+        "faces": 1,
+        "measures": {
+            "SingleFacePresent": Measure(native=0.0, scalar=100),
+            "EyesOpen": Measure(native=0.08, scalar=100),
+        },
+        "pictures": 4,
+        "seconds": 0.2,
+        "comparison": None
+        if reference is None
+        else FaceComparison(
+            cosine=cosine,
+            problem=None,
+            model=SHIPPED_EMBEDDING.name,
+            model_sha256=SHIPPED_EMBEDDING.sha256,
+            reference_sha256=hashlib.sha256(reference).hexdigest(),
+        ),
+        "attack": None,
+        "device": "d",
+        "simulated": True,
+    }
+    return PortraitEvidence(**(fields | changes))
 
 
 class ScriptedCapture:
@@ -34,6 +77,10 @@ class ScriptedCapture:
         self.calls: list[str] = []
         self.panel: asyncio.Queue[str] = asyncio.Queue()
         self.blocked: set[str] = set()
+        self.asked_for: list[TakePortrait] = []
+        self.portrait: dict[str, Any] = {}
+        """What is otherwise in the portrait's evidence."""
+        self.guidance = Guidance(revision=1, looking=False, instruction=None)
         self.camera_states = ["READY"]
         """What its camera is in, one look after the other; the last state stays."""
 
@@ -76,11 +123,16 @@ class ScriptedCapture:
             transport="direct",
         )
 
-    async def take_portrait(self, request: Wait) -> PortraitEvidence:
+    async def take_portrait(self, request: TakePortrait) -> PortraitEvidence:
+        self.asked_for.append(request)
         await self._called("take_portrait")
-        return PortraitEvidence(
-            jpeg=draw_portrait(1, live=True), width=480, height=640, device="d", simulated=True
-        )
+        return portrait_evidence(reference=request.reference, **self.portrait)
+
+    async def watch_guidance(self, request: WatchGuidance) -> Guidance:
+        async with asyncio.timeout(60):
+            while self.guidance.revision == request.after:
+                await asyncio.sleep(0.01)
+        return self.guidance
 
     async def show(self, request: Show) -> Nothing:
         self.signals.append(request.signal)

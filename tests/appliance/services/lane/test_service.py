@@ -58,7 +58,7 @@ def test_ok_each_scripted_traveller_gets_the_recommendation_of_the_script(make_l
     assert movement.recommendation is traveller(number).expected
     assert movement.document.lines == traveller(number).lines
     assert movement.simulated == ("document_reader", "camera")
-    assert set(movement.media) == {"portrait", "chip_portrait"}
+    assert set(movement.media) == {"portrait_record", "chip_portrait"}
     wanted = Outcome.REFERRED if view.recommendation is Recommendation.RED else Outcome.ADMITTED
     assert movement.outcome is wanted
 
@@ -71,11 +71,7 @@ def test_ok_what_is_not_done_is_said_and_never_passed(make_lane, house):
         return await officer.until(lambda view: view.step == "deciding")
 
     checks = {check.id: check for check in house.run(lane, crossing).checks}
-    for id_ in (
-        "face.quality",
-        "face.comparison",
-        "finger.comparison",
-    ):
+    for id_ in ("finger.comparison",):
         assert (checks[id_].verdict, checks[id_].reason) == ("NOT_DONE", "not_supported")
     assert checks["watchlist.person"].evidence["list_age_hours"] == pytest.approx(5.0, abs=0.1)
 

@@ -2,8 +2,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scripted import portrait_evidence
 
-from appliance.contracts.capture import MrzEvidence, PortraitEvidence
+from appliance.contracts.capture import MrzEvidence
 from appliance.contracts.checks import Direction, Outcome, Recommendation
 from appliance.contracts.movement import Stamp
 from appliance.services.lane import workflow
@@ -15,9 +16,7 @@ DOCUMENT = workflow.DocumentRead(
     evidence=MrzEvidence(lines=("A", "B"), source="mrz_line", device="d", simulated=True)
 )
 NO_CHIP = StepMissed(step=Step.READING_CHIP, code="no_chip", tried=True)
-PORTRAIT = workflow.PortraitTaken(
-    evidence=PortraitEvidence(jpeg=b"\xff\xd8", width=1, height=1, device="d", simulated=True)
-)
+PORTRAIT = workflow.PortraitTaken(evidence=portrait_evidence())
 ASSESSED = workflow.Assessed(checks=(), recommendation=Recommendation.GREEN, reasons=(), policy="p/1/0")
 DECIDED = workflow.Decided(outcome=Outcome.ADMITTED, stamp=STAMP)
 ORDINARY = (STARTED, DOCUMENT, NO_CHIP, PORTRAIT, ASSESSED, DECIDED)

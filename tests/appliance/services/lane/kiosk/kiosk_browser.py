@@ -26,6 +26,7 @@ FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-dev-shm-usage", "--hide-scrollbars", "--force-device-scale-factor=1"),
+    *("--autoplay-policy=no-user-gesture-required", "--mute-audio"),
 )
 PATIENCE_SECONDS = 60.0
 

@@ -125,8 +125,11 @@ def traveller(lines: tuple[str, ...], seed: int, *others: Check, chip_portrait: 
         *(check(f"chip.{kind}_authentication", "NOT_DONE", "not_supported") for kind in AUTHENTICATIONS),
         check("chip.portrait", "PASS", "decoded"),
         check("portrait.taken", "PASS", "taken", width=480, height=640),
-        *(check(f"{area}.comparison", "NOT_DONE", "not_supported") for area in ("face", "finger")),
-        check("face.quality", "NOT_DONE", "not_supported"),
+        check("face.single", "PASS", "one_face", faces=1),
+        check("face.quality", "PASS", "good_enough", pictures=4),
+        check("face.comparison", "PASS", "same_person", similarity=0.93, threshold=0.45),
+        check("face.presentation_attack", "NOT_DONE", "no_evaluated_method"),
+        check("finger.comparison", "NOT_DONE", "not_supported"),
         check("watchlist.document", "PASS", "no_hit", list_age_hours=NINE_DAYS),
         check("watchlist.personal_number", "NOT_DONE", "nothing_to_search"),
         check("watchlist.person", "PASS", "no_hit", list_age_hours=5.4),
@@ -171,6 +174,11 @@ TRAVELLERS = {
         1,
         check("watchlist.document", "FAIL", "stolen", list="documents", list_age_hours=NINE_DAYS),
     ),
+    "amber_not_alike": traveller(
+        passport("OKONKWO", "GRACE", "PT7730185", "1996-02-27", "2030-06-30", "F"),
+        6,
+        check("face.comparison", "FAIL", "not_alike", similarity=0.21, threshold=0.45),
+    ),
     "amber_check_digit": traveller(
         spoil(passport("SPECIMEN", "LUCIE", "C7T40K912", "1991-01-30", "2028-11-03", "F")),
         10,
@@ -180,6 +188,7 @@ TRAVELLERS = {
             check(f"chip.{what}", "NOT_DONE", "chip_not_read")
             for what in ("pace", "dg1_matches_mrz", "portrait")
         ),
+        check("face.comparison", "NOT_DONE", "no_chip_portrait"),
         chip_portrait=False,
     ),
 }
@@ -192,6 +201,7 @@ class ScriptedSource:
         self._view = view
         self._lock = threading.Lock()
         self.presses: list[Press] = []
+        self.traveller_pages = 0
         self.pictures: dict[str, bytes] = {}
         self.on_press: Callable[[str], None] = lambda _event: None
 
@@ -217,6 +227,9 @@ class ScriptedSource:
             return PressTaken(taken=False)
         self.on_press(press.event)
         return PressTaken(taken=True)
+
+    def traveller_page(self, *, opened: bool) -> None:
+        self.traveller_pages += 1 if opened else -1
 
     def picture(self, name: str) -> bytes | None:
         return self.pictures.get(name)

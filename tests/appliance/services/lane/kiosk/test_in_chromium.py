@@ -12,8 +12,9 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from appliance.contracts.checks import Outcome, Verdict
-from appliance.contracts.lane import Trouble
+from appliance.contracts.lane import PortraitView, Trouble
 from appliance.services.lane.kiosk import kiosk_app
+from appliance.services.lane.kiosk.words import GUIDE
 
 LANGUAGES = ("en", "fr", "ru")
 
@@ -292,6 +293,11 @@ def situations(source: ScriptedSource) -> Iterator[str]:
         document = None if step == "reading_document" else green.document
         source.show(WAITING, step=step, press=None, hold="refer", crossing="green", document=document)
         yield step
+    for code in GUIDE[1:-3]:
+        phase = code if code in ("notice", "good") else "guiding"
+        portrait = PortraitView(phase=phase, instruction=code if phase == "guiding" else None)
+        source.show(step="taking_portrait", document=green.document, portrait=portrait)
+        yield f"taking_portrait {code}"
     for code in ("document_not_read", "storage_full", "storage_broken", "capture_unreachable"):
         source.show(
             WAITING,

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kiosk_scripted import NINE_DAYS, check
 
@@ -74,6 +74,7 @@ def test_ok__a_reason_says_what_was_seen(made: Check, expected: str) -> None:
     assert reason_of(made, EN) == expected
 
 
+@settings(deadline=None)
 @given(
     id_=st.sampled_from(sorted(CHECKS)),
     reason=st.sampled_from(sorted({reason for reasons in CHECKS.values() for reason in reasons})),
@@ -115,3 +116,21 @@ def test_ok__what_the_officer_calls_biometrics_is_one_area() -> None:
 def test_ok__an_age_that_the_clock_cannot_tell_is_said_to_be_unknown(language: str, expected: str) -> None:
     no_hit = check("watchlist.person", "PASS", "no_hit", list_age_hours=None)
     assert reason_of(no_hit, load_words(language)) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", "Not alike: compare yourself – similarity 0.21, at least 0.45"),
+        ("fr", "Différents : comparez vous-même – similitude 0,21, minimum 0,45"),
+        ("ru", "Не похожи: сравните сами – сходство 0,21, минимум 0,45"),
+    ],
+)
+def test_ok__a_similarity_is_said_with_what_it_should_have_been(language: str, expected: str) -> None:
+    made = check("face.comparison", "FAIL", "not_alike", similarity=0.2144, threshold=0.45)
+    assert reason_of(made, load_words(language)) == expected
+
+
+def test_ok__what_a_picture_lacks_is_said() -> None:
+    made = check("face.quality", "FAIL", "below_profile", short=["EyesOpen", "own.focus"])
+    assert reason_of(made, EN) == "Not good enough – eyes closed, not sharp"

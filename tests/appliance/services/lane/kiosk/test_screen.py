@@ -1,10 +1,10 @@
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kiosk_scripted import TRAVELLERS, WAITING, ScriptedSource, check
 
-from appliance.contracts.lane import Trouble, View
+from appliance.contracts.lane import PortraitView, Trouble, View
 from appliance.services.lane.kiosk.screen import Screen, screen_of
 from appliance.services.lane.kiosk.words import load_words
 
@@ -36,8 +36,8 @@ def test_ok__every_check_is_on_the_screen_once() -> None:
 
 def test_ok__areas_count_what_passed_and_what_was_not_done() -> None:
     areas = {area.code: (area.passed, area.not_done) for area in decided("green").areas}
-    assert areas == {"mrz": (12, 0), "document": (1, 0), "chip": (3, 4), "biometrics": (1, 3)}
-    assert dict(decided("green").totals) == {"FAIL": 0, "CANNOT": 0, "NOT_DONE": 8, "PASS": 19}
+    assert areas == {"mrz": (12, 0), "document": (1, 0), "chip": (3, 4), "biometrics": (4, 2)}
+    assert dict(decided("green").totals) == {"FAIL": 0, "CANNOT": 0, "NOT_DONE": 7, "PASS": 22}
 
 
 def test_ok__an_area_nobody_knows_is_shown_too() -> None:
@@ -57,6 +57,7 @@ def test_ok__a_reason_that_names_no_check_breaks_nothing() -> None:
         ("amber_near_match", "amber", "AMBER", "Name close to a watchlist"),
         ("red_stolen", "red", "RED", "Document reported stolen"),
         ("amber_check_digit", "amber", "AMBER", "Wrong check digit in the MRZ"),
+        ("amber_not_alike", "amber", "AMBER", "Compare the faces"),
     ],
 )
 def test_ok__the_recommendation_is_a_sign_a_word_and_why(
@@ -104,6 +105,7 @@ def test_ok__wrong_characters_of_the_mrz_are_set_apart() -> None:
     assert marked == [lines[1][9], lines[1][43]]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-50, 50)), max_size=6))
 def test_ok__marks_never_change_the_lines(places: list[tuple[int, int]]) -> None:
     document = TRAVELLERS["green"].document
@@ -158,6 +160,28 @@ def test_ok__a_time_that_is_none_is_shown_as_it_is() -> None:
 def test_ok__no_lists_is_a_state_of_its_own() -> None:
     assert screen_of(changed(lists=()), EN).oldest is None
     assert screen_of(WAITING, EN).oldest.age == "9 days"
+
+
+@pytest.mark.parametrize(
+    ("portrait", "picture", "title"),
+    [
+        (PortraitView(phase="notice"), "guide-notice", "Your picture will be taken"),
+        (
+            PortraitView(phase="guiding", instruction="take_off_glasses"),
+            "guide-take_off_glasses",
+            "Take off your glasses",
+        ),
+        (PortraitView(phase="good"), "guide-good", "Good. Stay like this"),
+        (None, "taking_portrait", "Traveller looks at camera"),
+    ],
+)
+def test_ok__the_officer_sees_what_the_traveller_is_told(
+    portrait: PortraitView | None, picture: str, title: str
+) -> None:
+    view = msgspec.structs.replace(WAITING, step="taking_portrait", press=None, portrait=portrait)
+    stage = screen_of(view, EN).stage
+    assert (stage.picture, stage.title) == (picture, title)
+    assert bool(stage.detail) == (portrait is not None)
 
 
 @pytest.mark.parametrize("step", ["reading_document", "waiting"])

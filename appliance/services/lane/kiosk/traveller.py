@@ -1,0 +1,135 @@
+"""The traveller's page: what is taken and why, then one instruction at a time, shown and spoken.
+
+It is another page than the officer's, and knows nothing of what was found: the same word comes with a hit
+and without one (promise 8).
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from appliance.contracts.lane import PortraitView, View
+from appliance.services.lane.kiosk.words import Words
+
+HERE: Final = Path(__file__).parent
+SPEECH: Final = HERE / "static" / "speech"
+"""A folder a language, a file a code; `image-build/speech.py` makes them."""
+HEARTBEAT_SECONDS: Final = 4.0
+RECONNECT_MS: Final = 1000
+COOKIE: Final = "traveller_language"
+COOKIE_SECONDS: Final = 15 * 60
+"""A language lasts about a traveller, not a year."""
+
+
+class TravellerSource(Protocol):
+    """What the page asks of the lane."""
+
+    def view(self) -> View: ...
+
+    async def wait_for_change(self, revision: int, timeout: float) -> View: ...
+
+    def traveller_page(self, *, opened: bool) -> None:
+        """A page was opened or is gone: the record says how many showed the notice."""
+        ...
+
+
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """What one event tells the page."""
+
+    version: str
+    code: str
+    html: str
+    speech: str | None
+    """Where it lies, spoken; None where nobody has spoken it."""
+
+
+class TravellerPage:
+    """The routes of the page."""
+
+    def __init__(
+        self,
+        source: TravellerSource,
+        languages: tuple[Words, ...],
+        default: Words,
+        templates: Environment,
+        version: str,
+    ) -> None:
+        self._source = source
+        self._languages = languages
+        self._default = default
+        self._templates = templates
+        self._version = version
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/traveller", self.page),
+            Route("/traveller/events", self.events),
+            Route("/traveller/language/{code}", self.language),
+        ]
+
+    async def page(self, request: Request) -> Response:
+        """The empty page: all content comes with the first event."""
+        html = self._templates.get_template("traveller.html").render(
+            words=self._words(request), languages=self._languages, version=self._version
+        )
+        return Response(html, media_type="text/html")
+
+    async def events(self, request: Request) -> Response:
+        """The word now, at every change, and at every heartbeat."""
+        return StreamingResponse(self._stream(self._words(request)), media_type="text/event-stream")
+
+    async def language(self, request: Request) -> Response:
+        """Remembers the traveller's language for a while and goes back to the page."""
+        code = request.path_params["code"]
+        if code not in {words.code for words in self._languages}:
+            return PlainTextResponse("No words in this language.", status_code=404)
+        response = RedirectResponse("/traveller", status_code=303)
+        response.set_cookie(COOKIE, code, max_age=COOKIE_SECONDS, httponly=True, samesite="strict")
+        return response
+
+    async def _stream(self, words: Words) -> AsyncIterator[bytes]:
+        yield f"retry: {RECONNECT_MS}\n\n".encode()
+        view = self._source.view()
+        self._source.traveller_page(opened=True)
+        try:
+            while True:
+                yield b"event: word\ndata: " + msgspec.json.encode(self._word(view, words)) + b"\n\n"
+                view = await self._source.wait_for_change(view.revision, HEARTBEAT_SECONDS)
+        finally:
+            self._source.traveller_page(opened=False)
+
+    def _word(self, view: View, words: Words) -> Word:
+        code = code_of(view.portrait)
+        html = self._templates.get_template("traveller_word.html").render(
+            code=code, words=words, more=words.find(f"guide_more.{code}"), simulated=bool(view.simulated)
+        )
+        spoken = SPEECH / words.code / f"{code}.opus"
+        return Word(
+            version=self._version,
+            code=code,
+            html=html.strip(),
+            speech=f"/static/speech/{words.code}/{code}.opus" if spoken.is_file() else None,
+        )
+
+    def _words(self, request: Request) -> Words:
+        wanted = request.cookies.get(COOKIE)
+        return next((words for words in self._languages if words.code == wanted), self._default)
+
+
+def spoken_text(code: str, words: Words) -> str:
+    """What is said aloud: the words, and of a notice the sentence below them."""
+    more = words.find(f"guide_more.{code}")
+    return ". ".join(part.rstrip(".") for part in (words.say("guide", code), more or "") if part) + "."
+
+
+def code_of(portrait: PortraitView | None) -> str:
+    """The one code that stands for what the traveller is told; its picture and words have this name."""
+    if portrait is None:
+        return "welcome"
+    return portrait.instruction if portrait.phase == "guiding" and portrait.instruction else portrait.phase

@@ -1,0 +1,1 @@
+"""The face: detection, landmarks and embedding, decoded straight from the models' outputs."""
