@@ -14,21 +14,17 @@ from typing import Any, Final, Self
 import msgspec
 
 from appliance.clock import TimeQuality
-from appliance.contracts.checks import Direction
+from appliance.screening.errors import ListUnreadable
 
 APPLICATION_ID: Final = 0x424F524E
 """BORN, in the database's header: this file is a list and not some other database."""
-FORMAT: Final = 1
+FORMAT: Final = 2
 """user_version: raised when the tables, or the way names are reduced to sounds, change."""
 MAX_LIST_BYTES: Final = 256 * 1024 * 1024
 """About two million persons: more than that does not belong in the memory of a small board."""
 CLOCK_SKEW: Final = timedelta(hours=1)
 """How far in the future a list may have been issued before the box's own clock is doubted."""
 _SQLITE_HEADER: Final = b"SQLite format 3\x00"
-
-
-class ListUnreadable(Exception):
-    """The list is damaged, or is not one: it can neither hit nor clear anybody."""
 
 
 class ListKind(enum.StrEnum):
@@ -51,15 +47,6 @@ class DocumentStatus(enum.StrEnum):
     REVOKED = "revoked"
     BLANK = "blank"
     """Stolen before it was made out to anybody."""
-
-
-class EntryDirection(enum.StrEnum):
-    ENTRY = "entry"
-    EXIT = "exit"
-    BOTH = "both"
-
-    def concerns(self, direction: Direction | None) -> bool:
-        return direction is None or self is EntryDirection.BOTH or self.value == direction.value
 
 
 class ListInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
