@@ -73,27 +73,31 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
     return CaptureService(make_devices(config), chip_transport=chip_transport)
 
 
-def reference_store(folder: Path, keys: Path, signers: Iterable[Path] = ()) -> "ReferenceStore":
-    """The store of signed lists. `signers` are public keys that may sign; none: all in the keys folder.
+def reference_store(
+    folder: Path, keys: Path, root: Path | None = None, *, floor: Path | None = None
+) -> "ReferenceStore":
+    """The store of signed reference data. `root` is its root of trust; none: reference-root.json among the keys.
+
+    `floor` is the folder of its second copy of the highest versions seen; none: beside the store's folder.
 
     Raises:
         CannotStart: a key file is missing or is not one.
     """
     from nacl.public import PrivateKey
-    from nacl.signing import VerifyKey
 
-    from appliance import cose
     from appliance.key_files import KeyFileError, read_key
     from appliance.reference_data.store import ReferenceStore
 
+    root = root or keys / "reference-root.json"
     try:
-        verify_keys = [read_key(path, VerifyKey) for path in signers or sorted(keys.glob("reference*.pub"))]
         private_key = read_key(keys / "sealing.key", PrivateKey)
+        trusted = root.read_bytes()
     except KeyFileError as error:
         raise CannotStart(str(error)) from error
-    return ReferenceStore(
-        folder, verify_keys={cose.key_id(key): key for key in verify_keys}, private_key=private_key
-    )
+    except OSError as error:
+        raise CannotStart(f"{root} cannot be read ({error.strerror}): nobody may sign lists for this box.") from error
+    floor = floor or folder.with_name(f"{folder.name}-floor")
+    return ReferenceStore(folder, root=trusted, private_key=private_key, floor_folders=(floor,))
 
 
 def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) -> "AgentService":
@@ -145,7 +149,7 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     floor = journal.time_floor()
     if floor is not None:
         clock.raise_floor(floor)
-    lists = reference_store(config.paths.data / "lists", config.paths.keys, config.central.reference_keys)
+    lists = reference_store(config.paths.data / "lists", config.paths.keys, config.central.reference_root)
     return LaneService(
         box=config.box, policy=policy, capture=capture, journal=journal, lists=lists, clock=clock
     )

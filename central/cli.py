@@ -16,6 +16,8 @@ from nacl.signing import VerifyKey
 
 from appliance.contracts.wire import WireError, check_name
 from appliance.key_files import KeyFileError, read_key
+from appliance.reference_data.repository import Repository, RepositoryError
+from central import trust
 from central.broker import Access, BrokerError, publish_reference
 from central.keys import create_keys, load_keys
 from central.live_table import LiveTable
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
         return int(chosen.run(chosen))
-    except (BrokerError, KeyFileError, StoreError, WireError, OSError) as error:
+    except (BrokerError, KeyFileError, RepositoryError, StoreError, WireError, ValueError, OSError) as error:
         print(f"borne-central: {error}", file=sys.stderr)
         return 2
 
@@ -57,11 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="an object a line instead of the table")
     run.set_defaults(run=_run)
 
-    publish = actions.add_parser("publish", help="give a signed package to all boxes")
-    publish.add_argument("name")
-    publish.add_argument("package", type=Path)
+    publish = actions.add_parser("publish", help="give a signed list to all boxes")
+    publish.add_argument("name", help="of the list; the topic's last level")
+    publish.add_argument("package", type=Path, metavar="REPOSITORY", help="the repository, or a message of it in a file")
     _add_broker(publish)
     publish.set_defaults(run=_publish)
+
+    trust.add_to(actions)
 
     count = actions.add_parser("count", help="what the database holds")
     _add_database(count)
@@ -117,7 +121,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _publish(arguments: argparse.Namespace) -> int:
-    publish_reference(_access(arguments), arguments.name, arguments.package.read_bytes())
+    package: Path = arguments.package
+    message = Repository(package).message(arguments.name) if package.is_dir() else package.read_bytes()
+    publish_reference(_access(arguments), arguments.name, message)
     return 0
 
 

@@ -46,6 +46,8 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
 
     accepted: bool
     sentence: str
+    lists: tuple[str, ...] = ()
+    """Names of the lists that are new."""
 
 
 class LinkState(msgspec.Struct, frozen=True, kw_only=True):

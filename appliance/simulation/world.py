@@ -17,7 +17,7 @@ from nacl.signing import SigningKey
 from appliance.key_files import read_key
 from appliance.records.keys import load_box_keys
 from appliance.simulation.broker import CENTRAL, Broker
-from appliance.simulation.watchlists import demo_packages
+from appliance.simulation.watchlists import DOCUMENT_LIST, PERSON_LIST, demo_lists
 
 DEVICE = "demo-1"
 STOP_SECONDS = 10.0
@@ -65,16 +65,17 @@ class World:
             str(self.keys / "sealing.pub"),
         )
         self.start_receiver()
-        packages = demo_packages(
+        repository = demo_lists(
+            self.folder / "central" / "reference",
             issued_at=dt.datetime.now(dt.UTC) - LISTS_AGE,
             signing_key=read_key(self._central_keys / "reference.key", SigningKey),
             recipients=[keys.sealing.public_key],
         )
-        for number, package in enumerate(packages, start=1):
-            name = f"watchlist-{number}"
-            file = self.folder / "central" / f"{name}.cose"
-            file.write_bytes(package)
-            self._central("publish", name, str(file), *self._broker_arguments())
+        (self._central_keys / "reference-root.json").write_bytes(repository.first_root)
+        for name in (DOCUMENT_LIST, PERSON_LIST):
+            self._central(
+                "publish", name, str(self.folder / "central" / "reference"), *self._broker_arguments()
+            )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -156,7 +157,7 @@ class World:
                 {
                     "sealing_key": str(self._central_keys / "sealing.pub"),
                     "watermark_key": str(self._central_keys / "watermark.pub"),
-                    "reference_keys": [str(self._central_keys / "reference.pub")],
+                    "reference_root": str(self._central_keys / "reference-root.json"),
                 },
             ),
             (

@@ -30,6 +30,8 @@ PAIR_NEEDED: Final = 5.0
 """What two persons need who were already brought together by something else: as likely one as two."""
 MIN_NAME_NATS: Final = 1.0
 """Without a name that speaks for it a birthday is a birthday: every traveller has some on every list."""
+NAMESAKE: Final = 9.5
+"""However rare a name, namesakes are found first: against contradicting birth dates it counts for no more."""
 SCALE: Final = 6.0
 """Nats that change a score of 0.5 to 0.73."""
 SEX: Final = (0.5, -2.0)
@@ -84,4 +86,5 @@ def weigh(
 ) -> Evidence:
     """Two names with their birth dates; `truncated`: `one` was cut off where its document had no more room."""
     names, dates = align(one, other, truncated=truncated), compare_dates(born, other_born)
-    return Evidence(names.nats + dates.nats, dates.agreement, names)
+    spoken = min(names.nats, NAMESAKE) if dates.nats < 0 else names.nats
+    return Evidence(spoken + dates.nats, dates.agreement, names)

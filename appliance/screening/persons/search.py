@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from appliance.contracts.checks import Direction
 from appliance.screening.dates import BirthDate
 from appliance.screening.errors import ListUnreadable
-from appliance.screening.lists import OpenList
+from appliance.screening.lists import ListInfo, OpenList
 from appliance.screening.names import PersonName
 from appliance.screening.numbers import normalise_number, normalise_state
 from appliance.screening.persons.candidates import rows_of_days, rows_of_name
@@ -62,6 +62,17 @@ class PersonList:
         (total,) = one.rows("SELECT count(*) FROM names")[0]
         self._calendar = Calendar.read(rows, int(total))
         self._decoder = msgspec.msgpack.Decoder(PersonEntry)
+
+    @property
+    def info(self) -> ListInfo:
+        return self._list.info
+
+    @property
+    def expires_at(self) -> datetime | None:
+        return self._list.expires_at
+
+    def close(self) -> None:
+        self._list.close()
 
     def search(
         self, query: PersonQuery, *, direction: Direction | None, today: date | None = None
