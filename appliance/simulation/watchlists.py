@@ -150,10 +150,10 @@ def _documents() -> Iterator[DocumentEntry]:
         status=DocumentStatus.STOLEN,
     )
     play = random.Random(_SEED)
-    for _ in range(OTHER_DOCUMENTS):
+    for number in play.sample(range(10**6), OTHER_DOCUMENTS):
         yield DocumentEntry(
             # Three letters, which no scripted traveller's number has.
-            number=f"ZZ{play.choice('ABCDEFGHKMNPRSTVWX')}{play.randrange(10**6):06d}",
+            number=f"ZZ{play.choice('ABCDEFGHKMNPRSTVWX')}{number:06d}",
             issuing_state=play.choice(_STATES),
             document_type="P",
             status=play.choice(tuple(DocumentStatus)),

@@ -214,7 +214,10 @@ class NumberIndex:
         assert self._map is not None
         self.pages_read += 1
         at = HEADER_BYTES + number * PAGE_BYTES
-        return self._map[at : at + PAGE_BYTES]
+        try:
+            return self._map[at : at + PAGE_BYTES]
+        except ValueError as error:  # closed
+            raise ListUnreadable(f"The list {self.header.info.name} is closed.") from error
 
     def close(self) -> None:
         if self._map is not None:

@@ -7,6 +7,7 @@ from typing import Final, TextIO
 
 from appliance.screening.errors import EntryError
 from appliance.screening.importers.states import state_of
+from appliance.screening.names import PersonName
 from appliance.screening.persons.entries import MAX_NAMES, MAX_TEXT, Number, PersonEntry
 
 OWNER: Final = "US Department of the Treasury, OFAC"
@@ -71,7 +72,7 @@ def _entry_of(cells: list[str], others: list[str]) -> PersonEntry:
     sex = _SEX.search(remarks)
     return PersonEntry(
         reference=f"OFAC-{cells[0]}",
-        names=tuple((name, "") for name in dict.fromkeys(names) if name)[:MAX_NAMES],
+        names=tuple((name, "") for name in dict.fromkeys(names) if PersonName.of(name).parts)[:MAX_NAMES],
         reason=f"OFAC sanctions ({cells[3]})"[:MAX_TEXT],
         birth_dates=tuple(dict.fromkeys(_births(remarks))),
         sex=sex.group(1)[0] if sex else "",

@@ -7,6 +7,7 @@ from xml.parsers import expat
 
 from appliance.screening.errors import EntryError
 from appliance.screening.importers.states import state_of
+from appliance.screening.names import PersonName
 from appliance.screening.persons.entries import MAX_NAMES, MAX_TEXT, Number, PersonEntry
 
 OWNER: Final = "United Nations Security Council"
@@ -109,7 +110,7 @@ def _entry_of(one: ET.Element) -> PersonEntry | None:
         return None
     return PersonEntry(
         reference=reference,
-        names=tuple((name, "") for name in dict.fromkeys(names) if name)[:MAX_NAMES],
+        names=tuple((name, "") for name in dict.fromkeys(names) if PersonName.of(name).parts)[:MAX_NAMES],
         reason=f"listed by the UN ({_text(one, 'UN_LIST_TYPE') or 'sanctions'})"[:MAX_TEXT],
         birth_dates=tuple(dict.fromkeys(_births(one))),
         sex=_SEX.get(_text(one, "GENDER"), ""),

@@ -7,7 +7,7 @@ joining parts that the other side writes in a row.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -17,16 +17,16 @@ from appliance.screening.names.likeness import cut_likeness, part_likeness
 from appliance.screening.names.parts import PersonName
 from appliance.screening.names.rarity import is_light, nats_of_row
 
-AGREES: Final = ((0.62, -0.35), (0.72, 0.0), (0.80, 0.38), (0.88, 0.68), (0.95, 0.90), (1.0, 1.0))
+AGREES: Final = ((0.62, -0.15), (0.72, 0), (0.8, 0.5), (0.88, 0.68), (0.95, 0.87), (1.0, 1.0))
 """What share of its nats a part is worth at a likeness, and what it costs below: read off aliases of 5,000 persons."""
 CONFLICT: Final = 0.85
 """Nats for each nat of the parts that contradict each other: one person's documents seldom do."""
-EXTRA: Final = 0.18
+EXTRA: Final = 0.3
 """Nats for each nat of the parts that only one side has."""
-OTHER_ORDER: Final = 0.4
-INITIAL_NATS: Final = 1.6
+OTHER_ORDER: Final = 0.2
+INITIAL_NATS: Final = 0.8
 """What an initial tells: it agrees with one name in twenty, and people are asked for it as for a name."""
-ONE_PART_ONLY: Final = 1.5
+ONE_PART_ONLY: Final = 0.5
 """Two names that have one part in common and no other are often two people of one family, or one first name."""
 JOIN_MIN: Final = 0.84
 """Parts in a row and the part that they may be: less alike than this is chance."""
@@ -73,8 +73,16 @@ def align(one: PersonName, other: PersonName, *, truncated: bool = False) -> Ali
         for joined in _joinings(parts, others, one.nats, other.nats):
             better = _align(*joined, truncated, unvowelled)
             if better.nats > found.nats:
-                found = better
+                found = _told_as_joined(better, parts, others)
     return _ordered(found, one, other)
+
+
+def _told_as_joined(found: Alignment, parts: tuple[str, ...], others: tuple[str, ...]) -> Alignment:
+    """The same, and its explanation says what was read in a row; never the same parts in the same places."""
+    pairs = tuple(
+        (a, b, likeness, rule if a in parts and b in others else "parts_joined") for a, b, likeness, rule in found.pairs
+    )
+    return replace(found, pairs=pairs, equal=False)
 
 
 def _may_be_joined(one: PersonName, other: PersonName) -> bool:
@@ -90,20 +98,12 @@ def _ordered(found: Alignment, one: PersonName, other: PersonName) -> Alignment:
     if not (one.secondary and other.secondary) or not found.pairs:
         return found
     own, theirs = set(one.primary) - set(one.secondary), set(other.primary) - set(other.secondary)
-    crossed = sum((a in own) != (b in theirs) for a, b, _likeness, _rule in found.pairs if not is_light(a))
-    in_order = crossed == 0
-    if in_order:
-        return found
-    return Alignment(
-        nats=found.nats - OTHER_ORDER,
-        pairs=found.pairs,
-        only_one=found.only_one,
-        only_other=found.only_other,
-        in_order=False,
-        equal=found.equal,
-        shared_nats=found.shared_nats,
-        possible_nats=found.possible_nats,
+    crossed = any(
+        (a in own) != (b in theirs)
+        for a, b, _likeness, rule in found.pairs
+        if rule != "parts_joined" and not is_light(a)
     )
+    return replace(found, nats=found.nats - OTHER_ORDER, in_order=False) if crossed else found
 
 
 @lru_cache(maxsize=65536)

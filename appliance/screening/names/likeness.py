@@ -8,9 +8,9 @@ from rapidfuzz.distance import OSA, Indel, Levenshtein
 from appliance.screening.names.sounds import VOWELS, phones_of, skeleton_of
 from appliance.screening.names.variants import same_name
 
-SAME_NAME: Final = 0.95
+SAME_NAME: Final = 0.92
 """Two spellings, or two languages' forms, of one given name."""
-SAME_SOUND: Final = 0.97
+SAME_SOUND: Final = 0.99
 CUT: Final = 0.95
 """The MRZ cuts the last part off, or leaves an initial of it (Doc 9303-4, 4.2.3)."""
 INITIAL: Final = 0.80
@@ -24,7 +24,7 @@ MIN_LIKENESS: Final = 0.62
 _PREFILTER: Final = 0.42
 """Sounds that share less than this share of their letters are not compared letter by letter."""
 
-_VOWEL_FOR_VOWEL: Final = 0.3
+_VOWEL_FOR_VOWEL: Final = 0.45
 _VOWEL_COMES_OR_GOES: Final = 0.35
 _MARIA_AND_MARIO: Final = 0.9
 _LOOKS_ALIKE: Final = 0.45
@@ -62,6 +62,8 @@ def part_likeness(one: str, other: str, *, unvowelled: bool = False) -> tuple[fl
         return (SAME_NAME, "part_variant_of_name") if same_name(one, other) else (0.0, "")
     if same_name(one, other):
         return SAME_NAME, "part_variant_of_name"
+    if other < one:  # of two ways to lay them beside each other the same one is taken from both sides
+        one, other, a, b = other, one, b, a
     best, rule = _sound_likeness(a, b, unvowelled=unvowelled), "part_sounds_alike"
     spelled = _spelled_likeness(one, other)
     if spelled > best:

@@ -20,18 +20,21 @@ LIGHT: Final = frozenset(
     )
 )
 """Parts that come and go between two documents of one person."""
-LIGHT_NATS: Final = 1.0
+LIGHT_NATS: Final = 1.5
 """A particle tells little, and is left out as often as not."""
 PATRONYMIC_SHARE: Final = 0.6
 """A father's name says again what his other children's do, and is left out of half of all documents."""
 MIN_NATS: Final = 2.5
-MAX_NATS: Final = 9.5
+MAX_NATS: Final = 10.5
 """Even a name nobody has heard of runs in a family."""
-_SHORT_NATS: Final = 3.6
+_SHORT_NATS: Final = 2.2
 _NATS_A_PHONE: Final = 0.85
 """A long part is rarer than a short one; read off names that are in no table."""
 
 
+_SYLLABLE: Final = re.compile(r"(?:[BDFGHJKLMNPQRSTVWXYZ]|CH?|SH|ZH|TS|KW|GW|HW|PH|TH|KH|NG|SS)?[AEIOUWY]{1,3}(?:NG|[NKLMPTRH])?")
+SYLLABLE_NATS: Final = 4.6
+"""One syllable as Chinese, Korean and Vietnamese names are made of: there are some four hundred."""
 _PATRONYMIC: Final = re.compile(
     r"(?:OVICH|EVICH|OVITCH|EVITCH|OVNA|EVNA|ICHNA|OVYCH|EVYCH|IVNA)$"
 )
@@ -59,6 +62,8 @@ def nats_of(part: str) -> float:
     """What it tells that two names share this part."""
     if len(part) == 1 or is_light(part):
         return LIGHT_NATS
+    if len(part) <= 6 and _SYLLABLE.fullmatch(part):
+        return min(SYLLABLE_NATS, _common().get(phones_of(part), SYLLABLE_NATS))
     phones = phones_of(part)
     nats = min(MAX_NATS, _SHORT_NATS + _NATS_A_PHONE * len(phones))
     nats = min(nats, _common().get(phones, math.inf))

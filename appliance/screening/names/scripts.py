@@ -15,7 +15,7 @@ from appliance.travel_document import transliterate
 _HAN: Final = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
 _HANGUL: Final = re.compile(r"[가-힣]")
 _ARABIC: Final = re.compile(r"[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]")
-_BEYOND: Final = re.compile(r"[^\u0000-\u052f\u0600-\u06ff\u1e00-\u1eff\u2000-\u206f]")
+_BEYOND: Final = re.compile(r"[^\u0000-\u036f\u0400-\u052f\u0600-\u06ff\u1e00-\u1eff\u2000-\u206f]")
 """Neither Latin, Cyrillic nor Arabic: no table of Doc 9303-3 has it."""
 _COMPOUND_SURNAMES: Final = frozenset({"歐陽", "欧阳", "司馬", "司马", "諸葛", "诸葛", "上官", "夏侯", "東方", "东方", "皇甫", "尉遲", "尉迟", "公孫", "公孙", "慕容", "司徒", "令狐", "南宮", "南宫"})
 _HANGUL_SURNAMES: Final = {
@@ -65,6 +65,8 @@ def _east_asian(word: str) -> str:
     if not all(_HAN.match(one) or _HANGUL.match(one) for one in characters):
         return word
     cut = 2 if word[:2] in _COMPOUND_SURNAMES and len(characters) > 2 else 1
+    if len(characters) == 1:
+        return _HANGUL_SURNAMES.get(word) or anyascii(word)
     if not 2 <= len(characters) <= 4:
         return anyascii(word)
     family, given = "".join(characters[:cut]), "".join(characters[cut:])

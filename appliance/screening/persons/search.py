@@ -58,8 +58,11 @@ class PersonList:
 
     def __init__(self, one: OpenList) -> None:
         self._list = one
-        rows = [(int(first), int(when)) for first, when in one.rows("SELECT first, date FROM dates")]
         (total,) = one.rows("SELECT count(*) FROM names")[0]
+        try:
+            rows = [(int(first), int(when)) for first, when in one.rows("SELECT first, date FROM dates")]
+        except (TypeError, ValueError) as error:
+            raise ListUnreadable(f"The list {one.info.name} is damaged.") from error
         self._calendar = Calendar.read(rows, int(total))
         self._decoder = msgspec.msgpack.Decoder(PersonEntry)
 
@@ -114,9 +117,27 @@ class PersonList:
             yield PersonHit(self._entry(person), score, certain, (f"{kind}_number_equal", step))
 
     def _by_name(self, query: PersonQuery) -> Iterator[PersonHit]:
-        if not query.name.parts:
-            return
+        persons = self._list.info.entries
+        for person, (evidence, text) in self.evidence(query).items():
+            # What the rest of the entry says can add no more than this.
+            if evidence.nats + SEX[0] + NATIONALITY[0] < needed(evidence.dates, persons):
+                continue
+            entry = self._entry(person)
+            nats, steps = _other_evidence(query, entry)
+            total = Evidence(evidence.nats + nats, evidence.dates, evidence.names)
+            if total.enough(persons):
+                why = (*evidence.why, *steps)
+                yield PersonHit(entry, round(score_of(total.nats), 4), total.certain, why, _shown(text))
+
+    def evidence(self, query: PersonQuery) -> dict[int, tuple[Evidence, str]]:
+        """By the list's own number of a person: the best evidence of name and birth date, and the name.
+
+        Raises:
+            ListUnreadable: the list is damaged.
+        """
         best: dict[int, tuple[Evidence, str]] = {}
+        if not query.name.parts:
+            return best
         rows = rows_of_name(query.name, self._calendar, query.birth_date, self._fetch)
         for row, person, text in self._names(rows + rows_of_days(self._calendar, query.birth_date)):
             born = date_of(self._calendar.date_at(row))
@@ -125,18 +146,7 @@ class PersonList:
             )
             if person not in best or evidence.nats > best[person][0].nats:
                 best[person] = (evidence, text)
-        persons = self._list.info.entries
-        for person, (evidence, text) in best.items():
-            # What the rest of the entry says can add no more than this.
-            if evidence.nats + SEX[0] + NATIONALITY[0] < needed(evidence.dates, persons):
-                continue
-            entry = self._entry(person)
-            nats, steps = _other_evidence(query, entry)
-            total = Evidence(evidence.nats + nats, evidence.dates, evidence.names)
-            if total.enough(persons):
-                name = text.rstrip("~").replace("<<", ", ") if "<<" in text else text
-                why = (*evidence.why, *steps)
-                yield PersonHit(entry, round(score_of(total.nats), 4), total.certain, why, name.strip(", "))
+        return best
 
     def _names(self, rows: list[int]) -> Iterator[tuple[int, int, str]]:
         wanted = list(dict.fromkeys(rows))
@@ -159,8 +169,13 @@ class PersonList:
         rows = self._list.rows("SELECT entry FROM persons WHERE id = ?", (person,))
         try:
             return self._decoder.decode(rows[0][0])
-        except (IndexError, msgspec.MsgspecError, TypeError) as error:
+        except (IndexError, msgspec.MsgspecError, TypeError, ValueError) as error:
             raise ListUnreadable(f"The list {self._list.info.name} has an entry of an unknown kind.") from error
+
+
+def _shown(text: str) -> str:
+    """A stored name as people write it."""
+    return text.rstrip("~").replace("<<", ", ").strip(", ")
 
 
 def _concerning(
