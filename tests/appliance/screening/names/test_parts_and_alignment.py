@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.screening.names import MAX_PARTS, PersonName, align, parts_of, phones_of, skeleton_of
@@ -46,6 +46,7 @@ def test_ok__bounded() -> None:
     assert len(PersonName.of("A " * 10_000, "B " * 10_000).parts) <= MAX_PARTS
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_ok__any_text_becomes_parts(text: str) -> None:
     assert all(part.isascii() and part.isalpha() and part.isupper() for part in parts_of(text))
@@ -154,6 +155,7 @@ def test_ok__unsplit_name_equals_its_parts_in_any_order() -> None:
     assert found.in_order
 
 
+@settings(deadline=None)
 @given(NAMES, NAMES)
 def test_ok__symmetrical_enough_and_bounded(one: PersonName, other: PersonName) -> None:
     found, back = align(one, other), align(other, one)
@@ -162,6 +164,7 @@ def test_ok__symmetrical_enough_and_bounded(one: PersonName, other: PersonName) 
     assert found.nats == pytest.approx(back.nats, abs=6.0)  # greedy: ties may fall otherwise
 
 
+@settings(deadline=None)
 @given(NAMES)
 def test_ok__nobody_is_more_like_anybody_than_themselves(name: PersonName) -> None:
     found = align(name, name)
