@@ -24,9 +24,11 @@ from appliance.services import systemd
 
 if TYPE_CHECKING:
     from appliance.records.journal import Journal
+    from appliance.records.memory import Memory
     from appliance.reference_data.store import ReferenceStore
     from appliance.services.agent.service import AgentService
     from appliance.services.capture.service import CaptureService
+    from appliance.services.lane.live import GatewayKeys
     from appliance.services.lane.service import LaneService
     from appliance.services.uplink.service import UplinkService
     from hal.device import Device
@@ -151,8 +153,63 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         clock.raise_floor(floor)
     lists = reference_store(config.paths.data / "lists", config.paths.keys, config.central.reference_root)
     return LaneService(
-        box=config.box, policy=policy, capture=capture, journal=journal, lists=lists, clock=clock
+        box=config.box,
+        policy=policy,
+        capture=capture,
+        journal=journal,
+        lists=lists,
+        clock=clock,
+        memory=open_memory(config, pair_days=policy.memory.not_same_days),
+        gateway=gateway_keys(config),
     )
+
+
+def open_memory(config: Config, *, pair_days: float) -> "Memory":
+    """What the box remembers of its last crossings.
+
+    Raises:
+        CannotStart: a key is missing, or the disk does not let us.
+    """
+    from appliance.key_files import KeyFileError
+    from appliance.records.errors import StorageError
+    from appliance.records.keys import load_box_keys
+    from appliance.records.memory import Memory
+
+    try:
+        storage = load_box_keys(config.paths.keys).storage
+        return Memory.open(config.paths.data / "memory.db", storage=storage, pair_days=pair_days)
+    except (KeyFileError, StorageError) as error:
+        raise CannotStart(str(error)) from error
+
+
+def gateway_keys(config: Config) -> "GatewayKeys | None":
+    """The keys for live queries; none when no gateway is configured.
+
+    Raises:
+        CannotStart: a key is missing, or only one of the two is configured.
+    """
+    from nacl.public import PublicKey
+    from nacl.signing import VerifyKey
+
+    from appliance.key_files import KeyFileError, read_key
+    from appliance.records.keys import load_box_keys
+    from appliance.services.lane.live import GatewayKeys
+
+    central = config.central
+    if central.gateway_sealing_key is None and central.gateway_signing_key is None:
+        return None
+    if central.gateway_sealing_key is None or central.gateway_signing_key is None:
+        raise CannotStart("Live queries need both gateway_sealing_key and gateway_signing_key in [central].")
+    try:
+        own = load_box_keys(config.paths.keys)
+        return GatewayKeys(
+            signing=own.signing,
+            sealing=own.sealing,
+            gateway_sealing=read_key(central.gateway_sealing_key, PublicKey),
+            gateway_signing=read_key(central.gateway_signing_key, VerifyKey),
+        )
+    except KeyFileError as error:
+        raise CannotStart(str(error)) from error
 
 
 def make_uplink(config: Config, *, lane: Lane) -> "UplinkService":

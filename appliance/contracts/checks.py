@@ -66,6 +66,7 @@ _DIGIT = (
 )
 _CODE = ("ok", "unknown_code", "no_code", "not_an_issuer", "letter_digit_confusion")
 _CHIP = ("chip_not_read", "not_supported")
+_DOCUMENT_LIST = ("lost", "stolen", "revoked", "blank", "possible_misread", "old_list_hit")
 _LIST = ("no_hit", "no_hit_old_list", "no_list", "nothing_to_search", "list_unreadable", "list_expired")
 
 CHECKS: dict[str, tuple[str, ...]] = {
@@ -110,8 +111,14 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "face.quality": ("not_supported",),
     "face.comparison": ("not_supported",),
     "finger.comparison": ("not_supported",),
-    "watchlist.document": (*_LIST, "lost", "stolen", "revoked", "blank", "old_list_hit"),
-    "watchlist.personal_number": (*_LIST, "match", "possible_match", "old_list_hit"),
-    "watchlist.person": (*_LIST, "match", "possible_match", "old_list_hit"),
+    "watchlist.document": (*_LIST, *_DOCUMENT_LIST),
+    "watchlist.personal_number": (*_LIST, "match", "possible_match", "old_list_hit", "not_same_person"),
+    "watchlist.person": (*_LIST, "match", "possible_match", "old_list_hit", "not_same_person"),
+    "watchlist.visa": (*_LIST, *_DOCUMENT_LIST),
+    "watchlist.vehicle": (*_LIST, *_DOCUMENT_LIST),
+    "watchlist.live": (
+        *("no_hit", "match", "possible_match", "lost", "stolen", "revoked", "blank"),
+        *("no_link", "no_answer", "not_asked", "register_unreachable"),
+    ),
 }
 """Every check of this house and every reason that it can give; each has words in every language."""

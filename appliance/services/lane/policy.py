@@ -48,12 +48,15 @@ class Rule(_Section, frozen=True, kw_only=True):
     gives: Recommendation
     verdict: Verdict | None = None
     reason: str | None = None
+    list: str | None = None
+    """Of a watchlist's check: the list that was hit; may hold `*` too."""
 
     def fits(self, check: Check) -> bool:
         return (
             fnmatch.fnmatchcase(check.id, self.check)
             and self.verdict in (None, check.verdict)
             and self.reason in (None, check.reason)
+            and (self.list is None or fnmatch.fnmatchcase(str(check.evidence.get("list", "")), self.list))
         )
 
 
@@ -62,6 +65,17 @@ class Ask(_Section, frozen=True, kw_only=True):
 
     chip: bool = True
     portrait: bool = True
+    live: bool = True
+    """Central's gateway, where one is configured and the line is up."""
+
+
+class Memory(_Section, frozen=True, kw_only=True):
+    """How long the box remembers, in days."""
+
+    recent_days: float = 14.0
+    """Crossings, to screen them again when a new list comes."""
+    not_same_days: float = 180.0
+    """Pairs of a traveller and an entry that an officer found to be two persons."""
 
 
 class Start(enum.StrEnum):
@@ -79,6 +93,8 @@ class Pace(_Section, frozen=True, kw_only=True):
     chip_seconds: float = 20.0
     chip_attempts: int = 2
     portrait_seconds: float = 10.0
+    live_seconds: float = 5.0
+    """From the question; what comes later is chased."""
     look_first_seconds: float = 0.7
     """The panel's button decides nothing before the recommendation has stood so long."""
 
@@ -98,6 +114,7 @@ class Policy(_Section, frozen=True, kw_only=True):
     button: dict[Recommendation, Button]
     ask: Ask = Ask()
     pace: Pace = Pace()
+    memory: Memory = Memory()
     rule: tuple[Rule, ...] = ()
 
     @property

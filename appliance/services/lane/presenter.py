@@ -11,7 +11,7 @@ from appliance.clock import TimeQuality
 from appliance.config import Box
 from appliance.contracts.capture import DeviceStatus
 from appliance.contracts.checks import Outcome
-from appliance.contracts.lane import DeviceView, DocumentView, ListView, Trouble, View
+from appliance.contracts.lane import DeviceView, DocumentView, LateHit, ListView, Trouble, View
 from appliance.records.journal import JournalStatus
 from appliance.services.lane.assessment import document_of
 from appliance.services.lane.button import Offer
@@ -32,6 +32,7 @@ class Situation:
     records: JournalStatus
     notices: tuple[str, ...]
     last_outcome: Outcome | None
+    late_hits: tuple[LateHit, ...]
     now: dt.datetime
     time_quality: TimeQuality
 
@@ -125,6 +126,7 @@ class Presenter:
             unsent=situation.records.unsent,
             notices=self._notices(situation),
             last_outcome=situation.last_outcome,
+            late_hits=situation.late_hits,
             time=situation.now.astimezone().isoformat(timespec="seconds"),
             time_quality=situation.time_quality.value,
         )

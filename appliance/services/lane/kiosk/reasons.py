@@ -28,6 +28,12 @@ def reason_of(check: Check, words: Words) -> str:
         parts.append(", ".join(words.say("field", str(field)) for field in fields))
     if (name := evidence.get("list")) and isinstance(name, str):
         parts.append(name)
+    if (matched := evidence.get("matched")) and isinstance(matched, str):
+        parts.append(words.ui("on_list", name=matched))
+    if (spelling := evidence.get("spelling")) and isinstance(spelling, str):
+        parts.append(words.ui("as_listed", number=spelling))
+    if check.reason == "old_list_hit" and (contact := evidence.get("contact")) and isinstance(contact, str):
+        parts.append(words.ui("ask", contact=contact))  # it may have been lifted since
     score = _number(evidence.get("score"))
     if score is not None and 0 <= score < 1:  # an exact hit is not "alike"
         parts.append(words.ui("alike", percent=words.percent(score)))
