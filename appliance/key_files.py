@@ -11,7 +11,6 @@ from nacl.signing import SigningKey, VerifyKey
 MAX_FILE_BYTES: Final = 1024
 
 
-
 class HashingKey(bytes):
     """A key that numbers are hashed under (BLAKE2b, RFC 7693)."""
 
@@ -45,7 +44,9 @@ class KeyFileError(Exception):
     """The file holds no such key, or others than its owner can read a secret one."""
 
 
-def write_key(path: Path, key: SigningKey | VerifyKey | PrivateKey | PublicKey | SecretBox | HashingKey) -> None:
+def write_key(
+    path: Path, key: SigningKey | VerifyKey | PrivateKey | PublicKey | SecretBox | HashingKey
+) -> None:
     """A new key file; an existing one is never overwritten.
 
     Raises:

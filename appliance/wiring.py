@@ -97,7 +97,9 @@ def reference_store(
     except KeyFileError as error:
         raise CannotStart(str(error)) from error
     except OSError as error:
-        raise CannotStart(f"{root} cannot be read ({error.strerror}): nobody may sign lists for this box.") from error
+        raise CannotStart(
+            f"{root} cannot be read ({error.strerror}): nobody may sign lists for this box."
+        ) from error
     floor = floor or folder.with_name(f"{folder.name}-floor")
     return ReferenceStore(folder, root=trusted, private_key=private_key, floor_folders=(floor,))
 

@@ -13,11 +13,7 @@ KINDS = (
     "alias", "dob_swap", "dob_year_only", "spelling_dob_year", "dob_slip", "un_treated",
 )  # fmt: skip
 _READ_FOR = dict(zip("OIBSZGDUCMNERALVHKTPFYWQJX", "QL8526OVGNMFK4IUNXIREVVOIK", strict=True))
-_RESPELL = [pair.split(">") for pair in (
-    "KH>H KH>X SH>CH SH>SCH ZH>J ZH>DZH YU>IU IU>YU YA>IA IA>YA OU>U U>OU OO>U U>OO EE>I I>EE EI>AY AI>AY AY>AI "
-    "Q>K K>Q C>K V>W W>V PH>F F>PH TS>C CH>TCH J>DJ J>ZH GH>G G>GH Y>I I>Y E>A A>E O>U U>O EV>YEV OV>OFF X>KS "
-    "TH>T DH>D E>IE EY>EI Y>IY H>KH AA>A D>T Z>S"
-).split()]  # fmt: skip
+_RESPELL = [pair.split(">") for pair in ["KH>H", "KH>X", "SH>CH", "SH>SCH", "ZH>J", "ZH>DZH", "YU>IU", "IU>YU", "YA>IA", "IA>YA", "OU>U", "U>OU", "OO>U", "U>OO", "EE>I", "I>EE", "EI>AY", "AI>AY", "AY>AI", "Q>K", "K>Q", "C>K", "V>W", "W>V", "PH>F", "F>PH", "TS>C", "CH>TCH", "J>DJ", "J>ZH", "GH>G", "G>GH", "Y>I", "I>Y", "E>A", "A>E", "O>U", "U>O", "EV>YEV", "OV>OFF", "X>KS", "TH>T", "DH>D", "E>IE", "EY>EI", "Y>IY", "H>KH", "AA>A", "D>T", "Z>S"]]  # fmt: skip
 _MRZ_NAME = 39
 
 
@@ -37,7 +33,9 @@ def degrade(
     """The document, or None where this kind cannot happen to this name."""
     one, two, truncated = list(primary), list(secondary), False
     if kind in ("ocr1", "ocr2"):
-        first, _, second = _slips("<".join((" ".join(one), " ".join(two))), int(kind[-1]), play).partition("<")
+        first, _, second = _slips("<".join((" ".join(one), " ".join(two))), int(kind[-1]), play).partition(
+            "<"
+        )
         return Traveller(first, second, born)
     if kind.startswith("spelling") or kind == "un_treated":
         one, two = [_respelled(part, play) for part in one], [_respelled(part, play) for part in two]

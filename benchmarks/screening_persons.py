@@ -45,12 +45,16 @@ NOTHING = -9.0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--innocents", type=int, default=50_000)
     parser.add_argument("--by-name", action="store_true", help="as if nobody's birth date were known")
-    parser.add_argument("--peers", action="store_true", help="beside Jaro-Winkler, token-set and the watchman rule")
+    parser.add_argument(
+        "--peers", action="store_true", help="beside Jaro-Winkler, token-set and the watchman rule"
+    )
     parser.add_argument("--peer-innocents", type=int, default=4_000)
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
@@ -67,7 +71,10 @@ def main() -> int:
                    "by_name": arguments.by_name, "ms": quantiles(ours.milliseconds)}  # fmt: skip
         if arguments.peers:
             some = innocents[: arguments.peer_innocents]
-            answer["same_innocents"] = {"innocents": len(some), "ours": figures("ours", ours, some, travellers)}
+            answer["same_innocents"] = {
+                "innocents": len(some),
+                "ours": figures("ours", ours, some, travellers),
+            }
             for name, scorer in PEERS.items():
                 peer = Peer(persons, scorer, by_name=arguments.by_name)
                 answer["same_innocents"][name] = figures(name, peer, some, travellers)
@@ -80,8 +87,13 @@ def main() -> int:
 
 def read_list(data: Path) -> Iterator[PersonEntry]:
     """Every individual of both lists that a list would take."""
-    (sdn,), (alt,), (un,) = (sorted(data.glob(f"*{what}")) for what in ("sdn.csv", "alt.csv", "UN_consolidated.xml"))
-    with sdn.open(encoding="latin-1", newline="") as first, alt.open(encoding="latin-1", newline="") as second:
+    (sdn,), (alt,), (un,) = (
+        sorted(data.glob(f"*{what}")) for what in ("sdn.csv", "alt.csv", "UN_consolidated.xml")
+    )
+    with (
+        sdn.open(encoding="latin-1", newline="") as first,
+        alt.open(encoding="latin-1", newline="") as second,
+    ):
         entries = list(read_ofac(first, second))
     with un.open("rb") as file:
         entries += list(read_un(file))
@@ -101,7 +113,9 @@ def read_innocents(data: Path) -> Iterator[Traveller]:
                 yield Traveller(row["last_name"] or row["full_name"], given, row["date_of_birth"])
 
 
-def degraded(persons: list[PersonEntry], play: random.Random) -> Iterator[tuple[str, int, Traveller, list[str]]]:
+def degraded(
+    persons: list[PersonEntry], play: random.Random
+) -> Iterator[tuple[str, int, Traveller, list[str]]]:
     """Kind, person, the document, and the names that the list would hold (an alias that is asked for is left out)."""
     for kind in KINDS:
         numbers = list(range(len(persons)))
@@ -122,7 +136,12 @@ def degraded(persons: list[PersonEntry], play: random.Random) -> Iterator[tuple[
                 alias = play.choice(others)
                 name = PersonName.of(alias)
                 left = [one for one in names if PersonName.of(one).parts != name.parts]
-            if not left or not name.primary or len("".join(name.parts)) < 6 or not (name.secondary or kind == "alias"):
+            if (
+                not left
+                or not name.primary
+                or len("".join(name.parts)) < 6
+                or not (name.secondary or kind == "alias")
+            ):
                 continue
             document = degrade(kind, list(name.primary), list(name.secondary), born, play)
             if document is not None and (document.primary or document.secondary):
@@ -197,7 +216,9 @@ def watchman(one: PersonName, other: PersonName) -> float:
     total = weight = 0.0
     for part in one.parts:
         best, place = max(
-            ((_penalised(part, other.parts[i]), i) for i in left), default=(0.0, -1), key=lambda found: found[0]
+            ((_penalised(part, other.parts[i]), i) for i in left),
+            default=(0.0, -1),
+            key=lambda found: found[0],
         )
         left.discard(place)
         total, weight = total + best * len(part), weight + len(part)
@@ -225,7 +246,9 @@ class Peer:
 
     def stranger(self, document: Traveller) -> float:
         name = PersonName.of(document.primary, document.secondary)
-        return max((self._score(i, name, document, self._names[i]) for i in range(len(self._names))), default=0.0)
+        return max(
+            (self._score(i, name, document, self._names[i]) for i in range(len(self._names))), default=0.0
+        )
 
     def person(self, number: int, document: Traveller, left: list[str]) -> float:
         name = PersonName.of(document.primary, document.secondary)
@@ -247,11 +270,17 @@ class Peer:
 
 
 def figures(
-    name: str, scorer: Any, innocents: list[Traveller], travellers: list[tuple[str, int, Traveller, list[str]]]
+    name: str,
+    scorer: Any,
+    innocents: list[Traveller],
+    travellers: list[tuple[str, int, Traveller, list[str]]],
 ) -> dict[str, Any]:
     print(f"{name}: {len(innocents)} innocents, {len(travellers)} documents", file=sys.stderr)
     strangers = np.asarray([scorer.stranger(one) for one in innocents])
-    scored = [(kind, number % 2, scorer.person(number, document, left)) for kind, number, document, left in travellers]
+    scored = [
+        (kind, number % 2, scorer.person(number, document, left))
+        for kind, number, document, left in travellers
+    ]
     set_on, measured_on = strangers[0::2], strangers[1::2]
     answer: dict[str, Any] = {}
     for rate in RATES:
@@ -263,7 +292,9 @@ def figures(
             held = [score > threshold for one, half, score in scored if one == kind and half == 1]
             kinds[kind] = interval(sum(held), len(held))
         recalls = [one["recall"] for one in kinds.values()]
-        spread = math.sqrt(sum(r * (1 - r) / max(1, k["n"]) for r, k in zip(recalls, kinds.values(), strict=True)))
+        spread = math.sqrt(
+            sum(r * (1 - r) / max(1, k["n"]) for r, k in zip(recalls, kinds.values(), strict=True))
+        )
         macro = float(np.mean(recalls))
         answer[f"at_{rate}_per_10000"] = {
             "threshold": round(threshold, 3),

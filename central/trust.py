@@ -21,12 +21,16 @@ def add_to(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     )
     init = trust.add_parser("init", help="a new repository; writes what boxes are provisioned with")
     init.add_argument("repository", type=Path)
-    init.add_argument("--root-key", type=Path, action="append", required=True, metavar="KEY", help="kept offline")
+    init.add_argument(
+        "--root-key", type=Path, action="append", required=True, metavar="KEY", help="kept offline"
+    )
     init.add_argument("--root-threshold", type=int, default=1, metavar="N")
     init.add_argument("--issuer-key", type=Path, action="append", required=True, metavar="KEY")
     init.add_argument("--issuer-threshold", type=int, default=1, metavar="N")
     init.add_argument("--publisher-key", type=Path, required=True, metavar="KEY")
-    init.add_argument("--root-file", type=Path, required=True, metavar="FILE", help="the boxes' reference-root.json")
+    init.add_argument(
+        "--root-file", type=Path, required=True, metavar="FILE", help="the boxes' reference-root.json"
+    )
     init.set_defaults(run=_init)
 
     rotate = trust.add_parser("rotate", help="give a role other keys")
@@ -95,5 +99,7 @@ def _show(arguments: argparse.Namespace) -> int:
         print(json.dumps({"targets": rows}))
     else:
         for row in rows:
-            print(f"{row['name']:<24} {row['type']:<14} version {row['version']:<12} until {row['expires_at']}")
+            print(
+                f"{row['name']:<24} {row['type']:<14} version {row['version']:<12} until {row['expires_at']}"
+            )
     return 0

@@ -28,6 +28,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "appliance.cose": (),
     "appliance.key_files": (),
     "appliance.config": ("appliance.contracts",),
+    "appliance.live_query": (
+        "appliance.contracts",
+        "appliance.cose",
+    ),  # what lane and gateway say to each other
     "appliance.clock": ("appliance.config", "appliance.contracts"),
     # the libraries: no service, no device
     "appliance.travel_document": (),
@@ -74,6 +78,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.config",
         "appliance.contracts",
         "appliance.cose",
+        "appliance.live_query",
         "appliance.records",
         "appliance.reference_data",
         "appliance.screening",
@@ -99,6 +104,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",
+        "appliance.live_query",
         "appliance.records",
         "appliance.reference_data",
         "appliance.screening",
@@ -117,6 +123,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",
+        "appliance.live_query",
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.watermark",

@@ -42,7 +42,9 @@ def _add_build(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     build.add_argument("--format", choices=("csv", "un", "ofac", "ftm"), default="csv",
                        help="csv, the UN's XML, OFAC's SDN.CSV, FollowTheMoney's JSON lines")  # fmt: skip
     build.add_argument("--alt", type=Path, help="OFAC's ALT.CSV, the other names")
-    build.add_argument("--list-version", type=_version, required=True, metavar="N", help="must rise each time")
+    build.add_argument(
+        "--list-version", type=_version, required=True, metavar="N", help="must rise each time"
+    )
     build.add_argument("--owner", default="", help="who answers for the list, where an entry does not say")
     build.add_argument("--legal-basis", default="", help="of the entries that do not say theirs")
     build.add_argument("--contact", required=True, help="whom the officer asks about a hit")
@@ -55,16 +57,22 @@ def _add_build(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     build.add_argument("--index-key", type=Path, metavar="KEY",
                        help="of documents, vehicles, visas: the key file that numbers are hashed under; made if missing")  # fmt: skip
     build.add_argument("--epoch", default="", help="of that key, such as 2026; a new one at each rotation")
-    build.add_argument("--changes-to", type=Path, metavar="LIST", help="only what leads from this list to the new version")
+    build.add_argument(
+        "--changes-to", type=Path, metavar="LIST", help="only what leads from this list to the new version"
+    )
     build.add_argument("--added", type=Path, metavar="CSV")
     build.add_argument("--removed", type=Path, metavar="CSV")
     build.set_defaults(run=_build)
 
 
 def _add_sign(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    sign = actions.add_parser("sign", help="seal a list file for these boxes, and sign for it in the repository")
+    sign = actions.add_parser(
+        "sign", help="seal a list file for these boxes, and sign for it in the repository"
+    )
     sign.add_argument("source", type=Path, metavar="LIST")
-    sign.add_argument("repository", type=Path, metavar="REPOSITORY", help="`borne-central trust init` makes one")
+    sign.add_argument(
+        "repository", type=Path, metavar="REPOSITORY", help="`borne-central trust init` makes one"
+    )
     sign.add_argument("--key", type=Path, required=True, action="append", metavar="KEY",
                       help="an issuer's secret Ed25519 key file; as many as the threshold asks")  # fmt: skip
     sign.add_argument("--publisher-key", type=Path, required=True, metavar="KEY",
@@ -72,15 +80,21 @@ def _add_sign(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     sign.add_argument("--for", dest="boxes", type=Path, nargs="+", required=True, metavar="BOX_KEY",
                       help="the boxes' public X25519 key files")  # fmt: skip
     sign.add_argument("--index-key", type=Path, metavar="KEY", help="of a list of numbers: its key file")
-    sign.add_argument("--valid-days", type=int, default=30, metavar="N", help="after this nobody believes it any more")
+    sign.add_argument(
+        "--valid-days", type=int, default=30, metavar="N", help="after this nobody believes it any more"
+    )
     sign.add_argument("--type", choices=("list", "trust_anchors", "policy"), default="list")
     sign.add_argument("--name", default="", help="of trust anchors or a policy")
-    sign.add_argument("--list-version", type=_version, default=None, metavar="N", help="of trust anchors or a policy")
+    sign.add_argument(
+        "--list-version", type=_version, default=None, metavar="N", help="of trust anchors or a policy"
+    )
     sign.set_defaults(run=_sign)
 
 
 def _add_import(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    take = actions.add_parser("import", help="install what is signed, from a USB stick's folder or from a file")
+    take = actions.add_parser(
+        "import", help="install what is signed, from a USB stick's folder or from a file"
+    )
     take.add_argument("package", type=Path, metavar="REPOSITORY")
     _add_store(take)
     take.set_defaults(run=_import)

@@ -14,8 +14,8 @@ from typing import Final, Self
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
-from appliance.records.errors import StorageBroken
 from appliance.records.database import translated
+from appliance.records.errors import StorageBroken
 
 MAX_RECENT: Final = 20_000
 """A month at the busiest of small posts; the oldest go first."""
@@ -134,7 +134,9 @@ class Memory:
         Raises:
             StorageError: the file cannot be read.
         """
-        rows = self._read("SELECT decided FROM pairs WHERE pair = ? AND decided >= ?", pair, self._pairs_since(now))
+        rows = self._read(
+            "SELECT decided FROM pairs WHERE pair = ? AND decided >= ?", pair, self._pairs_since(now)
+        )
         return str(rows[0][0]) if rows else None
 
     def not_same(self, pairs: tuple[str, ...], moment: dt.datetime) -> None:
@@ -145,7 +147,9 @@ class Memory:
         """
         decided = moment.astimezone(dt.UTC).isoformat(timespec="seconds")
         with self._writing() as connection:
-            connection.executemany("INSERT OR REPLACE INTO pairs VALUES (?, ?)", [(pair, decided) for pair in pairs])
+            connection.executemany(
+                "INSERT OR REPLACE INTO pairs VALUES (?, ?)", [(pair, decided) for pair in pairs]
+            )
             connection.execute("DELETE FROM pairs WHERE decided < ?", (self._pairs_since(moment),))
 
     def _pairs_since(self, now: dt.datetime) -> str:
@@ -200,7 +204,9 @@ class Memory:
         """
         rows = self._read("SELECT id, seq, sealed FROM late WHERE seen = 0 ORDER BY seq DESC")
         return tuple(
-            Late(id_, seq, payload) for id_, seq, sealed in rows if (payload := self._opened(id_, sealed)) is not None
+            Late(id_, seq, payload)
+            for id_, seq, sealed in rows
+            if (payload := self._opened(id_, sealed)) is not None
         )
 
     def urgent(self, acknowledged: int) -> tuple[int, ...]:
@@ -209,7 +215,9 @@ class Memory:
         Raises:
             StorageError: the file cannot be read.
         """
-        return tuple(int(seq) for (seq,) in self._read("SELECT seq FROM late WHERE seq > ? ORDER BY seq", acknowledged))
+        return tuple(
+            int(seq) for (seq,) in self._read("SELECT seq FROM late WHERE seq > ? ORDER BY seq", acknowledged)
+        )
 
     def seen_late(self) -> None:
         """The officer has seen them all.
@@ -280,5 +288,3 @@ def _connected(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-

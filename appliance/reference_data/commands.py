@@ -16,8 +16,8 @@ from appliance.reference_data.sealed import ContentType, Description, Progress
 from appliance.reference_data.store import ReferenceStore
 from appliance.screening.build import build_documents, build_persons
 from appliance.screening.documents.build import changes_of
-from appliance.screening.documents.changes import decode_changes, encode_changes
 from appliance.screening.documents.changes import MAGIC as CHANGES_MAGIC
+from appliance.screening.documents.changes import decode_changes, encode_changes
 from appliance.screening.documents.index import MAGIC as INDEX_MAGIC
 from appliance.screening.documents.index import NumberIndex
 from appliance.screening.documents.search import open_numbers

@@ -49,7 +49,9 @@ class FolderDelivery:
         if any(part in ("", ".", "..") for part in parts) or len(name) > MAX_NAME:
             return None
         try:
-            handle = os.open(self._folder.joinpath(*parts), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            handle = os.open(
+                self._folder.joinpath(*parts), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+            )
         except FileNotFoundError:
             return None
         if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -61,7 +61,8 @@ class Floor:
         if damaged and not good:
             # Begun anew, damage would open the door to older lists.
             raise Refused(
-                Reason.STORAGE, "Nobody can say which versions this box has had; ask a technician (floor.json)."
+                Reason.STORAGE,
+                "Nobody can say which versions this box has had; ask a technician (floor.json).",
             )
         return versions
 

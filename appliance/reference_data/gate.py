@@ -103,7 +103,7 @@ class Gate:
             updater = self._updater(work, delivery)
             older = False
             # An expiry that an unsure clock sees may be long past or far ahead: the list's own age says so.
-            updater._trusted_set.reference_time = now if sure else _EPOCH  # noqa: SLF001 - no public way
+            updater._trusted_set.reference_time = now if sure else _EPOCH
             try:
                 updater.refresh()
             except exceptions.BadVersionNumberError as error:
@@ -130,9 +130,13 @@ class Gate:
         except exceptions.DownloadLengthMismatchError as error:
             raise Refused(Reason.TOO_LARGE, "A file is larger than any that is taken.") from error
         except (exceptions.DownloadError, exceptions.RepositoryError, exceptions.StorageError) as error:
-            raise Refused(Reason.DAMAGED, "The signed metadata is damaged, or does not belong together.") from error
+            raise Refused(
+                Reason.DAMAGED, "The signed metadata is damaged, or does not belong together."
+            ) from error
         except OSError as error:
-            raise Refused(Reason.STORAGE, f"The files cannot be read or written ({error.strerror}).") from error
+            raise Refused(
+                Reason.STORAGE, f"The files cannot be read or written ({error.strerror})."
+            ) from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Refused(Reason.MALFORMED, "The signed metadata is malformed.") from error
         finally:
@@ -159,7 +163,8 @@ class Gate:
             into.write(block)
         if size != target.file.length or digest.hexdigest() != target.file.hashes.get("sha256"):
             raise Refused(
-                Reason.DAMAGED, f"The file of {target.description.name} is damaged, or another than was signed for."
+                Reason.DAMAGED,
+                f"The file of {target.description.name} is damaged, or another than was signed for.",
             )
         return True
 
@@ -182,17 +187,17 @@ class Gate:
         shutil.rmtree(work)
         shutil.copytree(self._cache, work, symlinks=True)
         updater = self._updater(work, _Cache(self._cache, delivery))
-        updater._trusted_set.reference_time = reference  # noqa: SLF001 - no public way
+        updater._trusted_set.reference_time = reference
         updater.refresh()
         return updater
 
     def _versions(self, updater: Updater) -> dict[str, int]:
-        trusted = updater._trusted_set  # noqa: SLF001 - the versions have no public way out
+        trusted = updater._trusted_set
         return {role: int(trusted[role].version) for role in ROLES}
 
     def _targets(self, updater: Updater) -> Iterator[Target]:
         """Every target of the top role and its delegations, as far as it describes itself."""
-        trusted = updater._trusted_set  # noqa: SLF001
+        trusted = updater._trusted_set
         names = ["targets"]
         for name in names:
             signed = trusted[name]
@@ -207,7 +212,7 @@ class Gate:
                     yield target
             for role in (signed.delegations.roles or {}) if signed.delegations else {}:
                 if role not in names and len(names) < CONFIG.max_delegations:
-                    updater._load_targets(role, name)  # noqa: SLF001 - by name, before any path is asked
+                    updater._load_targets(role, name)
                     names.append(role)
 
     def _cached_timestamp(self, folder: Path) -> int:

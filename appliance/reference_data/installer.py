@@ -64,7 +64,9 @@ class Installer:
             with sealed.open("rb") as file:
                 opened = SealedFile(file, self._private_key)
                 if opened.description != description:
-                    raise Refused(Reason.DAMAGED, f"The file of {description.name} is another than was signed for.")
+                    raise Refused(
+                        Reason.DAMAGED, f"The file of {description.name} is another than was signed for."
+                    )
                 if description.type is ContentType.CHANGES:
                     assert old is not None
                     return self._changed(opened, target, old)
@@ -155,7 +157,9 @@ class Installer:
             try:
                 one = open_list(content)
             except ListUnreadable as error:
-                raise Refused(Reason.NOT_USABLE, f"The file of {description.name} holds no readable list.") from error
+                raise Refused(
+                    Reason.NOT_USABLE, f"The file of {description.name} holds no readable list."
+                ) from error
             info = one.info
             one.close()
             _check_info(info, target)
@@ -180,7 +184,9 @@ class Installer:
             one = open_numbers(index, key)
         except ListUnreadable as error:
             index.unlink(missing_ok=True)
-            raise Refused(Reason.NOT_USABLE, f"The file of {description.name} holds no readable list.") from error
+            raise Refused(
+                Reason.NOT_USABLE, f"The file of {description.name} holds no readable list."
+            ) from error
         info = one.info
         one.close()
         _check_info(info, target)

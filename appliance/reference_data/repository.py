@@ -67,11 +67,19 @@ class Repository:
         try:
             versions = [int(path.name.split(".")[0]) for path in self._metadata.glob("*.root.json")]
             if not versions:
-                raise RepositoryError(f"There is no repository in {folder}; `borne-central trust init` makes one.")
-            self._root: Metadata[Root] = Metadata.from_file(str(self._metadata / f"{max(versions)}.root.json"))
+                raise RepositoryError(
+                    f"There is no repository in {folder}; `borne-central trust init` makes one."
+                )
+            self._root: Metadata[Root] = Metadata.from_file(
+                str(self._metadata / f"{max(versions)}.root.json")
+            )
             self._timestamp: Metadata[Timestamp] = Metadata.from_file(str(self._metadata / "timestamp.json"))
-            self._snapshot: Metadata[Snapshot] = self._at("snapshot", self._timestamp.signed.snapshot_meta.version)
-            self._targets: Metadata[Targets] = self._at("targets", self._snapshot.signed.meta["targets.json"].version)
+            self._snapshot: Metadata[Snapshot] = self._at(
+                "snapshot", self._timestamp.signed.snapshot_meta.version
+            )
+            self._targets: Metadata[Targets] = self._at(
+                "targets", self._snapshot.signed.meta["targets.json"].version
+            )
         except (OSError, ValueError, StorageError, DeserializationError, KeyError) as error:
             raise RepositoryError(f"The repository in {folder} cannot be read.") from error
 
@@ -99,10 +107,17 @@ class Repository:
         for keys, threshold in ((root_keys, root_threshold), (issuer_keys, issuer_threshold)):
             if not 1 <= threshold <= len({bytes(key.verify_key) for key in keys}):
                 raise RepositoryError("A threshold is at least 1 and at most the number of different keys.")
-        roots, issuers, publisher = ([signer_of(key) for key in keys] for keys in (root_keys, issuer_keys, [publisher_key]))
+        roots, issuers, publisher = (
+            [signer_of(key) for key in keys] for keys in (root_keys, issuer_keys, [publisher_key])
+        )
         root = Root(expires=_whole(now + timedelta(days=366 * ROOT_YEARS)))
         root.roles["root"].threshold, root.roles["targets"].threshold = root_threshold, issuer_threshold
-        for role, signers in (("root", roots), ("targets", issuers), ("snapshot", publisher), ("timestamp", publisher)):
+        for role, signers in (
+            ("root", roots),
+            ("targets", issuers),
+            ("snapshot", publisher),
+            ("timestamp", publisher),
+        ):
             for one in signers:
                 root.add_key(one.public_key, role)
         (folder / "metadata").mkdir(parents=True)
@@ -224,7 +239,9 @@ class Repository:
         named = {one.public_key.keyid for one in signers}
         for wanted in (old["root"], root.roles["root"]):
             if len(named & set(wanted.keyids)) < wanted.threshold:
-                raise RepositoryError(f"A new root needs {wanted.threshold} of the root's keys, the old and the new.")
+                raise RepositoryError(
+                    f"A new root needs {wanted.threshold} of the root's keys, the old and the new."
+                )
         _write(self._metadata / f"{root.version}.root.json", _signed(root, signers))
         self._root = Metadata.from_file(str(self._metadata / f"{root.version}.root.json"))
 
@@ -249,14 +266,19 @@ class Repository:
     def _current(self) -> list[Path]:
         snapshot, targets = self._snapshot.signed.version, self._targets.signed.version
         return [
-            self._metadata / name for name in ("timestamp.json", f"{snapshot}.snapshot.json", f"{targets}.targets.json")
+            self._metadata / name
+            for name in ("timestamp.json", f"{snapshot}.snapshot.json", f"{targets}.targets.json")
         ]
 
     def _at(self, role: str, version: int) -> Metadata[Any]:
         return Metadata.from_file(str(self._metadata / f"{version}.{role}.json"))
 
     def _publish(
-        self, issuer_keys: Sequence[SigningKey], publisher_key: SigningKey, now: datetime, valid_for: timedelta
+        self,
+        issuer_keys: Sequence[SigningKey],
+        publisher_key: SigningKey,
+        now: datetime,
+        valid_for: timedelta,
     ) -> None:
         """Targets, then snapshot, then timestamp: a reader between two of them sees the state before."""
         publisher = [signer_of(publisher_key)]
@@ -283,11 +305,16 @@ class Repository:
     def _check_keys(self, role: str, signers: Sequence[Signer]) -> None:
         wanted = self._root.signed.roles[role]
         if len({one.public_key.keyid for one in signers} & set(wanted.keyids)) < wanted.threshold:
-            raise RepositoryError(f"Signing as {role} needs {wanted.threshold} of the keys that the root names for it.")
+            raise RepositoryError(
+                f"Signing as {role} needs {wanted.threshold} of the keys that the root names for it."
+            )
 
     def _sweep(self) -> None:
         """Old metadata and what nobody signs for any more; what was just the newest stays for slow readers."""
-        for role, version in (("targets", self._targets.signed.version), ("snapshot", self._snapshot.signed.version)):
+        for role, version in (
+            ("targets", self._targets.signed.version),
+            ("snapshot", self._snapshot.signed.version),
+        ):
             for path in self._metadata.glob(f"*.{role}.json"):
                 if int(path.name.split(".")[0]) < version - 1:
                     path.unlink(missing_ok=True)
@@ -315,5 +342,3 @@ def _signed(signed: AnySigned, signers: Sequence[Signer]) -> bytes:
 
 def _write(path: Path, data: bytes) -> None:
     write_whole(path, data)
-
-

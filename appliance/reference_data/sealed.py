@@ -192,14 +192,18 @@ class SealedFile:
             Refused: it is damaged, or has more than `limit` bytes.
         """
         if self._header.size > limit:
-            raise Refused(Reason.TOO_LARGE, f"The content has {self._header.size} bytes; at most {limit} are taken.")
+            raise Refused(
+                Reason.TOO_LARGE, f"The content has {self._header.size} bytes; at most {limit} are taken."
+            )
         return b"".join(self.pieces())
 
     def _open(self, sealed: bytes, number: int) -> bytes:
         try:
             return bytes(crypto_secretbox_open(sealed, _nonce(self._header.nonce, number), self._key))
         except (CryptoError, ValueError, TypeError) as error:
-            raise Refused(Reason.DAMAGED, "The file cannot be decrypted: it is damaged or cut short.") from error
+            raise Refused(
+                Reason.DAMAGED, "The file cannot be decrypted: it is damaged or cut short."
+            ) from error
 
 
 def _nonce(first: bytes, number: int) -> bytes:

@@ -107,7 +107,12 @@ class ReferenceStore:
     # Coming in
 
     def install(
-        self, delivery: Delivery, *, now: datetime, time_quality: str, progress: Progress = lambda _a, _b: None
+        self,
+        delivery: Delivery,
+        *,
+        now: datetime,
+        time_quality: str,
+        progress: Progress = lambda _a, _b: None,
     ) -> InstallReport:
         """Verify, decrypt, check and put in place; on any doubt what was there stays.
 
@@ -137,7 +142,9 @@ class ReferenceStore:
         except Refused as refused:
             log.warning("reference data refused: %s", refused.reason)
             return Installed(accepted=False, sentence=refused.sentence)
-        return Installed(accepted=True, sentence=report.sentence, lists=tuple(name for name, _ in report.installed))
+        return Installed(
+            accepted=True, sentence=report.sentence, lists=tuple(name for name, _ in report.installed)
+        )
 
     def bring(
         self, path: Path, *, now: datetime, time_quality: str, progress: Progress = lambda _a, _b: None
@@ -173,7 +180,9 @@ class ReferenceStore:
                         self._installer.sweep(self._manifest.read())
                         done.append(one.info.name)
             except OSError as error:
-                raise Refused(Reason.STORAGE, f"The list cannot be written anew ({error.strerror}).") from error
+                raise Refused(
+                    Reason.STORAGE, f"The list cannot be written anew ({error.strerror})."
+                ) from error
             finally:
                 self._seen = None
         return tuple(done)
@@ -199,7 +208,9 @@ class ReferenceStore:
         """
         entries = self._manifest.read()
         return {
-            name: self._installer.content(entry) for name, entry in sorted(entries.items()) if entry.type is type_
+            name: self._installer.content(entry)
+            for name, entry in sorted(entries.items())
+            if entry.type is type_
         }
 
     def ages(self, *, now: datetime, time_quality: str = TimeQuality.RTC) -> tuple[ListView, ...]:
@@ -236,9 +247,12 @@ class ReferenceStore:
                 continue
             if TimeQuality(time_quality).sure and now > description.expires_at:
                 raise Refused(
-                    Reason.EXPIRED, f"The list {description.name} expired on {description.expires_at:%Y-%m-%d}."
+                    Reason.EXPIRED,
+                    f"The list {description.name} expired on {description.expires_at:%Y-%m-%d}.",
                 )
-            if description.type is ContentType.CHANGES and (entry is None or entry.version != target.from_version):
+            if description.type is ContentType.CHANGES and (
+                entry is None or entry.version != target.from_version
+            ):
                 missing.append(description.name)
                 continue
             if entry is None and len(entries) >= MAX_LISTS:
@@ -332,7 +346,11 @@ def _in_order(targets: tuple[Target, ...]) -> list[Target]:
     """Each list before its changes, and those in turn."""
     return sorted(
         targets,
-        key=lambda one: (one.description.name, one.description.version, one.description.type is ContentType.CHANGES),
+        key=lambda one: (
+            one.description.name,
+            one.description.version,
+            one.description.type is ContentType.CHANGES,
+        ),
     )
 
 

@@ -7,7 +7,9 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
-_ISO: Final = re.compile(r"(\d{4}|\?{4})?(?:-(\d{2}|\?\?))?(?:-(\d{2}|\?\?))?(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?")
+_ISO: Final = re.compile(
+    r"(\d{4}|\?{4})?(?:-(\d{2}|\?\?))?(?:-(\d{2}|\?\?))?(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?"
+)
 NEAR_YEARS: Final = 1
 """Registers that convert calendars, and people who know their age but not their day, are off by one."""
 

@@ -264,8 +264,7 @@ class _Moment:
                 age=age,
                 action=hit.entry.action or info.action,
                 contact=hit.entry.contact or info.contact,
-                more=more
-                | {"owner": owner, "legal_basis": hit.entry.legal_basis or info.legal_basis},
+                more=more | {"owner": owner, "legal_basis": hit.entry.legal_basis or info.legal_basis},
             )
 
     def check(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cbor2
 import pytest
+from appliance.reference_data.package import Package
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
@@ -15,7 +16,6 @@ from appliance.contracts.checks import Check
 from appliance.contracts.movement import DocumentFacts, Movement, Stamp
 from appliance.records import envelope
 from appliance.records.watermark import Watermark, read_watermark, sign_watermark
-from appliance.reference_data.package import Package
 from central import receiver, tables
 
 TEXT = (Path(central.__file__).parent / "README.md").read_text("utf-8")

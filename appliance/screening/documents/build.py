@@ -23,7 +23,6 @@ from appliance.screening.documents.write import (
     sorting_folder,
     write_index,
 )
-
 from appliance.screening.lists import ListInfo
 
 TYPES: Final = ("P", "I", "V", "")
@@ -107,7 +106,9 @@ def changes_of(
         raise ValueError("Merge the list first: changes are made from an index without changes of its own.")
     shift = 64 - header.hash_bits
     kinds = Kinds(CLASSES, header.first_month, header.month_bits)
-    gone = sorted({found[0] for entry in removed for found in (one.index.find(_hash(entry, hasher) >> shift),) if found})
+    gone = sorted(
+        {found[0] for entry in removed for found in (one.index.find(_hash(entry, hasher) >> shift),) if found}
+    )
     new: dict[int, int] = {}
     for hashes, payloads in _hashed(added, hasher, kinds, exact_months=True):
         for wide, payload in zip(hashes.tolist(), payloads.tolist(), strict=True):
@@ -155,11 +156,11 @@ def _hashed(
             kind = "I"
         place, month = places[(kind, plain.status)], month_of(plain.reported)
         hashes.append(hasher.hash64(plain.issuing_state, plain.number))
-        payloads.append(place << 16 | month if exact_months else place << kinds.month_bits | kinds.kept(month))
+        payloads.append(
+            place << 16 | month if exact_months else place << kinds.month_bits | kinds.kept(month)
+        )
         if len(hashes) == BATCH:
             yield np.asarray(hashes, dtype=np.uint64), np.asarray(payloads, dtype=np.uint64)
             hashes, payloads = [], []
     if hashes:
         yield np.asarray(hashes, dtype=np.uint64), np.asarray(payloads, dtype=np.uint64)
-
-

@@ -41,5 +41,8 @@ class NumberHasher:
 
     def _derive(self, state: str) -> bytes:
         return hashlib.blake2b(
-            self._context + b"|" + state.encode(), key=self._master_key, digest_size=KEY_BYTES, person=_STATE_KEY
+            self._context + b"|" + state.encode(),
+            key=self._master_key,
+            digest_size=KEY_BYTES,
+            person=_STATE_KEY,
         ).digest()

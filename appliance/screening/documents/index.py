@@ -222,4 +222,3 @@ class NumberIndex:
     def close(self) -> None:
         if self._map is not None:
             self._map.close()
-

@@ -100,7 +100,11 @@ class Overlay:
             raise CannotApply(
                 f"The changes lead from version {changes.from_version}, and the list has {self.info.version}."
             )
-        if (changes.epoch, changes.hash_bits, changes.count_before) != (header.epoch, header.hash_bits, self.count):
+        if (changes.epoch, changes.hash_bits, changes.count_before) != (
+            header.epoch,
+            header.hash_bits,
+            self.count,
+        ):
             raise CannotApply("The changes are for a list that was made otherwise.")
         gone_here, gone_in_base = self._resolved(base, changes.removed)
         classes = tuple(dict.fromkeys(self.kinds.classes + changes.classes))

@@ -1,10 +1,10 @@
 """One page of the index: 4 KiB of sorted hashes and what is known of each, found without unpacking the page.
 
-    bytes 0-3    CRC-32 of the rest (ISO 3309)
-    bytes 4-5    number of records
-    bytes 6-7    bytes of marks
-    marks        high parts of the hashes less the page's first hash (elias_fano)
-    records      low bits of the hash, then the payload, `low + payload` bits each
+bytes 0-3    CRC-32 of the rest (ISO 3309)
+bytes 4-5    number of records
+bytes 6-7    bytes of marks
+marks        high parts of the hashes less the page's first hash (elias_fano)
+records      low bits of the hash, then the payload, `low + payload` bits each
 """
 
 import struct

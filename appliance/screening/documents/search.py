@@ -110,7 +110,10 @@ class NumberList:
     def _hit(self, state: str, spelling: str, found: Payload, read: str, document_type: str) -> NumberHit:
         changed = sum(a != b for a, b in zip(spelling, read, strict=True))
         what = {ListKind.VEHICLES: "plate", ListKind.VISAS: "visa"}.get(self.info.kind, "document")
-        why = [f"read_with_changed_character_{changed}" if changed else f"{what}_number_equal", "issuing_state_equal"]
+        why = [
+            f"read_with_changed_character_{changed}" if changed else f"{what}_number_equal",
+            "issuing_state_equal",
+        ]
         if found.document_type and document_type and found.document_type[:1] != document_type[:1]:
             # Two kinds of document of one state may have one number.
             why.append("document_type_differs")

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.screening.documents.elias_fano import Numbers
-from appliance.screening.documents.kinds import Kinds
 from appliance.screening.documents.hashing import MAX_HASH_BITS
 from appliance.screening.documents.index import (
     HEADER_BYTES,
@@ -20,6 +19,7 @@ from appliance.screening.documents.index import (
     write_directory,
     write_header,
 )
+from appliance.screening.documents.kinds import Kinds
 from appliance.screening.documents.pages import PAGE_BYTES, Layout, write_page
 from appliance.screening.lists import ListInfo
 
@@ -124,7 +124,9 @@ def write_index(
                 total = (total + int(np.sum(hashes, dtype=np.uint64))) & (2**64 - 1)
                 if len(fences) % 256 == 0:
                     progress(count, expected)
-            file.write(write_directory(np.asarray(fences, dtype=np.uint64), np.asarray(ranks, dtype=np.uint64)))
+            file.write(
+                write_directory(np.asarray(fences, dtype=np.uint64), np.asarray(ranks, dtype=np.uint64))
+            )
             header = _counted(header, count, len(fences), total)
             file.seek(0)
             file.write(write_header(header))
@@ -142,7 +144,9 @@ def _counted(header: Header, count: int, pages: int, total: int) -> Header:
     return msgspec.structs.replace(header, info=info, count=count, pages=pages, total=total)
 
 
-def _full_pages(records: Iterable[tuple[Numbers, Numbers]], layout: Layout) -> Iterator[tuple[Numbers, Numbers]]:
+def _full_pages(
+    records: Iterable[tuple[Numbers, Numbers]], layout: Layout
+) -> Iterator[tuple[Numbers, Numbers]]:
     """The stream cut into pages that are full to the last record."""
     hashes, payloads = np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.uint64)
     look = PAGE_BYTES * 8 // (layout.width + 1) + 2

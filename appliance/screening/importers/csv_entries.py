@@ -136,7 +136,15 @@ def _person_from(cells: dict[str, str]) -> PersonEntry:
         direction=direction,
         **{
             name: cells.get(name, "")
-            for name in ("owner", "legal_basis", "contact", "action", "valid_from", "valid_until", "review_date")
+            for name in (
+                "owner",
+                "legal_basis",
+                "contact",
+                "action",
+                "valid_from",
+                "valid_until",
+                "review_date",
+            )
         },
     )
     check_entry(entry)

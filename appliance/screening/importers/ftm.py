@@ -50,11 +50,15 @@ def read_ftm(file: BinaryIO) -> Iterator[PersonEntry]:
 
 def _entry_of(entity: _Entity) -> PersonEntry:
     def values(*names: str) -> list[str]:
-        found = [value for name in names for value in entity.properties.get(name, []) if isinstance(value, str)]
+        found = [
+            value for name in names for value in entity.properties.get(name, []) if isinstance(value, str)
+        ]
         return list(dict.fromkeys(value.strip() for value in found if value.strip()))[:MAX_VALUES]
 
     states = [state_of(text) for text in values("nationality", "citizenship", "country")]
-    names = [name for name in values("name", "alias", "previousName", "weakAlias") if PersonName.of(name).parts]
+    names = [
+        name for name in values("name", "alias", "previousName", "weakAlias") if PersonName.of(name).parts
+    ]
     return PersonEntry(
         reference=entity.id[:MAX_TEXT],
         names=tuple((name, "") for name in names)[:MAX_NAMES],
@@ -63,7 +67,9 @@ def _entry_of(entity: _Entity) -> PersonEntry:
         sex=next((_SEX[text] for text in values("gender") if text in _SEX), ""),
         nationality=" ".join(dict.fromkeys(code for code in states if code)),
         document_numbers=tuple(Number(text) for text in values("passportNumber") if normalise_number(text)),
-        personal_numbers=tuple(Number(text) for text in values("idNumber", "taxNumber") if normalise_number(text)),
+        personal_numbers=tuple(
+            Number(text) for text in values("idNumber", "taxNumber") if normalise_number(text)
+        ),
         owner=", ".join(entity.datasets)[:MAX_TEXT],
     )
 

@@ -77,8 +77,12 @@ def _entry_of(cells: list[str], others: list[str]) -> PersonEntry:
         birth_dates=tuple(dict.fromkeys(_births(remarks))),
         sex=sex.group(1)[0] if sex else "",
         nationality=" ".join(dict.fromkeys(code for code in nationality if code)),
-        document_numbers=tuple(Number(number, state_of(state)) for number, state in _PASSPORT.findall(remarks)),
-        personal_numbers=tuple(Number(number, state_of(state)) for number, state in _PERSONAL.findall(remarks)),
+        document_numbers=tuple(
+            Number(number, state_of(state)) for number, state in _PASSPORT.findall(remarks)
+        ),
+        personal_numbers=tuple(
+            Number(number, state_of(state)) for number, state in _PERSONAL.findall(remarks)
+        ),
         owner=OWNER,
     )
 

@@ -32,7 +32,11 @@ def state_of(text: str) -> str:
     if len(code) == 2 and code.isalpha():
         from babel.core import get_global
 
-        threes = [three for three, two in get_global("territory_aliases").items() if two == [code] and len(three) == 3]
+        threes = [
+            three
+            for three, two in get_global("territory_aliases").items()
+            if two == [code] and len(three) == 3
+        ]
         code = next((three for three in sorted(threes) if is_known_code(three)), "")
         return normalise_state(code)
     if is_known_code(code):

@@ -80,7 +80,8 @@ def align(one: PersonName, other: PersonName, *, truncated: bool = False) -> Ali
 def _told_as_joined(found: Alignment, parts: tuple[str, ...], others: tuple[str, ...]) -> Alignment:
     """The same, and its explanation says what was read in a row; never the same parts in the same places."""
     pairs = tuple(
-        (a, b, likeness, rule if a in parts and b in others else "parts_joined") for a, b, likeness, rule in found.pairs
+        (a, b, likeness, rule if a in parts and b in others else "parts_joined")
+        for a, b, likeness, rule in found.pairs
     )
     return replace(found, pairs=pairs, equal=False)
 
@@ -90,7 +91,9 @@ def _may_be_joined(one: PersonName, other: PersonName) -> bool:
     if len(one.parts) == 1 and len(other.parts) == 1:
         return False
     cut = JOINED_LETTERS
-    return any(Indel.normalized_similarity(a, b, score_cutoff=cut) >= cut for a in one.joined for b in other.joined)
+    return any(
+        Indel.normalized_similarity(a, b, score_cutoff=cut) >= cut for a in one.joined for b in other.joined
+    )
 
 
 def _ordered(found: Alignment, one: PersonName, other: PersonName) -> Alignment:

@@ -92,7 +92,9 @@ def _sound_likeness(a: str, b: str, *, unvowelled: bool) -> float:
                 cost += 0.15
         else:
             gone = a[i] if tag == "delete" else b[j]
-            cost += vowel if gone in VOWELS else 0.15 if unvowelled and gone in "Vj" else _SILENT.get(gone, 1.0)
+            cost += (
+                vowel if gone in VOWELS else 0.15 if unvowelled and gone in "Vj" else _SILENT.get(gone, 1.0)
+            )
     if unvowelled:
         consonants = min(sum(p not in VOWELS for p in a), sum(p not in VOWELS for p in b))
         return 1.0 - cost / max(2.0, consonants + 0.5)
@@ -110,7 +112,9 @@ def _spelled_likeness(one: str, other: str) -> float:
         return 0.0
     cost = float(distance)
     if len(one) == len(other):
-        alike = sum(frozenset(pair) in _READ_FOR for pair in zip(one, other, strict=True) if pair[0] != pair[1])
+        alike = sum(
+            frozenset(pair) in _READ_FOR for pair in zip(one, other, strict=True) if pair[0] != pair[1]
+        )
         cost -= min(alike, distance) * (1.0 - _LOOKS_ALIKE)
     return 1.0 - cost / (0.5 * (len(one) + len(other)))
 

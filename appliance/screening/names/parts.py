@@ -14,11 +14,73 @@ MAX_PARTS: Final = 12
 
 TITLES: Final = frozenset(
     (
-        *("MR", "MRS", "MS", "MISS", "DR", "PROF", "SIR", "SHEIKH", "SHAIKH", "SHAYKH", "CHEIKH", "SHEIK", "HAJI"),
-        *("HAJJI", "HAJ", "HAJJ", "HADJI", "ALHAJI", "MULLAH", "MULLA", "MAULAVI", "MAWLAWI", "MAULVI", "MOLVI"),
-        *("SAYYID", "SAYED", "SEYED", "SYED", "SAYYED", "USTAD", "USTADH", "QARI", "HAFIZ", "ENG", "ENGINEER"),
-        *("GENERAL", "GEN", "COLONEL", "COL", "MAJOR", "CAPT", "CAPTAIN", "COMMANDER", "BRIGADIER", "LT", "LIEUTENANT"),
-        *("DOCTOR", "PROFESSOR", "IMAM", "AMIR", "EMIR", "KHALIFA", "MULA", "MAULANA", "MOULAVI", "DON", "DONA"),
+        *(
+            "MR",
+            "MRS",
+            "MS",
+            "MISS",
+            "DR",
+            "PROF",
+            "SIR",
+            "SHEIKH",
+            "SHAIKH",
+            "SHAYKH",
+            "CHEIKH",
+            "SHEIK",
+            "HAJI",
+        ),
+        *(
+            "HAJJI",
+            "HAJ",
+            "HAJJ",
+            "HADJI",
+            "ALHAJI",
+            "MULLAH",
+            "MULLA",
+            "MAULAVI",
+            "MAWLAWI",
+            "MAULVI",
+            "MOLVI",
+        ),
+        *(
+            "SAYYID",
+            "SAYED",
+            "SEYED",
+            "SYED",
+            "SAYYED",
+            "USTAD",
+            "USTADH",
+            "QARI",
+            "HAFIZ",
+            "ENG",
+            "ENGINEER",
+        ),
+        *(
+            "GENERAL",
+            "GEN",
+            "COLONEL",
+            "COL",
+            "MAJOR",
+            "CAPT",
+            "CAPTAIN",
+            "COMMANDER",
+            "BRIGADIER",
+            "LT",
+            "LIEUTENANT",
+        ),
+        *(
+            "DOCTOR",
+            "PROFESSOR",
+            "IMAM",
+            "AMIR",
+            "EMIR",
+            "KHALIFA",
+            "MULA",
+            "MAULANA",
+            "MOULAVI",
+            "DON",
+            "DONA",
+        ),
     )
 )
 """Ranks and honours, which lists print and passports do not."""
@@ -96,5 +158,3 @@ def parts_of(text: str) -> tuple[str, ...]:
     parts = [part for part in _NOT_LETTERS.sub(" ", plain).split() if part not in PLACEHOLDERS]
     # A name that is all titles is somebody's name after all.
     return tuple([part for part in parts if part not in TITLES] or parts)[:MAX_PARTS]
-
-

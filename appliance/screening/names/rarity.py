@@ -15,7 +15,25 @@ LIGHT: Final = frozenset(
         *("BEN", "IBN", "BINT", "BINTI", "UD", "UDDIN", "ADDIN", "EDDINE", "OULD", "WALAD", "VELAYAT"),
         *("OGLU", "OGLY", "OGLI", "UGLI", "OGHLU", "KYZY", "KIZI", "QIZI", "GYZY", "KYZI", "UULU", "ULY"),
         *("DE", "DA", "DI", "DO", "DU", "DOS", "DAS", "DEL", "DER", "DEN", "DELA", "VAN", "VON", "ZU"),
-        *("LA", "LE", "LAS", "LOS", "ST", "JR", "SR", "II", "III", "IV", "Y", "E", "I", "TER", "TEN", "AP", "MC"),
+        *(
+            "LA",
+            "LE",
+            "LAS",
+            "LOS",
+            "ST",
+            "JR",
+            "SR",
+            "II",
+            "III",
+            "IV",
+            "Y",
+            "E",
+            "I",
+            "TER",
+            "TEN",
+            "AP",
+            "MC",
+        ),
         *("AP", "A", "SO", "TE"),
     )
 )
@@ -32,12 +50,12 @@ _NATS_A_PHONE: Final = 0.85
 """A long part is rarer than a short one; read off names that are in no table."""
 
 
-_SYLLABLE: Final = re.compile(r"(?:[BDFGHJKLMNPQRSTVWXYZ]|CH?|SH|ZH|TS|KW|GW|HW|PH|TH|KH|NG|SS)?[AEIOUWY]{1,3}(?:NG|[NKLMPTRH])?")
+_SYLLABLE: Final = re.compile(
+    r"(?:[BDFGHJKLMNPQRSTVWXYZ]|CH?|SH|ZH|TS|KW|GW|HW|PH|TH|KH|NG|SS)?[AEIOUWY]{1,3}(?:NG|[NKLMPTRH])?"
+)
 SYLLABLE_NATS: Final = 4.6
 """One syllable as Chinese, Korean and Vietnamese names are made of: there are some four hundred."""
-_PATRONYMIC: Final = re.compile(
-    r"(?:OVICH|EVICH|OVITCH|EVITCH|OVNA|EVNA|ICHNA|OVYCH|EVYCH|IVNA)$"
-)
+_PATRONYMIC: Final = re.compile(r"(?:OVICH|EVICH|OVITCH|EVITCH|OVNA|EVNA|ICHNA|OVYCH|EVYCH|IVNA)$")
 
 
 def is_light(part: str) -> bool:

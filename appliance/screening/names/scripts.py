@@ -17,7 +17,30 @@ _HANGUL: Final = re.compile(r"[가-힣]")
 _ARABIC: Final = re.compile(r"[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]")
 _BEYOND: Final = re.compile(r"[^\u0000-\u036f\u0400-\u052f\u0600-\u06ff\u1e00-\u1eff\u2000-\u206f]")
 """Neither Latin, Cyrillic nor Arabic: no table of Doc 9303-3 has it."""
-_COMPOUND_SURNAMES: Final = frozenset({"歐陽", "欧阳", "司馬", "司马", "諸葛", "诸葛", "上官", "夏侯", "東方", "东方", "皇甫", "尉遲", "尉迟", "公孫", "公孙", "慕容", "司徒", "令狐", "南宮", "南宫"})
+_COMPOUND_SURNAMES: Final = frozenset(
+    {
+        "歐陽",
+        "欧阳",
+        "司馬",
+        "司马",
+        "諸葛",
+        "诸葛",
+        "上官",
+        "夏侯",
+        "東方",
+        "东方",
+        "皇甫",
+        "尉遲",
+        "尉迟",
+        "公孫",
+        "公孙",
+        "慕容",
+        "司徒",
+        "令狐",
+        "南宮",
+        "南宫",
+    }
+)
 _HANGUL_SURNAMES: Final = {
     "김": "KIM", "이": "LEE", "리": "RI", "박": "PARK", "최": "CHOI", "정": "JUNG", "조": "CHO", "윤": "YOON",
     "임": "LIM", "오": "OH", "신": "SHIN", "안": "AHN", "유": "YOO", "류": "RYU", "우": "WOO", "구": "KOO",
@@ -55,7 +78,9 @@ def is_unvowelled(text: str) -> bool:
 
 def _from_arabic(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text)
-    letters = (_ARABIC_LETTERS.get(letter, letter) for letter in plain if unicodedata.category(letter) != "Mn")
+    letters = (
+        _ARABIC_LETTERS.get(letter, letter) for letter in plain if unicodedata.category(letter) != "Mn"
+    )
     return "".join(letters).replace("\u200c", " ").replace("\u0640", "")
 
 

@@ -20,7 +20,21 @@ _SPELLINGS: Final = {
     "IA": "A", "YA": "A", "JA": "A", "JU": "U", "Y": "I", "CE": "SE", "CI": "SI", "CY": "SI", "C": "K",
     "UI": "UI", "AU": "AV", "AW": "AV", "EV": "EV", "OW": "OV", "MC": "MAK",
 }  # fmt: skip
-_AT_START: Final = {"XI": "sI", "XU": "sU", "YE": "E", "IE": "E", "JE": "E", "JO": "jO", "JA": "jA", "JU": "jU", "H": "H", "WR": "R", "KN": "N", "PS": "S", "TCH": "c"}
+_AT_START: Final = {
+    "XI": "sI",
+    "XU": "sU",
+    "YE": "E",
+    "IE": "E",
+    "JE": "E",
+    "JO": "jO",
+    "JA": "jA",
+    "JU": "jU",
+    "H": "H",
+    "WR": "R",
+    "KN": "N",
+    "PS": "S",
+    "TCH": "c",
+}
 _ANY: Final = re.compile("|".join(sorted(_SPELLINGS, key=lambda one: (-len(one), one))))
 _START: Final = re.compile("|".join(sorted(_AT_START, key=lambda one: (-len(one), one))))
 _DOUBLED: Final = re.compile(r"(.)\1+")

@@ -8,7 +8,7 @@ the rows that have them, and found through keys: their skeleton, the skeleton wi
 
 import sqlite3
 from bisect import bisect_left, bisect_right
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final

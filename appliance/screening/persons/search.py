@@ -106,7 +106,9 @@ class PersonList:
 
     def _by_number(self, kind: str, number: str, states: Iterable[str]) -> Iterator[PersonHit]:
         own = {normalise_state(state) for state in states} - {""}
-        rows = self._list.rows("SELECT state, person FROM numbers WHERE number = ? AND kind = ?", (number, kind))
+        rows = self._list.rows(
+            "SELECT state, person FROM numbers WHERE number = ? AND kind = ?", (number, kind)
+        )
         for state, person in rows:
             # Two states may well give out the same number: whose it is decides.
             if state and own and state not in own:
@@ -154,13 +156,16 @@ class PersonList:
             some = wanted[start : start + 200]
             marks = ",".join("?" * len(some))
             for row, person, text in self._list.rows(
-                f"SELECT id, person, name FROM names WHERE id IN ({marks})", some  # noqa: S608 - marks alone
+                f"SELECT id, person, name FROM names WHERE id IN ({marks})",
+                some,  # noqa: S608 - marks alone
             ):
                 yield int(row), int(person), str(text)
 
     def _fetch(self, table: str, key: str) -> bytes | str | None:
         query = (
-            "SELECT rows FROM parts WHERE part = ?" if table == "parts" else "SELECT parts FROM keys WHERE key = ?"
+            "SELECT rows FROM parts WHERE part = ?"
+            if table == "parts"
+            else "SELECT parts FROM keys WHERE key = ?"
         )
         rows = self._list.rows(query, (key,))
         return rows[0][0] if rows else None
@@ -170,7 +175,9 @@ class PersonList:
         try:
             return self._decoder.decode(rows[0][0])
         except (IndexError, msgspec.MsgspecError, TypeError, ValueError) as error:
-            raise ListUnreadable(f"The list {self._list.info.name} has an entry of an unknown kind.") from error
+            raise ListUnreadable(
+                f"The list {self._list.info.name} has an entry of an unknown kind."
+            ) from error
 
 
 def _shown(text: str) -> str:
@@ -182,9 +189,7 @@ def _concerning(
     hits: Iterable[PersonHit], direction: Direction | None, today: date | None
 ) -> tuple[PersonHit, ...]:
     """Those that concern this direction on this day, the surest first."""
-    found = [
-        hit for hit in hits if hit.entry.direction.concerns(direction) and _valid(hit.entry, today)
-    ]
+    found = [hit for hit in hits if hit.entry.direction.concerns(direction) and _valid(hit.entry, today)]
     found.sort(key=lambda hit: (-hit.certain, -hit.score, hit.reference))
     return tuple(found[:MAX_HITS])
 
@@ -193,7 +198,9 @@ def _valid(entry: PersonEntry, today: date | None) -> bool:
     if today is None:
         return True
     day = today.isoformat()
-    return (not entry.valid_from or entry.valid_from <= day) and (not entry.valid_until or day <= entry.valid_until)
+    return (not entry.valid_from or entry.valid_from <= day) and (
+        not entry.valid_until or day <= entry.valid_until
+    )
 
 
 def _other_evidence(query: PersonQuery, entry: PersonEntry) -> tuple[float, tuple[str, ...]]:

@@ -102,7 +102,9 @@ class Chaser:
     def late_hits(self) -> tuple[LateHit, ...]:
         """What the officer has not seen yet."""
         try:
-            return tuple(msgspec.msgpack.decode(one.payload, type=LateHit) for one in self._memory.late()[:MAX_SHOWN])
+            return tuple(
+                msgspec.msgpack.decode(one.payload, type=LateHit) for one in self._memory.late()[:MAX_SHOWN]
+            )
         except (StorageError, msgspec.MsgspecError):
             return ()
 
@@ -134,7 +136,12 @@ class Chaser:
             return 0  # of an older version of this program
         moment, quality = self._clock.now()
         checks = screen(
-            kept.subject, lists, direction=kept.direction, now=moment, time_quality=quality.value, known=self._memory
+            kept.subject,
+            lists,
+            direction=kept.direction,
+            now=moment,
+            time_quality=quality.value,
+            known=self._memory,
         )
         told = 0
         for check in checks:
@@ -145,7 +152,9 @@ class Chaser:
     def _tell(self, recent: Recent, check: Check, found: str) -> int:
         """Record it, keep it for the screen; the same hit is told once."""
         evidence = check.evidence
-        id_ = hashlib.sha256("|".join((recent.crossing, check.id, *sorted(hit_ids((check,))))).encode()).hexdigest()[:32]
+        id_ = hashlib.sha256(
+            "|".join((recent.crossing, check.id, *sorted(hit_ids((check,))))).encode()
+        ).hexdigest()[:32]
         if self._memory.has_late(id_):
             return 0
         kept = msgspec.msgpack.decode(recent.payload, type=Remembered)
@@ -169,7 +178,9 @@ class Chaser:
             "found": found,
             "checks": [msgspec.to_builtins(check)],
         }
-        seq = self._journal.commit(f"{recent.crossing}/{id_}", RECORD_TYPE_LATE_HIT, body, self._clock.stamp())
+        seq = self._journal.commit(
+            f"{recent.crossing}/{id_}", RECORD_TYPE_LATE_HIT, body, self._clock.stamp()
+        )
         self._memory.add_late(id_, seq, msgspec.msgpack.encode(hit))
         return 1
 

@@ -20,8 +20,8 @@ from appliance.records.errors import StorageError, StorageFull
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.reference_data.store import ReferenceStore
-from appliance.services.lane import workflow
 from appliance.screening import Subject
+from appliance.services.lane import workflow
 from appliance.services.lane.assessment import assess, document_of, movement_of, subject_of
 from appliance.services.lane.button import Button, Offer
 from appliance.services.lane.chase import Chaser
@@ -271,10 +271,10 @@ class Engine:
                 return asking.result()
         finally:
             for task in (asking, late):
-                if not task.done():
-                    task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await task
+                task.cancel()
+            await asyncio.gather(
+                asking, late, return_exceptions=True
+            )  # our own cancellation still comes through
         assessed = self.state.assessed
         assert assessed is not None
         others = tuple(check for check in assessed.checks if check.id != LIVE)

@@ -52,7 +52,9 @@ class GatewayKeys:
 class _Asked:
     crossing: str
     asked: float
-    answer: "asyncio.Future[Answer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    answer: "asyncio.Future[Answer]" = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
     given_up: bool = False
 
 
@@ -175,7 +177,10 @@ def check_of(answer: Answer, seconds: float) -> Check:
     """What the registers said, as a check."""
     hits = [(one.register, hit) for one in answer.registers for hit in one.hits if hit.reason in _GRAVITY]
     evidence: dict[str, Any] = {
-        "registers": [{"register": one.register, "reached": one.reached, "hits": len(one.hits)} for one in answer.registers],
+        "registers": [
+            {"register": one.register, "reached": one.reached, "hits": len(one.hits)}
+            for one in answer.registers
+        ],
         "seconds": seconds,
     }
     if hits:

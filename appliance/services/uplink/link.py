@@ -247,7 +247,11 @@ class Link:
         packet_size = getattr(properties, "MaximumPacketSize", None) or wire.MAX_BATCH_BYTES + PACKET_ROOM
         self.max_outstanding = min(MAX_OUTSTANDING, receive_maximum)
         self.max_payload = max(1, min(wire.MAX_BATCH_BYTES, packet_size - PACKET_ROOM))
-        topics = (wire.topic(self._device, "watermark"), wire.topic(self._device, "answer"), wire.REFERENCE_FILTER)
+        topics = (
+            wire.topic(self._device, "watermark"),
+            wire.topic(self._device, "answer"),
+            wire.REFERENCE_FILTER,
+        )
         client.subscribe([(topic, 1) for topic in topics])
         self._tell(self._came_up)
 

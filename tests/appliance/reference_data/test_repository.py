@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 from nacl.signing import SigningKey
+from tests_reference import BOX, INDEX_KEY, ISSUER, NOW, PUBLISHER, ROOTS, STRANGER, Central
 
 from appliance.reference_data.commands import described
 from appliance.reference_data.repository import Repository, RepositoryError
 from appliance.reference_data.sealed import ContentType
 from appliance.screening.errors import ListUnreadable
-from tests_reference import BOX, INDEX_KEY, ISSUER, NOW, PUBLISHER, ROOTS, STRANGER, Central
 
 
 def test_ok__what_is_signed_for(central: Central) -> None:
@@ -98,5 +98,3 @@ def test_fail__signing_what_is_no_list(central: Central, tmp_path: Path) -> None
             continue
         with pytest.raises(ValueError, match="boxes"):
             central.sign(path, index_key=INDEX_KEY, recipients=recipients)
-
-

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nacl.public import PublicKey, SealedBox
+from tests_reference import BOX, NOW, OTHER_BOX
 
 from appliance import cose
 from appliance.reference_data import sealed
 from appliance.reference_data.errors import Reason, Refused
 from appliance.reference_data.sealed import MAGIC, ContentType, Description, SealedFile, seal
-from tests_reference import BOX, NOW, OTHER_BOX
 
 ABOUT = Description(
     type=ContentType.WATCHLIST, name="persons", version=3, kind="persons", issued_at=NOW, expires_at=NOW

@@ -9,14 +9,6 @@ import cbor2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from appliance.reference_data.commands import build_changes, sign_other
-from appliance.reference_data.delivery import MAGIC, MAX_MESSAGE_BYTES, FolderDelivery, MessageDelivery, pack_message
-from appliance.reference_data.errors import Reason, Refused
-from appliance.reference_data.sealed import ContentType
-from appliance.reference_data.store import MAX_LISTS, ReferenceStore
-from appliance.screening import Subject, screen
-from appliance.screening.lists import ListKind
 from tests_reference import (
     BOX,
     INDEX_KEY,
@@ -30,6 +22,20 @@ from tests_reference import (
     MakeStore,
     info,
 )
+
+from appliance.reference_data.commands import build_changes, sign_other
+from appliance.reference_data.delivery import (
+    MAGIC,
+    MAX_MESSAGE_BYTES,
+    FolderDelivery,
+    MessageDelivery,
+    pack_message,
+)
+from appliance.reference_data.errors import Reason, Refused
+from appliance.reference_data.sealed import ContentType
+from appliance.reference_data.store import MAX_LISTS, ReferenceStore
+from appliance.screening import Subject, screen
+from appliance.screening.lists import ListKind
 
 
 def take(store: ReferenceStore, data: bytes, *, now: dt.datetime = NOW, quality: str = "rtc"):
@@ -50,7 +56,10 @@ def versions(store: ReferenceStore) -> dict[str, int]:
 
 def hits(store: ReferenceStore) -> set[str]:
     subject = Subject(
-        primary_identifier="MUHAMMADOV", secondary_identifier="TIMUR", issuing_state="UTO", document_number="AB0000007"
+        primary_identifier="MUHAMMADOV",
+        secondary_identifier="TIMUR",
+        issuing_state="UTO",
+        document_number="AB0000007",
     )
     checks = screen(subject, store.open_lists(), direction=None, now=NOW, time_quality="rtc")
     return {check.id for check in checks if check.verdict == "FAIL"}
@@ -136,7 +145,12 @@ def test_ok__changes_and_merging(store: ReferenceStore, central: Central, tmp_pa
 def test_ok__changes_wait_for_their_list(store: ReferenceStore, central: Central, tmp_path: Path) -> None:
     base = central.documents()
     build_changes(
-        base, tmp_path / "c", info("documents", ListKind.DOCUMENTS, 2), master_key=INDEX_KEY, added=None, removed=None
+        base,
+        tmp_path / "c",
+        info("documents", ListKind.DOCUMENTS, 2),
+        master_key=INDEX_KEY,
+        added=None,
+        removed=None,
     )
     central.sign(tmp_path / "c")
     files = cbor2.loads(central.message[len(MAGIC) :])
@@ -145,7 +159,9 @@ def test_ok__changes_wait_for_their_list(store: ReferenceStore, central: Central
     assert take(store, central.message).installed == (("documents", 2),)
 
 
-def test_ok__trust_anchors_and_policies_the_same_way(store: ReferenceStore, central: Central, tmp_path: Path) -> None:
+def test_ok__trust_anchors_and_policies_the_same_way(
+    store: ReferenceStore, central: Central, tmp_path: Path
+) -> None:
     for type_ in (ContentType.TRUST_ANCHORS, ContentType.POLICY):
         (tmp_path / "x").write_bytes(type_.value.encode())
         sign_other(
@@ -201,9 +217,7 @@ def test_fail__expired(store: ReferenceStore, central: Central, make_store: Make
 
 
 @pytest.mark.parametrize("wiped", ["nothing", "metadata", "store", "floor"])
-def test_fail__rolled_back(
-    make_store: MakeStore, central: Central, tmp_path: Path, wiped: str
-) -> None:
+def test_fail__rolled_back(make_store: MakeStore, central: Central, tmp_path: Path, wiped: str) -> None:
     central.persons()
     old = central.message
     central.persons(2)
@@ -219,25 +233,34 @@ def test_fail__rolled_back(
     assert versions(store) == {"persons": 2}
 
 
-def test_fail__a_floor_that_somebody_wrote_to(make_store: MakeStore, central: Central, tmp_path: Path) -> None:
+def test_fail__a_floor_that_somebody_wrote_to(
+    make_store: MakeStore, central: Central, tmp_path: Path
+) -> None:
     central.persons()
     take(make_store(), central.message)
     copies = [tmp_path / "store" / "floor.json", tmp_path / "floor" / "floor.json"]
     copies[0].write_bytes(b'{"versions":{},"mac":"0"}')
     assert take(make_store(), central.message).installed == ()  # the other copy still knows
     for copy in copies:
-        copy.write_bytes(copy.read_bytes().replace(b'"timestamp":2', b'"timestamp":1').replace(b"mac", b"mac "))
+        copy.write_bytes(
+            copy.read_bytes().replace(b'"timestamp":2', b'"timestamp":1').replace(b"mac", b"mac ")
+        )
     assert refused(make_store(), central.message) is Reason.STORAGE
 
 
-def test_fail__swapped_truncated_or_for_another(store: ReferenceStore, central: Central, make_store: MakeStore) -> None:
+def test_fail__swapped_truncated_or_for_another(
+    store: ReferenceStore, central: Central, make_store: MakeStore
+) -> None:
     central.persons()
     central.documents()
     files = cbor2.loads(central.message[len(MAGIC) :])
     one, two = sorted(name for name in files if name.startswith("targets/"))
     without = {name: data for name, data in files.items() if "snapshot" not in name}
     assert refused(store, pack_message(without)) is Reason.INCOMPLETE
-    for bad in (files | {one: files[two], two: files[one]}, files | {one: files[one][:-1], two: files[two] + b"x"}):
+    for bad in (
+        files | {one: files[two], two: files[one]},
+        files | {one: files[one][:-1], two: files[two] + b"x"},
+    ):
         assert refused(store, pack_message(bad)) is Reason.DAMAGED
     for garbage in (b"{}", b"[1", b'{"signatures": 5}', b"\xff" * 10):
         timestamp = {"metadata/timestamp.json": garbage}
@@ -403,7 +426,15 @@ def test_fail__a_stick_that_points_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "stick" / "metadata" / "link.json").symlink_to(tmp_path / "secret")
     os.mkfifo(tmp_path / "stick" / "metadata" / "pipe.json")
     stick = FolderDelivery(tmp_path / "stick")
-    for name in ("../secret", "metadata/../../secret", "metadata/pipe.json", "metadata", "", "x" * 999, "none"):
+    for name in (
+        "../secret",
+        "metadata/../../secret",
+        "metadata/pipe.json",
+        "metadata",
+        "",
+        "x" * 999,
+        "none",
+    ):
         assert stick.read(name) is None
     with pytest.raises(OSError):
         stick.read("metadata/link.json")
@@ -419,7 +450,9 @@ def test_fail__a_file_that_changes_behind_the_boxs_back(
         central.persons()
         central.documents()
     take(store, central.message)
-    files = sorted(path for path in (tmp_path / "store").iterdir() if path.suffix in (".sealed", ".key", ".idx"))
+    files = sorted(
+        path for path in (tmp_path / "store").iterdir() if path.suffix in (".sealed", ".key", ".idx")
+    )
     files.append(tmp_path / "store" / "installed.json")
     file = files[which % len(files)]
     good = file.read_bytes()

@@ -87,7 +87,11 @@ MakeStore = Callable[..., ReferenceStore]
 @pytest.fixture
 def make_store(tmp_path: Path, central: Central) -> MakeStore:
     def make(**changes: object) -> ReferenceStore:
-        named = {"root": central.repository.first_root, "private_key": BOX, "floor_folders": (tmp_path / "floor",)}
+        named = {
+            "root": central.repository.first_root,
+            "private_key": BOX,
+            "floor_folders": (tmp_path / "floor",),
+        }
         return ReferenceStore(tmp_path / "store", **(named | changes))
 
     return make

@@ -22,7 +22,9 @@ PERSON = PersonEntry(reference="p1", names=(("MUHAMMADOV", "TIMUR"),), reason="w
 
 def persons(path: Path, *entries: PersonEntry, **changes: object) -> ListInfo:
     incomplete = bool(changes.pop("allow_incomplete", False))
-    return build_persons(path, entries, info=msgspec.structs.replace(INFO, **changes), allow_incomplete=incomplete)
+    return build_persons(
+        path, entries, info=msgspec.structs.replace(INFO, **changes), allow_incomplete=incomplete
+    )
 
 
 def documents(path: Path, *entries: DocumentEntry, **changes: object) -> ListInfo:
@@ -109,5 +111,9 @@ def test_fail__the_wrong_kind(tmp_path: Path) -> None:
         documents(tmp_path / "l", kind=ListKind.PERSONS)
     with pytest.raises(ValueError, match="bytes"):
         build_documents(
-            tmp_path / "l", [], info=msgspec.structs.replace(INFO, kind=ListKind.DOCUMENTS), master_key=b"", epoch=""
+            tmp_path / "l",
+            [],
+            info=msgspec.structs.replace(INFO, kind=ListKind.DOCUMENTS),
+            master_key=b"",
+            epoch="",
         )

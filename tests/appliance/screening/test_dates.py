@@ -78,7 +78,16 @@ def test_ok__the_surer_the_more() -> None:
     born = BirthDate(1984, 2, 3)
     nats = [
         compare_dates(born, BirthDate.parse(text)).nats
-        for text in ("1984-02-03", "1984-03-02", "1985-02-03", "1984", "1984-02-08", "", "1985-07-08", "1971-07-08")
+        for text in (
+            "1984-02-03",
+            "1984-03-02",
+            "1985-02-03",
+            "1984",
+            "1984-02-08",
+            "",
+            "1985-07-08",
+            "1971-07-08",
+        )
     ]
     assert nats == sorted(nats, reverse=True)
     slip, other = (compare_dates(born, BirthDate.parse(text)).nats for text in ("1984-02-08", "1984-02-17"))

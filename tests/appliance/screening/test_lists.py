@@ -35,7 +35,12 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         contact="desk", action="refer", stale_after_hours=48.0,
     )  # fmt: skip
     people = [
-        PersonEntry(reference=f"p{i}", names=((f"NAMEROV{'ABCDEFGH'[i % 8]}", "XAVER"),), reason="r", birth_dates=("1984",))
+        PersonEntry(
+            reference=f"p{i}",
+            names=((f"NAMEROV{'ABCDEFGH'[i % 8]}", "XAVER"),),
+            reason="r",
+            birth_dates=("1984",),
+        )
         for i in range(100)
     ]
     build_persons(path, people, info=info)
@@ -124,5 +129,3 @@ def test_ok__damage_is_noticed_or_harmless(path: Path, at: int, garbage: bytes) 
     query = PersonQuery(PersonName.of("NAMEROVA<<XAVER"), BirthDate(1984))
     with contextlib.suppress(ListUnreadable):
         PersonList(open_list(bytes(data))).search(query, direction=None)
-
-

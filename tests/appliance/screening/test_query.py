@@ -81,7 +81,9 @@ def test_fail__pairs(text: str, sentence: str) -> None:
 
 def test_ok__pairs_with_dates_nobody_can_read_and_short_lines() -> None:
     target = io.StringIO()
-    unread = score_pairs(io.StringIO(HEADER + "1,Timur Muhammadov,1.2.1984,TIMUR MUHAMMADOV,soon\n2,A\n"), target)
+    unread = score_pairs(
+        io.StringIO(HEADER + "1,Timur Muhammadov,1.2.1984,TIMUR MUHAMMADOV,soon\n2,A\n"), target
+    )
     rows = list(csv.DictReader(io.StringIO(target.getvalue())))
     assert (unread, len(rows), rows[0]["verdict"]) == (2, 2, "FAIL")
 

@@ -2,11 +2,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from appliance.contracts.checks import Check, Direction, Verdict
-import msgspec
-
 from appliance.screening import BrokenList, ListKind, OpenedList, OpenLists, Subject, WhenStale, screen
 from appliance.screening.documents.entries import DocumentEntry, DocumentStatus
 from appliance.screening.persons.entries import EntryDirection, Number, PersonEntry
@@ -210,7 +209,10 @@ def test_ok__a_number_that_may_have_been_misread(lists: OpenLists) -> None:
     assert (found.verdict, found.reason) == (Verdict.FAIL, "possible_misread")
     assert found.evidence["spelling"] == "ST0481516"
     assert "read_with_changed_character_1" in found.evidence["why"]
-    assert check("document", replace(NOBODY, document_number="ST04815I6", number_check=True), lists).reason == "no_hit"
+    assert (
+        check("document", replace(NOBODY, document_number="ST04815I6", number_check=True), lists).reason
+        == "no_hit"
+    )
 
 
 def test_ok__visas_and_vehicles_only_where_there_are_any(make_list: MakeList) -> None:
@@ -275,6 +277,12 @@ def test_fail__a_list_of_another_kind_than_it_says(make_list: MakeList) -> None:
 
 def test_ok__a_review_that_is_overdue_is_said(make_list: MakeList) -> None:
     entry = msgspec.structs.replace(WANTED, review_date="2027-01-01", contact="the court", action="arrest")
-    found = check("person", TIMUR, OpenLists((make_list(documents=[STOLEN], name="d"), make_list(persons=[entry]))))
+    found = check(
+        "person", TIMUR, OpenLists((make_list(documents=[STOLEN], name="d"), make_list(persons=[entry])))
+    )
     assert "review_overdue" in found.evidence["why"]
-    assert (found.evidence["contact"], found.evidence["action"], found.evidence["owner"]) == ("the court", "arrest", "owner")
+    assert (found.evidence["contact"], found.evidence["action"], found.evidence["owner"]) == (
+        "the court",
+        "arrest",
+        "owner",
+    )

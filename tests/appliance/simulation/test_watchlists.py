@@ -78,4 +78,11 @@ def test_ok__the_same_in_every_run(tmp_path: Path) -> None:
     stocked(tmp_path)
     again = stocked(tmp_path)
     assert {one.version for one in again.status(now=ISSUED, time_quality="rtc")} == {int(ISSUED.timestamp())}
-    assert len(demo_lists(tmp_path / "r", issued_at=ISSUED, signing_key=SIGNER, recipients=[BOX.public_key]).targets()) == 2
+    assert (
+        len(
+            demo_lists(
+                tmp_path / "r", issued_at=ISSUED, signing_key=SIGNER, recipients=[BOX.public_key]
+            ).targets()
+        )
+        == 2
+    )

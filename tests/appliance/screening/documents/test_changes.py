@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests_documents import KEY, entries, info
 
 from appliance.screening.documents.build import changes_of, merge_numbers
 from appliance.screening.documents.changes import MAGIC, decode_changes, encode_changes
@@ -16,7 +17,6 @@ from appliance.screening.documents.index import NumberIndex
 from appliance.screening.documents.overlay import CannotApply, Overlay
 from appliance.screening.documents.search import NumberList, open_numbers
 from appliance.screening.errors import ListUnreadable
-from tests_documents import KEY, entries, info
 
 NEW = entries(300, seed=9, prefix="QQ")
 
@@ -37,7 +37,9 @@ def one(path: Path) -> NumberList:
 @pytest.fixture
 def data(one: NumberList, listed: list[DocumentEntry]) -> bytes:
     return encode_changes(
-        changes_of(one, info=info(2), master_key=KEY, added=[*NEW, listed[50]], removed=[*listed[:40], NEW[0]])
+        changes_of(
+            one, info=info(2), master_key=KEY, added=[*NEW, listed[50]], removed=[*listed[:40], NEW[0]]
+        )
     )
 
 
@@ -68,7 +70,11 @@ def test_ok__the_next_day_is_the_same_merged_or_not(
     merged = open_numbers(tmp_path / "m", KEY)
     assert (has(merged, NEW), has(merged, listed[:40])) == (300, 0)
     second = changes_of(
-        merged, info=info(3), master_key=KEY, added=entries(50, seed=11, prefix="RR"), removed=NEW[:20] + listed[100:130]
+        merged,
+        info=info(3),
+        master_key=KEY,
+        added=entries(50, seed=11, prefix="RR"),
+        removed=NEW[:20] + listed[100:130],
     )
     a = merged.overlay.applied(merged.index, second)
     b = unmerged.overlay.applied(unmerged.index, decode_changes(encode_changes(second)))

@@ -1,6 +1,12 @@
 import pytest
 
-from appliance.screening.documents.entries import DocumentEntry, DocumentStatus, check_document, month_of, month_text
+from appliance.screening.documents.entries import (
+    DocumentEntry,
+    DocumentStatus,
+    check_document,
+    month_of,
+    month_text,
+)
 from appliance.screening.documents.kinds import Kinds
 from appliance.screening.errors import EntryError
 

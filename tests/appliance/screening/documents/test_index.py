@@ -7,15 +7,22 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests_documents import KEY
 
 from appliance.screening.documents.elias_fano import CodeError, decode, encode, unpack
 from appliance.screening.documents.entries import DocumentEntry
 from appliance.screening.documents.hashing import NumberHasher
 from appliance.screening.documents.index import HEADER_BYTES, NumberIndex, write_header
-from appliance.screening.documents.pages import PAGE_BYTES, Layout, PageDamaged, find_in_page, read_page, write_page
+from appliance.screening.documents.pages import (
+    PAGE_BYTES,
+    Layout,
+    PageDamaged,
+    find_in_page,
+    read_page,
+    write_page,
+)
 from appliance.screening.documents.search import open_numbers
 from appliance.screening.errors import ListUnreadable
-from tests_documents import KEY
 
 RISING = st.lists(st.integers(0, 2**40 - 1), max_size=300, unique=True).map(sorted)
 

@@ -2,13 +2,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests_documents import ISSUED, KEY, entries, info  # noqa: F401
 
 from appliance.screening.documents.build import build_numbers
 from appliance.screening.documents.entries import DocumentEntry, DocumentStatus
 from appliance.screening.documents.search import open_numbers
 from appliance.screening.errors import ListUnreadable
 from appliance.screening.lists import ListKind
-from tests_documents import ISSUED, KEY, entries, info  # noqa: F401
 
 
 def test_ok__every_number_is_found_and_says_what_it_is(path: Path, listed: list[DocumentEntry]) -> None:
@@ -54,7 +54,9 @@ def test_ok__the_gravest_of_two_reports_is_kept(tmp_path: Path) -> None:
 
 
 def test_ok__exactly_as_read_or_else_as_it_may_have_been_meant(tmp_path: Path) -> None:
-    entry = DocumentEntry(number="AB1234560", issuing_state="UTO", status=DocumentStatus.STOLEN, document_type="P")
+    entry = DocumentEntry(
+        number="AB1234560", issuing_state="UTO", status=DocumentStatus.STOLEN, document_type="P"
+    )
     build_numbers(tmp_path / "l", [entry], info=info(), master_key=KEY, epoch="")
     one = open_numbers(tmp_path / "l", KEY)
     (exact,) = one.search("AB123456<0", issuing_state="UTO", check_digit_fits=True, document_type="I")

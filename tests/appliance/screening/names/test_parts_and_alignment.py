@@ -135,7 +135,12 @@ def test_ok__speaks_for_one_person(one: str, other: str, least: float, step: str
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("KOWALSKA<<MARIA", "NGUYEN<<THUY"), ("Ivan Petrov", "Ivan Sidorov"), ("IVANOV<<PETR", "IVANOV<<SERGEI"), ("", "A")],
+    [
+        ("KOWALSKA<<MARIA", "NGUYEN<<THUY"),
+        ("Ivan Petrov", "Ivan Sidorov"),
+        ("IVANOV<<PETR", "IVANOV<<SERGEI"),
+        ("", "A"),
+    ],
 )
 def test_ok__contradicting_parts_speak_against_it(one: str, other: str) -> None:
     assert align(PersonName.of(one), PersonName.of(other)).nats < 3.0

@@ -1,6 +1,7 @@
 import msgspec
 import pytest
 
+from appliance.contracts.checks import Direction
 from appliance.screening.errors import EntryError
 from appliance.screening.persons.entries import (
     MAX_NAMES,
@@ -10,7 +11,6 @@ from appliance.screening.persons.entries import (
     check_entry,
     normalised,
 )
-from appliance.contracts.checks import Direction
 
 GOOD = PersonEntry(reference="p", names=(("A", "B"),), reason="r")
 
@@ -35,7 +35,9 @@ def test_fail__entries(changes: dict, sentence: str) -> None:
 
 
 def test_ok__normalised() -> None:
-    entry = msgspec.structs.replace(GOOD, nationality="DEU kgz", document_numbers=(Number("st-481 516", "DEU"),))
+    entry = msgspec.structs.replace(
+        GOOD, nationality="DEU kgz", document_numbers=(Number("st-481 516", "DEU"),)
+    )
     check_entry(entry)
     plain = normalised(entry)
     assert (plain.nationality, plain.document_numbers) == ("D KGZ", (Number("ST481516", "D"),))

@@ -189,7 +189,13 @@ def test_ok__a_pair_without_a_list() -> None:
 
 
 def test_ok__dates_as_numbers() -> None:
-    for born in (BirthDate(), BirthDate(1984), BirthDate(1984, 2), BirthDate(1984, 2, 3), BirthDate(None, 2, 3)):
+    for born in (
+        BirthDate(),
+        BirthDate(1984),
+        BirthDate(1984, 2),
+        BirthDate(1984, 2, 3),
+        BirthDate(None, 2, 3),
+    ):
         assert date_of(date_number(born)) == born
 
 
