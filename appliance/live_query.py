@@ -1,6 +1,8 @@
-"""Live queries: what a box asks central's gateway about one traveller, and what comes back; both sealed and signed.
+"""Live queries: what a box asks central's gateway about one traveller, and what comes back; both sealed
+and signed.
 
-A query is sealed to the gateway (X25519) and signed by the box; an answer is sealed to the box and signed by the
+A query is sealed to the gateway (X25519) and signed by the box; an answer is sealed to the box and signed
+by the
 gateway, and holds the query's id, so that an answer to another question, or to another box, is none.
 """
 
@@ -55,7 +57,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LiveHit(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of a register; `reason` as the checks know it: match, possible_match, stolen, lost, revoked, blank."""
+    """One entry of a register; `reason` as the checks know it: match, possible_match, stolen, lost,
+    revoked, blank."""
 
     reason: Text
     entry: Text
@@ -94,7 +97,7 @@ def open_query(data: bytes, *, device: str, verify_key: VerifyKey, private_key: 
     Raises:
         LiveQueryError: not signed by this box, not for this gateway, or no query.
     """
-    query = _open(data, QUERY_TYPE, verify_key, private_key, Query)
+    query: Query = _open(data, QUERY_TYPE, verify_key, private_key, Query)
     if query.device != device:
         raise LiveQueryError("The query was sent under another device's name.")
     return query
@@ -111,7 +114,7 @@ def open_answer(data: bytes, *, device: str, verify_key: VerifyKey, private_key:
     Raises:
         LiveQueryError: not signed by the gateway, not for this box, or no answer.
     """
-    answer = _open(data, ANSWER_TYPE, verify_key, private_key, Answer)
+    answer: Answer = _open(data, ANSWER_TYPE, verify_key, private_key, Answer)
     if answer.device != device:
         raise LiveQueryError("The answer is for another box.")
     return answer

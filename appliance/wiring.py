@@ -78,7 +78,8 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
 def reference_store(
     folder: Path, keys: Path, root: Path | None = None, *, floor: Path | None = None
 ) -> "ReferenceStore":
-    """The store of signed reference data. `root` is its root of trust; none: reference-root.json among the keys.
+    """The store of signed reference data. `root` is its root of trust; none: reference-root.json among the
+    keys.
 
     `floor` is the folder of its second copy of the highest versions seen; none: beside the store's folder.
 

@@ -1,6 +1,7 @@
 """How a document's name and birth date come to differ from a list's: the sixteen kinds that are measured.
 
-Own rules, not the product's: whoever writes the degradations and the matcher should not use one table for both.
+Own rules, not the product's: whoever writes the degradations and the matcher should not use one table for
+both.
 """
 
 import datetime as dt
@@ -9,11 +10,34 @@ import re
 from dataclasses import dataclass
 
 KINDS = (
-    "clean", "ocr1", "ocr2", "spelling", "spelling_ocr_swap", "swap", "joined", "nogiven", "drop_token", "long_trunc",
-    "alias", "dob_swap", "dob_year_only", "spelling_dob_year", "dob_slip", "un_treated",
-)  # fmt: skip
+    "clean",
+    "ocr1",
+    "ocr2",
+    "spelling",
+    "spelling_ocr_swap",
+    "swap",
+    "joined",
+    "nogiven",
+    "drop_token",
+    "long_trunc",
+    "alias",
+    "dob_swap",
+    "dob_year_only",
+    "spelling_dob_year",
+    "dob_slip",
+    "un_treated",
+)
 _READ_FOR = dict(zip("OIBSZGDUCMNERALVHKTPFYWQJX", "QL8526OVGNMFK4IUNXIREVVOIK", strict=True))
-_RESPELL = [pair.split(">") for pair in ["KH>H", "KH>X", "SH>CH", "SH>SCH", "ZH>J", "ZH>DZH", "YU>IU", "IU>YU", "YA>IA", "IA>YA", "OU>U", "U>OU", "OO>U", "U>OO", "EE>I", "I>EE", "EI>AY", "AI>AY", "AY>AI", "Q>K", "K>Q", "C>K", "V>W", "W>V", "PH>F", "F>PH", "TS>C", "CH>TCH", "J>DJ", "J>ZH", "GH>G", "G>GH", "Y>I", "I>Y", "E>A", "A>E", "O>U", "U>O", "EV>YEV", "OV>OFF", "X>KS", "TH>T", "DH>D", "E>IE", "EY>EI", "Y>IY", "H>KH", "AA>A", "D>T", "Z>S"]]  # fmt: skip
+_RESPELL = [
+    pair.split(">")
+    for text in (
+        "KH>H KH>X SH>CH SH>SCH ZH>J ZH>DZH YU>IU IU>YU YA>IA IA>YA OU>U U>OU OO>U U>OO EE>I I>EE EI>AY",
+        "AI>AY",
+        "AY>AI Q>K K>Q C>K V>W W>V PH>F F>PH TS>C CH>TCH J>DJ J>ZH GH>G G>GH Y>I I>Y E>A A>E O>U U>O EV>YEV",
+        "OV>OFF X>KS TH>T DH>D E>IE EY>EI Y>IY H>KH AA>A D>T Z>S",
+    )
+    for pair in text.split()
+]
 _MRZ_NAME = 39
 
 

@@ -1,10 +1,12 @@
-"""Persons: who on the OFAC and UN lists is found under what degradation, at how many false hits among innocents.
+"""Persons: who on the OFAC and UN lists is found under what degradation, at how many false hits among
+innocents.
 
     python benchmarks/screening_persons.py DATA --json [--peers] [--innocents N] [--by-name]
 
-Through the product's own index and evidence. Persons and innocents are cut into halves: the threshold is set on the
-innocents of the first, false hits and recall are counted on the second. `DATA` holds OFAC's SDN and ALT as CSV, the
-UN's XML, and innocents as CSV with last_name, first_name, middle_name, date_of_birth.
+Through the product's own index and evidence. Persons and innocents are cut into halves: the threshold is
+set on the
+innocents of the first, false hits and recall are counted on the second. `DATA` holds OFAC's SDN and ALT as
+CSV, the UN's XML, and innocents as CSV with last_name, first_name, middle_name, date_of_birth.
 """
 
 import argparse
@@ -67,8 +69,13 @@ def main() -> int:
         travellers = list(degraded(persons, random.Random(arguments.seed)))
         ours = Ours(one, persons, by_name=arguments.by_name)
         answer = figures("ours", ours, innocents, travellers)
-        answer |= {"persons": len(persons), "names": sum(len(p.names) for p in persons), "innocents": len(innocents),
-                   "by_name": arguments.by_name, "ms": quantiles(ours.milliseconds)}  # fmt: skip
+        answer |= {
+            "persons": len(persons),
+            "names": sum(len(p.names) for p in persons),
+            "innocents": len(innocents),
+            "by_name": arguments.by_name,
+            "ms": quantiles(ours.milliseconds),
+        }
         if arguments.peers:
             some = innocents[: arguments.peer_innocents]
             answer["same_innocents"] = {
@@ -116,7 +123,8 @@ def read_innocents(data: Path) -> Iterator[Traveller]:
 def degraded(
     persons: list[PersonEntry], play: random.Random
 ) -> Iterator[tuple[str, int, Traveller, list[str]]]:
-    """Kind, person, the document, and the names that the list would hold (an alias that is asked for is left out)."""
+    """Kind, person, the document, and the names that the list would hold (an alias that is asked for is
+    left out)."""
     for kind in KINDS:
         numbers = list(range(len(persons)))
         play.shuffle(numbers)
@@ -193,8 +201,14 @@ class Ours:
 
 # Peers: a name scorer from 0 to 1, beside the same rule for birth dates
 
-DATE_COST = {"exact": 0.0, "day_month_swapped": 0.03, "partial": 0.04, "one_part_differs": 0.06, "year_near": 0.08,
-             "unknown": 0.10}  # fmt: skip
+DATE_COST = {
+    "exact": 0.0,
+    "day_month_swapped": 0.03,
+    "partial": 0.04,
+    "one_part_differs": 0.06,
+    "year_near": 0.08,
+    "unknown": 0.10,
+}
 Scorer = Callable[[PersonName, PersonName], float]
 
 
@@ -211,7 +225,8 @@ def token_set(one: PersonName, other: PersonName) -> float:
 
 
 def watchman(one: PersonName, other: PersonName) -> float:
-    """moov-io/watchman's rule as its documentation tells it: best pairs by Jaro-Winkler, weighted by length."""
+    """moov-io/watchman's rule as its documentation tells it: best pairs by Jaro-Winkler, weighted by
+    length."""
     left = set(range(len(other.parts)))
     total = weight = 0.0
     for part in one.parts:
@@ -298,12 +313,19 @@ def figures(
         macro = float(np.mean(recalls))
         answer[f"at_{rate}_per_10000"] = {
             "threshold": round(threshold, 3),
-            "false_hits_held_out": {"n": len(measured_on), "hits": false, "per_10000": round(1e4 * false / len(measured_on), 2),
-                                    "interval_per_10000": [round(1e4 * one, 2) for one in wilson(false, len(measured_on))]},
+            "false_hits_held_out": {
+                "n": len(measured_on),
+                "hits": false,
+                "per_10000": round(1e4 * false / len(measured_on), 2),
+                "interval_per_10000": [round(1e4 * one, 2) for one in wilson(false, len(measured_on))],
+            },
             "recall": round(macro, 4),
-            "recall_interval": [round(macro - 1.96 * spread / len(recalls), 4), round(macro + 1.96 * spread / len(recalls), 4)],
+            "recall_interval": [
+                round(macro - 1.96 * spread / len(recalls), 4),
+                round(macro + 1.96 * spread / len(recalls), 4),
+            ],
             "by_kind": kinds,
-        }  # fmt: skip
+        }
     return answer
 
 
@@ -336,9 +358,16 @@ def date_of(text: str) -> BirthDate:
 
 def built(persons: list[PersonEntry], path: Path) -> Path:
     info = ListInfo(
-        name="list", kind=ListKind.PERSONS, version=1, issued_at=datetime.now(UTC), owner="o", legal_basis="l",
-        contact="c", action="a", stale_after_hours=48.0,
-    )  # fmt: skip
+        name="list",
+        kind=ListKind.PERSONS,
+        version=1,
+        issued_at=datetime.now(UTC),
+        owner="o",
+        legal_basis="l",
+        contact="c",
+        action="a",
+        stale_after_hours=48.0,
+    )
     build_persons(path, persons, info=info)
     return path
 

@@ -68,8 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     gateway = actions.add_parser("gateway", help="answer the boxes' live queries, until stopped")
     _add_database(gateway)
     gateway.add_argument("--keys", type=Path, required=True)
-    gateway.add_argument("--register", action="append", required=True, metavar="NAME=LIST[,KEY]",
-                         help="a list file of `borne list build`, and of a list of numbers its key file")  # fmt: skip
+    gateway.add_argument(
+        "--register",
+        action="append",
+        required=True,
+        metavar="NAME=LIST[,KEY]",
+        help="a list file of `borne list build`, and of a list of numbers its key file",
+    )
     _add_broker(gateway)
     gateway.set_defaults(run=_gateway)
 

@@ -1,7 +1,9 @@
 """The gateway: answers the boxes' live queries by asking registers, each within its time.
 
-A query is believed with the signature of the box under whose topic it came; its answer is sealed to that box and
-signed here. What a register does not answer is said as not reached, never as no hit. Nothing of a query is logged.
+A query is believed with the signature of the box under whose topic it came; its answer is sealed to that
+box and
+signed here. What a register does not answer is said as not reached, never as no hit. Nothing of a query is
+logged.
 """
 
 import logging

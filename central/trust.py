@@ -1,4 +1,5 @@
-"""`borne-central trust`: the repository of signed reference data, its roles and the rotation of their keys."""
+"""`borne-central trust`: the repository of signed reference data, its roles and the rotation of their
+keys."""
 
 import argparse
 import datetime as dt

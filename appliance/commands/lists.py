@@ -18,8 +18,8 @@ MAX_HOURS = 24.0 * 3660
 """Ten years; a list that never grows stale is not offered."""
 KINDS = ("persons", "documents", "vehicles", "visas")
 PAIRS_HELP = (
-    "score this table instead: columns name, birth_date, other_name, other_birth_date; it comes back on standard "
-    "output with score (0 to 1) and verdict (FAIL: rather one person than two)"
+    "score this table instead: columns name, birth_date, other_name, other_birth_date; it comes back on "
+    "standard output with score (0 to 1) and verdict (FAIL: rather one person than two)"
 )
 
 
@@ -55,7 +55,7 @@ def _add_build(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     build.add_argument("--allow-incomplete", action="store_true",
                        help="take entries for which nobody answers")  # fmt: skip
     build.add_argument("--index-key", type=Path, metavar="KEY",
-                       help="of documents, vehicles, visas: the key file that numbers are hashed under; made if missing")  # fmt: skip
+                       help="of a list of numbers: the key they are hashed under; made if missing")  # fmt: skip
     build.add_argument("--epoch", default="", help="of that key, such as 2026; a new one at each rotation")
     build.add_argument(
         "--changes-to", type=Path, metavar="LIST", help="only what leads from this list to the new version"
@@ -200,22 +200,39 @@ def _sign(arguments: argparse.Namespace) -> int:
     now = dt.datetime.now(dt.UTC)
     try:
         repository = Repository(arguments.repository)
-        keys = {
-            "recipients": [read_key(box, PublicKey) for box in arguments.boxes],
-            "issuer_keys": [read_key(key, SigningKey) for key in arguments.key],
-            "publisher_key": read_key(arguments.publisher_key, SigningKey),
-        }
+        boxes = [read_key(box, PublicKey) for box in arguments.boxes]
+        issuers = [read_key(key, SigningKey) for key in arguments.key]
+        publisher = read_key(arguments.publisher_key, SigningKey)
         valid_for = dt.timedelta(days=arguments.valid_days)
         if arguments.type == "list":
             index_key = _index_key(arguments.index_key, make=False) if arguments.index_key else b""
             with Bar("sealing") as bar:
-                added = sign(arguments.source, repository, now=now, index_key=index_key, valid_for=valid_for,
-                             progress=bar, **keys)  # fmt: skip
+                added = sign(
+                    arguments.source,
+                    repository,
+                    recipients=boxes,
+                    issuer_keys=issuers,
+                    publisher_key=publisher,
+                    now=now,
+                    index_key=index_key,
+                    valid_for=valid_for,
+                    progress=bar,
+                )
         else:
             if not arguments.name or arguments.list_version is None:
                 raise CouldNot("Trust anchors and policies need --name and --list-version.")
-            added = sign_other(arguments.source, repository, type_=ContentType(arguments.type), name=arguments.name,
-                               version=arguments.list_version, now=now, valid_for=valid_for, **keys)  # fmt: skip
+            added = sign_other(
+                arguments.source,
+                repository,
+                type_=ContentType(arguments.type),
+                name=arguments.name,
+                version=arguments.list_version,
+                recipients=boxes,
+                issuer_keys=issuers,
+                publisher_key=publisher,
+                now=now,
+                valid_for=valid_for,
+            )
     except (KeyFileError, RepositoryError, ListUnreadable, ValueError, OSError) as error:
         raise CouldNot(str(error)) from error
     print(f"{arguments.repository}: {added.path}, {added.size} bytes, for {len(arguments.boxes)} boxes")

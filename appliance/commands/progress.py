@@ -1,4 +1,5 @@
-"""A progress bar for long work: on standard error, only where somebody looks at it, at most ten times a second."""
+"""A progress bar for long work: on standard error, only where somebody looks at it, at most ten times a
+second."""
 
 import sys
 import time

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS recent (crossing TEXT PRIMARY KEY, moment TEXT NOT NU
 CREATE INDEX IF NOT EXISTS recent_by_moment ON recent (moment);
 CREATE TABLE IF NOT EXISTS pairs (pair TEXT PRIMARY KEY, decided TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS lists (name TEXT PRIMARY KEY, version INTEGER NOT NULL, issued TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS late (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, seen INTEGER NOT NULL, sealed BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS late (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, seen INTEGER NOT NULL, sealed
+BLOB NOT NULL);
 """
 
 
@@ -93,7 +94,8 @@ class Memory:
             )
             connection.execute("DELETE FROM recent WHERE moment < ?", (since,))
             connection.execute(
-                "DELETE FROM recent WHERE crossing IN (SELECT crossing FROM recent ORDER BY moment DESC LIMIT -1 OFFSET ?)",
+                "DELETE FROM recent WHERE crossing IN"
+                " (SELECT crossing FROM recent ORDER BY moment DESC LIMIT -1 OFFSET ?)",
                 (MAX_RECENT,),
             )
 
@@ -238,7 +240,7 @@ class Memory:
             return None
         return payload if owner == name.encode() else None
 
-    def _read(self, query: str, *parameters: object) -> list[tuple[str, int, bytes]]:
+    def _read(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
                 return self._connection.execute(query, parameters).fetchall()

@@ -71,9 +71,14 @@ def build(
         raise ValueError("Lists of documents, vehicles and visas are built from CSV.")
     with _text(source.path) as file:
         return build_documents(
-            target, read_numbers(file), info=info, master_key=master_key, epoch=epoch,
-            allow_incomplete=allow_incomplete, progress=progress,
-        )  # fmt: skip
+            target,
+            read_numbers(file),
+            info=info,
+            master_key=master_key,
+            epoch=epoch,
+            allow_incomplete=allow_incomplete,
+            progress=progress,
+        )
 
 
 def build_changes(
@@ -123,14 +128,25 @@ def sign(
     if type_ is ContentType.WATCHLIST and info.kind.of_numbers:
         open_numbers(source, index_key).close()  # the key that is sent with it is the one it is hashed under
     description = Description(
-        type=type_, name=info.name, version=info.version, kind=info.kind.value, issued_at=info.issued_at,
+        type=type_,
+        name=info.name,
+        version=info.version,
+        kind=info.kind.value,
+        issued_at=info.issued_at,
         expires_at=info.issued_at + valid_for,
-    )  # fmt: skip
+    )
     return repository.add(
-        source, description, recipients=recipients, issuer_keys=issuer_keys, publisher_key=publisher_key, now=now,
-        from_version=from_version, valid_for=valid_for, progress=progress,
+        source,
+        description,
+        recipients=recipients,
+        issuer_keys=issuer_keys,
+        publisher_key=publisher_key,
+        now=now,
+        from_version=from_version,
+        valid_for=valid_for,
+        progress=progress,
         index_key=index_key if type_ is ContentType.WATCHLIST and info.kind.of_numbers else b"",
-    )  # fmt: skip
+    )
 
 
 def sign_other(
@@ -157,9 +173,14 @@ def sign_other(
         type=type_, name=name, version=version, issued_at=now, expires_at=now + valid_for
     )
     return repository.add(
-        source, description, recipients=recipients, issuer_keys=issuer_keys, publisher_key=publisher_key, now=now,
+        source,
+        description,
+        recipients=recipients,
+        issuer_keys=issuer_keys,
+        publisher_key=publisher_key,
+        now=now,
         valid_for=valid_for,
-    )  # fmt: skip
+    )
 
 
 def described(source: Path) -> tuple[ListInfo, ContentType, int]:

@@ -1,7 +1,7 @@
 """What reaches the gate, however it came: a folder on a stick, or one message from the broker.
 
-Both are a repository of The Update Framework or a part of one: `metadata/` and `targets/`. Names are looked up,
-never walked; a link or a special file is none; every read is bounded.
+Both are a repository of The Update Framework or a part of one: `metadata/` and `targets/`. Names are
+looked up, never walked; a link or a special file is none; every read is bounded.
 """
 
 import os
@@ -106,7 +106,7 @@ def pack_message(files: dict[str, bytes]) -> bytes:
     data = MAGIC + cbor2.dumps(files, canonical=True)
     if len(data) > MAX_MESSAGE_BYTES or len(files) > MAX_FILES:
         raise ValueError(
-            f"A message holds at most {MAX_MESSAGE_BYTES} bytes; bring larger lists on a stick, and their changes "
-            "by message."
+            f"A message holds at most {MAX_MESSAGE_BYTES} bytes; bring larger lists on a stick, "
+            "and their changes by message."
         )
     return data

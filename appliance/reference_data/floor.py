@@ -1,6 +1,7 @@
 """The floor: the highest versions this box has ever believed, kept apart from what they are versions of.
 
-The Update Framework's own memory is its cache: wiped, it would believe last year's list again. So the floor lies
+The Update Framework's own memory is its cache: wiped, it would believe last year's list again. So the
+floor lies
 in another folder, in two copies, each with a keyed checksum under the box's own key (BLAKE2b); the higher one
 counts, and a copy that somebody has written to counts as none but is told. Both gone with all of the card is
 what a hardware counter would see (docs/screening.md says which tier has one).

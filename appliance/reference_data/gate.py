@@ -1,4 +1,5 @@
-"""The gate for all that arrives signed: The Update Framework (TUF 1.0) by python-tuf, the same for stick and message.
+"""The gate for all that arrives signed: The Update Framework (TUF 1.0) by python-tuf, the same for stick
+and message.
 
 TUF's client brings rotation of keys by thresholds, versions that never fall, expiry and no mixing of old with
 new. Around it: deliveries instead of HTTP, the box's own clock instead of the host's, a floor of versions
@@ -19,7 +20,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 from tuf.api import exceptions
-from tuf.api.metadata import TargetFile
+from tuf.api.metadata import TargetFile, Targets
 from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
@@ -201,6 +202,7 @@ class Gate:
         names = ["targets"]
         for name in names:
             signed = trusted[name]
+            assert isinstance(signed, Targets)
             if len(signed.targets) > MAX_TARGETS:
                 raise Refused(Reason.TOO_LARGE, f"More than {MAX_TARGETS} files are signed for.")
             for path, found in sorted(signed.targets.items()):
@@ -222,7 +224,8 @@ class Gate:
         return 0
 
     def _keep(self, work: Path) -> None:
-        """The verified copy takes the cache's place; a power cut in between costs the cache, which comes again."""
+        """The verified copy takes the cache's place; a power cut in between costs the cache, which comes
+        again."""
         for path in work.rglob("*"):
             if path.is_file() and not path.is_symlink():
                 with path.open("rb") as file:

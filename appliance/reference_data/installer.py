@@ -1,4 +1,5 @@
-"""From a believed target to files that can be opened: decrypted, checked to be what they say, and only then named."""
+"""From a believed target to files that can be opened: decrypted, checked to be what they say, and only
+then named."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,5 @@
-"""The signed repository on the server's side: roles and their keys, targets, versions; a folder that goes on a stick.
+"""The signed repository on the server's side: roles and their keys, targets, versions; a folder that goes
+on a stick.
 
 The Update Framework's four roles. `root` names the keys of all others and is kept offline, so many of so many
 signatures; `targets` are those who may issue lists; `snapshot` and `timestamp` say which state is the newest,
@@ -20,7 +21,7 @@ from nacl.public import PublicKey
 from nacl.signing import SigningKey
 from securesystemslib.signer import CryptoSigner, Signer
 from tuf.api.exceptions import StorageError
-from tuf.api.metadata import Metadata, MetaFile, Role, Root, Signed, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Metadata, MetaFile, Role, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
@@ -34,7 +35,7 @@ VALID_FOR: Final = timedelta(days=30)
 """After this nothing older is believed any more; a post may hear from central only once a fortnight."""
 _PRETTY: Final = JSONSerializer(compact=True)
 
-AnySigned = TypeVar("AnySigned", bound=Signed)
+AnySigned = TypeVar("AnySigned", Root, Timestamp, Snapshot, Targets)
 
 
 class RepositoryError(Exception):
@@ -216,7 +217,8 @@ class Repository:
         threshold: int,
         now: datetime,
     ) -> None:
-        """Give a role other keys; signed by enough of the old root keys, and of the new ones when it is root's turn.
+        """Give a role other keys; signed by enough of the old root keys, and of the new ones when it is
+        root's turn.
 
         Raises:
             RepositoryError: too few signatures, or no such role.
@@ -310,7 +312,8 @@ class Repository:
             )
 
     def _sweep(self) -> None:
-        """Old metadata and what nobody signs for any more; what was just the newest stays for slow readers."""
+        """Old metadata and what nobody signs for any more; what was just the newest stays for slow
+        readers."""
         for role, version in (
             ("targets", self._targets.signed.version),
             ("snapshot", self._snapshot.signed.version),

@@ -1,8 +1,10 @@
-"""A sealed file: content encrypted for the boxes that may read it, in pieces, so that a gigabyte fits a small board.
+"""A sealed file: content encrypted for the boxes that may read it, in pieces, so that a gigabyte fits a
+small board.
 
     8 bytes      magic
     4 bytes      length of the header
-    header       CBOR map: what it is, the content key sealed to each box (X25519), the first half of the nonce
+    header       CBOR map: what it is, the content key sealed to each box (X25519), the first half of the
+    nonce
     pieces       each XSalsa20-Poly1305 under nonce = first half, number of the piece; the last one is marked
 
 One file serves a whole district, no two boxes share a secret, and a stolen box is left out of the next one.

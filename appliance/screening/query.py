@@ -74,7 +74,8 @@ def to_json(checks: Iterable[Check]) -> dict[str, Any]:
 def score_pairs(source: TextIO, target: TextIO) -> int:
     """The table with `score` (0 to 1) and `verdict` (FAIL: a hit) added to each row, its own columns kept.
 
-    A birth date that nobody can read counts as not known, as at the crossing; how many there were is returned.
+    A birth date that nobody can read counts as not known, as at the crossing; how many there were is
+    returned.
 
     Raises:
         PairsError: not such a table; the line is named.

@@ -83,7 +83,8 @@ STOLEN_DOCUMENT: Final = StolenDocument(number="ST0481516", issuing_state="UTO")
 def demo_lists(
     folder: Path, *, issued_at: datetime, signing_key: SigningKey, recipients: Iterable[PublicKey]
 ) -> Repository:
-    """Both lists, sealed and signed in the repository at `folder`; the later `issued_at`, the higher the version.
+    """Both lists, sealed and signed in the repository at `folder`; the later `issued_at`, the higher the
+    version.
 
     One key issues and publishes here, which is enough for a play; a repository that is there already is used.
     """

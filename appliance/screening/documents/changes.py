@@ -106,7 +106,7 @@ def decode_changes(data: bytes) -> Changes:
             classes=packed.classes,
             hashes=elias_fano.decode(packed.hashes, packed.added, 1 << packed.hash_bits),
             kinds=kinds,
-            months=months[: packed.added].astype(np.uint16) << 8 | months[packed.added :],
+            months=(months[: packed.added].astype(np.uint16) << 8 | months[packed.added :]).astype(np.uint16),
             removed=elias_fano.decode(packed.ranks, packed.removed, max(1, packed.count_before)),
             count_before=packed.count_before,
             total=packed.total,

@@ -67,7 +67,8 @@ def high_of(marks: bytes, count: int) -> Numbers:
     places = np.flatnonzero(np.unpackbits(np.frombuffer(marks, dtype=np.uint8), bitorder="little"))
     if len(places) != count:
         raise CodeError("The code holds another number of values than it says.")
-    return places.astype(np.uint64) - np.arange(count, dtype=np.uint64)
+    high: Numbers = np.subtract(places.astype(np.uint64), np.arange(count, dtype=np.uint64), dtype=np.uint64)
+    return high
 
 
 def encode(values: Numbers, universe: int) -> bytes:

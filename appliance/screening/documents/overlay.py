@@ -148,7 +148,7 @@ class Overlay:
         """Where the additions stand in the list as it is."""
         ranks = np.asarray([base.rank_below(int(one)) for one in self.hashes], dtype=np.uint64)
         gone = np.searchsorted(self.removed, ranks).astype(np.uint64)
-        return ranks - gone + np.arange(len(self.hashes), dtype=np.uint64)
+        return (ranks - gone + np.arange(len(self.hashes), dtype=np.uint64)).astype(np.uint64)
 
     def merged(self, base: NumberIndex) -> Iterator[tuple[Numbers, Numbers]]:
         """The whole list, rising, as a new base is written from.

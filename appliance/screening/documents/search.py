@@ -1,4 +1,5 @@
-"""Documents, vehicles and visas on lists: by number and issuing state, as read and as it may have been meant."""
+"""Documents, vehicles and visas on lists: by number and issuing state, as read and as it may have been
+meant."""
 
 import weakref
 from dataclasses import dataclass

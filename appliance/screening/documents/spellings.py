@@ -1,4 +1,5 @@
-"""Which numbers a reader may have meant: characters of OCR-B that are taken for one another (Doc 9303-3, 4.9).
+"""Which numbers a reader may have meant: characters of OCR-B that are taken for one another (Doc 9303-3,
+4.9).
 
 The check digit of a number sees most such slips, but not all: G and 6, L and 1 have the same weight modulo
 10, and two slips may cancel out. So the spellings that keep the printed check digit are always asked too;
@@ -7,7 +8,7 @@ plain hit.
 """
 
 from collections.abc import Iterator
-from itertools import combinations, product
+from itertools import combinations, islice, product
 from typing import Final
 
 from appliance.travel_document.check_digit import check_digit
@@ -36,14 +37,9 @@ def plate_spellings(plate: str) -> tuple[str, ...]:
 
 
 def _first(variants: Iterator[str], digit: str | None) -> Iterator[str]:
-    looked_at = found = 0
-    for variant in variants:
-        looked_at += 1
-        if digit is None or check_digit(variant) == digit:
-            found += 1
-            yield variant
-        if found >= MAX_SPELLINGS or looked_at >= 8 * MAX_SPELLINGS:
-            return
+    looked_at = islice(variants, 8 * MAX_SPELLINGS)
+    fitting = (variant for variant in looked_at if digit is None or check_digit(variant) == digit)
+    return islice(fitting, MAX_SPELLINGS)
 
 
 def _variants(number: str, alike: dict[str, str], most: int) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""Writing an index file: a stream of hashes is sorted through files, so that 200 million fit into little memory."""
+"""Writing an index file: a stream of hashes is sorted through files, so that 200 million fit into little
+memory."""
 
 import os
 import tempfile
@@ -106,9 +107,19 @@ def write_index(
     low = max(1, hash_bits - max(1, expected).bit_length())
     layout = Layout(hash_bits, low, kinds.class_bits + kinds.month_bits)
     header = Header(
-        info=info, epoch=epoch, key_id=key_id, hash_bits=hash_bits, low_bits=low, class_bits=kinds.class_bits,
-        month_bits=kinds.month_bits, first_month=kinds.first_month, classes=kinds.classes[:MAX_CLASSES], count=0, pages=0, total=0,
-    )  # fmt: skip
+        info=info,
+        epoch=epoch,
+        key_id=key_id,
+        hash_bits=hash_bits,
+        low_bits=low,
+        class_bits=kinds.class_bits,
+        month_bits=kinds.month_bits,
+        first_month=kinds.first_month,
+        classes=kinds.classes[:MAX_CLASSES],
+        count=0,
+        pages=0,
+        total=0,
+    )
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     fences: list[int] = []
     ranks: list[int] = []

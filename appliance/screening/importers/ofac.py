@@ -1,4 +1,5 @@
-"""OFAC's list of specially designated nationals: its CSV files SDN and ALT, as the Treasury publishes them."""
+"""OFAC's list of specially designated nationals: its CSV files SDN and ALT, as the Treasury publishes
+them."""
 
 import csv
 import re
@@ -17,8 +18,10 @@ MAX_CELL_CHARACTERS: Final = 16_384
 _EMPTY: Final = "-0-"
 _MONTHS: Final = {
     name: number
-    for number, name in enumerate(("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1)
-}  # fmt: skip
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
+    )
+}
 _BIRTH: Final = re.compile(r"\bDOB (?:circa )?([^;.]{4,40})")
 _DAY: Final = re.compile(r"(\d{1,2}) ([A-Z][a-z]{2}) (\d{4})")
 _MONTH: Final = re.compile(r"([A-Z][a-z]{2}) (\d{4})")

@@ -98,7 +98,8 @@ def _entry_of(one: ET.Element) -> PersonEntry | None:
     names.append(_text(one, "NAME_ORIGINAL_SCRIPT"))
     reference = _text(one, "REFERENCE_NUMBER") or _text(one, "DATAID")
     nationality = [state_of(value.text or "") for found in one.iter("NATIONALITY") for value in found]
-    documents, personal = [], []
+    documents: list[Number] = []
+    personal: list[Number] = []
     for document in one.iter("INDIVIDUAL_DOCUMENT"):
         number = _text(document, "NUMBER")
         if not any(character.isdigit() for character in number) or len(number) > 40:

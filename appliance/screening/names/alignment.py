@@ -9,6 +9,7 @@ joining parts that the other side writes in a row.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from rapidfuzz.distance import Indel
@@ -18,7 +19,8 @@ from appliance.screening.names.parts import PersonName
 from appliance.screening.names.rarity import is_light, nats_of_row
 
 AGREES: Final = ((0.62, -0.15), (0.72, 0), (0.8, 0.5), (0.88, 0.68), (0.95, 0.87), (1.0, 1.0))
-"""What share of its nats a part is worth at a likeness, and what it costs below: read off aliases of 5,000 persons."""
+"""What share of its nats a part is worth at a likeness, and what it costs below: read off aliases of 5,000
+persons."""
 CONFLICT: Final = 0.85
 """Nats for each nat of the parts that contradict each other: one person's documents seldom do."""
 EXTRA: Final = 0.3
@@ -27,7 +29,8 @@ OTHER_ORDER: Final = 0.2
 INITIAL_NATS: Final = 0.8
 """What an initial tells: it agrees with one name in twenty, and people are asked for it as for a name."""
 ONE_PART_ONLY: Final = 0.5
-"""Two names that have one part in common and no other are often two people of one family, or one first name."""
+"""Two names that have one part in common and no other are often two people of one family, or one first
+name."""
 JOIN_MIN: Final = 0.84
 """Parts in a row and the part that they may be: less alike than this is chance."""
 JOINED_LETTERS: Final = 0.5
@@ -110,7 +113,7 @@ def _ordered(found: Alignment, one: PersonName, other: PersonName) -> Alignment:
 
 
 @lru_cache(maxsize=65536)
-def _align(
+def _align(  # noqa: PLR0917 - one key of the cache
     one: tuple[str, ...],
     other: tuple[str, ...],
     own: tuple[float, ...],
@@ -162,7 +165,7 @@ def _align(
 
 
 def _share(likeness: float) -> float:
-    for (low, from_), (high, to) in zip(AGREES, AGREES[1:], strict=False):
+    for (low, from_), (high, to) in pairwise(AGREES):
         if likeness <= high:
             return from_ + (to - from_) * (likeness - low) / (high - low)
     return 1.0

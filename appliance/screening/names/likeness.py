@@ -1,7 +1,8 @@
-"""How alike two parts of names are, 0 to 1, and by which rule: equal, variant, sound, spelling, cut, initial."""
+"""How alike two parts of names are, 0 to 1, and by which rule: equal, variant, sound, spelling, cut,
+initial."""
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from rapidfuzz.distance import OSA, Indel, Levenshtein
 
@@ -32,7 +33,8 @@ _CONSONANTS: Final = {
     frozenset(pair): cost
     for cost, pairs in {
         0.15: ("Hx", "jt", "sc", "ct", "jc", "jG"),
-        0.25: ("Ij", "IV", "UV", "OV", "BP", "DT", "GK", "VF", "ZS", "sS", "tS", "cS", "tZ", "jZ", "js", "xK", "xG", "HG",
+        0.25:("Ij", "IV", "UV", "OV", "BP", "DT", "GK", "VF", "ZS", "sS", "tS", "cS", "tZ", "jZ", "js",
+            "xK", "xG", "HG",
                "cK", "tT", "tK", "jD", "BV", "SK", "jE", "jH", "jx"),
         0.6: ("MN", "LR", "HK", "PF", "DZ", "TS", "DS"),
     }.items()
@@ -42,8 +44,10 @@ _CONSONANTS: Final = {
 _SILENT: Final = {"H": 0.25, "V": 0.7, "j": 0.7, "x": 0.8}
 _READ_FOR: Final = frozenset(
     frozenset(pair)
-    for pair in ("OQ", "OD", "OC", "DQ", "IL", "IT", "IJ", "LT", "UV", "VY", "CG", "CE", "EF", "FP", "PR", "BR", "BE",
-                 "BD", "MN", "NH", "KX", "KR", "VW", "GO", "SB", "ZS", "HM", "TY", "MW", "UO", "EB", "GC", "HN", "IE")
+    for pair in("OQ", "OD", "OC", "DQ", "IL", "IT", "IJ", "LT", "UV", "VY", "CG", "CE", "EF", "FP", "PR",
+        "BR", "BE",
+                 "BD", "MN", "NH", "KX", "KR", "VW", "GO", "SB", "ZS", "HM", "TY", "MW", "UO", "EB",
+                 "GC", "HN", "IE")
 )  # fmt: skip
 """Letters of OCR-B that readers take for one another."""
 
@@ -77,7 +81,8 @@ def part_likeness(one: str, other: str, *, unvowelled: bool = False) -> tuple[fl
 def _sound_likeness(a: str, b: str, *, unvowelled: bool) -> float:
     vowel = 0.05 if unvowelled else _VOWEL_COMES_OR_GOES
     cost = 0.0
-    for tag, i, j in Levenshtein.editops(a, b).as_list():
+    operations: list[Any] = Levenshtein.editops(a, b).as_list()
+    for tag, i, j in operations:
         if tag == "replace":
             p, q = a[i], b[j]
             if p in VOWELS and q in VOWELS:

@@ -1,4 +1,5 @@
-"""Names of any script in Latin letters: Doc 9303-3's tables first, then plain romanisation, for comparing alone.
+"""Names of any script in Latin letters: Doc 9303-3's tables first, then plain romanisation, for comparing
+alone.
 
 What a document's own MRZ says is never replaced by this. Where a script leaves choices (Han, Hangul, scripts
 without vowels), the usual one is taken, and `likeness` forgives the rest.
@@ -48,7 +49,8 @@ _HANGUL_SURNAMES: Final = {
 }  # fmt: skip
 """As their bearers write them in passports; the plain romanisation (GIM, I, BAK) is hardly used."""
 _ARABIC_LETTERS: Final = {
-    **dict.fromkeys("اأإآٱى", "A"), **dict.fromkeys("ءئؤ", ""), "ب": "B", "پ": "P", **dict.fromkeys("تطٹ", "T"),
+    **dict.fromkeys("اأإآٱى", "A"), **dict.fromkeys("ءئؤ", ""), "ب": "B", "پ": "P",
+    **dict.fromkeys("تطٹ", "T"),
     "ث": "TH", "ج": "J", "چ": "CH", "ح": "H", "خ": "KH", **dict.fromkeys("دضڈ", "D"), "ذ": "DH",
     **dict.fromkeys("رڑ", "R"), **dict.fromkeys("زظ", "Z"), "ژ": "ZH", **dict.fromkeys("سص", "S"), "ش": "SH",
     "ع": "A", "غ": "GH", **dict.fromkeys("فڤ", "F"), "ق": "Q", **dict.fromkeys("كک", "K"), "گ": "G", "ل": "L",

@@ -84,7 +84,8 @@ def score_of(nats: float) -> float:
 def weigh(
     one: PersonName, born: BirthDate, other: PersonName, other_born: BirthDate, *, truncated: bool = False
 ) -> Evidence:
-    """Two names with their birth dates; `truncated`: `one` was cut off where its document had no more room."""
+    """Two names with their birth dates; `truncated`: `one` was cut off where its document had no more
+    room."""
     names, dates = align(one, other, truncated=truncated), compare_dates(born, other_born)
     spoken = min(names.nats, NAMESAKE) if dates.nats < 0 else names.nats
     return Evidence(spoken + dates.nats, dates.agreement, names)

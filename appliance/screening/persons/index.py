@@ -143,7 +143,8 @@ class Calendar:
         return [self.between(0, 9999), self.between(low, high)]
 
     def days(self, born: BirthDate) -> list[range]:
-        """Rows of that very day, of day and month exchanged, of the year before and after, and slips of the year."""
+        """Rows of that very day, of day and month exchanged, of the year before and after, and slips of
+        the year."""
         if not born.whole:
             return []
         assert born.year is not None

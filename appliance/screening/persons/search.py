@@ -155,10 +155,8 @@ class PersonList:
         for start in range(0, len(wanted), 200):
             some = wanted[start : start + 200]
             marks = ",".join("?" * len(some))
-            for row, person, text in self._list.rows(
-                f"SELECT id, person, name FROM names WHERE id IN ({marks})",
-                some,  # noqa: S608 - marks alone
-            ):
+            query = f"SELECT id, person, name FROM names WHERE id IN ({marks})"  # noqa: S608 - marks alone
+            for row, person, text in self._list.rows(query, some):
                 yield int(row), int(person), str(text)
 
     def _fetch(self, table: str, key: str) -> bytes | str | None:

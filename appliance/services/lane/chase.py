@@ -1,7 +1,10 @@
-"""Late hits: crossings are screened again when a new list comes, and what is found then is told and reported first.
+"""Late hits: crossings are screened again when a new list comes, and what is found then is told and
+reported first.
 
-The list that cleared a traveller may have been hours old; the one that comes an hour later may name them. So each
-crossing's subject is remembered, encrypted, for some days, with the hits that were shown; only what is new counts.
+The list that cleared a traveller may have been hours old; the one that comes an hour later may name them.
+So each
+crossing's subject is remembered, encrypted, for some days, with the hits that were shown; only what is new
+counts.
 """
 
 import asyncio
@@ -89,7 +92,8 @@ class Chaser:
         self._changed()
 
     async def look_at_lists(self) -> int:
-        """Screen the crossings since the old lists again, when there are new ones; how many late hits there were."""
+        """Screen the crossings since the old lists again, when there are new ones; how many late hits
+        there were."""
         try:
             found = await asyncio.to_thread(self._look)
         except StorageError as error:

@@ -413,7 +413,8 @@ class Engine:
 
 
 def possible_pairs(assessed: workflow.Assessed) -> tuple[str, ...]:
-    """The pairs that a press may call two persons: only where near matches are all that stands against GREEN."""
+    """The pairs that a press may call two persons: only where near matches are all that stands against
+    GREEN."""
     checks = {check.id: check for check in assessed.checks}
     against = [checks[id_] for id_ in assessed.reasons if id_ in checks]
     if assessed.recommendation is not Recommendation.AMBER or not against:

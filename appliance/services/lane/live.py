@@ -1,7 +1,8 @@
-"""Live queries of the lane: asked as soon as the document is read, waited for until the checks, chased after that.
+"""Live queries of the lane: asked as soon as the document is read, waited for until the checks, chased
+after that.
 
-Lane seals and opens; uplink only carries. An answer is believed once, for a question that was asked, and only with
-the gateway's signature.
+Lane seals and opens; uplink only carries. An answer is believed once, for a question that was asked, and
+only with the gateway's signature.
 """
 
 import asyncio

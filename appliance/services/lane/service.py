@@ -252,7 +252,8 @@ class LaneService:
             await asyncio.sleep(REFRESH_SECONDS)
 
     async def _watch_the_lists(self) -> None:
-        """New lists, however they came: crossings since the old ones are screened again; changes are merged."""
+        """New lists, however they came: crossings since the old ones are screened again; changes are
+        merged."""
         while True:
             await self._chaser.look_at_lists()
             with contextlib.suppress(Refused):  # said by the list's own state

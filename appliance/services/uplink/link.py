@@ -105,7 +105,8 @@ class Link:
         raise LinkError(self.ended.result() if self.ended.done() else "The broker does not answer.")
 
     def ask(self, topic: str, payload: bytes, *, answer_to: str, correlation: bytes, seconds: int) -> None:
-        """Hand a request over that nobody needs after `seconds` (MQTT 5, 4.10: response topic, correlation data).
+        """Hand a request over that nobody needs after `seconds` (MQTT 5, 4.10: response topic, correlation
+        data).
 
         Raises:
             LinkError: the connection is over.

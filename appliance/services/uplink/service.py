@@ -232,7 +232,8 @@ class UplinkService:
                 log.warning("lane does not take what came on %s: %s", incoming.topic, answer.sentence)
 
     async def _carry_queries(self, link: Link) -> None:
-        """Live queries go out at once, past the records; one that meets a full line is not worth waiting for."""
+        """Live queries go out at once, past the records; one that meets a full line is not worth waiting
+        for."""
         device = self._settings.device
         while True:
             try:

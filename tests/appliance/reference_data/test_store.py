@@ -1,4 +1,5 @@
-"""The gate and the store under attack: nothing installed, the old list still hitting, the reason in one sentence."""
+"""The gate and the store under attack: nothing installed, the old list still hitting, the reason in one
+sentence."""
 
 import datetime as dt
 import os
@@ -126,9 +127,13 @@ def test_ok__changes_and_merging(store: ReferenceStore, central: Central, tmp_pa
     )
     (tmp_path / "removed.csv").write_text("number,issuing_state,status\nAB0000007,UTO,stolen\n")
     build_changes(
-        base, changes, info("documents", ListKind.DOCUMENTS, 2), master_key=INDEX_KEY,
-        added=tmp_path / "added.csv", removed=tmp_path / "removed.csv",
-    )  # fmt: skip
+        base,
+        changes,
+        info("documents", ListKind.DOCUMENTS, 2),
+        master_key=INDEX_KEY,
+        added=tmp_path / "added.csv",
+        removed=tmp_path / "removed.csv",
+    )
     central.sign(changes)
     assert take(store, central.message).installed == (("documents", 2),)
     assert hits(store) == set()
@@ -165,9 +170,16 @@ def test_ok__trust_anchors_and_policies_the_same_way(
     for type_ in (ContentType.TRUST_ANCHORS, ContentType.POLICY):
         (tmp_path / "x").write_bytes(type_.value.encode())
         sign_other(
-            tmp_path / "x", central.repository, type_=type_, name=type_.value, version=1, recipients=[BOX.public_key],
-            issuer_keys=[ISSUER], publisher_key=PUBLISHER, now=NOW,
-        )  # fmt: skip
+            tmp_path / "x",
+            central.repository,
+            type_=type_,
+            name=type_.value,
+            version=1,
+            recipients=[BOX.public_key],
+            issuer_keys=[ISSUER],
+            publisher_key=PUBLISHER,
+            now=NOW,
+        )
     assert len(take(store, central.message).installed) == 2
     assert store.contents(ContentType.POLICY) == {"policy": b"policy"}
     assert store.contents(ContentType.TRUST_ANCHORS) == {"trust_anchors": b"trust_anchors"}
@@ -320,8 +332,11 @@ def test_fail__a_list_that_is_none(store: ReferenceStore, central: Central, tmp_
         central.repository.add(
             tmp_path / "rubbish",
             msgspec.structs.replace(description, version=5, kind=kind),
-            recipients=[BOX.public_key], issuer_keys=[ISSUER], publisher_key=PUBLISHER, now=NOW,
-        )  # fmt: skip
+            recipients=[BOX.public_key],
+            issuer_keys=[ISSUER],
+            publisher_key=PUBLISHER,
+            now=NOW,
+        )
         assert refused(store, central.message) is Reason.NOT_USABLE
         assert versions(store) == {"persons": 1}
         assert hits(store) == {"watchlist.person"}
@@ -335,9 +350,13 @@ def test_fail__a_list_inside_that_is_another(store: ReferenceStore, central: Cen
     central.persons()
     description = central.repository.targets()["persons.1.watchlist"]
     central.repository.add(
-        tmp_path / "central" / "list", msgspec.structs.replace(description, name="other"),
-        recipients=[BOX.public_key], issuer_keys=[ISSUER], publisher_key=PUBLISHER, now=NOW,
-    )  # fmt: skip
+        tmp_path / "central" / "list",
+        msgspec.structs.replace(description, name="other"),
+        recipients=[BOX.public_key],
+        issuer_keys=[ISSUER],
+        publisher_key=PUBLISHER,
+        now=NOW,
+    )
     assert refused(store, central.message) is Reason.NOT_USABLE
 
 
@@ -463,8 +482,11 @@ def test_fail__a_file_that_changes_behind_the_boxs_back(
         again = make_store()
         checks = screen(
             Subject(primary_identifier="MUHAMMADOV<<TIMUR", issuing_state="UTO", document_number="AB0000007"),
-            again.open_lists(), direction=None, now=NOW, time_quality="rtc",
-        )  # fmt: skip
+            again.open_lists(),
+            direction=None,
+            now=NOW,
+            time_quality="rtc",
+        )
         assert all(check.verdict in ("FAIL", "CANNOT", "NOT_DONE") for check in checks), file.name
     finally:
         file.write_bytes(good)

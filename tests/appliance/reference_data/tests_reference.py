@@ -25,9 +25,16 @@ INDEX_KEY = bytes(range(2, 34))
 
 def info(name: str, kind: ListKind, version: int) -> ListInfo:
     return ListInfo(
-        name=name, kind=kind, version=version, issued_at=NOW, owner="o", legal_basis="l", contact="c", action="a",
+        name=name,
+        kind=kind,
+        version=version,
+        issued_at=NOW,
+        owner="o",
+        legal_basis="l",
+        contact="c",
+        action="a",
         stale_after_hours=48.0,
-    )  # fmt: skip
+    )
 
 
 class Central:
@@ -67,8 +74,11 @@ class Central:
 
     def sign(self, path: Path, **settings) -> None:
         named = {
-            "recipients": [BOX.public_key], "issuer_keys": [ISSUER], "publisher_key": PUBLISHER, "now": self.now,
-        }  # fmt: skip
+            "recipients": [BOX.public_key],
+            "issuer_keys": [ISSUER],
+            "publisher_key": PUBLISHER,
+            "now": self.now,
+        }
         sign(path, self.repository, **(named | settings))
 
     @property

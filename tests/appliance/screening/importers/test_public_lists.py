@@ -25,7 +25,8 @@ UN = """<?xml version="1.0"?><CONSOLIDATED_LIST><INDIVIDUALS><INDIVIDUAL><DATAID
 </CONSOLIDATED_LIST>"""
 SDN = (
     '36,"AIRLINE",-0- ,"X",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- \n'
-    '77,"MUHAMMADOV, Timur","individual","SDGT",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,"DOB 29 Feb 1984; alt. DOB 1985; '
+    '77,"MUHAMMADOV, Timur","individual","SDGT",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,'
+    '"DOB 29 Feb 1984; alt. DOB 1985; '
     "alt. DOB Mar 1986; alt. DOB 1987 to 1988; DOB circa 1990; nationality Kyrgyzstan; Gender Male; "
     "Passport AB12345 (Russia); National ID No. 998877 (Iran); a.k.a. 'TIMUR BEK'; a.k.a. '07'.\"\n\x1a\n"
 )
@@ -120,8 +121,16 @@ def test_ok__anything_is_an_entry_or_an_error(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("Kyrgyzstan", "KGZ"), ("kg", "KGZ"), ("DEU", "D"), ("de", "D"), ("Russia", "RUS"), ("the Gambia", "GMB"),
-     ("Atlantis", ""), ("", "")],
-)  # fmt: skip
+    [
+        ("Kyrgyzstan", "KGZ"),
+        ("kg", "KGZ"),
+        ("DEU", "D"),
+        ("de", "D"),
+        ("Russia", "RUS"),
+        ("the Gambia", "GMB"),
+        ("Atlantis", ""),
+        ("", ""),
+    ],
+)
 def test_ok__states(text: str, code: str) -> None:
     assert state_of(text) == code
