@@ -149,12 +149,18 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         policy = load_policy(config.paths.policy)
     except ConfigError as error:
         raise CannotStart(str(error)) from error
+    gateway = gateway_keys(config)
+    lists = reference_store(config.paths.data / "lists", config.paths.keys, config.central.reference_root)
     journal = open_journal(config)
+    try:
+        memory = open_memory(config, pair_days=policy.memory.not_same_days)
+    except CannotStart:
+        journal.close()
+        raise
     clock = Clock(source=config.box.clock)
     floor = journal.time_floor()
     if floor is not None:
         clock.raise_floor(floor)
-    lists = reference_store(config.paths.data / "lists", config.paths.keys, config.central.reference_root)
     return LaneService(
         box=config.box,
         policy=policy,
@@ -162,8 +168,8 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         journal=journal,
         lists=lists,
         clock=clock,
-        memory=open_memory(config, pair_days=policy.memory.not_same_days),
-        gateway=gateway_keys(config),
+        memory=memory,
+        gateway=gateway,
     )
 
 

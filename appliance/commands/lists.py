@@ -55,7 +55,7 @@ def _add_build(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     build.add_argument("--allow-incomplete", action="store_true",
                        help="take entries for which nobody answers")  # fmt: skip
     build.add_argument("--index-key", type=Path, metavar="KEY",
-                       help="of a list of numbers: the key they are hashed under; made if missing")  # fmt: skip
+                       help="of a list of numbers: the key of its hashes; made if missing")  # fmt: skip
     build.add_argument("--epoch", default="", help="of that key, such as 2026; a new one at each rotation")
     build.add_argument(
         "--changes-to", type=Path, metavar="LIST", help="only what leads from this list to the new version"
@@ -169,6 +169,7 @@ def _build(arguments: argparse.Namespace) -> int:
     )
     if info.kind.of_numbers and arguments.index_key is None:
         raise CouldNot("A list of numbers needs --index-key: its numbers are hashed under a key.")
+    new_key = info.kind.of_numbers and not arguments.index_key.exists()
     key = _index_key(arguments.index_key, make=not arguments.changes_to) if info.kind.of_numbers else b""
     try:
         if arguments.changes_to:
@@ -184,6 +185,8 @@ def _build(arguments: argparse.Namespace) -> int:
     except (ScreeningError, ValueError, OSError) as error:
         raise CouldNot(str(error)) from error
     print(f"{arguments.target}: {info.name}, version {info.version}, {info.entries} entries")
+    if new_key:
+        print(f"{arguments.index_key}: a new key; keep it where the list is kept, and nowhere else")
     return 0
 
 
@@ -344,7 +347,6 @@ def _index_key(path: Path, *, make: bool) -> bytes:
     try:
         if make and not path.exists():
             write_key(path, HashingKey(os.urandom(HashingKey.SIZE)))
-            print(f"{path}: a new key; keep it where the list is kept, and nowhere else", file=sys.stderr)
         return bytes(read_key(path, HashingKey))
     except KeyFileError as error:
         raise CouldNot(str(error)) from error
