@@ -140,6 +140,11 @@ class Engine:
     def _ready_offer(self) -> Offer:
         return Offer(press="start", hold=SEEN if self._chaser.late_hits() else None)
 
+    def late_hits_changed(self) -> None:
+        """There is something to read while nobody stands here."""
+        if self.state.step is Step.WAITING and self.button.offer.press == "start":
+            self.button.change(self._ready_offer())
+
     async def _seen(self) -> None:
         """The officer has read the late hits."""
         await self._storing(self._chaser.seen)

@@ -262,6 +262,7 @@ class LaneService:
 
     def _late_hits_came(self) -> None:
         self._outbox_grew.set()
+        self.engine.late_hits_changed()
         self._refresh()
 
     async def _late_answer(self, crossing: str, check: Check) -> None:

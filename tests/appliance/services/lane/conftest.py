@@ -30,6 +30,11 @@ ISSUER = SigningKey.generate()
 
 
 @pytest.fixture(scope="session")
+def issuer() -> SigningKey:
+    return ISSUER
+
+
+@pytest.fixture(scope="session")
 def keys_and_lists(tmp_path_factory):
     """The box's keys, and the demo's lists for them, made once."""
     folder = tmp_path_factory.mktemp("keys")
