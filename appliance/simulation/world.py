@@ -48,6 +48,7 @@ class World:
         self.broker = Broker(folder / "broker", devices=[device])
         self._central_keys = folder / "central" / "keys"
         self._receiver: subprocess.Popen[bytes] | None = None
+        self._gateway: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "World":
         (self.folder / "central").mkdir(parents=True, exist_ok=True)
@@ -80,6 +81,7 @@ class World:
 
     def __exit__(self, *_: object) -> None:
         self.stop_receiver()
+        self._stop(self._gateway)
         self.broker.stop()
 
     @property
@@ -111,6 +113,36 @@ class World:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def start_gateway(self, *registers: str) -> None:
+        """Start central's gateway, with registers as `borne-central gateway --register` takes them."""
+        named = [word for one in registers for word in ("--register", one)]
+        with (self.folder / "central" / "gateway.log").open("ab") as output:
+            self._gateway = subprocess.Popen(
+                [
+                    *_CENTRAL,
+                    "gateway",
+                    "--database",
+                    str(self.database),
+                    "--keys",
+                    str(self._central_keys),
+                    *named,
+                    *self._broker_arguments(),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _stop(self, process: "subprocess.Popen[bytes] | None") -> None:
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def stop_receiver(self, *, kill: bool = False) -> None:
         """Ask it to end, or kill it as a power cut would."""
