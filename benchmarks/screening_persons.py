@@ -69,6 +69,12 @@ def main() -> int:
         travellers = list(degraded(persons, random.Random(arguments.seed)))
         ours = Ours(one, persons, by_name=arguments.by_name)
         answer = figures("ours", ours, innocents, travellers)
+        alarms, low_high = sum(ours.alarms), wilson(sum(ours.alarms), len(ours.alarms))
+        answer["as_shipped"] = {
+            "false_per_10000": round(1e4 * alarms / max(1, len(ours.alarms)), 2),
+            "interval_per_10000": [round(1e4 * one, 2) for one in low_high],
+            "recall": interval(sum(ours.found), len(ours.found)),
+        }
         answer |= {
             "persons": len(persons),
             "names": sum(len(p.names) for p in persons),
@@ -165,18 +171,23 @@ class Ours:
         self._persons = persons
         self._by_name = by_name
         self.milliseconds: list[float] = []
+        self.alarms: list[bool] = []
+        """Of each stranger, whether the product as it ships would have told the officer."""
+        self.found: list[bool] = []
 
     def stranger(self, document: Traveller) -> float:
         began = time.thread_time()
-        found = max((e.nats for e, _ in self._evidence(document).values()), default=NOTHING)
+        evidence = [one for one, _ in self._evidence(document).values()]
         self.milliseconds.append(1000 * (time.thread_time() - began))
-        return found
+        self.alarms.append(any(one.enough(len(self._persons)) for one in evidence))
+        return max((one.nats for one in evidence), default=NOTHING)
 
     def person(self, number: int, document: Traveller, left: list[str]) -> float:
         entry = self._persons[number]
         if len(left) != len([name for name, _ in entry.names if PersonName.of(name).parts]):
             return self._alias(entry, document, left)
         found = self._evidence(document).get(number + 1)
+        self.found.append(bool(found and found[0].enough(len(self._persons))))
         return found[0].nats if found else NOTHING
 
     def _evidence(self, document: Traveller) -> dict[int, tuple[Evidence, str]]:
@@ -196,6 +207,7 @@ class Ours:
             for one in left
             for date in entry.birth_dates
         ]
+        self.found.append(any(one.enough(len(self._persons)) for one in found))
         return max((one.nats for one in found if one.names.nats >= 1.0), default=NOTHING)
 
 
