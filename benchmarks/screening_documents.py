@@ -116,6 +116,8 @@ def ours(path: Path, count: int) -> dict[str, Any]:
     }
     answer |= searching(one)
     answer["daily_change_bytes"] = daily_change(one)
+    one.close()
+    answer["cold"] = cold(path)
     return answer
 
 
@@ -186,16 +188,16 @@ def searching(one: NumberList) -> dict[str, Any]:
         "traveller_digit_wrong_us": {"p50": round(wide[1000], 1), "p99": round(wide[1980], 1)},
         "false_positives_measured": {"hits": false, "travellers": QUERIES},
         "false_positive_a_traveller_theory": density * mean,
-        "cold": cold(one),
     }
 
 
-def cold(one: NumberList) -> dict[str, Any]:
+def cold(path: Path) -> dict[str, Any]:
     """After the kernel has dropped its caches, when it lets us: bytes read from the disk for one number
     each."""
     try:
         os.sync()
         Path("/proc/sys/vm/drop_caches").write_text("3\n")
+        one = open_numbers(path, KEY)  # anew: pages that somebody has mapped are not dropped
         before = _read_bytes()
     except OSError:
         return {"dropped": False}
