@@ -1,10 +1,10 @@
 """From a traveller's name and birth date to the rows that are worth comparing, the best first."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
-from rapidfuzz import process
+from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Indel
 
 from appliance.screening.dates import BirthDate
@@ -13,10 +13,14 @@ from appliance.screening.names.likeness import part_likeness
 from appliance.screening.names.rarity import nats_of
 from appliance.screening.persons.index import MAX_ROWS, Calendar, Rows, keys_of
 
-MAX_CANDIDATES: Final = 64
+MAX_CANDIDATES: Final = 48
 """Names that are compared part by part, beside those born on the very day."""
 MAX_SAME_DAY: Final = 160
 """Of a million names, some forty have one birthday and some hundred fit its usual slips."""
+FEW: Final = 24
+"""So many of them are compared whatever the name; of more, those that share letters with it."""
+SHARED_LETTERS: Final = 45.0
+"""Per cent (rapidfuzz's token_set_ratio): unrelated names reach 40."""
 MAX_PARTS_A_KEY: Final = 4000
 MAX_ALIKE: Final = 40
 """List parts that one part of the traveller's name is looked up as."""
@@ -62,6 +66,20 @@ def rows_of_days(calendar: Calendar, born: BirthDate) -> list[int]:
     for found in calendar.days(born):
         rows.extend(found[: MAX_SAME_DAY - len(rows)])
     return rows
+
+
+def worth_comparing(name: PersonName, texts: Sequence[str]) -> list[int]:
+    """Which of the names born on the very day to compare, by their place."""
+    if len(texts) <= FEW or name.unvowelled:
+        return list(range(len(texts)))
+    near = process.extract(
+        " ".join(name.parts),
+        [text.replace("<<", " ") for text in texts],
+        scorer=fuzz.token_set_ratio,
+        score_cutoff=SHARED_LETTERS,
+        limit=FEW,
+    )
+    return [int(place) for _text, _score, place in near]
 
 
 def _search_parts(name: PersonName, fetch: Fetch) -> Iterable[str]:

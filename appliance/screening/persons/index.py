@@ -143,17 +143,16 @@ class Calendar:
         return [self.between(0, 9999), self.between(low, high)]
 
     def days(self, born: BirthDate) -> list[range]:
-        """Rows of that very day, of day and month exchanged, of the year before and after, and slips of
-        the year."""
+        """Rows of that very day, of day and month exchanged, of the year before and after, and of slips of
+        the year; the likeliest first."""
         if not born.whole:
             return []
         assert born.year is not None
-        assert born.month is not None
-        assert born.day is not None
-        wanted = {date_number(born), date_number(BirthDate(born.year, born.day, born.month))}
-        years = {born.year - 1, born.year + 1}
         text = str(born.year)
-        years |= {int(text[:2] + text[3] + text[2]), *(int(f"{text[:2]}{d}{text[3]}") for d in range(10))}
-        years |= {int(text[:3] + str(d)) for d in range(10)}
-        wanted |= {date_number(BirthDate(year, born.month, born.day)) for year in years}
-        return [found for one in sorted(wanted) if (found := self.between(one, one))]
+        years = [born.year - 1, born.year + 1, int(text[:2] + text[3] + text[2])]
+        years += [int(f"{text[:2]}{digit}{text[3]}") for digit in range(10)]
+        years += [int(text[:3] + str(digit)) for digit in range(10)]
+        wanted = [born, BirthDate(born.year, born.day, born.month)]
+        wanted += [BirthDate(year, born.month, born.day) for year in years]
+        dates = dict.fromkeys(date_number(one) for one in wanted)
+        return [found for one in dates if (found := self.between(one, one))]

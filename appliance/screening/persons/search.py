@@ -13,7 +13,7 @@ from appliance.screening.errors import ListUnreadable
 from appliance.screening.lists import ListInfo, OpenList
 from appliance.screening.names import PersonName
 from appliance.screening.numbers import normalise_number, normalise_state
-from appliance.screening.persons.candidates import rows_of_days, rows_of_name
+from appliance.screening.persons.candidates import rows_of_days, rows_of_name, worth_comparing
 from appliance.screening.persons.entries import PersonEntry
 from appliance.screening.persons.evidence import NATIONALITY, SEX, Evidence, needed, score_of, weigh
 from appliance.screening.persons.index import DOCUMENT, PERSONAL, Calendar, date_of, stored_name
@@ -141,7 +141,11 @@ class PersonList:
         if not query.name.parts:
             return best
         rows = rows_of_name(query.name, self._calendar, query.birth_date, self._fetch)
-        for row, person, text in self._names(rows + rows_of_days(self._calendar, query.birth_date)):
+        known = set(rows)
+        days = rows_of_days(self._calendar, query.birth_date)
+        same_day = self._names([row for row in days if row not in known])
+        near = worth_comparing(query.name, [text for _row, _person, text in same_day])
+        for row, person, text in (*self._names(rows), *(same_day[place] for place in near)):
             born = date_of(self._calendar.date_at(row))
             evidence = weigh(
                 query.name, query.birth_date, stored_name(text), born, truncated=query.name_truncated
@@ -150,14 +154,16 @@ class PersonList:
                 best[person] = (evidence, text)
         return best
 
-    def _names(self, rows: list[int]) -> Iterator[tuple[int, int, str]]:
+    def _names(self, rows: list[int]) -> list[tuple[int, int, str]]:
         wanted = list(dict.fromkeys(rows))
+        found: list[tuple[int, int, str]] = []
         for start in range(0, len(wanted), 200):
             some = wanted[start : start + 200]
             marks = ",".join("?" * len(some))
             query = f"SELECT id, person, name FROM names WHERE id IN ({marks})"  # noqa: S608 - marks alone
             for row, person, text in self._list.rows(query, some):
-                yield int(row), int(person), str(text)
+                found.append((int(row), int(person), str(text)))
+        return found
 
     def _fetch(self, table: str, key: str) -> bytes | str | None:
         query = (
