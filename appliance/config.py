@@ -100,11 +100,15 @@ class Broker(_Section, frozen=True, kw_only=True):
 
 
 class Central(_Section, frozen=True, kw_only=True):
-    """Central's public keys, and those that may sign reference data."""
+    """Central's public keys, and who may sign reference data."""
 
     sealing_key: Path
     watermark_key: Path
-    reference_keys: tuple[Path, ...] = ()
+    reference_root: Path | None = None
+    """The root of trust for lists, trust anchors and policies; None: reference-root.json beside the keys."""
+    gateway_sealing_key: Path | None = None
+    gateway_signing_key: Path | None = None
+    """Of the gateway that answers live queries; None: nobody is asked."""
 
 
 class Kiosk(_Section, frozen=True, kw_only=True):

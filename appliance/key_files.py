@@ -10,22 +10,43 @@ from nacl.signing import SigningKey, VerifyKey
 
 MAX_FILE_BYTES: Final = 1024
 
-Key = TypeVar("Key", SigningKey, VerifyKey, PrivateKey, PublicKey, SecretBox)
+
+class HashingKey(bytes):
+    """A key that numbers are hashed under (BLAKE2b, RFC 7693)."""
+
+    SIZE: Final = 32
+
+    def __new__(cls, value: bytes) -> "HashingKey":
+        """Raises:
+        ValueError: not `SIZE` bytes.
+        """
+        if len(value) != cls.SIZE:
+            raise ValueError(f"a hashing key has {cls.SIZE} bytes")
+        return super().__new__(cls, value)
+
+    def __repr__(self) -> str:
+        return "HashingKey(...)"
+
+
+Key = TypeVar("Key", SigningKey, VerifyKey, PrivateKey, PublicKey, SecretBox, HashingKey)
 _KINDS: Final[dict[type, str]] = {
     SigningKey: "borne-ed25519-secret",
     VerifyKey: "borne-ed25519-public",
     PrivateKey: "borne-x25519-secret",
     PublicKey: "borne-x25519-public",
     SecretBox: "borne-xsalsa20-secret",
+    HashingKey: "borne-blake2b-secret",
 }
-_SECRET: Final = (SigningKey, PrivateKey, SecretBox)
+_SECRET: Final = (SigningKey, PrivateKey, SecretBox, HashingKey)
 
 
 class KeyFileError(Exception):
     """The file holds no such key, or others than its owner can read a secret one."""
 
 
-def write_key(path: Path, key: SigningKey | VerifyKey | PrivateKey | PublicKey | SecretBox) -> None:
+def write_key(
+    path: Path, key: SigningKey | VerifyKey | PrivateKey | PublicKey | SecretBox | HashingKey
+) -> None:
     """A new key file; an existing one is never overwritten.
 
     Raises:

@@ -25,10 +25,12 @@ from appliance.services import systemd
 
 if TYPE_CHECKING:
     from appliance.records.journal import Journal
+    from appliance.records.memory import Memory
     from appliance.reference_data.store import ReferenceStore
     from appliance.reference_data.trust_folder import TrustFolder
     from appliance.services.agent.service import AgentService
     from appliance.services.capture.service import CaptureService
+    from appliance.services.lane.live import GatewayKeys
     from appliance.services.lane.service import LaneService
     from appliance.services.uplink.service import UplinkService
     from hal.device import Device
@@ -94,27 +96,34 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
     return CaptureService(devices, chip_transport=chip_transport, document_cameras=pages, face=config.face)
 
 
-def reference_store(folder: Path, keys: Path, signers: Iterable[Path] = ()) -> "ReferenceStore":
-    """The store of signed lists. `signers` are public keys that may sign; none: all in the keys folder.
+def reference_store(
+    folder: Path, keys: Path, root: Path | None = None, *, floor: Path | None = None
+) -> "ReferenceStore":
+    """The store of signed reference data. `root` is its root of trust; none: reference-root.json among the
+    keys.
+
+    `floor` is the folder of its second copy of the highest versions seen; none: beside the store's folder.
 
     Raises:
         CannotStart: a key file is missing or is not one.
     """
     from nacl.public import PrivateKey
-    from nacl.signing import VerifyKey
 
-    from appliance import cose
     from appliance.key_files import KeyFileError, read_key
     from appliance.reference_data.store import ReferenceStore
 
+    root = root or keys / "reference-root.json"
     try:
-        verify_keys = [read_key(path, VerifyKey) for path in signers or sorted(keys.glob("reference*.pub"))]
         private_key = read_key(keys / "sealing.key", PrivateKey)
+        trusted = root.read_bytes()
     except KeyFileError as error:
         raise CannotStart(str(error)) from error
-    return ReferenceStore(
-        folder, verify_keys={cose.key_id(key): key for key in verify_keys}, private_key=private_key
-    )
+    except OSError as error:
+        raise CannotStart(
+            f"{root} cannot be read ({error.strerror}): nobody may sign lists for this box."
+        ) from error
+    floor = floor or folder.with_name(f"{folder.name}-floor")
+    return ReferenceStore(folder, root=trusted, private_key=private_key, floor_folders=(floor,))
 
 
 def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) -> "AgentService":
@@ -164,12 +173,18 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         policy = load_policy(config.paths.policy)
     except ConfigError as error:
         raise CannotStart(str(error)) from error
+    gateway = gateway_keys(config)
+    lists = reference_store(config.paths.data / "lists", config.paths.keys, config.central.reference_root)
     journal = open_journal(config)
+    try:
+        memory = open_memory(config, pair_days=policy.memory.not_same_days)
+    except CannotStart:
+        journal.close()
+        raise
     clock = Clock(source=config.box.clock)
     floor = journal.time_floor()
     if floor is not None:
         clock.raise_floor(floor)
-    lists = reference_store(config.paths.data / "lists", config.paths.keys, config.central.reference_keys)
     trust = trust_folder(config)
     return LaneService(
         box=config.box,
@@ -179,6 +194,8 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         lists=lists,
         trust=trust,
         clock=clock,
+        memory=memory,
+        gateway=gateway,
         face=config.face,
     )
 
@@ -206,6 +223,54 @@ def trust_folder(config: Config) -> "TrustFolder":
             f"remove {config.paths.data / 'trust'} and import a real list."
         )
     return folder
+
+
+def open_memory(config: Config, *, pair_days: float) -> "Memory":
+    """What the box remembers of its last crossings.
+
+    Raises:
+        CannotStart: a key is missing, or the disk does not let us.
+    """
+    from appliance.key_files import KeyFileError
+    from appliance.records.errors import StorageError
+    from appliance.records.keys import load_box_keys
+    from appliance.records.memory import Memory
+
+    try:
+        storage = load_box_keys(config.paths.keys).storage
+        return Memory.open(config.paths.data / "memory.db", storage=storage, pair_days=pair_days)
+    except (KeyFileError, StorageError) as error:
+        raise CannotStart(str(error)) from error
+
+
+def gateway_keys(config: Config) -> "GatewayKeys | None":
+    """The keys for live queries; none when no gateway is configured.
+
+    Raises:
+        CannotStart: a key is missing, or only one of the two is configured.
+    """
+    from nacl.public import PublicKey
+    from nacl.signing import VerifyKey
+
+    from appliance.key_files import KeyFileError, read_key
+    from appliance.records.keys import load_box_keys
+    from appliance.services.lane.live import GatewayKeys
+
+    central = config.central
+    if central.gateway_sealing_key is None and central.gateway_signing_key is None:
+        return None
+    if central.gateway_sealing_key is None or central.gateway_signing_key is None:
+        raise CannotStart("Live queries need both gateway_sealing_key and gateway_signing_key in [central].")
+    try:
+        own = load_box_keys(config.paths.keys)
+        return GatewayKeys(
+            signing=own.signing,
+            sealing=own.sealing,
+            gateway_sealing=read_key(central.gateway_sealing_key, PublicKey),
+            gateway_signing=read_key(central.gateway_signing_key, VerifyKey),
+        )
+    except KeyFileError as error:
+        raise CannotStart(str(error)) from error
 
 
 def make_uplink(config: Config, *, lane: Lane) -> "UplinkService":

@@ -15,11 +15,16 @@ from nacl.public import PublicKey
 from nacl.signing import VerifyKey
 
 from appliance.contracts.wire import WireError, check_name
-from appliance.key_files import KeyFileError, read_key
+from appliance.key_files import HashingKey, KeyFileError, read_key
+from appliance.reference_data.repository import Repository, RepositoryError
+from appliance.screening import ScreeningError
+from central import trust
 from central.broker import Access, BrokerError, publish_reference
-from central.keys import create_keys, load_keys
+from central.gateway import Desk, Gateway
+from central.keys import create_keys, load_gateway_keys, load_keys
 from central.live_table import LiveTable
 from central.receiver import Receiver
+from central.register import FileRegister
 from central.store import Store, StoreError
 
 
@@ -29,7 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
         return int(chosen.run(chosen))
-    except (BrokerError, KeyFileError, StoreError, WireError, OSError) as error:
+    except (
+        *(BrokerError, KeyFileError, RepositoryError, ScreeningError, StoreError, WireError),
+        *(ValueError, OSError),
+    ) as error:
         print(f"borne-central: {error}", file=sys.stderr)
         return 2
 
@@ -57,11 +65,28 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="an object a line instead of the table")
     run.set_defaults(run=_run)
 
-    publish = actions.add_parser("publish", help="give a signed package to all boxes")
-    publish.add_argument("name")
-    publish.add_argument("package", type=Path)
+    gateway = actions.add_parser("gateway", help="answer the boxes' live queries, until stopped")
+    _add_database(gateway)
+    gateway.add_argument("--keys", type=Path, required=True)
+    gateway.add_argument(
+        "--register",
+        action="append",
+        required=True,
+        metavar="NAME=LIST[,KEY]",
+        help="a list file of `borne list build`, and of a list of numbers its key file",
+    )
+    _add_broker(gateway)
+    gateway.set_defaults(run=_gateway)
+
+    publish = actions.add_parser("publish", help="give a signed list to all boxes")
+    publish.add_argument("name", help="of the list; the topic's last level")
+    publish.add_argument(
+        "package", type=Path, metavar="REPOSITORY", help="the repository, or a message of it in a file"
+    )
     _add_broker(publish)
     publish.set_defaults(run=_publish)
+
+    trust.add_to(actions)
 
     count = actions.add_parser("count", help="what the database holds")
     _add_database(count)
@@ -116,8 +141,30 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _gateway(arguments: argparse.Namespace) -> int:
+    registers = [_register_of(text) for text in arguments.register]
+    store = Store(arguments.database)
+    keys = load_gateway_keys(arguments.keys)
+    desk = Desk(gateway=Gateway(store=store, keys=keys, registers=registers), access=_access(arguments))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: desk.stop())
+    desk.run()
+    store.close()
+    return 0
+
+
+def _register_of(text: str) -> FileRegister:
+    name, _, files = text.partition("=")
+    path, _, key = files.partition(",")
+    if not name or not path:
+        raise ValueError(f"--register takes NAME=LIST or NAME=LIST,KEY, not {text}.")
+    return FileRegister(name, Path(path), index_key=bytes(read_key(Path(key), HashingKey)) if key else b"")
+
+
 def _publish(arguments: argparse.Namespace) -> int:
-    publish_reference(_access(arguments), arguments.name, arguments.package.read_bytes())
+    package: Path = arguments.package
+    message = Repository(package).message(arguments.name) if package.is_dir() else package.read_bytes()
+    publish_reference(_access(arguments), arguments.name, message)
     return 0
 
 

@@ -9,6 +9,7 @@ from nacl.signing import SigningKey
 from appliance.key_files import read_key, write_key
 
 SEALING, WATERMARK, REFERENCE = "sealing", "watermark", "reference"
+GATEWAY_SEALING, GATEWAY_SIGNING = "gateway-sealing", "gateway-signing"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -19,6 +20,14 @@ class Keys:
     watermark: SigningKey
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class GatewayKeys:
+    """Live queries are sealed to the one; the other signs answers."""
+
+    sealing: PrivateKey
+    signing: SigningKey
+
+
 def create_keys(folder: Path) -> None:
     """New keys, secret halves readable by their owner alone; existing ones are never overwritten.
 
@@ -26,10 +35,11 @@ def create_keys(folder: Path) -> None:
         KeyFileError: one is there already, or cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    sealing = PrivateKey.generate()
-    write_key(folder / f"{SEALING}.key", sealing)
-    write_key(folder / f"{SEALING}.pub", sealing.public_key)
-    for name in (WATERMARK, REFERENCE):
+    for name in (SEALING, GATEWAY_SEALING):
+        sealing = PrivateKey.generate()
+        write_key(folder / f"{name}.key", sealing)
+        write_key(folder / f"{name}.pub", sealing.public_key)
+    for name in (WATERMARK, REFERENCE, GATEWAY_SIGNING):
         key = SigningKey.generate()
         write_key(folder / f"{name}.key", key)
         write_key(folder / f"{name}.pub", key.verify_key)
@@ -44,4 +54,16 @@ def load_keys(folder: Path) -> Keys:
     return Keys(
         sealing=read_key(folder / f"{SEALING}.key", PrivateKey),
         watermark=read_key(folder / f"{WATERMARK}.key", SigningKey),
+    )
+
+
+def load_gateway_keys(folder: Path) -> GatewayKeys:
+    """The gateway's keys.
+
+    Raises:
+        KeyFileError: a file is missing, is not a key, or others can read it.
+    """
+    return GatewayKeys(
+        sealing=read_key(folder / f"{GATEWAY_SEALING}.key", PrivateKey),
+        signing=read_key(folder / f"{GATEWAY_SIGNING}.key", SigningKey),
     )

@@ -34,6 +34,8 @@ class Device:
 
     name: str
     signing_key: bytes
+    sealing_key: bytes | None = None
+    """What answers to its live queries are sealed to; None when it was registered without."""
 
 
 class Store:
@@ -89,9 +91,13 @@ class Batch:
 
     def device(self, name: str) -> Device | None:
         row = self._connection.execute(
-            sa.select(DEVICES.c.device, DEVICES.c.signing_key).where(DEVICES.c.device == name)
+            sa.select(DEVICES.c.device, DEVICES.c.signing_key, DEVICES.c.sealing_key).where(
+                DEVICES.c.device == name
+            )
         ).one_or_none()
-        return None if row is None else Device(row.device, bytes(row.signing_key))
+        if row is None:
+            return None
+        return Device(row.device, bytes(row.signing_key), row.sealing_key and bytes(row.sealing_key))
 
     def record(self, device: str, epoch: str, seq: int) -> tuple[bytes, bytes] | None:
         """Chain hash and envelope of a committed record."""

@@ -30,6 +30,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "appliance.key_files": (),
     "appliance.face_settings": ("appliance.contracts",),
     "appliance.config": ("appliance.contracts", "appliance.face_settings"),
+    "appliance.live_query": (
+        "appliance.contracts",
+        "appliance.cose",
+    ),  # what lane and gateway say to each other
     "appliance.clock": ("appliance.config", "appliance.contracts"),
     # the libraries: no service, no device
     "appliance.travel_document": (),
@@ -85,6 +89,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
         "appliance.face_settings",
+        "appliance.live_query",
         "appliance.records",
         "appliance.reference_data",
         "appliance.screening",
@@ -111,6 +116,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",
+        "appliance.live_query",
         "appliance.records",
         "appliance.reference_data",
         "appliance.screening",
@@ -130,6 +136,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",
+        "appliance.live_query",
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.watermark",

@@ -74,6 +74,7 @@ _PROOF = (
     *("no_chip_to_ask", "not_asked", "unsupported_key"),
     *_CHIP,
 )
+_DOCUMENT_LIST = ("lost", "stolen", "revoked", "blank", "possible_misread", "old_list_hit")
 _LIST = ("no_hit", "no_hit_old_list", "no_list", "nothing_to_search", "list_unreadable", "list_expired")
 
 CHECKS: dict[str, tuple[str, ...]] = {
@@ -183,8 +184,14 @@ CHECKS: dict[str, tuple[str, ...]] = {
     ),
     "face.presentation_attack": ("no_evaluated_method", "indicator_only", "no_portrait"),
     "finger.comparison": ("not_supported",),
-    "watchlist.document": (*_LIST, "lost", "stolen", "revoked", "blank", "old_list_hit"),
-    "watchlist.personal_number": (*_LIST, "match", "possible_match", "old_list_hit"),
-    "watchlist.person": (*_LIST, "match", "possible_match", "old_list_hit"),
+    "watchlist.document": (*_LIST, *_DOCUMENT_LIST),
+    "watchlist.personal_number": (*_LIST, "match", "possible_match", "old_list_hit", "not_same_person"),
+    "watchlist.person": (*_LIST, "match", "possible_match", "old_list_hit", "not_same_person"),
+    "watchlist.visa": (*_LIST, *_DOCUMENT_LIST),
+    "watchlist.vehicle": (*_LIST, *_DOCUMENT_LIST),
+    "watchlist.live": (
+        *("no_hit", "match", "possible_match", "lost", "stolen", "revoked", "blank"),
+        *("no_link", "no_answer", "not_asked", "register_unreachable"),
+    ),
 }
 """Every check of this house and every reason that it can give; each has words in every language."""

@@ -33,6 +33,8 @@ class OutboxPage(msgspec.Struct, frozen=True, kw_only=True):
     last_seq: int
     acknowledged_seq: int
     records: tuple[SealedRecord, ...]
+    urgent: tuple[SealedRecord, ...] = ()
+    """Late hits that central has not acknowledged: sent before anything else, and again in their turn."""
 
 
 class SignedData(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,47 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
 
     accepted: bool
     sentence: str
+    lists: tuple[str, ...] = ()
+    """Names of the lists that are new."""
+
+
+class FetchQueries(msgspec.Struct, frozen=True, kw_only=True):
+    """The live queries that wait to be sent."""
+
+    wait: float = 0.0
+    """Seconds to wait for a first one when there is none."""
+
+
+class LiveQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """One sealed query; `id` goes along as the message's correlation data."""
+
+    id: bytes
+    data: bytes
+
+
+class LiveQueries(msgspec.Struct, frozen=True, kw_only=True):
+    """Queries to be sent now; none is given out twice."""
+
+    queries: tuple[LiveQuery, ...]
+
+
+class LateHit(msgspec.Struct, frozen=True, kw_only=True):
+    """A hit that came after its traveller had gone, until the officer has seen it."""
+
+    found: str
+    """new_list or late_answer."""
+    list: str
+    reason: str
+    entry: str
+    action: str
+    contact: str
+    crossed_at: str
+    """ISO 8601."""
+    document_number: str
+    issuing_state: str
+    primary_identifier: str
+    secondary_identifier: str
+    outcome: str
 
 
 class LinkState(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +189,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """Codes of standing notices: database_set_aside, crossing_unreadable, disk_almost_full, clock_unsure."""
     last_outcome: Outcome | None
     """Of the crossing recorded just before."""
+    late_hits: tuple[LateHit, ...] = ()
+    """Those that the officer has not seen."""
     time: str
     """ISO 8601 with offset."""
     time_quality: str
@@ -191,6 +236,8 @@ class Lane(Protocol):
     async def acknowledge(self, request: SignedData) -> Installed: ...
     async def install(self, request: SignedData) -> Installed: ...
     async def link(self, request: LinkState) -> Nothing: ...
+    async def fetch_queries(self, request: FetchQueries) -> LiveQueries: ...
+    async def answer(self, request: SignedData) -> Installed: ...
     async def status(self, request: Nothing) -> LaneStatus: ...
 
 
@@ -208,6 +255,12 @@ class LaneClient(RemoteService):
 
     async def link(self, request: LinkState) -> Nothing:
         return await self.call("link", request, Nothing)
+
+    async def fetch_queries(self, request: FetchQueries) -> LiveQueries:
+        return await self.call("fetch_queries", request, LiveQueries, wait=request.wait)
+
+    async def answer(self, request: SignedData) -> Installed:
+        return await self.call("answer", request, Installed)
 
     async def status(self, request: Nothing) -> LaneStatus:
         return await self.call("status", request, LaneStatus)

@@ -8,6 +8,7 @@ ROOT = "borne/v1"
 REFERENCE = f"{ROOT}/reference"
 ALL_RECORDS = f"{ROOT}/+/records"
 ALL_TELEMETRY = f"{ROOT}/+/telemetry"
+ALL_QUERIES = f"{ROOT}/+/query"
 ALL_STATUS = f"{ROOT}/+/status"
 REFERENCE_FILTER = f"{REFERENCE}/+"
 
@@ -37,7 +38,7 @@ def check_name(name: str) -> str:
 
 
 def topic(device: str, what: str) -> str:
-    """The topic of one device: records, watermark, telemetry or status."""
+    """The topic of one device: records, watermark, telemetry, status, query or answer."""
     return f"{ROOT}/{check_name(device)}/{what}"
 
 

@@ -1,127 +1,208 @@
 """What `borne list` does: build, sign, import, status; on the server's side and on the box's."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import msgspec
 from nacl.public import PublicKey
 from nacl.signing import SigningKey
 
-from appliance.reference_data.package import (
-    MAX_PACKAGE_BYTES,
-    Package,
-    PackageType,
-    Reason,
-    Refused,
-    sign_package,
-)
-from appliance.reference_data.store import InstallReport, ReferenceStore
-from appliance.screening.build import build_list
-from appliance.screening.csv_import import read_documents, read_persons
-from appliance.screening.lists import (
-    MAX_LIST_BYTES,
-    ListInfo,
-    ListKind,
-    ListUnreadable,
-    WhenStale,
-    open_list_file,
-)
+from appliance.reference_data.repository import VALID_FOR, Added, Repository
+from appliance.reference_data.sealed import ContentType, Description, Progress
+from appliance.reference_data.store import ReferenceStore
+from appliance.screening.build import build_documents, build_persons
+from appliance.screening.documents.build import changes_of
+from appliance.screening.documents.changes import MAGIC as CHANGES_MAGIC
+from appliance.screening.documents.changes import decode_changes, encode_changes
+from appliance.screening.documents.index import MAGIC as INDEX_MAGIC
+from appliance.screening.documents.index import NumberIndex
+from appliance.screening.documents.search import open_numbers
+from appliance.screening.importers.csv_entries import read_numbers, read_persons
+from appliance.screening.importers.ftm import read_ftm
+from appliance.screening.importers.ofac import read_ofac
+from appliance.screening.importers.un import read_un
+from appliance.screening.lists import ListInfo, ListKind, open_list_file
+from appliance.screening.persons.entries import PersonEntry
 
-VALID_FOR: Final = timedelta(days=30)
-"""After this a list clears nobody any more; a post may hear from central only once a fortnight."""
+FORMATS: Final = ("csv", "un", "ofac", "ftm")
+
+
+def nothing(_done: int, _total: int) -> None:
+    """Nobody is watching."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListDescription:
-    """What the builder must say of a list before it has entries."""
+class Source:
+    """Where entries come from."""
 
-    name: str
-    kind: ListKind
-    version: int
-    issued_at: datetime
-    owner: str
-    legal_basis: str
-    contact: str
-    action: str
-    stale_after_hours: float
-    when_stale: WhenStale = WhenStale.HITS_STAND
+    path: Path
+    format: str = "csv"
+    alt: Path | None = None
+    """OFAC's ALT.CSV, beside SDN.CSV."""
 
 
-def build_from_csv(source: Path, target: Path, description: ListDescription) -> ListInfo:
-    """`borne list build`: a list file from a CSV file.
+def build(
+    source: Source,
+    target: Path,
+    info: ListInfo,
+    *,
+    master_key: bytes = b"",
+    epoch: str = "",
+    allow_incomplete: bool = False,
+    progress: Progress = nothing,
+) -> ListInfo:
+    """`borne list build`: a list file from entries.
 
     Raises:
         EntryError: an entry that no list takes, with its line.
         ValueError: a description that no list takes.
         OSError: a file cannot be read or written.
     """
-    with source.open(encoding="utf-8-sig", newline="") as file:
-        documents = description.kind is ListKind.DOCUMENTS
-        return build_list(
+    if info.kind is ListKind.PERSONS:
+        with _persons(source) as persons:
+            return build_persons(
+                target, persons, info=info, allow_incomplete=allow_incomplete, progress=progress
+            )
+    if source.format != "csv":
+        raise ValueError("Lists of documents, vehicles and visas are built from CSV.")
+    with _text(source.path) as file:
+        return build_documents(
             target,
-            name=description.name,
-            kind=description.kind,
-            version=description.version,
-            issued_at=description.issued_at,
-            owner=description.owner,
-            legal_basis=description.legal_basis,
-            contact=description.contact,
-            action=description.action,
-            stale_after_hours=description.stale_after_hours,
-            when_stale=description.when_stale,
-            documents=read_documents(file) if documents else (),
-            persons=() if documents else read_persons(file),
+            read_numbers(file),
+            info=info,
+            master_key=master_key,
+            epoch=epoch,
+            allow_incomplete=allow_incomplete,
+            progress=progress,
         )
 
 
-def sign_list(
-    source: Path,
-    target: Path,
-    *,
-    signing_key: SigningKey,
-    recipients: Iterable[PublicKey],
-    valid_for: timedelta = VALID_FOR,
+def build_changes(
+    base: Path, target: Path, info: ListInfo, *, master_key: bytes, added: Path | None, removed: Path | None
 ) -> ListInfo:
-    """`borne list sign`: a package of a list file, for these boxes.
+    """`borne list build --changes-to BASE`: what leads from a list of numbers to its next version.
+
+    Raises:
+        EntryError: an entry that no list takes, with its line.
+        ListUnreadable: the base is no list of numbers, or hashed under another key.
+        ValueError: the version does not rise.
+        OSError: a file cannot be read or written.
+    """
+    one = open_numbers(base, master_key)
+    try:
+        with contextlib.ExitStack() as files:
+            plus = read_numbers(files.enter_context(_text(added))) if added else iter(())
+            minus = read_numbers(files.enter_context(_text(removed))) if removed else iter(())
+            changes = changes_of(one, info=info, master_key=master_key, added=plus, removed=minus)
+    finally:
+        one.close()
+    target.write_bytes(encode_changes(changes))
+    return changes.info
+
+
+def sign(
+    source: Path,
+    repository: Repository,
+    *,
+    recipients: Sequence[PublicKey],
+    issuer_keys: Sequence[SigningKey],
+    publisher_key: SigningKey,
+    now: datetime,
+    index_key: bytes = b"",
+    valid_for: timedelta = VALID_FOR,
+    progress: Progress = nothing,
+) -> Added:
+    """`borne list sign`: seal a list file for these boxes, and sign for it.
 
     Raises:
         ListUnreadable: the file is no list.
-        ValueError: no boxes; a name that no package takes.
+        RepositoryError: a key that the root does not name, or too few of them.
+        ValueError: no boxes; a name that no box takes; a list of numbers without its key.
         OSError: a file cannot be read or written.
     """
-    one = open_list_file(source)
-    info = one.info
-    one.close()
-    content = source.read_bytes()
-    if len(content) > MAX_LIST_BYTES:
-        raise ListUnreadable(f"{source.name} grew while it was read.")
-    package = Package(
-        type=PackageType.WATCHLIST,
+    info, type_, from_version = described(source)
+    if type_ is ContentType.WATCHLIST and info.kind.of_numbers:
+        open_numbers(source, index_key).close()  # the key that is sent with it is the one it is hashed under
+    description = Description(
+        type=type_,
         name=info.name,
         version=info.version,
+        kind=info.kind.value,
         issued_at=info.issued_at,
         expires_at=info.issued_at + valid_for,
-        content=content,
     )
-    target.write_bytes(sign_package(package, signing_key=signing_key, recipients=recipients))
-    return info
+    return repository.add(
+        source,
+        description,
+        recipients=recipients,
+        issuer_keys=issuer_keys,
+        publisher_key=publisher_key,
+        now=now,
+        from_version=from_version,
+        valid_for=valid_for,
+        progress=progress,
+        index_key=index_key if type_ is ContentType.WATCHLIST and info.kind.of_numbers else b"",
+    )
 
 
-def import_package(source: Path, store: ReferenceStore, *, now: datetime, time_quality: str) -> InstallReport:
-    """`borne list import`: a package from a file, as from a USB stick.
+def sign_other(
+    source: Path,
+    repository: Repository,
+    *,
+    type_: ContentType,
+    name: str,
+    version: int,
+    recipients: Sequence[PublicKey],
+    issuer_keys: Sequence[SigningKey],
+    publisher_key: SigningKey,
+    now: datetime,
+    valid_for: timedelta = VALID_FOR,
+) -> Added:
+    """Trust anchors or a policy, the same way.
 
     Raises:
-        Refused: the file cannot be read whole, or the gate turns it away.
+        RepositoryError: a key that the root does not name, or too few of them.
+        ValueError: no boxes; a name that no box takes.
+        OSError: a file cannot be read or written.
     """
-    try:
-        with source.open("rb") as file:
-            data = file.read(MAX_PACKAGE_BYTES + 1)
-    except OSError as error:
-        raise Refused(Reason.STORAGE, f"{source.name} cannot be read ({error.strerror}).") from error
-    return store.install(data, now=now, time_quality=time_quality)
+    description = Description(
+        type=type_, name=name, version=version, issued_at=now, expires_at=now + valid_for
+    )
+    return repository.add(
+        source,
+        description,
+        recipients=recipients,
+        issuer_keys=issuer_keys,
+        publisher_key=publisher_key,
+        now=now,
+        valid_for=valid_for,
+    )
+
+
+def described(source: Path) -> tuple[ListInfo, ContentType, int]:
+    """What a list file says of itself, what it is, and of changes the version that they lead from.
+
+    Raises:
+        ListUnreadable: it is no list.
+        OSError: it cannot be read.
+    """
+    with source.open("rb") as file:
+        magic = file.read(8)
+    if magic == INDEX_MAGIC:
+        index = NumberIndex(source)
+        info = index.header.info
+        index.close()
+        return info, ContentType.WATCHLIST, 0
+    if magic == CHANGES_MAGIC:
+        changes = decode_changes(source.read_bytes())
+        return changes.info, ContentType.CHANGES, changes.from_version
+    one = open_list_file(source)
+    one.close()
+    return one.info, ContentType.WATCHLIST, 0
 
 
 def status_json(store: ReferenceStore, *, now: datetime, time_quality: str) -> list[dict[str, Any]]:
@@ -129,3 +210,21 @@ def status_json(store: ReferenceStore, *, now: datetime, time_quality: str) -> l
     plain = msgspec.to_builtins(store.status(now=now, time_quality=time_quality))
     assert isinstance(plain, tuple | list)
     return list(plain)
+
+
+@contextlib.contextmanager
+def _persons(source: Source) -> Iterator[Iterator[PersonEntry]]:
+    with contextlib.ExitStack() as files:
+        if source.format == "un":
+            yield read_un(files.enter_context(source.path.open("rb")))
+        elif source.format == "ftm":
+            yield read_ftm(files.enter_context(source.path.open("rb")))
+        elif source.format == "ofac":
+            alt = files.enter_context(source.alt.open(encoding="latin-1", newline="")) if source.alt else None
+            yield read_ofac(files.enter_context(source.path.open(encoding="latin-1", newline="")), alt)
+        else:
+            yield read_persons(files.enter_context(_text(source.path)))
+
+
+def _text(path: Path) -> TextIO:
+    return path.open(encoding="utf-8-sig", newline="")

@@ -1,56 +1,57 @@
-"""The box's reference data: packages kept as they came, signed and encrypted, and opened in memory.
+"""The box's reference data: what came through the gate, kept sealed or hashed, and opened in memory.
 
-Nothing of a list is ever on the card in the clear, and whatever changes a file behind the box's back
-is noticed when the file is opened. A version never falls: the highest one seen is kept beside the
-packages, so that losing a package does not open the door for an older one.
+Nothing of a list of persons is ever on the card in the clear; a list of numbers lies there as keyed hashes,
+whose key is sealed to the box. A version never falls (`floor`). Safe beside another process.
 """
 
-import fcntl
 import logging
-import os
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from nacl.public import PrivateKey
-from nacl.signing import VerifyKey
 
 from appliance.clock import TimeQuality
 from appliance.contracts.lane import Installed, ListView
-from appliance.reference_data.package import MAX_PACKAGE_BYTES, Package, Reason, Refused, open_package
-from appliance.screening.lists import BrokenList, ListUnreadable, OpenList, OpenLists, open_list
+from appliance.reference_data.delivery import Delivery, FolderDelivery, MessageDelivery
+from appliance.reference_data.errors import Reason, Refused
+from appliance.reference_data.files import alone
+from appliance.reference_data.floor import Floor
+from appliance.reference_data.gate import Believed, Gate, Target
+from appliance.reference_data.installer import Installer
+from appliance.reference_data.manifest import FILE, Entry, Manifest
+from appliance.reference_data.sealed import ContentType, Progress
+from appliance.screening.lists import BrokenList, ListKind, OpenedList, OpenLists, age_of
 
-SUFFIX: Final = ".cose"
-VERSIONS: Final = "versions.json"
 MAX_LISTS: Final = 32
-"""More lists than a state has owners of lists; bounds what a folder can make the box open."""
+"""More lists than a state has owners of lists; bounds what a delivery can make the box open."""
+SOFTWARE: Final = "software"
+"""Key tier: the box's keys are files that its owner can read, not a chip that keeps them."""
 
-_Signature = tuple[tuple[str, int, int, int], ...]
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class InstallReport:
-    """What the gate did with a package it believed."""
+    """What the gate did with a delivery that it believed."""
 
-    name: str
-    version: int
-    installed: bool
-    """False: this version was already there."""
+    installed: tuple[tuple[str, int], ...]
+    """Names and versions that are new."""
+    missing: tuple[str, ...]
+    """Signed for, newer than here, and not in this delivery."""
     expiry_unchecked: bool
-    """The clock was too unsure to say whether the package had expired; it was taken."""
+    """The clock was too unsure to say whether something had expired; it was taken."""
 
     @property
     def sentence(self) -> str:
+        unsure = "; expiry unchecked, because the clock is unsure" if self.expiry_unchecked else ""
+        missing = f"; still missing: {', '.join(self.missing)}" if self.missing else ""
         if not self.installed:
-            return f"Version {self.version} of {self.name} was already here."
-        unsure = ", its expiry unchecked because the clock is unsure" if self.expiry_unchecked else ""
-        return f"Version {self.version} of {self.name} is installed{unsure}."
+            return f"Everything that was brought was already here{missing}{unsure}."
+        what = ", ".join(f"version {version} of {name}" for name, version in self.installed)
+        return f"Installed: {what}{missing}{unsure}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,80 +63,155 @@ class ListStatus:
     version: int
     entries: int
     owner: str
+    legal_basis: str
+    contact: str
     issued_at: datetime
     expires_at: datetime | None
     age_hours: float | None
+    age_sure: bool
     stale: bool
     expired: bool
     readable: bool
+    changes: int
+    """Since its index was written: additions and removals that are not merged yet."""
+    key_tier: str
 
 
 class ReferenceStore:
-    """The folder of installed packages. Safe to use from several threads and beside another process.
+    """The folder of installed reference data. Safe to use from several threads and beside another process.
 
-    `verify_keys` are the signers' keys by `cose.key_id`; `private_key` is the box's own sealing key.
+    `root` is the root metadata that the box was provisioned with, `private_key` the box's own sealing key;
+    `floor_folders` lie elsewhere than `folder`, so that wiping one leaves the other.
     """
 
     def __init__(
-        self, folder: Path, *, verify_keys: Mapping[bytes, VerifyKey], private_key: PrivateKey
+        self,
+        folder: Path,
+        *,
+        root: bytes,
+        private_key: PrivateKey,
+        floor_folders: tuple[Path, ...],
+        key_tier: str = SOFTWARE,
     ) -> None:
         self._folder = folder
-        self._verify_keys = dict(verify_keys)
         self._private_key = private_key
+        self._floor = Floor((folder, *floor_folders), private_key)
+        self._gate = Gate(folder, root=root, floor=self._floor)
+        self._manifest = Manifest(folder, private_key)
+        self._installer = Installer(folder, private_key)
+        self._key_tier = key_tier
         self._lock = threading.Lock()
-        self._seen: _Signature | None = None
+        self._seen: object = None
         self._open = OpenLists()
 
-    def install(self, data: bytes, *, now: datetime, time_quality: str) -> InstallReport:
+    # Coming in
+
+    def install(
+        self,
+        delivery: Delivery,
+        *,
+        now: datetime,
+        time_quality: str,
+        progress: Progress = lambda _a, _b: None,
+    ) -> InstallReport:
         """Verify, decrypt, check and put in place; on any doubt what was there stays.
 
         Raises:
             Refused: with the reason and a sentence for the person who brought it.
         """
-        package = self._open_package(data)
-        quality = TimeQuality(time_quality)
-        if quality.sure and now > package.expires_at:
-            raise Refused(
-                Reason.EXPIRED, f"The package of {package.name} expired on {package.expires_at:%Y-%m-%d}."
-            )
         with self._lock:
             try:
                 self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                with _alone(self._folder):
-                    installed = self._replace(package, data)
-                self._seen = None
+                with alone(self._folder):
+                    self._installer.sweep(self._manifest.read())
+                    believed = self._gate.believe(delivery, now=now, time_quality=time_quality)
+                    report = self._take(believed, delivery, now, time_quality, progress)
             except OSError as error:
                 raise Refused(
-                    Reason.STORAGE, f"The package of {package.name} cannot be written ({error.strerror})."
+                    Reason.STORAGE, f"What was brought cannot be read or written ({error.strerror})."
                 ) from error
-        log.info("reference data: %s version %d, new: %s", package.name, package.version, installed)
-        return InstallReport(
-            name=package.name,
-            version=package.version,
-            installed=installed,
-            expiry_unchecked=not quality.sure,
-        )
+            finally:
+                self._seen = None
+        log.info("reference data: %d new, %d missing", len(report.installed), len(report.missing))
+        return report
 
     def receive(self, data: bytes, *, now: datetime, time_quality: str) -> Installed:
-        """`install` as the contract answers it."""
+        """`install` of a message, as the contract answers it."""
         try:
-            report = self.install(data, now=now, time_quality=time_quality)
+            report = self.install(MessageDelivery(data), now=now, time_quality=time_quality)
         except Refused as refused:
             log.warning("reference data refused: %s", refused.reason)
             return Installed(accepted=False, sentence=refused.sentence)
-        return Installed(accepted=True, sentence=report.sentence)
+        return Installed(
+            accepted=True, sentence=report.sentence, lists=tuple(name for name, _ in report.installed)
+        )
+
+    def bring(
+        self, path: Path, *, now: datetime, time_quality: str, progress: Progress = lambda _a, _b: None
+    ) -> InstallReport:
+        """`install` of what lies at `path`: a repository's folder, as on a stick, or a message in a file.
+
+        Raises:
+            Refused: it cannot be read, or the gate turns it away.
+        """
+        try:
+            delivery: Delivery = FolderDelivery(path) if path.is_dir() else MessageDelivery(path.read_bytes())
+        except OSError as error:
+            raise Refused(Reason.STORAGE, f"{path.name} cannot be read ({error.strerror}).") from error
+        return self.install(delivery, now=now, time_quality=time_quality, progress=progress)
+
+    def merge(self, *, progress: Progress = lambda _a, _b: None) -> tuple[str, ...]:
+        """Write the index anew of each list whose changes are worth it; the names of those lists.
+
+        Raises:
+            Refused: a list is damaged, or the disk does not let us; what was there stays.
+        """
+        done = []
+        for one in self.open_lists().lists:
+            if not self._installer.worth_merging(one):
+                continue
+            try:
+                with self._lock, alone(self._folder):
+                    entries = self._manifest.read()
+                    entry = entries.get(one.info.name)
+                    if entry is not None and entry.version == one.info.version:
+                        merged = self._installer.merged(one, entry, progress)
+                        self._manifest.write(entries | {one.info.name: merged})
+                        self._installer.sweep(self._manifest.read())
+                        done.append(one.info.name)
+            except OSError as error:
+                raise Refused(
+                    Reason.STORAGE, f"The list cannot be written anew ({error.strerror})."
+                ) from error
+            finally:
+                self._seen = None
+        return tuple(done)
+
+    # Looking at it
 
     def open_lists(self) -> OpenLists:
-        """All lists, opened and checked; the same ones until a file changes.
+        """All lists, opened and checked; the same ones until something is installed.
 
         Whoever holds the answer may go on searching it while newer lists are installed.
         """
         with self._lock:
-            files = self._files()
-            signature = _signature_of(files)
+            signature = self._signature()
             if signature != self._seen:
-                self._open, self._seen = self._opened(files), signature
+                self._open, self._seen = self._opened(), signature
             return self._open
+
+    def contents(self, type_: ContentType) -> dict[str, bytes]:
+        """What is installed of trust anchors or policies, by name, verified and decrypted.
+
+        Raises:
+            Refused: one of them is damaged.
+        """
+        entries = self._manifest.read()
+        return {
+            name: self._installer.content(entry)
+            for name, entry in sorted(entries.items())
+            if entry.type is type_
+        }
 
     def ages(self, *, now: datetime, time_quality: str = TimeQuality.RTC) -> tuple[ListView, ...]:
         """The lists as the officer's screen shows them."""
@@ -147,159 +223,143 @@ class ReferenceStore:
     def status(self, *, now: datetime, time_quality: str) -> tuple[ListStatus, ...]:
         """Every list with its age, the unreadable ones too."""
         lists = self.open_lists()
-        found = [_status_of(one, now, time_quality) for one in lists.lists]
-        found += [_broken_status(broken, now) for broken in lists.broken]
+        found = [self._status_of(one, now, time_quality) for one in lists.lists]
+        found += [self._broken_status(broken, now) for broken in lists.broken]
         return tuple(sorted(found, key=lambda one: one.name))
 
-    def _open_package(self, data: bytes) -> Package:
-        return open_package(data, verify_key_for=self._verify_keys.get, private_key=self._private_key)
-
-    def _replace(self, package: Package, data: bytes) -> bool:
-        """Whether the package is new; the caller holds the lock."""
-        target = self._folder / f"{package.name}{SUFFIX}"
-        versions = self._versions()
-        highest = versions.get(package.name, 0)
-        try:
-            installed: Package | None = self._open_package(_read(target))
-        except (Refused, OSError):
-            installed = None  # nothing there, or nothing that could still be used
-        highest = max(highest, installed.version if installed else 0)
-        if package.version < highest:
-            raise Refused(
-                Reason.OLDER,
-                f"The package holds version {package.version} of {package.name}; this box has had {highest}.",
-            )
-        if installed is not None and installed.version == package.version:
-            if installed.content != package.content:
+    def _take(
+        self, believed: Believed, delivery: Delivery, now: datetime, time_quality: str, progress: Progress
+    ) -> InstallReport:
+        """Install what is newer than here, one after the other; each stands when the next begins."""
+        installed: list[tuple[str, int]] = []
+        missing: list[str] = []
+        floor = self._floor.read()
+        too_old: Target | None = None
+        for target in _in_order(believed.targets):
+            description = target.description
+            entries = self._manifest.read()
+            entry = entries.get(description.name)
+            highest = max(entry.version if entry else 0, 0)
+            if description.version <= highest:
+                continue
+            if description.version < floor.get(f"list/{description.name}", 0):
+                too_old = target
+                continue
+            if TimeQuality(time_quality).sure and now > description.expires_at:
                 raise Refused(
-                    Reason.SAME_VERSION,
-                    f"Version {package.version} of {package.name} is here with other content.",
+                    Reason.EXPIRED,
+                    f"The list {description.name} expired on {description.expires_at:%Y-%m-%d}.",
                 )
-            return False
-        if installed is None and len(self._files()) >= MAX_LISTS:
-            raise Refused(Reason.NOT_USABLE, f"There are {MAX_LISTS} lists already.")
-        _checked_list(package).close()
-        _write(self._folder / VERSIONS, msgspec.json.encode(versions | {package.name: package.version}))
-        _write(target, data)
-        return True
+            if description.type is ContentType.CHANGES and (
+                entry is None or entry.version != target.from_version
+            ):
+                missing.append(description.name)
+                continue
+            if entry is None and len(entries) >= MAX_LISTS:
+                raise Refused(Reason.NOT_USABLE, f"There are {MAX_LISTS} lists already.")
+            new = self._installer.installed(self._gate, target, delivery, entry, progress)
+            if new is None:
+                missing.append(description.name)
+                continue
+            self._floor.raise_to({f"list/{description.name}": description.version})
+            self._manifest.write(entries | {description.name: new})
+            installed.append((description.name, description.version))
+            self._installer.sweep(self._manifest.read())
+        if not installed and (too_old is not None or believed.older):
+            name = too_old.description.name if too_old else "what was brought"
+            raise Refused(Reason.OLDER, f"This box has had a newer version of {name}.")
+        return InstallReport(
+            installed=_latest(installed),
+            missing=tuple(sorted(set(missing) - {name for name, _ in installed})),
+            expiry_unchecked=believed.expiry_unchecked,
+        )
 
-    def _versions(self) -> dict[str, int]:
+    def _signature(self) -> object:
         try:
-            return msgspec.json.decode((self._folder / VERSIONS).read_bytes(), type=dict[str, int])
+            found = self._manifest.path.stat()
         except FileNotFoundError:
-            return {}
-        except msgspec.MsgspecError as error:
-            # Begun anew from what is installed would mean that damage opens the door to older lists.
-            raise Refused(
-                Reason.STORAGE,
-                f"{VERSIONS} is damaged: nobody can say which versions this box has had. Ask a technician.",
-            ) from error
+            return None if self._seen is None else ("none",)
+        return (found.st_ino, found.st_mtime_ns, found.st_size)
 
-    def _files(self) -> list[Path]:
-        return sorted(self._folder.glob(f"*{SUFFIX}"))
-
-    def _opened(self, files: list[Path]) -> OpenLists:
-        lists: list[OpenList] = []
+    def _opened(self) -> OpenLists:
+        try:
+            entries = self._manifest.read()
+        except Refused as refused:
+            log.warning("no list can be used: %s", refused.reason)
+            return OpenLists((), (BrokenList(name=FILE, kind=None),))
+        lists: list[OpenedList] = []
         broken: list[BrokenList] = []
-        for file in files:
+        for name, entry in sorted(entries.items()):
+            if entry.type is not ContentType.WATCHLIST:
+                continue
             try:
-                package = self._open_package(_read(file))
-                if package.name != file.name.removesuffix(SUFFIX):
-                    raise Refused(Reason.NOT_USABLE, "The file has another list's name.")
-                lists.append(_checked_list(package))
+                lists.append(self._installer.opened(name, entry))
             except (Refused, OSError) as error:
                 reason = error.reason if isinstance(error, Refused) else error.strerror
-                log.warning("the list %s cannot be used: %s", file.name, reason)
-                broken.append(BrokenList(name=file.name.removesuffix(SUFFIX), kind=None))
+                log.warning("the list %s cannot be used: %s", name, reason)
+                broken.append(BrokenList(name=name, kind=_kind(entry)))
         return OpenLists(tuple(lists), tuple(broken))
 
+    def _status_of(self, one: OpenedList, now: datetime, time_quality: str) -> ListStatus:
+        age, info = age_of(one, now, time_quality), one.info
+        return ListStatus(
+            name=info.name,
+            kind=info.kind.value,
+            version=info.version,
+            entries=info.entries,
+            owner=info.owner,
+            legal_basis=info.legal_basis,
+            contact=info.contact,
+            issued_at=info.issued_at,
+            expires_at=one.expires_at,
+            age_hours=age.hours,
+            age_sure=age.sure,
+            stale=age.stale,
+            expired=age.expired,
+            readable=True,
+            changes=self._installer.changed(one),
+            key_tier=self._key_tier,
+        )
 
-def _checked_list(package: Package) -> OpenList:
-    """The package's content as a list that is what the package says."""
-    try:
-        one = open_list(package.content, expires_at=package.expires_at)
-    except ListUnreadable as error:
-        raise Refused(Reason.NOT_USABLE, f"The package of {package.name} holds no readable list.") from error
-    if (one.info.name, one.info.version) != (package.name, package.version):
-        one.close()
-        raise Refused(Reason.NOT_USABLE, f"The list inside the package of {package.name} is another one.")
-    return one
-
-
-def _signature_of(files: list[Path]) -> _Signature:
-    """What changes when a file is replaced: a new file has a new inode."""
-    found = []
-    for file in files:
-        try:
-            stat = file.stat()
-        except FileNotFoundError:
-            continue
-        found.append((file.name, stat.st_ino, stat.st_mtime_ns, stat.st_size))
-    return tuple(found)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """No other process installs meanwhile: two at once could leave the older version."""
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MAX_PACKAGE_BYTES + 1)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole and on disk, or not at all, whenever the power goes."""
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    def _broken_status(self, broken: BrokenList, now: datetime) -> ListStatus:
+        return ListStatus(
+            name=broken.name,
+            kind=broken.kind.value if broken.kind else "",
+            version=0,
+            entries=0,
+            owner="",
+            legal_basis="",
+            contact="",
+            issued_at=now,
+            expires_at=None,
+            age_hours=None,
+            age_sure=False,
+            stale=True,
+            expired=False,
+            readable=False,
+            changes=0,
+            key_tier=self._key_tier,
+        )
 
 
-def _status_of(one: OpenList, now: datetime, time_quality: str) -> ListStatus:
-    age = one.age(now, time_quality)
-    return ListStatus(
-        name=one.info.name,
-        kind=one.info.kind.value,
-        version=one.info.version,
-        entries=one.info.entries,
-        owner=one.info.owner,
-        issued_at=one.info.issued_at,
-        expires_at=one.expires_at,
-        age_hours=age.hours,
-        stale=age.stale,
-        expired=age.expired,
-        readable=True,
+def _in_order(targets: tuple[Target, ...]) -> list[Target]:
+    """Each list before its changes, and those in turn."""
+    return sorted(
+        targets,
+        key=lambda one: (
+            one.description.name,
+            one.description.version,
+            one.description.type is ContentType.CHANGES,
+        ),
     )
 
 
-def _broken_status(broken: BrokenList, now: datetime) -> ListStatus:
-    return ListStatus(
-        name=broken.name,
-        kind="",
-        version=0,
-        entries=0,
-        owner="",
-        issued_at=now,
-        expires_at=None,
-        age_hours=None,
-        stale=True,
-        expired=False,
-        readable=False,
-    )
+def _latest(installed: list[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    return tuple({name: (name, version) for name, version in installed}.values())
+
+
+def _kind(entry: Entry) -> ListKind | None:
+    try:
+        return ListKind(entry.kind)
+    except ValueError:
+        return None

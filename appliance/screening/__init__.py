@@ -1,30 +1,30 @@
 """Screening: documents and persons against opened lists; pure, no network, no clock of its own."""
 
+from appliance.screening.errors import EntryError, ListUnreadable, ScreeningError
 from appliance.screening.lists import (
     BrokenList,
     ListAge,
     ListInfo,
     ListKind,
-    ListUnreadable,
-    OpenList,
+    OpenedList,
     OpenLists,
     WhenStale,
-    open_list,
-    open_list_file,
+    age_of,
 )
 from appliance.screening.screen import Subject, screen
 
 __all__ = [
     "BrokenList",
+    "EntryError",
     "ListAge",
     "ListInfo",
     "ListKind",
     "ListUnreadable",
-    "OpenList",
     "OpenLists",
+    "OpenedList",
+    "ScreeningError",
     "Subject",
     "WhenStale",
-    "open_list",
-    "open_list_file",
+    "age_of",
     "screen",
 ]

@@ -4,9 +4,12 @@ import enum
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
-_ISO: Final = re.compile(r"(\d{4}|\?{4})?(?:-(\d{2}|\?\?))?(?:-(\d{2}|\?\?))?")
+_ISO: Final = re.compile(
+    r"(\d{4}|\?{4})?(?:-(\d{2}|\?\?))?(?:-(\d{2}|\?\?))?(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?"
+)
 NEAR_YEARS: Final = 1
 """Registers that convert calendars, and people who know their age but not their day, are off by one."""
 
@@ -20,10 +23,11 @@ class Agreement(enum.StrEnum):
 
     EXACT = "exact"
     DAY_MONTH_SWAPPED = "day_month_swapped"
+    YEAR_NEAR = "year_near"
+    """The same day of the year before or after, or only years, one apart."""
     PARTIAL = "partial"
     """What is known of both is the same, and something is not known."""
     ONE_PART_DIFFERS = "one_part_differs"
-    YEAR_NEAR = "year_near"
     UNKNOWN = "unknown"
     """One of them is not known at all."""
     DIFFERENT = "different"
@@ -67,22 +71,100 @@ class BirthDate:
         return None not in (self.year, self.month, self.day)
 
 
-def agreement(one: BirthDate, other: BirthDate) -> Agreement:
+@dataclass(frozen=True, slots=True)
+class DateEvidence:
+    """How two birth dates agree, and what that says for one person, in nats."""
+
+    agreement: Agreement
+    nats: float
+
+
+# How often a date of one person's two papers agrees so, over how often two strangers' do. Strangers: one
+# birthday of 365, one year of some fifty. One person's: estimates, checked on the aliases of 5,000 persons.
+_EXACT: Final = 9.6
+_SWAPPED: Final = 6.2
+_NEXT_YEAR: Final = 5.2
+_MONTH_OF_YEAR: Final = 5.8
+_YEAR: Final = 3.8
+_DAY_OF_YEAR: Final = 4.5
+_ONE_DIGIT: Final = 3.4
+"""Day, month or year differ by one digit, or by two exchanged ones."""
+_FIRST_OF_JANUARY: Final = 2.2
+"""What is written where the day is not known, against a day of the same year."""
+_ONE_PART: Final = 1.6
+_YEAR_APART: Final = 0.3
+_TWO_YEARS_APART: Final = -2.2
+_APART: Final = -4.6
+_FAR_APART: Final = -7.0
+FAR_YEARS: Final = 5
+"""Farther apart, two dates are not two registers' dates of one person."""
+
+
+@lru_cache(maxsize=65536)
+def compare_dates(one: BirthDate, other: BirthDate) -> DateEvidence:
     """How they agree; symmetrical."""
     if not one.known or not other.known:
-        return Agreement.UNKNOWN
+        return DateEvidence(Agreement.UNKNOWN, 0.0)
+    if one.whole and other.whole:
+        return _whole(one, other)
+    return _partial(one, other)
+
+
+def agreement(one: BirthDate, other: BirthDate) -> Agreement:
+    """How they agree, without what it is worth."""
+    return compare_dates(one, other).agreement
+
+
+def _whole(one: BirthDate, other: BirthDate) -> DateEvidence:
+    assert one.year is not None
+    assert other.year is not None
+    same_year, same_month, same_day = one.year == other.year, one.month == other.month, one.day == other.day
+    if same_year and same_month and same_day:
+        return DateEvidence(Agreement.EXACT, _EXACT)
+    apart = abs(one.year - other.year)
+    if same_year and (one.month, one.day) == (other.day, other.month):
+        return DateEvidence(Agreement.DAY_MONTH_SWAPPED, _SWAPPED)
+    if same_month and same_day:
+        if apart == 1:
+            return DateEvidence(Agreement.YEAR_NEAR, _NEXT_YEAR)
+        return DateEvidence(
+            Agreement.ONE_PART_DIFFERS, _ONE_DIGIT if _slip(one.year, other.year) else _TWO_YEARS_APART
+        )
+    if same_year and (same_month or same_day):
+        slip = _slip(one.day, other.day) if same_month else _slip(one.month, other.month)
+        return DateEvidence(Agreement.ONE_PART_DIFFERS, _ONE_DIGIT if slip else _ONE_PART)
+    if same_year and (1, 1) in ((one.month, one.day), (other.month, other.day)):
+        return DateEvidence(Agreement.PARTIAL, _FIRST_OF_JANUARY)
+    if apart <= NEAR_YEARS:
+        return DateEvidence(Agreement.DIFFERENT, _TWO_YEARS_APART)
+    return DateEvidence(Agreement.DIFFERENT, _APART if apart <= FAR_YEARS else _FAR_APART)
+
+
+def _partial(one: BirthDate, other: BirthDate) -> DateEvidence:
     pairs = ((one.year, other.year), (one.month, other.month), (one.day, other.day))
-    differing = sum(None not in pair and pair[0] != pair[1] for pair in pairs)
-    compared = sum(None not in pair for pair in pairs)
-    if differing == 0:
-        if one.whole and other.whole:
-            return Agreement.EXACT
-        return Agreement.PARTIAL if one.year is not None and one.year == other.year else Agreement.UNKNOWN
-    if compared == 3:
-        if one.year == other.year and (one.month, one.day) == (other.day, other.month):
-            return Agreement.DAY_MONTH_SWAPPED
-        if differing == 1:
-            return Agreement.ONE_PART_DIFFERS
-    if one.year is not None and other.year is not None and 0 < abs(one.year - other.year) <= NEAR_YEARS:
-        return Agreement.YEAR_NEAR if compared < 3 else Agreement.DIFFERENT
-    return Agreement.DIFFERENT
+    differing = [None not in pair and pair[0] != pair[1] for pair in pairs]
+    known = [None not in pair for pair in pairs]
+    if not any(differing):
+        if known[0]:
+            nats = _MONTH_OF_YEAR if known[1] else _YEAR
+            return DateEvidence(Agreement.PARTIAL, nats)
+        return DateEvidence(
+            Agreement.PARTIAL if known[1] and known[2] else Agreement.UNKNOWN,
+            _DAY_OF_YEAR if known[1] and known[2] else 0.0,
+        )
+    if one.year is not None and other.year is not None:
+        apart = abs(one.year - other.year)
+        if apart == 0:
+            return DateEvidence(Agreement.DIFFERENT, _TWO_YEARS_APART)
+        if apart <= NEAR_YEARS and not any(differing[1:]):
+            return DateEvidence(Agreement.YEAR_NEAR, _YEAR_APART)
+        if apart <= 2 * NEAR_YEARS:
+            return DateEvidence(Agreement.DIFFERENT, _TWO_YEARS_APART)
+        return DateEvidence(Agreement.DIFFERENT, _APART if apart <= FAR_YEARS else _FAR_APART)
+    return DateEvidence(Agreement.DIFFERENT, _APART)
+
+
+def _slip(one: int | None, other: int | None) -> bool:
+    """Whether one is the other with one digit changed, or with two exchanged."""
+    a, b = f"{one:04d}", f"{other:04d}"
+    return sum(p != q for p, q in zip(a, b, strict=True)) == 1 or (sorted(a) == sorted(b))

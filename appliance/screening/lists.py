@@ -1,4 +1,4 @@
-"""A list file: one SQLite database with its own metadata, opened read-only from memory and checked first."""
+"""Lists: what each says of itself, how old it is, and the SQLite file of a list of persons."""
 
 import enum
 import sqlite3
@@ -9,31 +9,33 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self, TypeVar
 
 import msgspec
 
 from appliance.clock import TimeQuality
-from appliance.contracts.checks import Direction
+from appliance.screening.errors import ListUnreadable
 
 APPLICATION_ID: Final = 0x424F524E
 """BORN, in the database's header: this file is a list and not some other database."""
-FORMAT: Final = 1
+FORMAT: Final = 2
 """user_version: raised when the tables, or the way names are reduced to sounds, change."""
 MAX_LIST_BYTES: Final = 256 * 1024 * 1024
-"""About two million persons: more than that does not belong in the memory of a small board."""
+"""About two million names: more than that does not belong in the memory of a small board."""
 CLOCK_SKEW: Final = timedelta(hours=1)
 """How far in the future a list may have been issued before the box's own clock is doubted."""
 _SQLITE_HEADER: Final = b"SQLite format 3\x00"
 
 
-class ListUnreadable(Exception):
-    """The list is damaged, or is not one: it can neither hit nor clear anybody."""
-
-
 class ListKind(enum.StrEnum):
     DOCUMENTS = "documents"
     PERSONS = "persons"
+    VEHICLES = "vehicles"
+    VISAS = "visas"
+
+    @property
+    def of_numbers(self) -> bool:
+        return self is not ListKind.PERSONS
 
 
 class WhenStale(enum.StrEnum):
@@ -43,23 +45,6 @@ class WhenStale(enum.StrEnum):
     """A stolen document stays stolen."""
     ASK_OWNER = "ask_owner"
     """It may have been lifted since: never RED, but whom to ask is named."""
-
-
-class DocumentStatus(enum.StrEnum):
-    LOST = "lost"
-    STOLEN = "stolen"
-    REVOKED = "revoked"
-    BLANK = "blank"
-    """Stolen before it was made out to anybody."""
-
-
-class EntryDirection(enum.StrEnum):
-    ENTRY = "entry"
-    EXIT = "exit"
-    BOTH = "both"
-
-    def concerns(self, direction: Direction | None) -> bool:
-        return direction is None or self is EntryDirection.BOTH or self.value == direction.value
 
 
 class ListInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,16 +76,41 @@ class ListAge:
     expired: bool
 
 
+class OpenedList(Protocol):
+    """A list of any kind, opened and checked; safe to query from several threads."""
+
+    @property
+    def info(self) -> ListInfo: ...
+    @property
+    def expires_at(self) -> datetime | None: ...
+    def close(self) -> None: ...
+
+
+def age_of(one: OpenedList, now: datetime, time_quality: str) -> ListAge:
+    """The list's age. An age that nobody can measure counts as stale; one that is too small, as it is."""
+    quality = TimeQuality(time_quality)
+    elapsed = now - one.info.issued_at
+    known = elapsed >= -CLOCK_SKEW
+    hours = max(0.0, round(elapsed.total_seconds() / 3600, 1)) if known else None
+    believable = hours is not None and quality is not TimeQuality.UNSURE
+    return ListAge(
+        hours=hours,
+        sure=believable and quality.sure,
+        stale=not believable or (hours or 0.0) > one.info.stale_after_hours,
+        expired=believable and one.expires_at is not None and now > one.expires_at,
+    )
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class OpenList:
-    """One list, opened and checked; safe to query from several threads."""
+    """A list of persons as its database; safe to query from several threads."""
 
     info: ListInfo
     expires_at: datetime | None
     _database: sqlite3.Connection = field(repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def rows(self, query: str, parameters: Iterable[Any] = ()) -> list[sqlite3.Row]:
+    def rows(self, query: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """What a query finds.
 
         Raises:
@@ -111,20 +121,6 @@ class OpenList:
                 return self._database.execute(query, tuple(parameters)).fetchall()
             except sqlite3.Error as error:
                 raise ListUnreadable(f"The list {self.info.name} is damaged.") from error
-
-    def age(self, now: datetime, time_quality: str) -> ListAge:
-        """The list's age. An age that nobody can measure counts as stale; one that is too small, as it is."""
-        quality = TimeQuality(time_quality)
-        elapsed = now - self.info.issued_at
-        known = elapsed >= -CLOCK_SKEW
-        hours = max(0.0, round(elapsed.total_seconds() / 3600, 1)) if known else None
-        believable = hours is not None and quality is not TimeQuality.UNSURE
-        return ListAge(
-            hours=hours,
-            sure=believable and quality.sure,
-            stale=not believable or (hours or 0.0) > self.info.stale_after_hours,
-            expired=believable and self.expires_at is not None and now > self.expires_at,
-        )
 
     def close(self) -> None:
         self._database.close()
@@ -139,14 +135,17 @@ class BrokenList:
     """None when not even that could be read: then it may have been of any kind."""
 
 
+One = TypeVar("One", bound=OpenedList)
+
+
 @dataclass(frozen=True, slots=True)
 class OpenLists:
     """All lists of the box at one moment; a newer set does not disturb the searches of an older one."""
 
-    lists: tuple[OpenList, ...] = ()
+    lists: tuple[OpenedList, ...] = ()
     broken: tuple[BrokenList, ...] = ()
 
-    def of(self, kind: ListKind) -> tuple[OpenList, ...]:
+    def of(self, kind: ListKind) -> tuple[OpenedList, ...]:
         return tuple(one for one in self.lists if one.info.kind is kind)
 
     def broken_of(self, kind: ListKind) -> tuple[BrokenList, ...]:
@@ -166,7 +165,7 @@ class OpenLists:
 
 
 def open_list(data: bytes, *, expires_at: datetime | None = None) -> OpenList:
-    """A list from its bytes, which never touch the disk; the whole database is checked.
+    """A list of persons from its bytes, which never touch the disk; the whole database is checked.
 
     Raises:
         ListUnreadable: not a list of this format, or a damaged one.
@@ -181,7 +180,6 @@ def open_list(data: bytes, *, expires_at: datetime | None = None) -> OpenList:
     except (sqlite3.Error, msgspec.MsgspecError, ValueError, OverflowError, MemoryError) as error:
         database.close()
         raise ListUnreadable("The file is not a list, or is damaged.") from error
-    database.row_factory = sqlite3.Row
     one = OpenList(info=info, expires_at=expires_at, _database=database)
     # A set that is replaced is closed when its last search is through.
     weakref.finalize(one, database.close)
@@ -189,7 +187,7 @@ def open_list(data: bytes, *, expires_at: datetime | None = None) -> OpenList:
 
 
 def open_list_file(path: Path) -> OpenList:
-    """A list from a file, as on the server that builds it.
+    """A list of persons from a file, as on the server that builds it.
 
     Raises:
         ListUnreadable: it cannot be read, is not a list, or is damaged.
@@ -213,8 +211,9 @@ def _checked_info(database: sqlite3.Connection) -> ListInfo:
         raise ValueError("damaged pages")
     (text,) = database.execute("SELECT value FROM info").fetchone() or ("",)
     info = msgspec.json.decode(text, type=ListInfo)
-    table = "documents" if info.kind is ListKind.DOCUMENTS else "persons"
-    (entries,) = database.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - one of two words
+    if info.kind is not ListKind.PERSONS:
+        raise ValueError("not a list of persons")
+    (entries,) = database.execute("SELECT count(*) FROM persons").fetchone()
     if entries != info.entries:
         raise ValueError("entries are missing")
     if info.issued_at.tzinfo is None:

@@ -1,32 +1,34 @@
 """One traveller against all lists of the box; never "no hit" without the list's age (promise 1)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any, Final
 
+from appliance.clock import TimeQuality
 from appliance.contracts.checks import Check, Direction, Verdict
 from appliance.screening.dates import BirthDate, DateError
-from appliance.screening.documents import normalise_number, normalise_state, search_documents
-from appliance.screening.lists import (
-    EntryDirection,
-    ListAge,
-    ListKind,
-    ListUnreadable,
-    OpenList,
-    OpenLists,
-    WhenStale,
-)
+from appliance.screening.documents.search import CHANGED_SCORE, NumberHit, NumberList
+from appliance.screening.errors import ListUnreadable
+from appliance.screening.lists import ListAge, ListKind, OpenedList, OpenLists, WhenStale, age_of
 from appliance.screening.names import PersonName
-from appliance.screening.persons import PersonHit, PersonQuery, search_personal_number, search_persons
+from appliance.screening.numbers import normalise_number, normalise_state
+from appliance.screening.pairs import KnownPairs, NoPairs, pair_key
+from appliance.screening.persons.entries import EntryDirection
+from appliance.screening.persons.search import PersonHit, PersonList, PersonQuery
 
 DOCUMENT: Final = "watchlist.document"
 PERSONAL_NUMBER: Final = "watchlist.personal_number"
 PERSON: Final = "watchlist.person"
+VISA: Final = "watchlist.visa"
+VEHICLE: Final = "watchlist.vehicle"
 MAX_HITS_SHOWN: Final = 5
 """More than an officer compares; the count of all is in the evidence."""
 
-_GRAVITY: Final = ("old_list_hit", "possible_match", "match", "lost", "blank", "revoked", "stolen")
+_GRAVITY: Final = (
+    *("not_same_person", "old_list_hit", "possible_misread", "possible_match"),
+    *("match", "lost", "blank", "revoked", "stolen"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,13 @@ class Subject:
     nationality: str = ""
     issuing_state: str = ""
     document_number: str = ""
+    document_type: str = ""
+    number_check: bool | None = None
+    """Whether the number's check digit fits; None: it has none, or nobody looked."""
     personal_number: str | None = None
+    visa_number: str = ""
+    vehicle_plate: str = ""
+    vehicle_state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,7 @@ class Hit:
     age: ListAge
     action: str
     contact: str
+    more: dict[str, Any] = field(default_factory=dict)
 
     def evidence(self) -> dict[str, Any]:
         return {
@@ -73,32 +82,42 @@ class Hit:
             "entry_reason": self.entry_reason,
             "action": self.action,
             "contact": self.contact,
+            **self.more,
         }
 
 
 def screen(
-    subject: Subject, lists: OpenLists, *, direction: Direction | None, now: datetime, time_quality: str
+    subject: Subject,
+    lists: OpenLists,
+    *,
+    direction: Direction | None,
+    now: datetime,
+    time_quality: str,
+    known: KnownPairs | None = None,
 ) -> tuple[Check, ...]:
-    """The three watchlist checks; without a direction, entries for either count."""
-    moment = _Moment(lists, now, time_quality)
-    number, state = normalise_number(subject.document_number), normalise_state(subject.issuing_state)
+    """The watchlist checks; without a direction, entries for either count.
+
+    `known` remembers pairs that an officer has found to be two persons. A visa and a vehicle are asked
+    about only where there is one.
+    """
+    moment = _Moment(lists, now, time_quality, known or NoPairs(), subject)
+    state = normalise_state(subject.issuing_state)
     personal = normalise_number(subject.personal_number or "")
     person = person_query(subject)
-    return (
+    checks = [
         moment.check(
             DOCUMENT,
             ListKind.DOCUMENTS,
-            lambda one: document_hits(one, moment.age(one), number=number, issuing_state=state),
-            anything=bool(number and state),
+            lambda one: moment.number_hits(one, subject.document_number, state, subject.number_check),
+            anything=bool(normalise_number(subject.document_number) and state),
         ),
         moment.check(
             PERSONAL_NUMBER,
             ListKind.PERSONS,
-            lambda one: _person_hits(
+            lambda one: moment.person_hits(
                 one,
-                moment.age(one),
-                search_personal_number(
-                    one, number=personal, states=(state, subject.nationality), direction=direction
+                moment.persons(one).search_personal_number(
+                    personal, states=(state, subject.nationality), direction=direction, today=moment.today
                 ),
             ),
             anything=bool(personal),
@@ -106,10 +125,31 @@ def screen(
         moment.check(
             PERSON,
             ListKind.PERSONS,
-            lambda one: person_hits(one, moment.age(one), person, direction=direction),
-            anything=bool(person.name.parts or number),
+            lambda one: moment.person_hits(
+                one, moment.persons(one).search(person, direction=direction, today=moment.today)
+            ),
+            anything=bool(person.name.parts or person.document_number),
         ),
-    )
+    ]
+    if subject.visa_number:
+        checks.append(
+            moment.check(
+                VISA,
+                ListKind.VISAS,
+                lambda one: moment.number_hits(one, subject.visa_number, state, subject.number_check),
+                anything=bool(normalise_number(subject.visa_number) and state),
+            )
+        )
+    if subject.vehicle_plate:
+        checks.append(
+            moment.check(
+                VEHICLE,
+                ListKind.VEHICLES,
+                lambda one: moment.number_hits(one, subject.vehicle_plate, subject.vehicle_state, None),
+                anything=bool(normalise_number(subject.vehicle_plate) and subject.vehicle_state),
+            )
+        )
+    return tuple(checks)
 
 
 def person_query(subject: Subject) -> PersonQuery:
@@ -124,95 +164,111 @@ def person_query(subject: Subject) -> PersonQuery:
         sex=subject.sex,
         nationality=subject.nationality,
         name_truncated=subject.name_truncated,
-        document_number=subject.document_number,
+        document_number=normalise_number(subject.document_number),
         issuing_state=subject.issuing_state,
-    )
-
-
-def document_hits(one: OpenList, age: ListAge, *, number: str, issuing_state: str) -> Iterator[Hit]:
-    """Hits of a document; they stand however old the list is, unless its owner says otherwise.
-
-    Raises:
-        ListUnreadable: the list is damaged.
-    """
-    for hit in search_documents(one, number=number, issuing_state=issuing_state):
-        weak = age.stale and one.info.when_stale is WhenStale.ASK_OWNER
-        yield _hit(
-            one,
-            age,
-            reason="old_list_hit" if weak else hit.status.value,
-            score=1.0,
-            why=hit.why,
-            entry=hit.reference,
-            entry_reason=hit.status.value,
-        )
-
-
-def person_hits(
-    one: OpenList, age: ListAge, query: PersonQuery, *, direction: Direction | None
-) -> Iterator[Hit]:
-    """Hits of a person.
-
-    Raises:
-        ListUnreadable: the list is damaged.
-    """
-    yield from _person_hits(one, age, search_persons(one, query, direction=direction))
-
-
-def _person_hits(one: OpenList, age: ListAge, hits: tuple[PersonHit, ...]) -> Iterator[Hit]:
-    for hit in hits:
-        # An exit ban may have been lifted an hour after the last list came.
-        may_be_lifted = one.info.when_stale is WhenStale.ASK_OWNER or hit.direction is EntryDirection.EXIT
-        reason = "match" if hit.certain else "possible_match"
-        yield _hit(
-            one,
-            age,
-            reason="old_list_hit" if age.stale and may_be_lifted else reason,
-            score=hit.score,
-            why=hit.why,
-            entry=hit.reference,
-            entry_reason=hit.entry_reason,
-        )
-
-
-def _hit(
-    one: OpenList,
-    age: ListAge,
-    *,
-    reason: str,
-    score: float,
-    why: tuple[str, ...],
-    entry: str,
-    entry_reason: str,
-) -> Hit:
-    old = () if not age.stale else ("list_age_unknown",) if age.hours is None else ("list_old",)
-    return Hit(
-        list=one.info.name,
-        kind=one.info.kind,
-        reason=reason,
-        score=score,
-        why=why + old,
-        entry=entry,
-        entry_reason=entry_reason,
-        age=age,
-        action=one.info.action,
-        contact=one.info.contact,
     )
 
 
 class _Moment:
     """All lists at one moment, with their ages."""
 
-    def __init__(self, lists: OpenLists, now: datetime, time_quality: str) -> None:
+    def __init__(
+        self, lists: OpenLists, now: datetime, time_quality: str, known: KnownPairs, subject: Subject
+    ) -> None:
         self._lists = lists
         self._now = now
         self._time_quality = time_quality
+        self._known = known
+        self._subject = subject
 
-    def age(self, one: OpenList) -> ListAge:
-        return one.age(self._now, self._time_quality)
+    @property
+    def today(self) -> date | None:
+        """The day that validity is asked by; on an unsure clock it is not asked, and every entry counts."""
+        return self._now.date() if TimeQuality(self._time_quality) is not TimeQuality.UNSURE else None
+
+    def age(self, one: OpenedList) -> ListAge:
+        return age_of(one, self._now, self._time_quality)
+
+    def persons(self, one: OpenedList) -> PersonList:
+        if not isinstance(one, PersonList):
+            raise ListUnreadable(f"The list {one.info.name} is of another kind than it says.")
+        return one
+
+    def number_hits(
+        self, one: OpenedList, number: str, state: str, check_digit_fits: bool | None
+    ) -> Iterator[Hit]:
+        """Hits of a number; they stand however old the list is, unless its owner says otherwise.
+
+        Raises:
+            ListUnreadable: the list is damaged.
+        """
+        if not isinstance(one, NumberList):
+            raise ListUnreadable(f"The list {one.info.name} is of another kind than it says.")
+        age = self.age(one)
+        for hit in one.search(
+            number,
+            issuing_state=state,
+            check_digit_fits=check_digit_fits,
+            document_type=self._subject.document_type,
+        ):
+            yield self._number_hit(one, age, hit)
+
+    def _number_hit(self, one: NumberList, age: ListAge, hit: NumberHit) -> Hit:
+        weak = age.stale and one.info.when_stale is WhenStale.ASK_OWNER
+        reason = "old_list_hit" if weak else "possible_misread" if hit.changed else hit.status.value
+        more: dict[str, Any] = {"reported": hit.reported} if hit.reported else {}
+        if hit.changed:
+            more["spelling"] = hit.spelling
+        return Hit(
+            list=one.info.name,
+            kind=one.info.kind,
+            reason=reason,
+            score=CHANGED_SCORE if hit.changed else 1.0,
+            why=hit.why + _old(age),
+            entry=hit.entry,
+            entry_reason=hit.status.value,
+            age=age,
+            action=one.info.action,
+            contact=one.info.contact,
+            more=more,
+        )
+
+    def person_hits(self, one: OpenedList, hits: tuple[PersonHit, ...]) -> Iterator[Hit]:
+        """Hits of a person; what may have been lifted since, and who is known to be another, is said."""
+        age, info = self.age(one), one.info
+        for hit in hits:
+            # An exit ban may have been lifted an hour after the last list came.
+            liftable = info.when_stale is WhenStale.ASK_OWNER or hit.entry.direction is EntryDirection.EXIT
+            reason = "match" if hit.certain else "possible_match"
+            if age.stale and liftable:
+                reason = "old_list_hit"
+            pair = pair_key(self._subject, info.name, hit.entry)
+            more: dict[str, Any] = {"matched": hit.matched} if hit.matched else {}
+            if not hit.certain:
+                more["pair"] = pair
+                said = self._known.decided(pair, now=self._now)
+                if said is not None:
+                    reason, more = "not_same_person", more | {"decided": said}
+            why = hit.why + _old(age)
+            if hit.entry.review_date and self.today and hit.entry.review_date < self.today.isoformat():
+                why = (*why, "review_overdue")
+            owner = hit.entry.owner or info.owner
+            yield Hit(
+                list=info.name,
+                kind=info.kind,
+                reason=reason,
+                score=hit.score,
+                why=why,
+                entry=hit.reference,
+                entry_reason=hit.entry.reason,
+                age=age,
+                action=hit.entry.action or info.action,
+                contact=hit.entry.contact or info.contact,
+                more=more | {"owner": owner, "legal_basis": hit.entry.legal_basis or info.legal_basis},
+            )
 
     def check(
-        self, id_: str, kind: ListKind, search: Callable[[OpenList], Iterator[Hit]], *, anything: bool
+        self, id_: str, kind: ListKind, search: Callable[[OpenedList], Iterator[Hit]], *, anything: bool
     ) -> Check:
         lists = self._lists.of(kind)
         unreadable = [broken.name for broken in self._lists.broken_of(kind)]
@@ -221,7 +277,7 @@ class _Moment:
         if not anything:
             return Check(id=id_, verdict=Verdict.NOT_DONE, reason="nothing_to_search")
         hits: list[Hit] = []
-        searched: list[OpenList] = []
+        searched: list[OpenedList] = []
         for one in lists:
             try:
                 hits.extend(search(one))
@@ -233,8 +289,8 @@ class _Moment:
         evidence["list_age_hours"] = None if not ages or None in ages else max(age or 0.0 for age in ages)
         if unreadable:
             evidence["unreadable"] = unreadable
-        if hits:
-            hits.sort(key=lambda hit: (-_GRAVITY.index(hit.reason), -hit.score, hit.list, hit.entry))
+        hits.sort(key=lambda hit: (-_GRAVITY.index(hit.reason), -hit.score, hit.list, hit.entry))
+        if hits and hits[0].reason != "not_same_person":
             shown = [hit.evidence() for hit in hits[:MAX_HITS_SHOWN]]
             return Check(
                 id=id_,
@@ -242,9 +298,11 @@ class _Moment:
                 reason=hits[0].reason,
                 evidence=evidence | shown[0] | {"hits": len(hits), "others": shown[1:]},
             )
-        return self._without_hit(id_, searched, evidence)
+        return self._without_hit(id_, searched, evidence, hits)
 
-    def _without_hit(self, id_: str, searched: list[OpenList], evidence: dict[str, Any]) -> Check:
+    def _without_hit(
+        self, id_: str, searched: list[OpenedList], evidence: dict[str, Any], known: list[Hit]
+    ) -> Check:
         ages = [self.age(one) for one in searched]
         if "unreadable" in evidence:
             return Check(id=id_, verdict=Verdict.CANNOT, reason="list_unreadable", evidence=evidence)
@@ -252,9 +310,12 @@ class _Moment:
             # Its owner no longer answers for it: it can still hit, but it clears nobody.
             return Check(id=id_, verdict=Verdict.CANNOT, reason="list_expired", evidence=evidence)
         reason = "no_hit_old_list" if any(age.stale for age in ages) else "no_hit"
+        if known:
+            reason = "not_same_person"
+            evidence["known"] = [hit.evidence() for hit in known[:MAX_HITS_SHOWN]]
         return Check(id=id_, verdict=Verdict.PASS, reason=reason, evidence=evidence)
 
-    def _searched(self, one: OpenList) -> dict[str, Any]:
+    def _searched(self, one: OpenedList) -> dict[str, Any]:
         age = self.age(one)
         return {
             "list": one.info.name,
@@ -264,3 +325,7 @@ class _Moment:
             "age_sure": age.sure,
             "stale": age.stale,
         }
+
+
+def _old(age: ListAge) -> tuple[str, ...]:
+    return () if not age.stale else ("list_age_unknown",) if age.hours is None else ("list_old",)

@@ -165,6 +165,8 @@ class Broker:
             "pattern write borne/v1/%u/records",
             "pattern write borne/v1/%u/telemetry",
             "pattern write borne/v1/%u/status",
+            "pattern write borne/v1/%u/query",
+            "pattern read borne/v1/%u/answer",
             "pattern read borne/v1/%u/watermark",
             "pattern read borne/v1/reference/+",
         ]

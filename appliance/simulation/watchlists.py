@@ -1,5 +1,6 @@
 """The demo's two lists: invented persons and invented document numbers, the same in every run."""
 
+import hashlib
 import random
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -11,9 +12,12 @@ from typing import Final
 from nacl.public import PublicKey
 from nacl.signing import SigningKey
 
-from appliance.reference_data.commands import sign_list
-from appliance.screening.build import DocumentEntry, Number, PersonEntry, build_list
-from appliance.screening.lists import DocumentStatus, EntryDirection, ListKind
+from appliance.reference_data.commands import sign
+from appliance.reference_data.repository import Repository
+from appliance.screening.build import build_documents, build_persons
+from appliance.screening.documents.entries import DocumentEntry, DocumentStatus
+from appliance.screening.lists import ListInfo, ListKind
+from appliance.screening.persons.entries import EntryDirection, Number, PersonEntry
 
 DOCUMENT_LIST: Final = "demo-documents"
 PERSON_LIST: Final = "demo-persons"
@@ -63,7 +67,6 @@ class StolenDocument:
 
     number: str
     issuing_state: str
-    reference: str
 
 
 NEAR_MATCH: Final = NearMatch(
@@ -74,67 +77,84 @@ NEAR_MATCH: Final = NearMatch(
     birth_date=date(1984, 2, 29),
     reference="DEMO-P-0001",
 )
-STOLEN_DOCUMENT: Final = StolenDocument(number="ST0481516", issuing_state="UTO", reference="DEMO-D-0001")
+STOLEN_DOCUMENT: Final = StolenDocument(number="ST0481516", issuing_state="UTO")
 
 
-def demo_packages(
-    *, issued_at: datetime, signing_key: SigningKey, recipients: Iterable[PublicKey]
-) -> tuple[bytes, ...]:
-    """Both lists, signed and sealed; the later `issued_at`, the higher the version."""
+def demo_lists(
+    folder: Path, *, issued_at: datetime, signing_key: SigningKey, recipients: Iterable[PublicKey]
+) -> Repository:
+    """Both lists, sealed and signed in the repository at `folder`; the later `issued_at`, the higher the
+    version.
+
+    One key issues and publishes here, which is enough for a play; a repository that is there already is used.
+    """
     boxes = tuple(recipients)
-    version = int(issued_at.timestamp())
+    if not (folder / "metadata").exists():
+        Repository.create(
+            folder,
+            root_keys=[signing_key],
+            root_threshold=1,
+            issuer_keys=[signing_key],
+            issuer_threshold=1,
+            publisher_key=signing_key,
+            now=issued_at,
+        )
+    repository = Repository(folder)
+    key = hashlib.sha256(b"demo" + bytes(signing_key)).digest()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        build_list(
-            folder / DOCUMENT_LIST,
-            name=DOCUMENT_LIST,
-            kind=ListKind.DOCUMENTS,
-            version=version,
-            issued_at=issued_at,
-            owner="Utopian Document Register (simulated)",
-            legal_basis="none: a demonstration",
-            contact="demo desk, +999 000 01",
-            action="Keep the document and refer.",
-            stale_after_hours=48.0,
-            documents=_documents(),
+        documents, persons = Path(name) / DOCUMENT_LIST, Path(name) / PERSON_LIST
+        build_documents(
+            documents,
+            _documents(),
+            info=_info(DOCUMENT_LIST, ListKind.DOCUMENTS, issued_at),
+            master_key=key,
+            epoch="demo",
         )
-        build_list(
-            folder / PERSON_LIST,
-            name=PERSON_LIST,
-            kind=ListKind.PERSONS,
-            version=version,
-            issued_at=issued_at,
-            owner="Utopian Border Guard (simulated)",
-            legal_basis="none: a demonstration",
-            contact="demo desk, +999 000 02",
-            action="Refer; compare portrait and place of birth.",
-            stale_after_hours=48.0,
-            persons=_persons(),
-        )
-        packages = []
-        for one in (DOCUMENT_LIST, PERSON_LIST):
-            target = folder / f"{one}.cose"
-            sign_list(
-                folder / one, target, signing_key=signing_key, recipients=boxes, valid_for=timedelta(days=30)
+        build_persons(persons, _persons(), info=_info(PERSON_LIST, ListKind.PERSONS, issued_at))
+        for source in (documents, persons):
+            if any(one.name == source.name and one.version >= int(issued_at.timestamp())
+                   for one in repository.targets().values()):  # fmt: skip
+                continue
+            sign(
+                source,
+                repository,
+                recipients=boxes,
+                issuer_keys=[signing_key],
+                publisher_key=signing_key,
+                now=issued_at,
+                index_key=key,
+                valid_for=timedelta(days=30),
             )
-            packages.append(target.read_bytes())
-    return tuple(packages)
+    return repository
+
+
+def _info(name: str, kind: ListKind, issued_at: datetime) -> ListInfo:
+    documents = kind is ListKind.DOCUMENTS
+    return ListInfo(
+        name=name,
+        kind=kind,
+        version=int(issued_at.timestamp()),
+        issued_at=issued_at,
+        owner=f"Utopian {'Document Register' if documents else 'Border Guard'} (simulated)",
+        legal_basis="none: a demonstration",
+        contact=f"demo desk, +999 000 0{1 if documents else 2}",
+        action="Keep the document and refer." if documents else "Refer; compare portrait and place of birth.",
+        stale_after_hours=48.0,
+    )
 
 
 def _documents() -> Iterator[DocumentEntry]:
     yield DocumentEntry(
-        reference=STOLEN_DOCUMENT.reference,
         number=STOLEN_DOCUMENT.number,
         issuing_state=STOLEN_DOCUMENT.issuing_state,
         document_type="P",
         status=DocumentStatus.STOLEN,
     )
     play = random.Random(_SEED)
-    for index in range(OTHER_DOCUMENTS):
+    for number in play.sample(range(10**6), OTHER_DOCUMENTS):
         yield DocumentEntry(
-            reference=f"DEMO-D-{index + 1000}",
             # Three letters, which no scripted traveller's number has.
-            number=f"ZZ{play.choice('ABCDEFGHKMNPRSTVWX')}{play.randrange(10**6):06d}",
+            number=f"ZZ{play.choice('ABCDEFGHKMNPRSTVWX')}{number:06d}",
             issuing_state=play.choice(_STATES),
             document_type="P",
             status=play.choice(tuple(DocumentStatus)),

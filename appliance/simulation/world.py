@@ -22,7 +22,7 @@ from appliance.reference_data.trust_folder import install_trust_store
 from appliance.simulation.broker import CENTRAL, Broker
 from appliance.simulation.chip.authority import trust_store_for
 from appliance.simulation.travellers import ISSUING_STATES
-from appliance.simulation.watchlists import demo_packages
+from appliance.simulation.watchlists import DOCUMENT_LIST, PERSON_LIST, demo_lists
 
 DEVICE = "demo-1"
 STOP_SECONDS = 10.0
@@ -54,6 +54,7 @@ class World:
         self.broker = Broker(folder / "broker", devices=[device])
         self._central_keys = folder / "central" / "keys"
         self._receiver: subprocess.Popen[bytes] | None = None
+        self._gateway: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "World":
         try:
@@ -82,19 +83,21 @@ class World:
             str(self.keys / "sealing.pub"),
         )
         self.start_receiver()
-        packages = demo_packages(
+        repository = demo_lists(
+            self.folder / "central" / "reference",
             issued_at=dt.datetime.now(dt.UTC) - LISTS_AGE,
             signing_key=read_key(self._central_keys / "reference.key", SigningKey),
             recipients=[keys.sealing.public_key],
         )
-        for number, package in enumerate(packages, start=1):
-            name = f"watchlist-{number}"
-            file = self.folder / "central" / f"{name}.cose"
-            file.write_bytes(package)
-            self._central("publish", name, str(file), *self._broker_arguments())
+        (self._central_keys / "reference-root.json").write_bytes(repository.first_root)
+        for name in (DOCUMENT_LIST, PERSON_LIST):
+            self._central(
+                "publish", name, str(self.folder / "central" / "reference"), *self._broker_arguments()
+            )
 
     def __exit__(self, *_: object) -> None:
         self.stop_receiver()
+        self._stop(self._gateway)
         self.broker.stop()
 
     @property
@@ -126,6 +129,36 @@ class World:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def start_gateway(self, *registers: str) -> None:
+        """Start central's gateway, with registers as `borne-central gateway --register` takes them."""
+        named = [word for one in registers for word in ("--register", one)]
+        with (self.folder / "central" / "gateway.log").open("ab") as output:
+            self._gateway = subprocess.Popen(
+                [
+                    *_CENTRAL,
+                    "gateway",
+                    "--database",
+                    str(self.database),
+                    "--keys",
+                    str(self._central_keys),
+                    *named,
+                    *self._broker_arguments(),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _stop(self, process: "subprocess.Popen[bytes] | None") -> None:
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def stop_receiver(self, *, kill: bool = False) -> None:
         """Ask it to end, or kill it as a power cut would."""
@@ -184,7 +217,7 @@ class World:
                 {
                     "sealing_key": str(self._central_keys / "sealing.pub"),
                     "watermark_key": str(self._central_keys / "watermark.pub"),
-                    "reference_keys": [str(self._central_keys / "reference.pub")],
+                    "reference_root": str(self._central_keys / "reference-root.json"),
                 },
             ),
             (

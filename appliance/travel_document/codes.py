@@ -100,6 +100,11 @@ def state_name(code: str) -> str | None:
     return _NAMES.get(code)
 
 
+def state_codes() -> tuple[str, ...]:
+    """Every code of Doc 9303-3 section 5."""
+    return tuple(_NAMES)
+
+
 def is_known_code(code: str) -> bool:
     """Whether Doc 9303-3 section 5 knows this code, written without fillers."""
     return code in _NAMES

@@ -287,7 +287,11 @@ def test_fail__lane(configured, box: Box, tmp_path: Path) -> None:
         return cannot(lambda: wiring.make_lane(configured(**replaced), capture=None))
 
     assert "cannot be read" in lane(**{"sealing.pub": "other.pub"})
-    assert "cannot be read" in lane(**{"reference.pub": "other.pub"})
+    assert "nobody may sign" in lane(**{"reference-root.json": "other.json"})
+    gateway = f'[central]\ngateway_sealing_key = "{tmp_path / "none.pub"}"'
+    assert "both" in lane(**{"[central]": gateway})
+    both = f'{gateway}\ngateway_signing_key = "{tmp_path / "none.pub"}"'
+    assert "cannot be read" in lane(**{"[central]": both})
     (tmp_path / "policy.toml").write_text("no = such policy")
     wrong = lane(**{str(box.config.paths.policy): str(tmp_path / "policy.toml")})
     assert str(tmp_path / "policy.toml") in wrong

@@ -3,10 +3,10 @@ from nacl.public import PublicKey
 from nacl.signing import VerifyKey
 
 from appliance.key_files import KeyFileError, read_key
-from central.keys import create_keys, load_keys
+from central.keys import create_keys, load_gateway_keys, load_keys
 
 
-def test_ok__three_pairs(tmp_path) -> None:
+def test_ok__five_pairs(tmp_path) -> None:
     create_keys(tmp_path / "keys")
     assert {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "keys").iterdir()} == {
         "sealing.key": 0o600,
@@ -15,7 +15,14 @@ def test_ok__three_pairs(tmp_path) -> None:
         "watermark.pub": 0o644,
         "reference.key": 0o600,
         "reference.pub": 0o644,
+        "gateway-sealing.key": 0o600,
+        "gateway-sealing.pub": 0o644,
+        "gateway-signing.key": 0o600,
+        "gateway-signing.pub": 0o644,
     }
+    gateway = load_gateway_keys(tmp_path / "keys")
+    assert read_key(tmp_path / "keys" / "gateway-sealing.pub", PublicKey) == gateway.sealing.public_key
+    assert bytes(gateway.sealing).hex() not in repr(gateway)
     keys = load_keys(tmp_path / "keys")
     assert read_key(tmp_path / "keys" / "sealing.pub", PublicKey) == keys.sealing.public_key
     assert read_key(tmp_path / "keys" / "watermark.pub", VerifyKey) == keys.watermark.verify_key

@@ -13,9 +13,11 @@ from appliance import cose
 from appliance.contracts import wire
 from appliance.contracts.checks import Check
 from appliance.contracts.movement import DocumentFacts, Movement, Stamp
+from appliance.live_query import Answer, LiveHit, LiveSubject, Query, RegisterAnswer
 from appliance.records import envelope
 from appliance.records.watermark import Watermark, read_watermark, sign_watermark
-from appliance.reference_data.package import Package
+from appliance.reference_data import delivery
+from appliance.reference_data.sealed import Description
 from central import receiver, tables
 
 TEXT = (Path(central.__file__).parent / "README.md").read_text("utf-8")
@@ -95,15 +97,18 @@ def test_ok__every_field() -> None:
     for kind in (Movement, DocumentFacts, Stamp, Check):
         for name in kind.__struct_fields__:
             assert f"`{name}`" in movement, name
-    for name in (*Package.__struct_fields__, "content_sha256", "recipients"):
+    for name in (*Description.__struct_fields__, "description", "size", "nonce", "recipients", "index_key"):
         assert f"`{name}`" in section("Reference packages"), name
+    for kind in (Query, LiveSubject, Answer, RegisterAnswer, LiveHit):
+        for name in kind.__struct_fields__:
+            assert f"`{name}`" in section("Live queries"), name
     for name in tables.METADATA.tables:
         assert f"| `{name}` |" in section("What the database holds"), name
 
 
 def test_ok__every_topic_and_number() -> None:
     names = section("Names on the wire")
-    for what in ("records", "watermark", "status", "telemetry"):
+    for what in ("records", "watermark", "status", "telemetry", "query", "answer"):
         assert f"`{wire.topic('DEVICE', what)}`" in names
     assert f"`{wire.REFERENCE}/NAME`" in names
     assert f"`{receiver.CLIENT_ID}`" in names
@@ -111,5 +116,6 @@ def test_ok__every_topic_and_number() -> None:
     assert receiver.SESSION_SECONDS == 7 * 24 * 3600
     assert receiver.MAX_PACKET_BYTES == (16 * 1024 + 4) * 1024
     assert f"at most {wire.MAX_BATCH_RECORDS} byte strings" in TEXT
+    assert delivery.MAX_MESSAGE_BYTES == 64 * 1024 * 1024
     assert wire.MAX_BATCH_BYTES == 16 * 1024 * 1024
     assert envelope.MAX_ENVELOPE_BYTES == 8 * 1024 * 1024

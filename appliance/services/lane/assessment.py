@@ -8,6 +8,7 @@ from appliance.contracts.movement import DocumentFacts, Movement, Stamp
 from appliance.face_settings import FaceSettings
 from appliance.reference_data.store import ReferenceStore
 from appliance.screening import Subject, screen
+from appliance.screening.pairs import KnownPairs
 from appliance.services.lane.checks import (
     chip_checks,
     expiry_check,
@@ -19,7 +20,7 @@ from appliance.services.lane.checks import (
 from appliance.services.lane.chip_checks import moment_of
 from appliance.services.lane.face_checks import dg2_authenticated
 from appliance.services.lane.workflow import State
-from appliance.travel_document import Mrz, MrzError, parse_mrz
+from appliance.travel_document import Mrz, MrzError, MrzFormat, parse_mrz, to_json
 from appliance.travel_document.pki.trust_store import TrustStore
 
 
@@ -43,6 +44,7 @@ def assess(
     trust: TrustStore,
     direction: Direction,
     face: FaceSettings,
+    known: KnownPairs | None = None,
 ) -> tuple[Check, ...]:
     """Every check of the crossing, in the order of the work."""
     mrz = document_of(state, today=today)
@@ -60,6 +62,7 @@ def assess(
         direction=direction,
         now=dt.datetime.fromisoformat(stamp.wall),
         time_quality=stamp.quality,
+        known=known,
     )
     return tuple(checks)
 
@@ -75,7 +78,10 @@ def subject_of(mrz: Mrz) -> Subject:
         nationality=mrz.nationality,
         issuing_state=mrz.issuing_state,
         document_number=mrz.document_number,
+        document_type=mrz.document_code,
+        number_check=_number_check(mrz),
         personal_number=mrz.personal_number,
+        visa_number=mrz.document_number if mrz.format in (MrzFormat.MRV_A, MrzFormat.MRV_B) else "",
     )
 
 
@@ -85,6 +91,14 @@ def page_of(state: State) -> bytes | None:
         return None
     pages = (state.document, *state.document.others)
     return next((evidence.page for evidence in pages if evidence.page is not None), None)
+
+
+def _number_check(mrz: Mrz) -> bool | None:
+    """Whether the number's check digit fits; None when there was none to compare."""
+    for check in to_json(mrz)["checks"]:
+        if check["id"] == "mrz.document_number_check_digit" and check["verdict"] in ("PASS", "FAIL"):
+            return bool(check["verdict"] == "PASS")
+    return None
 
 
 def simulated_kinds(state: State) -> tuple[str, ...]:
@@ -129,6 +143,7 @@ def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
         outcome=state.decided.outcome,
         simulated=simulated_kinds(state),
         policy=state.assessed.policy,
+        not_same=state.decided.not_same,
         media=media,
     )
 

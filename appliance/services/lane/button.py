@@ -46,6 +46,11 @@ class Button:
         self._answer = asyncio.get_running_loop().create_future()
         return self._answer
 
+    def change(self, offer: Offer) -> None:
+        """The offer that stands is another one from now on; whoever waits for the answer waits on."""
+        if self._answer is not None and not self._answer.done():
+            self.offer = offer
+
     def withdraw(self) -> None:
         """Offer nothing."""
         self.offer = Offer()

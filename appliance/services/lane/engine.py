@@ -11,28 +11,32 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from appliance.clock import Clock
+from appliance.clock import Clock, wall_of
 from appliance.config import Box
 from appliance.contracts.capture import Capture, ReadChip, Show, TakePortrait, Wait
-from appliance.contracts.checks import Direction, Outcome
+from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, to_plain
 from appliance.face_settings import FaceSettings
 from appliance.records.errors import StorageError, StorageFull
 from appliance.records.journal import Journal
+from appliance.records.memory import Memory
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder, TrustUnavailable
+from appliance.screening import Subject
 from appliance.services.lane import workflow
-from appliance.services.lane.assessment import assess, document_of, movement_of
+from appliance.services.lane.assessment import assess, document_of, movement_of, subject_of
 from appliance.services.lane.button import Button, Offer
+from appliance.services.lane.chase import Chaser
 from appliance.services.lane.chip_checks import moment_of, verify_ahead
 from appliance.services.lane.chip_reading import read_chip
+from appliance.services.lane.live import LIVE, LiveDesk
 from appliance.services.lane.page_guide import PageGuide
 from appliance.services.lane.policy import Action, Policy, Start
 from appliance.services.lane.portrait_guide import PortraitGuide
 from appliance.services.lane.workflow import AnyEvent, State, Step
-from appliance.travel_document import chip_access_fields
+from appliance.travel_document import Mrz, chip_access_fields
 from appliance.travel_document.pki.trust_store import TrustStore
 
 CAPTURE_RETRY_SECONDS = 1.0
@@ -56,6 +60,12 @@ Evidence = TypeVar("Evidence")
 log = logging.getLogger(__name__)
 
 
+NOT_SAME = "not_same"
+"""What a press does when all that stands against GREEN are near matches: this is another person."""
+SEEN = "seen"
+"""What a hold does while nobody stands here and there are late hits."""
+
+
 class _Referred(Exception):
     """The officer held the button while a step was under way."""
 
@@ -73,6 +83,9 @@ class Engine:
         lists: ReferenceStore,
         trust: TrustFolder,
         clock: Clock,
+        memory: Memory,
+        chaser: Chaser,
+        live: LiveDesk,
         changed: Callable[[], None],
         face: FaceSettings | None = None,
     ) -> None:
@@ -85,6 +98,11 @@ class Engine:
         self._lists = lists
         self._trust = trust
         self._clock = clock
+        self._memory = memory
+        self._chaser = chaser
+        self._live = live
+        self._late_checks: asyncio.Queue[Check] = asyncio.Queue()
+        self._pressed: str | None = None
         self._changed = changed
         self.button = Button()
         self.page = PageGuide(capture, changed)
@@ -144,18 +162,36 @@ class Engine:
         if self._policy.pace.start is Start.DOCUMENT:
             await self._wait_for_document()
             return
-        await self._ask(Offer(press="start"))
+        if await self._ask(self._ready_offer()) == SEEN:
+            await self._seen()
+            return
         await self._start()
+
+    def _ready_offer(self) -> Offer:
+        return Offer(press="start", hold=SEEN if self._chaser.late_hits() else None)
+
+    def late_hits_changed(self) -> None:
+        """There is something to read while nobody stands here."""
+        if self.state.step is Step.WAITING and self.button.offer.press == "start":
+            self.button.change(self._ready_offer())
+
+    async def _seen(self) -> None:
+        """The officer has read the late hits."""
+        await self._storing(self._chaser.seen)
+        self._changed()
 
     async def _wait_for_document(self) -> None:
         """A document on the reader, or a press, begins the crossing."""
         wait = Wait(timeout=self._policy.pace.document_seconds)
         try:
             async with self.page.following():
-                evidence = await self._or_button(self._capture.read_mrz(wait), Offer(press="start"))
+                evidence = await self._or_button(self._capture.read_mrz(wait), self._ready_offer())
         except ServiceError as error:
             if error.code != "timeout":
                 await asyncio.sleep(CAPTURE_RETRY_SECONDS)
+            return
+        if evidence is None and self._pressed == SEEN:
+            await self._seen()
             return
         await self._start()
         if evidence is not None:
@@ -186,6 +222,7 @@ class Engine:
 
     async def _read_chip(self) -> None:
         mrz = document_of(self.state, today=self.today)
+        self._ask_live(mrz)
         if mrz is None or not self._policy.ask.going(self._direction).chip:
             code = "not_asked" if mrz is not None else "no_mrz"
             await self._miss(Step.READING_CHIP, code, tried=False)
@@ -259,7 +296,15 @@ class Engine:
             trust=self._trusted(),
             direction=self._direction,
             face=self._face,
+            known=self._memory,
         )
+        started = self.state.started
+        assert started is not None
+        self._ask_live(document_of(self.state, today=self.today))  # after a restart nobody has asked yet
+        live = await self._live.result(started.crossing, seconds=self._policy.pace.live_seconds)
+        await self._assessed((*checks, live))
+
+    async def _assessed(self, checks: tuple[Check, ...]) -> None:
         recommendation, reasons = self._policy.recommend(checks, self._direction)
         await self._keep(
             workflow.Assessed(
@@ -273,13 +318,48 @@ class Engine:
     async def _decide(self) -> None:
         assessed = self.state.assessed
         assert assessed is not None
+        pairs: tuple[str, ...] = ()
         if self.state.referral_asked:
             action = Action.REFER
         else:
             button = self._policy.button[assessed.recommendation]
-            offer = Offer(press=button.press.value, hold=button.hold.value)
-            action = Action(await self._ask(offer, look_first=self._policy.pace.look_first_seconds))
-        await self._keep(workflow.Decided(outcome=action.outcome, stamp=self._clock.stamp()))
+            pairs = possible_pairs(assessed) if button.press is Action.ADMIT else ()
+            offer = Offer(press=NOT_SAME if pairs else button.press.value, hold=button.hold.value)
+            chosen = await self._unless_late(offer)
+            if chosen is None:
+                return
+            pairs = pairs if chosen == NOT_SAME else ()
+            action = Action.ADMIT if chosen == NOT_SAME else Action(chosen)
+        await self._keep(workflow.Decided(outcome=action.outcome, stamp=self._clock.stamp(), not_same=pairs))
+
+    async def _unless_late(self, offer: Offer) -> str | None:
+        """The officer's decision; None when a register's late answer hit first, and is on the screen now."""
+        asking = asyncio.ensure_future(self._ask(offer, look_first=self._policy.pace.look_first_seconds))
+        late = asyncio.ensure_future(self._late_checks.get())
+        try:
+            either: set[asyncio.Future[Any]] = {asking, late}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if asking.done():
+                return asking.result()
+        finally:
+            for task in (asking, late):
+                task.cancel()
+            await asyncio.gather(
+                asking, late, return_exceptions=True
+            )  # our own cancellation still comes through
+        assessed = self.state.assessed
+        assert assessed is not None
+        others = tuple(check for check in assessed.checks if check.id != LIVE)
+        await self._assessed((*others, late.result()))
+        return None
+
+    async def late_answer(self, crossing: str, check: Check) -> None:
+        """A register answered after its time, and hits: now, if the traveller still stands here."""
+        started = self.state.started
+        if started is not None and started.crossing == crossing and self.state.decided is None:
+            self._late_checks.put_nowait(check)
+        else:
+            await self._chaser.late_answer(crossing, check)
 
     async def _record(self) -> None:
         started, decided = self.state.started, self.state.decided
@@ -290,10 +370,38 @@ class Engine:
         await self._storing(
             lambda: self._journal.commit(started.crossing, RECORD_TYPE_MOVEMENT, body, decided.stamp)
         )
+        if document is not None and self.state.assessed is not None:
+            await self._remember(subject_of(document), decided)
         self.last_outcome = decided.outcome
         self.guide.forget()
         self.state = State()
         self._changed()
+
+    async def _remember(self, subject: Subject, decided: workflow.Decided) -> None:
+        """For the lists that come later. The record stands already: if this fails, it is said and no more."""
+        started, assessed = self.state.started, self.state.assessed
+        assert started is not None
+        assert assessed is not None
+        try:
+            if decided.not_same:
+                await asyncio.to_thread(self._memory.not_same, decided.not_same, wall_of(decided.stamp))
+            await asyncio.to_thread(
+                self._chaser.remember,
+                started.crossing,
+                subject,
+                started.direction,
+                decided.outcome.value,
+                assessed.checks,
+            )
+        except StorageError as error:
+            log.warning("this crossing will not be screened again: %s", error)
+        while not self._late_checks.empty():
+            await self._chaser.late_answer(started.crossing, self._late_checks.get_nowait())
+
+    def _ask_live(self, mrz: Mrz | None) -> None:
+        started = self.state.started
+        if mrz is not None and started is not None and self._policy.ask.live:
+            self._live.ask(started.crossing, subject_of(mrz), started.direction, self._clock.now()[0])
 
     # Keeping
 
@@ -363,6 +471,7 @@ class Engine:
         waited_for: set[asyncio.Future[Any]] = {task, answer}
         try:
             await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+            self._pressed = answer.result() if answer.done() and not answer.cancelled() else None
             return await task if task.done() else None
         finally:
             self.button.withdraw()
@@ -379,3 +488,16 @@ class Engine:
 async def _pause(seconds: float) -> bool:
     await asyncio.sleep(seconds)
     return True
+
+
+def possible_pairs(assessed: workflow.Assessed) -> tuple[str, ...]:
+    """The pairs that a press may call two persons: only where near matches are all that stands against
+    GREEN."""
+    checks = {check.id: check for check in assessed.checks}
+    against = [checks[id_] for id_ in assessed.reasons if id_ in checks]
+    if assessed.recommendation is not Recommendation.AMBER or not against:
+        return ()
+    if any(check.reason != "possible_match" or "pair" not in check.evidence for check in against):
+        return ()
+    shown = [one for check in against for one in (check.evidence, *check.evidence.get("others", ()))]
+    return tuple(dict.fromkeys(str(one["pair"]) for one in shown if "pair" in one))

@@ -54,6 +54,8 @@ class Rule(_Section, frozen=True, kw_only=True):
     verdict: Verdict | None = None
     reason: str | None = None
     direction: Direction | None = None
+    list: str | None = None
+    """Of a watchlist's check: the list that was hit; may hold `*` too."""
 
     def fits(self, check: Check, direction: Direction | None) -> bool:
         return (
@@ -61,6 +63,7 @@ class Rule(_Section, frozen=True, kw_only=True):
             and self.verdict in (None, check.verdict)
             and self.reason in (None, check.reason)
             and self.direction in (None, direction)
+            and (self.list is None or fnmatch.fnmatchcase(str(check.evidence.get("list", "")), self.list))
         )
 
 
@@ -87,6 +90,18 @@ class Ask(_Section, frozen=True, kw_only=True):
         }
         return msgspec.structs.replace(self, **changed)
 
+    live: bool = True
+    """Central's gateway, where one is configured and the line is up."""
+
+
+class Memory(_Section, frozen=True, kw_only=True):
+    """How long the box remembers, in days."""
+
+    recent_days: float = 14.0
+    """Crossings, to screen them again when a new list comes."""
+    not_same_days: float = 180.0
+    """Pairs of a traveller and an entry that an officer found to be two persons."""
+
 
 class Start(enum.StrEnum):
     """What begins a crossing: the button, or a document on the reader."""
@@ -105,6 +120,8 @@ class Pace(_Section, frozen=True, kw_only=True):
     portrait_seconds: Seconds = 10.0
     notice_seconds: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.0
     """How long the traveller has been told what is taken and why, before the camera is asked."""
+    live_seconds: Seconds = 5.0
+    """From the question; what comes later is chased."""
     look_first_seconds: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.7
     """The panel's button decides nothing before the recommendation has stood so long."""
 
@@ -124,6 +141,7 @@ class Policy(_Section, frozen=True, kw_only=True):
     button: dict[Recommendation, Button]
     ask: Ask = Ask()
     pace: Pace = Pace()
+    memory: Memory = Memory()
     rule: tuple[Rule, ...] = ()
 
     @property

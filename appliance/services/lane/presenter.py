@@ -11,7 +11,15 @@ from appliance.clock import TimeQuality
 from appliance.config import Box
 from appliance.contracts.capture import DeviceStatus
 from appliance.contracts.checks import Outcome
-from appliance.contracts.lane import DeviceView, DocumentView, ListView, PortraitView, Trouble, View
+from appliance.contracts.lane import (
+    DeviceView,
+    DocumentView,
+    LateHit,
+    ListView,
+    PortraitView,
+    Trouble,
+    View,
+)
 from appliance.records.journal import JournalStatus
 from appliance.services.lane.assessment import document_of
 from appliance.services.lane.button import Offer
@@ -33,6 +41,7 @@ class Situation:
     notices: tuple[str, ...]
     last_outcome: Outcome | None
     page_hint: str | None
+    late_hits: tuple[LateHit, ...]
     now: dt.datetime
     time_quality: TimeQuality
     portrait: PortraitView | None
@@ -127,6 +136,7 @@ class Presenter:
             unsent=situation.records.unsent,
             notices=self._notices(situation),
             last_outcome=situation.last_outcome,
+            late_hits=situation.late_hits,
             time=situation.now.astimezone().isoformat(timespec="seconds"),
             time_quality=situation.time_quality.value,
             portrait=situation.portrait,

@@ -6,16 +6,20 @@ import contextlib
 from appliance.clock import Clock
 from appliance.config import Box
 from appliance.contracts.capture import Capture, Nothing, Wait
+from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face_record import picture_of
 from appliance.contracts.lane import (
     FetchOutbox,
+    FetchQueries,
     Installed,
     LaneStatus,
     LinkState,
+    LiveQueries,
     OutboxPage,
     Press,
     PressTaken,
+    SealedRecord,
     SignedData,
     View,
 )
@@ -23,10 +27,14 @@ from appliance.contracts.transport import Operation
 from appliance.face_settings import FaceSettings
 from appliance.records.errors import RecordsError, StorageError
 from appliance.records.journal import Journal, JournalStatus
+from appliance.records.memory import Memory
+from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.button import ButtonEvent
+from appliance.services.lane.chase import Chaser
 from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
+from appliance.services.lane.live import GatewayKeys, LiveDesk
 from appliance.services.lane.policy import Policy
 from appliance.services.lane.presenter import Presenter, Situation
 from appliance.services.lane.workflow import Step
@@ -39,6 +47,9 @@ UNSETTLED = frozenset({"ABSENT", "PROBING", "FAULT"})
 BUTTON_WAIT_SECONDS = 30.0
 """One long wait for the panel's button; then it is asked again."""
 MAX_OUTBOX_WAIT_SECONDS = 60.0
+LISTS_SECONDS = 2.0
+"""How often it is looked for new lists, which may come by stick and another process."""
+MAX_URGENT = 16
 
 
 class LaneService:
@@ -54,6 +65,8 @@ class LaneService:
         lists: ReferenceStore,
         trust: TrustFolder,
         clock: Clock,
+        memory: Memory,
+        gateway: GatewayKeys | None = None,
         face: FaceSettings | None = None,
     ) -> None:
         self._box = box
@@ -66,6 +79,16 @@ class LaneService:
         self._records_status = journal.status()
         self._almost_full = False
         self._presenter = Presenter(box)
+        self._memory = memory
+        self._chaser = Chaser(
+            journal=journal,
+            memory=memory,
+            lists=lists,
+            clock=clock,
+            recent_days=policy.memory.recent_days,
+            changed=self._late_hits_came,
+        )
+        self._live = LiveDesk(device=box.device, keys=gateway, late=self._late_answer)
         self.engine = Engine(
             box=box,
             policy=policy,
@@ -74,6 +97,9 @@ class LaneService:
             lists=lists,
             trust=trust,
             clock=clock,
+            memory=memory,
+            chaser=self._chaser,
+            live=self._live,
             changed=self._refresh,
             face=face,
         )
@@ -82,12 +108,14 @@ class LaneService:
     def close(self) -> None:
         """Let go of the journal, so that another may open it."""
         self._journal.close()
+        self._memory.close()
 
     async def run(self) -> None:
         """Serve travellers until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen_to_the_panel())
             tasks.create_task(self._keep_the_screen_fresh())
+            tasks.create_task(self._watch_the_lists())
             tasks.create_task(self.engine.run())
 
     # The service's socket
@@ -99,6 +127,8 @@ class LaneService:
             Operation("acknowledge", SignedData, self.acknowledge),
             Operation("install", SignedData, self.install),
             Operation("link", LinkState, self.link),
+            Operation("fetch_queries", FetchQueries, self.fetch_queries),
+            Operation("answer", SignedData, self.answer),
             Operation("status", Nothing, self.status),
         )
 
@@ -117,6 +147,7 @@ class LaneService:
         try:
             status = self._journal.status()
             records = self._journal.page(request.after, request.limit)
+            urgent = self._urgent(status.acknowledged_seq)
         except StorageError as error:
             raise ServiceError("storage_broken", str(error)) from error
         return OutboxPage(
@@ -125,7 +156,15 @@ class LaneService:
             last_seq=status.last_seq,
             acknowledged_seq=status.acknowledged_seq,
             records=tuple(records),
+            urgent=urgent,
         )
+
+    def _urgent(self, acknowledged: int) -> tuple[SealedRecord, ...]:
+        """Late hits that central has not heard of."""
+        found: list[SealedRecord] = []
+        for seq in self._memory.urgent(acknowledged)[:MAX_URGENT]:
+            found.extend(one for one in self._journal.page(seq - 1, 1) if one.seq == seq)
+        return tuple(found)
 
     async def acknowledge(self, request: SignedData) -> Installed:
         try:
@@ -146,8 +185,15 @@ class LaneService:
 
     async def link(self, request: LinkState) -> Nothing:
         self._link = request
+        self._live.connected = request.connected
         self._refresh()
         return Nothing()
+
+    async def fetch_queries(self, request: FetchQueries) -> LiveQueries:
+        return await self._live.fetch(request)
+
+    async def answer(self, request: SignedData) -> Installed:
+        return await self._live.take(request)
 
     async def status(self, request: Nothing) -> LaneStatus:  # noqa: ARG002 - the Protocol's shape
         try:
@@ -222,6 +268,23 @@ class LaneService:
             )
             await asyncio.sleep(UNSETTLED_SECONDS if unsettled else REFRESH_SECONDS)
 
+    async def _watch_the_lists(self) -> None:
+        """New lists, however they came: crossings since the old ones are screened again; changes are
+        merged."""
+        while True:
+            await self._chaser.look_at_lists()
+            with contextlib.suppress(Refused):  # said by the list's own state
+                await asyncio.to_thread(self._lists.merge)
+            await asyncio.sleep(LISTS_SECONDS)
+
+    def _late_hits_came(self) -> None:
+        self._outbox_grew.set()
+        self.engine.late_hits_changed()
+        self._refresh()
+
+    async def _late_answer(self, crossing: str, check: Check) -> None:
+        await self.engine.late_answer(crossing, check)
+
     def _records(self) -> JournalStatus:
         """Where the journal stands; while its disk does not answer, where it stood last."""
         with contextlib.suppress(StorageError):
@@ -249,6 +312,7 @@ class LaneService:
                 ),
                 last_outcome=engine.last_outcome,
                 page_hint=engine.page.hint,
+                late_hits=self._chaser.late_hits() if engine.state.step is Step.WAITING else (),
                 now=now,
                 time_quality=quality,
                 portrait=engine.guide.view_of(engine.state),

@@ -110,6 +110,8 @@ class Decided(Event, frozen=True, kw_only=True):
 
     outcome: Outcome
     stamp: Stamp
+    not_same: tuple[str, ...] = ()
+    """Pairs that the officer found to be two persons."""
 
 
 AnyEvent = (

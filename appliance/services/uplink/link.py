@@ -33,8 +33,8 @@ CLOSE_SECONDS = 2.0
 """For the last packets of a connection that is being ended; a broker that does not read them gets no more."""
 LOOP_SECONDS = 1.0
 DISCONNECT_WITH_WILL = 0x04
-MAX_INCOMING_BYTES = 32 * 1024 * 1024
-"""A watchlist has some megabytes; more is not even shown to lane."""
+MAX_INCOMING_BYTES = 64 * 1024 * 1024
+"""A list of a hundred thousand persons, sealed; more is not even shown to lane."""
 PACKET_ROOM = 512
 """Room for topic and properties under the broker's Maximum Packet Size."""
 
@@ -104,6 +104,19 @@ class Link:
         self.close()
         raise LinkError(self.ended.result() if self.ended.done() else "The broker does not answer.")
 
+    def ask(self, topic: str, payload: bytes, *, answer_to: str, correlation: bytes, seconds: int) -> None:
+        """Hand a request over that nobody needs after `seconds` (MQTT 5, 4.10: response topic, correlation
+        data).
+
+        Raises:
+            LinkError: the connection is over.
+        """
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.ResponseTopic = answer_to
+        properties.CorrelationData = correlation
+        properties.MessageExpiryInterval = seconds
+        self._hand_over(topic, payload, retain=False, properties=properties)
+
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Hand a message over with QoS 1. Its PUBACK is not delivery; it only makes room.
 
@@ -112,9 +125,12 @@ class Link:
         Raises:
             LinkError: the connection is over.
         """
+        self._hand_over(topic, payload, retain=retain, properties=None)
+
+    def _hand_over(self, topic: str, payload: bytes, *, retain: bool, properties: Properties | None) -> None:
         if self.ended.done():
             raise LinkError(self.ended.result())
-        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         if not self._unanswered:
             self.heard_at = time.monotonic()
         self._unanswered[info.mid] = len(payload)
@@ -232,7 +248,12 @@ class Link:
         packet_size = getattr(properties, "MaximumPacketSize", None) or wire.MAX_BATCH_BYTES + PACKET_ROOM
         self.max_outstanding = min(MAX_OUTSTANDING, receive_maximum)
         self.max_payload = max(1, min(wire.MAX_BATCH_BYTES, packet_size - PACKET_ROOM))
-        client.subscribe([(wire.topic(self._device, "watermark"), 1), (wire.REFERENCE_FILTER, 1)])
+        topics = (
+            wire.topic(self._device, "watermark"),
+            wire.topic(self._device, "answer"),
+            wire.REFERENCE_FILTER,
+        )
+        client.subscribe([(topic, 1) for topic in topics])
         self._tell(self._came_up)
 
     def _came_up(self) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from appliance.contracts import wire
 from appliance.contracts.capture import Nothing
 from appliance.contracts.errors import ServiceError
-from appliance.contracts.lane import FetchOutbox, Lane, LinkState, OutboxPage, SignedData
+from appliance.contracts.lane import FetchOutbox, FetchQueries, Lane, LinkState, OutboxPage, SignedData
 from appliance.contracts.transport import Operation
 from appliance.contracts.uplink import Telemetry, UplinkStatus
 from appliance.services.uplink.link import Credentials, Link, LinkError
@@ -38,6 +38,9 @@ MAX_BACKOFF_SECONDS = 60.0
 GOOD_CONNECTION_SECONDS = 30.0
 """After this long the next loss begins with a short wait again."""
 LANE_RETRY_SECONDS = 1.0
+QUERY_WAIT_SECONDS = 20.0
+QUERY_EXPIRES_SECONDS = 600
+"""A late answer is still chased; an hour later the next list does that."""
 MAX_TELEMETRY_BYTES = 64 * 1024
 
 log = logging.getLogger(__name__)
@@ -66,6 +69,7 @@ class UplinkService:
         self._connections = 0
         self._last_problem = ""
         self._sent = 0
+        self._urgent: set[int] = set()
         self._epoch = ""
         self._progress_at = time.monotonic()
         self._resend_after = settings.resend_seconds
@@ -124,12 +128,14 @@ class UplinkService:
         """One connection, until it is over."""
         self._link = link
         self._sent = 0  # what the last connection had handed over may be lost with it
+        self._urgent.clear()
         self._progress_at, self._resend_after = time.monotonic(), self._settings.resend_seconds
         await self._tell_lane(connected=True)
         self._send_telemetry()
         tasks = (
             asyncio.ensure_future(self._drain(link, progressed)),
             asyncio.ensure_future(self._take_in(link)),
+            asyncio.ensure_future(self._carry_queries(link)),
         )
         try:
             either: set[asyncio.Future[Any]] = {link.ended, *tasks}
@@ -159,6 +165,7 @@ class UplinkService:
                 await asyncio.sleep(LANE_RETRY_SECONDS)
                 continue
             self._note(page, link)
+            self._publish_urgent(link, page)
             if not page.records:
                 continue
             if self._sent - page.acknowledged_seq < WINDOW_RECORDS:
@@ -181,6 +188,14 @@ class UplinkService:
             self._sent, self._progress_at = page.acknowledged_seq, now
             self._resend_after = min(2 * self._resend_after, MAX_RESEND_SECONDS)
 
+    def _publish_urgent(self, link: Link, page: OutboxPage) -> None:
+        """Late hits before their turn; they go again in it, and central counts them once."""
+        for record in page.urgent:
+            if record.seq > self._sent and record.seq not in self._urgent and link.has_room:
+                if _packed(record.envelope) <= link.max_payload:
+                    link.publish(wire.topic(self._settings.device, "records"), wire.pack([record.envelope]))
+                self._urgent.add(record.seq)
+
     def _publish(self, link: Link, page: OutboxPage) -> None:
         """Hand the page over in batches, as far as the broker has room for them."""
         records = [record for record in page.records if record.seq > self._sent]
@@ -198,10 +213,14 @@ class UplinkService:
             self._published += len(batch)
 
     async def _take_in(self, link: Link) -> None:
-        watermark = wire.topic(self._settings.device, "watermark")
+        device = self._settings.device
+        delivers = {
+            wire.topic(device, "watermark"): self._lane.acknowledge,
+            wire.topic(device, "answer"): self._lane.answer,
+        }
         while True:
             incoming = await link.incoming.get()
-            deliver = self._lane.acknowledge if incoming.topic == watermark else self._lane.install
+            deliver = delivers.get(incoming.topic, self._lane.install)
             while True:
                 try:
                     answer = await deliver(SignedData(data=incoming.payload))
@@ -211,6 +230,25 @@ class UplinkService:
                 break
             if not answer.accepted:
                 log.warning("lane does not take what came on %s: %s", incoming.topic, answer.sentence)
+
+    async def _carry_queries(self, link: Link) -> None:
+        """Live queries go out at once, past the records; one that meets a full line is not worth waiting
+        for."""
+        device = self._settings.device
+        while True:
+            try:
+                found = await self._lane.fetch_queries(FetchQueries(wait=QUERY_WAIT_SECONDS))
+            except ServiceError:
+                await asyncio.sleep(LANE_RETRY_SECONDS)
+                continue
+            for query in found.queries:
+                link.ask(
+                    wire.topic(device, "query"),
+                    query.data,
+                    answer_to=wire.topic(device, "answer"),
+                    correlation=query.id,
+                    seconds=QUERY_EXPIRES_SECONDS,
+                )
 
     async def _tell_lane(self, *, connected: bool, sentence: str = "") -> None:
         with contextlib.suppress(

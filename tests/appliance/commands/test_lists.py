@@ -1,5 +1,7 @@
 import csv
+import datetime as dt
 import io
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,9 @@ from nacl.signing import SigningKey
 
 from appliance.key_files import write_key
 from appliance.records.keys import load_box_keys
+from appliance.reference_data.repository import Repository
 
-DOCUMENTS = "reference,number,issuing_state,status\nd1,AB1234567,UTO,stolen\n"
+DOCUMENTS = "number,issuing_state,status\nAB1234567,UTO,stolen\n"
 PERSONS = (
     "reference,primary_identifier,secondary_identifier,birth_dates,reason\np1,ШИШКИН,ИВАН,1980-05-06,wanted\n"
 )
@@ -16,35 +19,62 @@ ABOUT = ("--owner", "Police", "--legal-basis", "Act", "--contact", "desk", "--ac
 
 
 class Office:
-    """A folder with the issuer's key, a box's keys and store, and the command."""
+    """A folder with the issuer's key and repository, a box's keys and store, and the command."""
 
     def __init__(self, folder: Path, borne) -> None:
         self.folder, self.borne = folder, borne
-        self.signer = SigningKey.generate()
-        write_key(folder / "issuer.key", self.signer)
+        signer = SigningKey.generate()
+        write_key(folder / "issuer.key", signer)
+        self.repository = folder / "repository"
+        made = Repository.create(
+            self.repository,
+            root_keys=[signer],
+            root_threshold=1,
+            issuer_keys=[signer],
+            issuer_threshold=1,
+            publisher_key=signer,
+            now=dt.datetime.now(dt.UTC),
+        )
         load_box_keys(folder / "keys")
-        write_key(folder / "keys" / "reference.pub", self.signer.verify_key)
+        (folder / "keys" / "reference-root.json").write_bytes(made.first_root)
         self.box = ("--store", folder / "store", "--keys", folder / "keys")
 
-    def build(self, kind: str, text: str, *, version: int = 1, name: str | None = None):
+    def numbers(self, kind: str) -> tuple:
+        return () if kind == "persons" else ("--index-key", self.folder / "index.key")
+
+    def build(self, kind: str, text: str, *, version: int = 1, name: str | None = None, more: tuple = ()):
         (self.folder / "in.csv").write_text(text, "utf-8")
-        words = ("--name", name or kind, "--kind", kind, "--list-version", version, *ABOUT)
-        return self.borne("list", "build", self.folder / "in.csv", self.folder / "a.list", *words)
+        words = (
+            "--name",
+            name or kind,
+            "--kind",
+            kind,
+            "--list-version",
+            version,
+            *ABOUT,
+            *self.numbers(kind),
+        )
+        return self.borne("list", "build", self.folder / "in.csv", self.folder / "a.list", *words, *more)
 
-    def sign(self, **changes: object):
-        named = {"--key": self.folder / "issuer.key", "--for": self.folder / "keys" / "sealing.pub"} | changes
+    def sign(self, kind: str = "persons", *more: object, **changes: object):
+        named = {
+            "--key": self.folder / "issuer.key",
+            "--publisher-key": self.folder / "issuer.key",
+            "--for": self.folder / "keys" / "sealing.pub",
+        } | changes
         words = [word for pair in named.items() for word in pair]
-        return self.borne("list", "sign", self.folder / "a.list", self.folder / "a.cose", *words)
+        return self.borne(
+            "list", "sign", self.folder / "a.list", self.repository, *words, *self.numbers(kind), *more
+        )
 
-    def import_(self, package: str = "a.cose"):
+    def import_(self, package: str = "repository"):
         return self.borne("list", "import", self.folder / package, *self.box)
 
     def install(self, kind: str, text: str, *, version: int = 1) -> None:
-        for step in (lambda: self.build(kind, text, version=version), self.sign, self.import_):
-            answer = step()
+        assert self.build(kind, text, version=version).code == 0
+        for answer in (self.sign(kind), self.import_()):
             assert (answer.code, answer.err) == (0, "")
         (self.folder / "a.list").unlink()
-        (self.folder / "a.cose").unlink()
 
 
 @pytest.fixture
@@ -70,7 +100,7 @@ def one_line(answer, code: int = 2) -> str:
 
 def test_ok__says_what_was_built_and_signed(office: Office) -> None:
     assert "documents, version 1, 1 entries" in office.build("documents", DOCUMENTS).out
-    assert "for 1 boxes" in office.sign().out
+    assert "for 1 boxes" in office.sign("documents").out
 
 
 def test_fail__a_table_of_another_kind(office: Office) -> None:
@@ -88,7 +118,7 @@ def test_fail__a_wrong_entry_is_named(office: Office) -> None:
 @pytest.mark.parametrize("name", ["../list", "", "Ümlaut", "a b"])
 def test_fail__a_name_that_is_no_file(office: Office, name: str) -> None:
     (office.folder / "in.csv").write_text(DOCUMENTS)
-    words = ("--name", name, "--kind", "documents", "--list-version", 1, *ABOUT)
+    words = ("--name", name, "--kind", "documents", "--list-version", 1, *ABOUT, *office.numbers("documents"))
     one_line(office.borne("list", "build", office.folder / "in.csv", office.folder / "a.list", *words))
 
 
@@ -100,11 +130,25 @@ def test_fail__a_name_that_is_no_file(office: Office, name: str) -> None:
         ("--stale-after-hours", "nan"),
         ("--stale-after-hours", "-1"),
         ("--owner", ""),
+        ("--format", "un"),
     ],
 )
 def test_fail__a_description_that_no_list_takes(office: Office, words: tuple) -> None:
     (office.folder / "in.csv").write_text(DOCUMENTS)
-    described = ("--name", "a", "--kind", "documents", "--list-version", 1, *ABOUT, *words)
+    load = office.build("documents", DOCUMENTS, name="a")
+    assert load.code == 0
+    (office.folder / "a.list").unlink()
+    described = (
+        "--name",
+        "a",
+        "--kind",
+        "documents",
+        "--list-version",
+        1,
+        *ABOUT,
+        *office.numbers("documents"),
+        *words,
+    )
     answer = office.borne("list", "build", office.folder / "in.csv", office.folder / "a.list", *described)
     assert (answer.code, answer.err.count("\n")) == (2, 1), answer
     assert not (office.folder / "a.list").exists()
@@ -112,11 +156,70 @@ def test_fail__a_description_that_no_list_takes(office: Office, words: tuple) ->
 
 def test_fail__sign(office: Office, tmp_path: Path) -> None:
     one_line(office.sign())  # nothing was built
-    office.build("documents", DOCUMENTS)
+    office.build("persons", PERSONS)
     assert "cannot be read" in one_line(office.sign(**{"--key": tmp_path / "other.key"}))
-    assert "something other" in one_line(office.sign(**{"--for": tmp_path / "keys" / "reference.pub"}))
+    assert "something other" in one_line(office.sign(**{"--for": tmp_path / "keys" / "signing.pub"}))
+    write_key(tmp_path / "stranger.key", SigningKey.generate())
+    assert "root names" in one_line(office.sign(**{"--key": tmp_path / "stranger.key"}))
     (tmp_path / "a.list").write_bytes(b"no list")
     one_line(office.sign())
+    shutil.rmtree(office.repository)
+    assert "trust init" in one_line(office.sign())
+
+
+def test_fail__numbers_need_a_key(office: Office, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(DOCUMENTS)
+    words = ("--name", "a", "--kind", "documents", "--list-version", 1, *ABOUT)
+    assert "--index-key" in one_line(
+        office.borne("list", "build", tmp_path / "in.csv", tmp_path / "l", *words)
+    )
+    (tmp_path / "index.key").write_text("rubbish")
+    assert "index.key" in one_line(office.build("documents", DOCUMENTS))
+
+
+def test_fail__an_entry_nobody_answers_for(office: Office) -> None:
+    about = ("--name", "a", "--kind", "persons", "--list-version", 1, "--contact", "d", "--action", "refer")
+    (office.folder / "in.csv").write_text(PERSONS, "utf-8")
+    files = (office.folder / "in.csv", office.folder / "a.list")
+    assert "--allow-incomplete" in one_line(office.borne("list", "build", *files, *about))
+    assert office.borne("list", "build", *files, *about, "--allow-incomplete").code == 0
+
+
+def test_ok__changes(office: Office, tmp_path: Path) -> None:
+    office.build("documents", DOCUMENTS)
+    office.sign("documents")
+    office.import_()
+    shutil.copy(tmp_path / "a.list", tmp_path / "base.list")
+    (tmp_path / "added.csv").write_text("number,issuing_state,status\nCD7654321,UTO,lost\n")
+    words = (
+        "--name",
+        "documents",
+        "--kind",
+        "documents",
+        "--list-version",
+        2,
+        *ABOUT,
+        *office.numbers("documents"),
+    )
+    built = office.borne(
+        "list", "build", tmp_path / "a.list", *words, "--changes-to", tmp_path / "base.list", "--added",
+        tmp_path / "added.csv", "--removed", tmp_path / "in.csv",
+    )  # fmt: skip
+    assert "version 2, 1 entries" in built.out
+    office.sign("documents")
+    assert "version 2 of documents" in office.import_().out
+    asked = office.borne(
+        "list", "query", *office.box, "--document", "CD7654321", "--nationality", "UTO", "--json"
+    )
+    assert [hit["kind"] for hit in asked.json["hits"]] == ["documents"]
+
+
+def test_ok__trust_anchors_and_a_policy(office: Office, tmp_path: Path) -> None:
+    (tmp_path / "a.list").write_bytes(b"anchors")
+    assert "--list-version" in one_line(office.sign("persons", "--type", "trust_anchors"))
+    named = ("--type", "trust_anchors", "--name", "csca", "--list-version", 3)
+    assert "csca.3.trust_anchors" in office.sign("persons", *named).out
+    assert "version 3 of csca" in office.import_().out
 
 
 def test_fail__which_file_and_why(could_not, tmp_path: Path) -> None:
@@ -150,17 +253,19 @@ def test_fail__status_of_nothing_is_no(office: Office) -> None:
 
 def test_fail__import_refused_is_no(office: Office) -> None:
     office.build("documents", DOCUMENTS)
-    office.sign()
-    package = (office.folder / "a.cose").read_bytes()
-    (office.folder / "changed.cose").write_bytes(package[:-1] + bytes([package[-1] ^ 1]))
-    one_line(office.import_("changed.cose"), 1)
+    office.sign("documents")
+    shutil.copytree(office.repository, office.folder / "old")
+    shutil.copytree(office.repository, office.folder / "changed")
+    (target,) = (office.folder / "changed" / "targets").iterdir()
+    package = target.read_bytes()
+    target.write_bytes(package[:-1] + bytes([package[-1] ^ 1]))
+    one_line(office.import_("changed"), 1)
     one_line(office.import_("not there"), 1)
     assert office.import_().code == 0
     office.build("documents", DOCUMENTS, version=2)
-    office.sign()
+    office.sign("documents")
     assert office.import_().code == 0
-    (office.folder / "old.cose").write_bytes(package)
-    one_line(office.import_("old.cose"), 1)  # never roll back
+    one_line(office.import_("old"), 1)  # never roll back
 
 
 def test_fail__without_keys(office: Office, tmp_path: Path) -> None:

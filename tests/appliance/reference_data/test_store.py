@@ -1,248 +1,367 @@
-import os
-import subprocess
-import sys
-import threading
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+"""The gate and the store under attack: nothing installed, the old list still hitting, the reason in one
+sentence."""
+
+import datetime as dt
+import shutil
 from pathlib import Path
 
+import cbor2
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from nacl.public import PrivateKey
-from nacl.signing import SigningKey
+from tests_reference import (
+    BOX,
+    INDEX_KEY,
+    ISSUER,
+    NOW,
+    OTHER_BOX,
+    PUBLISHER,
+    ROOTS,
+    STRANGER,
+    Central,
+    MakeStore,
+    info,
+)
 
-from appliance.contracts.checks import Direction
-from appliance.reference_data import store as subject
-from appliance.reference_data.package import Reason, Refused
-from appliance.reference_data.store import VERSIONS, ReferenceStore
+from appliance.reference_data.commands import build_changes, sign_other
+from appliance.reference_data.delivery import (
+    MAGIC,
+    MAX_MESSAGE_BYTES,
+    MessageDelivery,
+    pack_message,
+)
+from appliance.reference_data.errors import Reason, Refused
+from appliance.reference_data.sealed import ContentType
+from appliance.reference_data.store import MAX_LISTS, ReferenceStore
 from appliance.screening import Subject, screen
-
-ISSUED = datetime(2027, 3, 1, tzinfo=UTC)
-NOW = ISSUED + timedelta(hours=6)
-MakePackage = Callable[..., bytes]
+from appliance.screening.lists import ListKind
 
 
-def install(store: ReferenceStore, data: bytes, *, now: datetime = NOW, quality: str = "rtc") -> bool:
-    return store.install(data, now=now, time_quality=quality).installed
+def take(store: ReferenceStore, data: bytes, *, now: dt.datetime = NOW, quality: str = "rtc"):
+    return store.install(MessageDelivery(data), now=now, time_quality=quality)
 
 
-def refused(store: ReferenceStore, data: bytes, **settings: object) -> Reason:
-    """The package is turned away and the lists stay as they were."""
-    before = store.status(now=NOW, time_quality="rtc")
+def refused(store: ReferenceStore, data: bytes, **settings) -> Reason:
     with pytest.raises(Refused) as caught:
-        install(store, data, **settings)
+        take(store, data, **settings)
     assert caught.value.sentence.endswith(".")
-    assert store.status(now=NOW, time_quality="rtc") == before
+    assert "\n" not in caught.value.sentence
     return caught.value.reason
 
 
-def versions(store: ReferenceStore) -> list[tuple[str, int, int]]:
-    return [(one.name, one.version, one.entries) for one in store.status(now=NOW, time_quality="rtc")]
+def versions(store: ReferenceStore) -> dict[str, int]:
+    return {one.name: one.version for one in store.status(now=NOW, time_quality="rtc") if one.readable}
 
 
-def test_ok__install_and_status(store: ReferenceStore, make_package: MakePackage, tmp_path: Path) -> None:
-    assert versions(store) == []
-    assert install(store, make_package())
-    (one,) = store.status(now=NOW, time_quality="rtc")
-    assert (one.name, one.entries, one.age_hours, one.stale, one.readable) == ("persons", 3, 6.0, False, True)
-    (view,) = store.ages(now=ISSUED + timedelta(days=9))
-    assert (view.name, view.entries, view.age_hours, view.stale) == ("persons", 3, 216.0, True)
-    assert all(b"MUHAMMADOV" not in file.read_bytes() for file in (tmp_path / "store").iterdir())
-    assert (tmp_path / "store/persons.cose").stat().st_mode & 0o077 == 0
-
-
-def test_ok__newer_replaces_and_the_same_is_already_there(
-    store: ReferenceStore, make_package: MakePackage
-) -> None:
-    install(store, make_package(version=3))
-    assert not install(store, make_package(version=3))  # sealed anew, the same content
-    assert install(store, make_package(version=5, entries=4))
-    assert versions(store) == [("persons", 5, 4)]
-    answer = store.receive(make_package(version=5, entries=4), now=NOW, time_quality="rtc")
-    assert (answer.accepted, answer.sentence) == (True, "Version 5 of persons was already here.")
-
-
-def test_ok__lists_by_different_names(store: ReferenceStore, make_package: MakePackage) -> None:
-    install(store, make_package(name="b", version=9))
-    install(store, make_package(name="a", version=1))
-    assert versions(store) == [("a", 1, 3), ("b", 9, 3)]
-
-
-def test_ok__a_second_process_sees_what_the_first_installed(
-    store: ReferenceStore, make_package: MakePackage, tmp_path: Path
-) -> None:
-    other = ReferenceStore(tmp_path / "store", verify_keys=store._verify_keys, private_key=store._private_key)
-    assert other.open_lists().lists == ()
-    install(store, make_package(version=1))
-    first = other.open_lists()
-    assert first.lists[0].info.version == 1
-    assert other.open_lists() is first
-    install(store, make_package(version=2))
-    assert other.open_lists().lists[0].info.version == 2
-
-
-def test_ok__a_search_goes_on_while_its_list_is_replaced(
-    store: ReferenceStore, make_package: MakePackage
-) -> None:
-    install(store, make_package(version=1))
-    held = store.open_lists()
-    person = Subject(primary_identifier="MUHAMMADOV", secondary_identifier="TIMUR")
-    wrong: list[str] = []
-    stop = threading.Event()
-
-    def search() -> None:
-        while not stop.is_set():
-            for lists in (held, store.open_lists()):
-                *_, found = screen(person, lists, direction=Direction.ENTRY, now=NOW, time_quality="rtc")
-                if found.reason != "possible_match":
-                    wrong.append(found.reason)
-
-    searchers = [threading.Thread(target=search) for _ in range(2)]
-    for searcher in searchers:
-        searcher.start()
-    for version in range(2, 6):
-        assert install(store, make_package(version=version))
-    stop.set()
-    for searcher in searchers:
-        searcher.join()
-    assert wrong == []
-    assert held.lists[0].info.version == 1
-
-
-def test_fail__rolled_back(store: ReferenceStore, make_package: MakePackage, tmp_path: Path) -> None:
-    install(store, make_package(version=5))
-    assert refused(store, make_package(version=4)) is Reason.OLDER
-    (tmp_path / "store/persons.cose").unlink()
-    assert refused(store, make_package(version=4)) is Reason.OLDER
-    assert install(store, make_package(version=5))
-    (tmp_path / "store" / VERSIONS).unlink()
-    assert refused(store, make_package(version=4)) is Reason.OLDER
-
-
-def test_fail__swapped(store: ReferenceStore, make_package: MakePackage, tmp_path: Path) -> None:
-    install(store, make_package(version=5))
-    assert refused(store, make_package(version=5, entries=9)) is Reason.SAME_VERSION
-    assert refused(store, make_package(version=6, inside=5)) is Reason.NOT_USABLE
-    (tmp_path / "store/other.cose").write_bytes((tmp_path / "store/persons.cose").read_bytes())
-    assert [one.name for one in store.open_lists().broken] == ["other"]
-
-
-def test_fail__forged_truncated_or_for_another(store: ReferenceStore, make_package: MakePackage) -> None:
-    install(store, make_package(version=1))
-    good = make_package(version=2)
-    assert refused(store, make_package(version=2, signer=SigningKey(bytes(32)))) is Reason.UNKNOWN_SIGNER
-    assert (
-        refused(store, make_package(version=2, box=PrivateKey(bytes(range(1, 33)))))
-        is Reason.NOT_FOR_THIS_BOX
+def hits(store: ReferenceStore) -> set[str]:
+    subject = Subject(
+        primary_identifier="MUHAMMADOV",
+        secondary_identifier="TIMUR",
+        issuing_state="UTO",
+        document_number="AB0000007",
     )
-    assert refused(store, good[:-1]) is Reason.NOT_SIGNED
-    assert refused(store, good[: len(good) // 2]) is Reason.NOT_SIGNED
-    assert refused(store, b"") is Reason.NOT_SIGNED
-    assert refused(store, make_package(version=2, content=b"no list")) is Reason.NOT_USABLE
-    answer = store.receive(b"", now=NOW, time_quality="rtc")
-    assert (answer.accepted, answer.sentence) == (False, "The message is no COSE_Sign1.")
+    checks = screen(subject, store.open_lists(), direction=None, now=NOW, time_quality="rtc")
+    return {check.id for check in checks if check.verdict == "FAIL"}
 
 
-def test_fail__expired_on_a_sure_clock_only(store: ReferenceStore, make_package: MakePackage) -> None:
-    late = ISSUED + timedelta(days=31)
-    assert refused(store, make_package(), now=late) is Reason.EXPIRED
-    for version, quality in enumerate(("unsure", "carried"), start=1):
-        report = store.install(make_package(version=version), now=late, time_quality=quality)
-        assert report.expiry_unchecked
-        assert "unchecked" in report.sentence
+def test_ok__install_status_and_search(store: ReferenceStore, central: Central) -> None:
+    central.persons()
+    central.documents()
+    report = take(store, central.message)
+    assert report.installed == (("documents", 1), ("persons", 1))
+    assert "version 1 of persons" in report.sentence
+    assert hits(store) == {"watchlist.document", "watchlist.person"}
+    assert take(store, central.message).installed == ()
+    one = next(one for one in store.status(now=NOW, time_quality="rtc") if one.kind == "persons")
+    assert (one.owner, one.key_tier, one.readable, one.age_hours) == ("o", "software", True, 0.0)
+    assert store.ages(now=NOW)[0].name == "documents"
+    assert store.receive(central.message, now=NOW, time_quality="rtc").accepted
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
-@given(at=st.integers(0, 2**20), bit=st.integers(0, 7))
-def test_fail__a_damaged_file_is_a_list_that_cannot_be_used(
-    store: ReferenceStore, make_package: MakePackage, tmp_path: Path, at: int, bit: int
-) -> None:
-    file = tmp_path / "store/persons.cose"
-    if not file.exists():
-        install(store, make_package())
-    good = file.read_bytes()
-    damaged = bytearray(good)
-    damaged[at % len(good)] ^= 1 << bit
-    file.write_bytes(damaged)
-    try:
-        lists = store.open_lists()
-        assert (lists.lists, [one.name for one in lists.broken]) == ((), ["persons"])
-        (one,) = store.status(now=NOW, time_quality="rtc")
-        assert (one.readable, one.stale, one.age_hours) == (False, True, None)
-    finally:
-        file.write_bytes(good)
-
-
-def test_ok__a_damaged_file_is_replaced_by_the_same_version(
-    store: ReferenceStore, make_package: MakePackage, tmp_path: Path
-) -> None:
-    install(store, make_package(version=2))
-    (tmp_path / "store/persons.cose").write_bytes(b"damaged")
-    assert versions(store) == [("persons", 0, 0)]
-    assert install(store, make_package(version=2))
-    assert versions(store) == [("persons", 2, 3)]
-
-
-def test_fail__damaged_versions_open_no_door(
-    store: ReferenceStore, make_package: MakePackage, tmp_path: Path
-) -> None:
-    install(store, make_package(version=2))
-    (tmp_path / "store" / VERSIONS).write_bytes(b"{")
-    assert refused(store, make_package(version=3)) is Reason.STORAGE
-
-
-def test_fail__too_many_lists(
-    store: ReferenceStore, make_package: MakePackage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(subject, "MAX_LISTS", 1)
-    install(store, make_package(name="a"))
-    assert refused(store, make_package(name="b")) is Reason.NOT_USABLE
-    assert install(store, make_package(name="a", version=2))
-
-
-def test_fail__disk(
-    store: ReferenceStore, make_package: MakePackage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install(store, make_package(version=1))
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    assert refused(store, make_package(version=2)) is Reason.STORAGE
-
-
-def test_ok__killed_at_any_moment_there_is_one_whole_list(
-    store: ReferenceStore, make_package: MakePackage, tmp_path: Path
-) -> None:
-    """A child installs versions until it is killed; what it leaves opens, and goes on from there."""
-    install(store, make_package(version=1))
-    packages = tmp_path / "packages"
-    packages.mkdir()
-    for version in range(2, 12):
-        (packages / f"{version:02}").write_bytes(make_package(version=version))
-    child = (
-        "import sys, datetime, pathlib\n"
-        "from nacl.public import PrivateKey; from nacl.signing import SigningKey\n"
-        "from appliance.cose import key_id\n"
-        "from appliance.reference_data.store import ReferenceStore\n"
-        "key = SigningKey(bytes(range(32))).verify_key\n"
-        "store = ReferenceStore(pathlib.Path(sys.argv[1]), verify_keys={key_id(key): key},"
-        " private_key=PrivateKey(bytes(range(32))))\n"
-        "for file in sorted(pathlib.Path(sys.argv[2]).iterdir()):\n"
-        "    store.install(file.read_bytes(), now=datetime.datetime(2027, 3, 1, 6, tzinfo=datetime.UTC),"
-        " time_quality='rtc')\n"
-        "    print(file.name, flush=True)\n"
+def test_ok__the_same_gate_for_a_stick(store: ReferenceStore, central: Central, tmp_path: Path) -> None:
+    central.documents()
+    steps: list[int] = []
+    shutil.copytree(tmp_path / "central" / "repository", tmp_path / "stick")
+    report = store.bring(
+        tmp_path / "stick", now=NOW, time_quality="rtc", progress=lambda done, _total: steps.append(done)
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", child, str(tmp_path / "store"), str(packages)], stdout=subprocess.PIPE
+    assert report.installed == (("documents", 1),)
+    assert steps
+    central.persons()
+    (tmp_path / "file").write_bytes(central.message)
+    assert store.bring(tmp_path / "file", now=NOW, time_quality="rtc").installed == (("persons", 1),)
+
+
+def test_ok__one_message_a_list(store: ReferenceStore, central: Central) -> None:
+    central.persons()
+    first = central.repository.message("persons")
+    central.documents()
+    second = central.repository.message("documents")
+    report = take(store, second)
+    assert (report.installed, report.missing) == ((("documents", 1),), ("persons",))
+    assert "missing: persons" in report.sentence
+    # The other one comes with older metadata, and is what the newer metadata signs for too.
+    assert take(store, first).installed == (("persons", 1),)
+
+
+def test_ok__a_newer_list_while_the_old_one_is_searched(store: ReferenceStore, central: Central) -> None:
+    central.persons()
+    take(store, central.message)
+    old = store.open_lists()
+    assert store.open_lists() is old
+    central.persons(2)
+    take(store, central.message)
+    assert versions(store) == {"persons": 2}
+    assert old.of(ListKind.PERSONS)[0].info.version == 1
+    old.close()
+
+
+def test_ok__changes_and_merging(store: ReferenceStore, central: Central, tmp_path: Path) -> None:
+    base = central.documents(count=60)
+    take(store, central.message)
+    changes = tmp_path / "changes"
+    (tmp_path / "added.csv").write_text(
+        "number,issuing_state,status\n" + "".join(f"QQ{n:07d},UTO,lost\n" for n in range(1500))
     )
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.kill()
-    process.communicate()
-    ((_, version, entries),) = versions(store)
-    assert 2 <= version <= 11
-    assert entries == 3
-    assert install(store, make_package(version=12))
+    (tmp_path / "removed.csv").write_text("number,issuing_state,status\nAB0000007,UTO,stolen\n")
+    build_changes(
+        base,
+        changes,
+        info("documents", ListKind.DOCUMENTS, 2),
+        master_key=INDEX_KEY,
+        added=tmp_path / "added.csv",
+        removed=tmp_path / "removed.csv",
+    )
+    central.sign(changes)
+    assert take(store, central.message).installed == (("documents", 2),)
+    assert hits(store) == set()
+    (status,) = store.status(now=NOW, time_quality="rtc")
+    assert (status.version, status.entries, status.changes) == (2, 1559, 1501)
+    assert store.merge() == ("documents",)
+    (status,) = store.status(now=NOW, time_quality="rtc")
+    assert (status.version, status.entries, status.changes) == (2, 1559, 0)
+    assert hits(store) == set()
+    assert store.merge() == ()
+    assert len(list((tmp_path / "store").glob("*.idx"))) == 1
+
+
+def test_ok__changes_wait_for_their_list(store: ReferenceStore, central: Central, tmp_path: Path) -> None:
+    base = central.documents()
+    build_changes(
+        base,
+        tmp_path / "c",
+        info("documents", ListKind.DOCUMENTS, 2),
+        master_key=INDEX_KEY,
+        added=None,
+        removed=None,
+    )
+    central.sign(tmp_path / "c")
+    files = cbor2.loads(central.message[len(MAGIC) :])
+    without = {name: data for name, data in files.items() if ".watchlist" not in name}
+    assert take(store, pack_message(without)).missing == ("documents",)
+    assert take(store, central.message).installed == (("documents", 2),)
+
+
+def test_ok__trust_anchors_and_policies_the_same_way(
+    store: ReferenceStore, central: Central, tmp_path: Path
+) -> None:
+    for type_ in (ContentType.TRUST_ANCHORS, ContentType.POLICY):
+        (tmp_path / "x").write_bytes(type_.value.encode())
+        sign_other(
+            tmp_path / "x",
+            central.repository,
+            type_=type_,
+            name=type_.value,
+            version=1,
+            recipients=[BOX.public_key],
+            issuer_keys=[ISSUER],
+            publisher_key=PUBLISHER,
+            now=NOW,
+        )
+    assert len(take(store, central.message).installed) == 2
+    assert store.contents(ContentType.POLICY) == {"policy": b"policy"}
+    assert store.contents(ContentType.TRUST_ANCHORS) == {"trust_anchors": b"trust_anchors"}
+    assert store.open_lists().lists == ()
+
+
+def test_ok__rotation(store: ReferenceStore, central: Central) -> None:
+    central.persons()
+    take(store, central.message)
+    central.repository.rotate(signing_keys=ROOTS[:2], role="targets", keys=[STRANGER], threshold=1, now=NOW)
+    central.repository.rotate(
+        signing_keys=[*ROOTS[:2], STRANGER], role="root", keys=[STRANGER, ROOTS[0]], threshold=2, now=NOW
+    )
+    central.persons(2, issuer_keys=[STRANGER])
+    assert take(store, central.message).installed == (("persons", 2),)
+
+
+# Attacks
+
+
+def test_fail__forged(store: ReferenceStore, central: Central, tmp_path: Path) -> None:
+    central.persons()
+    take(store, central.message)
+    (tmp_path / "evil").mkdir()
+    evil = Central(tmp_path / "evil", roots=[STRANGER, *ROOTS], signer=STRANGER)
+    evil.persons(9, issuer_keys=[STRANGER], publisher_key=STRANGER)
+    assert refused(store, evil.message) is Reason.BAD_SIGNATURE
+    files = cbor2.loads(central.message[len(MAGIC) :])
+    evil_files = cbor2.loads(evil.message[len(MAGIC) :])
+    mixed = files | {name: data for name, data in evil_files.items() if name.endswith("timestamp.json")}
+    assert refused(store, pack_message(mixed)) is Reason.BAD_SIGNATURE
+    assert versions(store) == {"persons": 1}
+    assert hits(store) == {"watchlist.person"}
+
+
+def test_fail__expired(store: ReferenceStore, central: Central, make_store: MakeStore) -> None:
+    central.persons()
+    late = NOW + dt.timedelta(days=40)
+    assert refused(store, central.message, now=late) is Reason.EXPIRED
+    # On a clock that nobody vouches for, nothing is called expired, and that is said.
+    report = take(store, central.message, now=late, quality="unsure")
+    assert report.expiry_unchecked
+    assert "unchecked" in report.sentence
+    central.now = late
+    central.persons(2, valid_for=dt.timedelta(days=30))  # signed today, of a list that was issued 40 days ago
+    assert refused(store, central.message, now=late) is Reason.EXPIRED
+
+
+@pytest.mark.parametrize("wiped", ["nothing", "metadata", "store", "floor"])
+def test_fail__rolled_back(make_store: MakeStore, central: Central, tmp_path: Path, wiped: str) -> None:
+    central.persons()
+    old = central.message
+    central.persons(2)
+    take(make_store(), central.message)
+    if wiped == "metadata":
+        shutil.rmtree(tmp_path / "store" / "metadata")
+    elif wiped != "nothing":
+        shutil.rmtree(tmp_path / wiped)
+    store = make_store()
+    assert refused(store, old) is Reason.OLDER
+    assert versions(store) == ({} if wiped == "store" else {"persons": 2})
+    take(store, central.message)
+    assert versions(store) == {"persons": 2}
+
+
+def test_fail__a_floor_that_somebody_wrote_to(
+    make_store: MakeStore, central: Central, tmp_path: Path
+) -> None:
+    central.persons()
+    take(make_store(), central.message)
+    copies = [tmp_path / "store" / "floor.json", tmp_path / "floor" / "floor.json"]
+    copies[0].write_bytes(b'{"versions":{},"mac":"0"}')
+    assert take(make_store(), central.message).installed == ()  # the other copy still knows
+    for copy in copies:
+        copy.write_bytes(
+            copy.read_bytes().replace(b'"timestamp":2', b'"timestamp":1').replace(b"mac", b"mac ")
+        )
+    assert refused(make_store(), central.message) is Reason.STORAGE
+
+
+def test_fail__swapped_truncated_or_for_another(
+    store: ReferenceStore, central: Central, make_store: MakeStore
+) -> None:
+    central.persons()
+    central.documents()
+    files = cbor2.loads(central.message[len(MAGIC) :])
+    one, two = sorted(name for name in files if name.startswith("targets/"))
+    without = {name: data for name, data in files.items() if "snapshot" not in name}
+    assert refused(store, pack_message(without)) is Reason.INCOMPLETE
+    for bad in (
+        files | {one: files[two], two: files[one]},
+        files | {one: files[one][:-1], two: files[two] + b"x"},
+    ):
+        assert refused(store, pack_message(bad)) is Reason.DAMAGED
+    for garbage in (b"{}", b"[1", b'{"signatures": 5}', b"\xff" * 10):
+        timestamp = {"metadata/timestamp.json": garbage}
+        assert refused(store, pack_message(files | timestamp)) in (Reason.DAMAGED, Reason.MALFORMED)
+    assert versions(store) == {}
+    central.persons(2, recipients=[OTHER_BOX.public_key])
+    assert refused(store, central.repository.message("persons")) is Reason.NOT_FOR_THIS_BOX
+    assert versions(store) == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", Reason.NOT_SIGNED),
+        (b"SQLite format 3\x00", Reason.NOT_SIGNED),
+        (MAGIC, Reason.MALFORMED),
+        (MAGIC + cbor2.dumps([1]), Reason.MALFORMED),
+        (MAGIC + cbor2.dumps({"a": 1}), Reason.MALFORMED),
+        (MAGIC + cbor2.dumps({1: b""}), Reason.MALFORMED),
+        (MAGIC + b"\x81" * 5000, Reason.MALFORMED),
+        (MAGIC + b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff", Reason.MALFORMED),
+        (MAGIC + cbor2.dumps({str(i): b"" for i in range(600)}), Reason.MALFORMED),
+        (pack_message({}), Reason.INCOMPLETE),
+    ],
+)
+def test_fail__not_even_a_message(store: ReferenceStore, data: bytes, reason: Reason) -> None:
+    with pytest.raises(Refused) as caught:
+        take(store, data)
+    assert caught.value.reason is reason
+    assert not store.receive(data, now=NOW, time_quality="rtc").accepted
+
+
+def test_fail__oversized_or_a_bomb(store: ReferenceStore, central: Central) -> None:
+    with pytest.raises(Refused) as caught:
+        MessageDelivery(bytes(MAX_MESSAGE_BYTES + 1))
+    assert caught.value.reason is Reason.TOO_LARGE
+    with pytest.raises(ValueError, match="stick"):
+        pack_message({"x": bytes(MAX_MESSAGE_BYTES)})
+    central.persons()
+    files = cbor2.loads(central.message[len(MAGIC) :])
+    for name in ("metadata/timestamp.json", "metadata/2.root.json"):
+        assert refused(store, pack_message(files | {name: b" " * 6_000_000})) is Reason.TOO_LARGE
+    (target,) = (name for name in files if name.startswith("targets/"))
+    assert refused(store, pack_message(files | {target: bytes(30_000_000)})) is Reason.DAMAGED
+    assert versions(store) == {}
+
+
+def test_fail__a_list_that_is_none(store: ReferenceStore, central: Central, tmp_path: Path) -> None:
+    """Signed, sealed, and rubbish: the issuer made a mistake, and the old list stays."""
+    central.persons()
+    take(store, central.message)
+    (tmp_path / "rubbish").write_bytes(b"rubbish" * 100)
+    for kind in ("persons", "documents"):
+        description = central.repository.targets()["persons.1.watchlist"]
+        import msgspec
+
+        central.repository.add(
+            tmp_path / "rubbish",
+            msgspec.structs.replace(description, version=5, kind=kind),
+            recipients=[BOX.public_key],
+            issuer_keys=[ISSUER],
+            publisher_key=PUBLISHER,
+            now=NOW,
+        )
+        assert refused(store, central.message) is Reason.NOT_USABLE
+        assert versions(store) == {"persons": 1}
+        assert hits(store) == {"watchlist.person"}
+        central.repository._targets.signed.targets.pop("persons.5.watchlist")
+        central.persons()
+
+
+def test_fail__a_list_inside_that_is_another(store: ReferenceStore, central: Central, tmp_path: Path) -> None:
+    import msgspec
+
+    central.persons()
+    description = central.repository.targets()["persons.1.watchlist"]
+    central.repository.add(
+        tmp_path / "central" / "list",
+        msgspec.structs.replace(description, name="other"),
+        recipients=[BOX.public_key],
+        issuer_keys=[ISSUER],
+        publisher_key=PUBLISHER,
+        now=NOW,
+    )
+    assert refused(store, central.message) is Reason.NOT_USABLE
+
+
+def test_fail__more_lists_than_a_box_opens(
+    store: ReferenceStore, central: Central, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.reference_data.store.MAX_LISTS", 1)
+    assert MAX_LISTS == 32
+    central.persons(name="a")
+    central.persons(name="b")
+    assert refused(store, central.message) is Reason.NOT_USABLE
+    assert versions(store) == {"a": 1}

@@ -5,20 +5,24 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appliance.contracts.checks import Direction
-from appliance.screening.build import PersonEntry, build_list
+from appliance.screening.build import build_persons
+from appliance.screening.dates import BirthDate
 from appliance.screening.lists import (
     BrokenList,
-    EntryDirection,
+    ListInfo,
     ListKind,
     ListUnreadable,
     OpenLists,
+    age_of,
     open_list,
     open_list_file,
 )
+from appliance.screening.names import PersonName
+from appliance.screening.persons.entries import PersonEntry
+from appliance.screening.persons.search import PersonList, PersonQuery
 
 ISSUED = datetime(2027, 3, 1, tzinfo=UTC)
 
@@ -26,22 +30,20 @@ ISSUED = datetime(2027, 3, 1, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("lists") / "list"
-    build_list(
-        path,
-        name="test",
-        kind=ListKind.PERSONS,
-        version=1,
-        issued_at=ISSUED,
-        owner="owner",
-        legal_basis="act",
-        contact="desk",
-        action="refer",
-        stale_after_hours=48.0,
-        persons=[
-            PersonEntry(reference=f"p{i}", names=((f"NAME{'ABCDEFGH'[i % 8]}", "X"),), reason="r")
-            for i in range(100)
-        ],
-    )
+    info = ListInfo(
+        name="test", kind=ListKind.PERSONS, version=1, issued_at=ISSUED, owner="owner", legal_basis="act",
+        contact="desk", action="refer", stale_after_hours=48.0,
+    )  # fmt: skip
+    people = [
+        PersonEntry(
+            reference=f"p{i}",
+            names=((f"NAMEROV{'ABCDEFGH'[i % 8]}", "XAVER"),),
+            reason="r",
+            birth_dates=("1984",),
+        )
+        for i in range(100)
+    ]
+    build_persons(path, people, info=info)
     return path
 
 
@@ -70,7 +72,7 @@ def changed(path: Path, tmp_path: Path, statement: str, *parameters: object) -> 
 )
 def test_ok__age(path: Path, hours: float, quality: str, expected: tuple) -> None:
     one = open_list(path.read_bytes(), expires_at=ISSUED + timedelta(days=30))
-    age = one.age(ISSUED + timedelta(hours=hours), quality)
+    age = age_of(one, ISSUED + timedelta(hours=hours), quality)
     assert (age.hours, age.sure, age.stale, age.expired) == expected
 
 
@@ -90,17 +92,11 @@ def test_ok__a_set_of_lists(path: Path) -> None:
         one.rows("SELECT 1")
 
 
-def test_ok__direction() -> None:
-    assert EntryDirection.BOTH.concerns(Direction.EXIT)
-    assert EntryDirection.EXIT.concerns(Direction.EXIT)
-    assert not EntryDirection.EXIT.concerns(Direction.ENTRY)
-    assert EntryDirection.EXIT.concerns(None)
-
-
 def test_fail__not_a_list(path: Path, tmp_path: Path) -> None:
     good = path.read_bytes()
     info = open_list_file(path).info
     naive = msgspec.structs.replace(info, issued_at=datetime(2027, 3, 1))  # noqa: DTZ001 - that is the fault
+    other = msgspec.structs.replace(info, kind=ListKind.DOCUMENTS)
     for data in (
         b"",
         b"SQLite format 3\x00",
@@ -113,6 +109,7 @@ def test_fail__not_a_list(path: Path, tmp_path: Path) -> None:
         changed(path, tmp_path, "UPDATE info SET value = '{}'"),
         changed(path, tmp_path, "DELETE FROM persons WHERE id = 7"),
         changed(path, tmp_path, "UPDATE info SET value = ?", msgspec.json.encode(naive).decode()),
+        changed(path, tmp_path, "UPDATE info SET value = ?", msgspec.json.encode(other).decode()),
     ):
         with pytest.raises(ListUnreadable):
             open_list(data)
@@ -123,12 +120,12 @@ def test_fail__no_file(tmp_path: Path) -> None:
         open_list_file(tmp_path / "none")
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(at=st.integers(0, 2**20), garbage=st.binary(min_size=1, max_size=64))
 def test_ok__damage_is_noticed_or_harmless(path: Path, at: int, garbage: bytes) -> None:
     data = bytearray(path.read_bytes())
     at %= len(data)
     data[at : at + len(garbage)] = garbage
+    query = PersonQuery(PersonName.of("NAMEROVA<<XAVER"), BirthDate(1984))
     with contextlib.suppress(ListUnreadable):
-        open_list(bytes(data)).rows(
-            "SELECT * FROM persons JOIN names ON person = id JOIN births USING (person)"
-        )
+        PersonList(open_list(bytes(data))).search(query, direction=None)

@@ -6,7 +6,6 @@ from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
 from appliance.contracts.checks import Direction, Verdict
-from appliance.cose import key_id
 from appliance.reference_data.store import ReferenceStore
 from appliance.screening import OpenLists, Subject, screen
 from appliance.simulation.watchlists import (
@@ -16,7 +15,7 @@ from appliance.simulation.watchlists import (
     OTHER_PERSONS,
     PERSON_LIST,
     STOLEN_DOCUMENT,
-    demo_packages,
+    demo_lists,
 )
 
 ISSUED = datetime(2027, 3, 1, tzinfo=UTC)
@@ -25,14 +24,17 @@ SIGNER, BOX = SigningKey(bytes(32)), PrivateKey(bytes(range(32)))
 
 @pytest.fixture(scope="module")
 def lists(tmp_path_factory: pytest.TempPathFactory) -> OpenLists:
+    folder = tmp_path_factory.mktemp("demo")
+    return stocked(folder).open_lists()
+
+
+def stocked(folder: Path) -> ReferenceStore:
+    repository = demo_lists(folder / "r", issued_at=ISSUED, signing_key=SIGNER, recipients=[BOX.public_key])
     store = ReferenceStore(
-        tmp_path_factory.mktemp("demo"),
-        verify_keys={key_id(SIGNER.verify_key): SIGNER.verify_key},
-        private_key=BOX,
+        folder / "s", root=repository.first_root, private_key=BOX, floor_folders=(folder / "f",)
     )
-    for package in demo_packages(issued_at=ISSUED, signing_key=SIGNER, recipients=[BOX.public_key]):
-        store.install(package, now=ISSUED, time_quality="rtc")
-    return store.open_lists()
+    assert store.receive(repository.message(), now=ISSUED, time_quality="rtc").accepted
+    return store
 
 
 def reasons(lists: OpenLists, subject: Subject) -> dict[str, tuple[Verdict, str]]:
@@ -73,12 +75,14 @@ def test_ok__stolen_document(lists: OpenLists) -> None:
 
 def test_ok__the_same_in_every_run(tmp_path: Path) -> None:
     """A box that starts anew within the same second finds its list already there."""
-    store = ReferenceStore(
-        tmp_path, verify_keys={key_id(SIGNER.verify_key): SIGNER.verify_key}, private_key=BOX
+    stocked(tmp_path)
+    again = stocked(tmp_path)
+    assert {one.version for one in again.status(now=ISSUED, time_quality="rtc")} == {int(ISSUED.timestamp())}
+    assert (
+        len(
+            demo_lists(
+                tmp_path / "r", issued_at=ISSUED, signing_key=SIGNER, recipients=[BOX.public_key]
+            ).targets()
+        )
+        == 2
     )
-    installed = [
-        store.install(package, now=ISSUED, time_quality="rtc").installed
-        for _ in range(2)
-        for package in demo_packages(issued_at=ISSUED, signing_key=SIGNER, recipients=[BOX.public_key])
-    ]
-    assert installed == [True, True, False, False]

@@ -66,10 +66,11 @@ def test_ok__central_is_there_and_comes_again_after_a_kill(world: World) -> None
     assert world.receiver_pid != first
 
 
-def test_ok__two_packages_for_the_box(world: World) -> None:
-    packages = sorted((world.folder / "central").glob("watchlist-*.cose"))
-    assert len(packages) == 2
-    assert all(package.stat().st_size > 200 for package in packages)
+def test_ok__two_lists_for_the_box(world: World) -> None:
+    targets = list((world.folder / "central" / "reference" / "targets").iterdir())
+    assert len(targets) == 2
+    assert all(target.stat().st_size > 10_000 for target in targets)
+    assert (world.folder / "central" / "keys" / "reference-root.json").exists()
 
 
 def test_ok__kept_the_next_world_goes_on_in_it(tmp_path: Path) -> None:

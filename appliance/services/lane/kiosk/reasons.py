@@ -33,6 +33,12 @@ def reason_of(check: Check, words: Words) -> str:
     similarity, threshold = _number(evidence.get("similarity")), _number(evidence.get("threshold"))
     if similarity is not None and threshold is not None:
         parts.append(words.ui("similarity", value=words.decimal(similarity), least=words.decimal(threshold)))
+    if (matched := evidence.get("matched")) and isinstance(matched, str):
+        parts.append(words.ui("on_list", name=matched))
+    if (spelling := evidence.get("spelling")) and isinstance(spelling, str):
+        parts.append(words.ui("as_listed", number=spelling))
+    if check.reason == "old_list_hit" and (contact := evidence.get("contact")) and isinstance(contact, str):
+        parts.append(words.ui("ask", contact=contact))  # it may have been lifted since
     score = _number(evidence.get("score"))
     if score is not None and 0 <= score < 1:  # an exact hit is not "alike"
         parts.append(words.ui("alike", percent=words.percent(score)))

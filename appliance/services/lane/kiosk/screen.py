@@ -26,6 +26,7 @@ FIELD_OF_CHECK: Final = {
     "document.expiry": "expiry_date",
     "watchlist.document": "document_number",
     "watchlist.person": "primary_identifier",
+    "watchlist.visa": "document_number",
 }
 """The field of the document that is marked when a check fails."""
 UNSURE_TIMES: Final = ("carried", "unsure")

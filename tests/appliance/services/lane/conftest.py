@@ -13,20 +13,21 @@ import pytest
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
-from appliance import cose
 from appliance.clock import Clock
 from appliance.config import Box, ClockSource, Profile
 from appliance.contracts.lane import Press, View
 from appliance.face_settings import FaceSettings
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
+from appliance.records.memory import Memory
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder, install_trust_store
+from appliance.services.lane.live import GatewayKeys
 from appliance.services.lane.policy import Policy, load_policy
 from appliance.services.lane.service import LaneService
 from appliance.simulation.chip.authority import trust_store_for
 from appliance.simulation.travellers import ISSUING_STATES
-from appliance.simulation.watchlists import demo_packages
+from appliance.simulation.watchlists import demo_lists
 
 sys.path.insert(0, str(Path(__file__).parent))  # what the tests of this folder share
 
@@ -37,13 +38,20 @@ ISSUER = SigningKey.generate()
 
 
 @pytest.fixture(scope="session")
+def issuer() -> SigningKey:
+    return ISSUER
+
+
+@pytest.fixture(scope="session")
 def keys_and_lists(tmp_path_factory):
     """The box's keys, and the demo's lists for them, made once."""
     folder = tmp_path_factory.mktemp("keys")
     keys = load_box_keys(folder)
     issued_at = dt.datetime.now(dt.UTC) - dt.timedelta(hours=5)
-    packages = demo_packages(issued_at=issued_at, signing_key=ISSUER, recipients=[keys.sealing.public_key])
-    return keys, packages
+    repository = demo_lists(
+        folder / "repository", issued_at=issued_at, signing_key=ISSUER, recipients=[keys.sealing.public_key]
+    )
+    return keys, repository
 
 
 def _without_waiting(policy: Policy) -> Policy:
@@ -54,8 +62,8 @@ def _without_waiting(policy: Policy) -> Policy:
 @pytest.fixture
 def make_lane(tmp_path: Path, keys_and_lists):
     """Builds a lane in the test's folder; building it again is a restart."""
-    opened: list[Journal] = []
-    keys, packages = keys_and_lists
+    opened: list[LaneService] = []
+    keys, repository = keys_and_lists
 
     def make(
         capture: Any,
@@ -64,20 +72,21 @@ def make_lane(tmp_path: Path, keys_and_lists):
         lists: bool = True,
         trust: bool = True,
         face: FaceSettings | None = None,
+        gateway: GatewayKeys | None = None,
     ) -> LaneService:
-        for journal in opened:
-            journal.close()
+        for lane in opened:
+            lane.close()
         journal = Journal.open(
             tmp_path / "journal.db",
             keys=keys,
             central=CentralKeys(CENTRAL_SEALING.public_key, CENTRAL_WATERMARK.verify_key),
             device=BOX.device,
         )
-        opened.append(journal)
         store = ReferenceStore(
             tmp_path / "lists",
-            verify_keys={cose.key_id(ISSUER.verify_key): ISSUER.verify_key},
+            root=repository.first_root,
             private_key=keys.sealing,
+            floor_folders=(tmp_path / "floor",),
         )
         if trust:
             known = trust_store_for(
@@ -85,22 +94,26 @@ def make_lane(tmp_path: Path, keys_and_lists):
             )
             install_trust_store(tmp_path / "trust", known.to_bytes())
         if lists:
-            for package in packages:
-                store.install(package, now=dt.datetime.now(dt.UTC), time_quality="rtc")
-        return LaneService(
-            box=BOX,
-            policy=_without_waiting(load_policy(policy)) if policy is None else load_policy(policy),
-            face=face,
-            capture=capture,
-            journal=journal,
-            lists=store,
-            trust=TrustFolder(tmp_path / "trust"),
-            clock=Clock(source=ClockSource.HOST),
+            store.receive(repository.message(), now=dt.datetime.now(dt.UTC), time_quality="rtc")
+        opened.append(
+            LaneService(
+                box=BOX,
+                policy=_without_waiting(load_policy(policy)) if policy is None else load_policy(policy),
+                face=face,
+                capture=capture,
+                journal=journal,
+                lists=store,
+                trust=TrustFolder(tmp_path / "trust"),
+                clock=Clock(source=ClockSource.HOST),
+                memory=Memory.open(tmp_path / "memory.db", storage=keys.storage),
+                gateway=gateway,
+            )
         )
+        return opened[-1]
 
     yield make
-    for journal in opened:
-        journal.close()
+    for lane in opened:
+        lane.close()
 
 
 class Officer:

@@ -2,16 +2,27 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 import random
+import secrets
 import sqlite3
 import time
 from pathlib import Path
 
 import pytest
+from nacl.public import PublicKey
+from nacl.signing import VerifyKey
 from uplink_scripted import JournalLane, record_movements, until
 
+from appliance.contracts.checks import Direction
+from appliance.contracts.lane import LiveQuery
+from appliance.key_files import HashingKey, read_key, write_key
+from appliance.live_query import LiveSubject, Query, open_answer, seal_query
 from appliance.records.journal import Journal
 from appliance.records.keys import load_box_keys, load_central_keys
+from appliance.screening.build import build_documents
+from appliance.screening.documents.entries import DocumentEntry, DocumentStatus
+from appliance.screening.lists import ListInfo, ListKind
 from appliance.services.uplink.link import Credentials
 from appliance.services.uplink.service import Settings, UplinkService
 from appliance.simulation.broker import PROGRAMS
@@ -124,6 +135,74 @@ def test_ok__lists_arrive(world: World) -> None:
 
     asyncio.run(main())
     lane.journal.close()
+
+
+def test_ok__late_hits_go_first_and_are_counted_once(world: World) -> None:
+    lane = lane_of(world)
+    record_movements(lane, 6)
+    lane.urgent = (6,)
+
+    async def main() -> None:
+        async with uplink_of(world, lane):
+            await until(lambda: lane.journal.status().unsent == 0)
+
+    asyncio.run(main())
+    lane.journal.close()
+    world.stop_receiver()
+    assert in_database(world)["records"] == 6
+    with sqlite3.connect(world.database) as connection:
+        order = [seq for (seq,) in connection.execute("SELECT seq FROM records ORDER BY rowid")]
+        copies = dict(connection.execute("SELECT seq, copies FROM records").fetchall())
+    assert order[0] == 6
+    assert copies[6] >= 1
+
+
+def test_ok__a_live_query_there_and_back(world: World) -> None:
+    entry = DocumentEntry(number="ST0481516", issuing_state="UTO", status=DocumentStatus.STOLEN)
+    about = ListInfo(
+        name="r",
+        kind=ListKind.DOCUMENTS,
+        version=1,
+        issued_at=dt.datetime.now(dt.UTC),
+        owner="o",
+        legal_basis="l",
+        contact="desk",
+        action="keep",
+        stale_after_hours=1.0,
+    )
+    register = world.folder / "register"
+    build_documents(register, [entry], info=about, master_key=bytes(32), epoch="")
+    write_key(world.folder / "index.key", HashingKey(bytes(32)))
+    world.start_gateway(f"Stolen documents={register},{world.folder / 'index.key'}")
+    lane = lane_of(world)
+    keys, central = load_box_keys(world.keys), world.folder / "central" / "keys"
+    signing = read_key(central / "gateway-signing.pub", VerifyKey)
+
+    def asked() -> LiveQuery:
+        id_ = secrets.token_bytes(16)
+        query = Query(
+            id=id_,
+            device=DEVICE,
+            asked_at="",
+            direction=Direction.ENTRY,
+            subject=LiveSubject(document_number="ST0481516", issuing_state="UTO"),
+        )
+        recipient = read_key(central / "gateway-sealing.pub", PublicKey)
+        return LiveQuery(id=id_, data=seal_query(query, signing_key=keys.signing, recipient=recipient))
+
+    async def main() -> None:
+        async with uplink_of(world, lane):
+            async with asyncio.timeout(60):
+                while not lane.answers:  # the gateway is another process, and comes when it comes
+                    lane.queries.put_nowait(asked())
+                    await asyncio.sleep(0.5)
+
+    asyncio.run(main())
+    lane.journal.close()
+    answer = open_answer(lane.answers[0], device=DEVICE, verify_key=signing, private_key=keys.sealing)
+    (said,) = answer.registers
+    assert (said.register, said.reached) == ("Stolen documents", True)
+    assert [(hit.reason, hit.contact, hit.action) for hit in said.hits] == [("stolen", "desk", "keep")]
 
 
 def test_ok__a_restart_of_the_box_goes_on_where_it_was(world: World) -> None:

@@ -14,7 +14,18 @@ from nacl.signing import SigningKey
 from appliance import cose
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Direction, Outcome, Recommendation
-from appliance.contracts.lane import FetchOutbox, Installed, LaneStatus, LinkState, OutboxPage, SignedData
+from appliance.contracts.lane import (
+    FetchOutbox,
+    FetchQueries,
+    Installed,
+    LaneStatus,
+    LinkState,
+    LiveQueries,
+    LiveQuery,
+    OutboxPage,
+    SealedRecord,
+    SignedData,
+)
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, Stamp, to_plain
 from appliance.records.errors import RecordsError
 from appliance.records.journal import Journal
@@ -34,6 +45,9 @@ class JournalLane:
         self.links: list[LinkState] = []
         self.installed: list[bytes] = []
         self.refused: list[str] = []
+        self.queries: asyncio.Queue[LiveQuery] = asyncio.Queue()
+        self.answers: list[bytes] = []
+        self.urgent: tuple[int, ...] = ()
 
     @classmethod
     def with_own_central(cls, folder: Path) -> Self:
@@ -75,7 +89,11 @@ class JournalLane:
             last_seq=status.last_seq,
             acknowledged_seq=status.acknowledged_seq,
             records=records,
+            urgent=self._urgent(),
         )
+
+    def _urgent(self) -> tuple[SealedRecord, ...]:
+        return tuple(record for seq in self.urgent for record in self.journal.page(seq - 1, 1))
 
     async def acknowledge(self, request: SignedData) -> Installed:
         try:
@@ -87,6 +105,17 @@ class JournalLane:
 
     async def install(self, request: SignedData) -> Installed:
         self.installed.append(request.data)
+        return Installed(accepted=True, sentence="")
+
+    async def fetch_queries(self, request: FetchQueries) -> LiveQueries:
+        try:
+            async with asyncio.timeout(request.wait):
+                return LiveQueries(queries=(await self.queries.get(),))
+        except TimeoutError:
+            return LiveQueries(queries=())
+
+    async def answer(self, request: SignedData) -> Installed:
+        self.answers.append(request.data)
         return Installed(accepted=True, sentence="")
 
     async def link(self, request: LinkState) -> Nothing:

@@ -4,18 +4,13 @@ import csv
 from collections.abc import Callable, Iterator
 from typing import Final, TextIO, TypeVar
 
-from appliance.screening.build import (
-    DocumentEntry,
-    EntryError,
-    Number,
-    PersonEntry,
-    document_row,
-    person_rows,
-)
-from appliance.screening.lists import DocumentStatus, EntryDirection, ListKind
+from appliance.screening.documents.entries import DocumentEntry, DocumentStatus, check_document
+from appliance.screening.errors import EntryError
 from appliance.screening.names import PersonName
+from appliance.screening.persons.entries import EntryDirection, Number, PersonEntry, check_entry
 
-DOCUMENT_COLUMNS: Final = ("reference", "number", "issuing_state", "document_type", "status")
+NUMBER_COLUMNS: Final = ("number", "issuing_state", "document_type", "status", "reported", "reference")
+"""`reference` is the owner's own and does not leave the server: the index holds keyed hashes."""
 PERSON_COLUMNS: Final = (
     "reference",
     "primary_identifier",
@@ -28,47 +23,52 @@ PERSON_COLUMNS: Final = (
     "personal_numbers",
     "reason",
     "direction",
+    "owner",
+    "legal_basis",
+    "contact",
+    "action",
+    "valid_from",
+    "valid_until",
+    "review_date",
 )
 """Several values in one cell (aliases, birth_dates, *_numbers) are parted by semicolons; an alias is
 `PRIMARY, SECONDARY`; a number is `STATE:NUMBER`, or `NUMBER` when nobody knows whose."""
-REQUIRED_COLUMNS: Final = {
-    ListKind.DOCUMENTS: ("reference", "number", "issuing_state", "status"),
-    ListKind.PERSONS: ("reference", "primary_identifier", "reason"),
-}
-MAX_CELL_CHARACTERS: Final = 4096
-"""A person with forty aliases fits; a file that is no CSV does not."""
+REQUIRED_NUMBER_COLUMNS: Final = ("number", "issuing_state", "status")
+REQUIRED_PERSON_COLUMNS: Final = ("reference", "primary_identifier", "reason")
+MAX_CELL_CHARACTERS: Final = 8192
+"""A person with eighty aliases fits; a file that is no CSV does not."""
 
 Entry = TypeVar("Entry")
 
 
-def read_documents(file: TextIO) -> Iterator[DocumentEntry]:
-    """Entries from CSV with `DOCUMENT_COLUMNS`.
+def read_numbers(file: TextIO) -> Iterator[DocumentEntry]:
+    """Documents, vehicles or visas from CSV with `NUMBER_COLUMNS`.
 
     Raises:
         EntryError: with the line that no list takes.
     """
-    return _read(file, ListKind.DOCUMENTS, DOCUMENT_COLUMNS, _document_from)
+    return _read(file, REQUIRED_NUMBER_COLUMNS, NUMBER_COLUMNS, _document_from)
 
 
 def read_persons(file: TextIO) -> Iterator[PersonEntry]:
-    """Entries from CSV with `PERSON_COLUMNS`.
+    """Persons from CSV with `PERSON_COLUMNS`.
 
     Raises:
         EntryError: with the line that no list takes.
     """
-    return _read(file, ListKind.PERSONS, PERSON_COLUMNS, _person_from)
+    return _read(file, REQUIRED_PERSON_COLUMNS, PERSON_COLUMNS, _person_from)
 
 
 def _read(
     file: TextIO,
-    kind: ListKind,
+    required: tuple[str, ...],
     columns: tuple[str, ...],
     entry_from: Callable[[dict[str, str]], Entry],
 ) -> Iterator[Entry]:
     reader = csv.DictReader(file, strict=True)
     try:
         header = reader.fieldnames or ()
-        missing = [column for column in REQUIRED_COLUMNS[kind] if column not in header]
+        missing = [column for column in required if column not in header]
         unknown = [column for column in header if column not in columns]
         if missing or unknown:
             raise EntryError(
@@ -76,7 +76,7 @@ def _read(
                 + (
                     f"{', '.join(missing)} is missing."
                     if missing
-                    else f"{', '.join(unknown)} is none of them."
+                    else f"{', '.join(map(str, unknown))} is none of them."
                 ),
                 line=1,
             )
@@ -103,15 +103,15 @@ def _document_from(cells: dict[str, str]) -> DocumentEntry:
         status = DocumentStatus(cells["status"].lower())
     except ValueError as error:
         raise EntryError(f"status is one of {', '.join(DocumentStatus)}.") from error
-    entry = DocumentEntry(
-        reference=cells["reference"],
-        number=cells["number"],
-        issuing_state=cells["issuing_state"],
-        status=status,
-        document_type=cells.get("document_type", ""),
+    return check_document(
+        DocumentEntry(
+            number=cells["number"],
+            issuing_state=cells["issuing_state"],
+            status=status,
+            document_type=cells.get("document_type", ""),
+            reported=cells.get("reported", ""),
+        )
     )
-    document_row(entry)
-    return entry
 
 
 def _person_from(cells: dict[str, str]) -> PersonEntry:
@@ -120,22 +120,34 @@ def _person_from(cells: dict[str, str]) -> PersonEntry:
     except ValueError as error:
         raise EntryError(f"direction is one of {', '.join(EntryDirection)}.") from error
     aliases = [PersonName.of(alias) for alias in _several(cells.get("aliases", ""))]
+    names = (
+        (cells["primary_identifier"], cells.get("secondary_identifier", "")),
+        *((" ".join(alias.primary), " ".join(alias.secondary)) for alias in aliases),
+    )
     entry = PersonEntry(
         reference=cells["reference"],
-        names=(
-            (cells["primary_identifier"], cells.get("secondary_identifier", "")),
-            *((" ".join(alias.primary), " ".join(alias.secondary)) for alias in aliases),
-        ),
+        names=tuple(pair for pair in names if "".join(pair)),
         reason=cells["reason"],
         birth_dates=_several(cells.get("birth_dates", "")),
         sex=cells.get("sex", "").upper(),
-        nationality=cells.get("nationality", ""),
+        nationality=cells.get("nationality", "").replace(";", " "),
         document_numbers=_numbers(cells.get("document_numbers", "")),
         personal_numbers=_numbers(cells.get("personal_numbers", "")),
         direction=direction,
+        **{
+            name: cells.get(name, "")
+            for name in (
+                "owner",
+                "legal_basis",
+                "contact",
+                "action",
+                "valid_from",
+                "valid_until",
+                "review_date",
+            )
+        },
     )
-    for _ in person_rows(0, entry):
-        pass  # a wrong entry is named with its line, before anything is built
+    check_entry(entry)
     return entry
 
 

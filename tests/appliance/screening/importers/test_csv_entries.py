@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.screening.build import DocumentEntry, EntryError, Number
-from appliance.screening.csv_import import read_documents, read_persons
-from appliance.screening.lists import DocumentStatus, EntryDirection
+from appliance.screening.documents.entries import DocumentEntry, DocumentStatus
+from appliance.screening.errors import EntryError
+from appliance.screening.importers.csv_entries import read_numbers, read_persons
+from appliance.screening.persons.entries import EntryDirection, Number
 
 DOCUMENTS = "reference,number,issuing_state,document_type,status\n"
 PERSONS = "reference,primary_identifier,secondary_identifier,aliases,birth_dates,personal_numbers,reason,"
@@ -15,9 +16,8 @@ PERSONS += "direction\n"
 
 
 def test_ok__documents() -> None:
-    assert list(read_documents(io.StringIO(DOCUMENTS + "d1,AB123,UTO,P,Stolen\n"))) == [
+    assert list(read_numbers(io.StringIO(DOCUMENTS + "d1,AB123,UTO,P,Stolen\n"))) == [
         DocumentEntry(
-            reference="d1",
             number="AB123",
             issuing_state="UTO",
             document_type="P",
@@ -47,13 +47,13 @@ def test_ok__persons() -> None:
         (DOCUMENTS + "d1,<<,UTO,P,lost\n", 2, "a number"),
         (DOCUMENTS + "d1,AB123,UTO\n", 2, "cells"),
         (DOCUMENTS + "d1,AB123,UTO,P,lost,more\n", 2, "cells"),
-        (DOCUMENTS + f"d1,{'A' * 5000},UTO,P,lost\n", 2, "characters"),
+        (DOCUMENTS + f"d1,{'A' * 9000},UTO,P,lost\n", 2, "characters"),
         (DOCUMENTS + 'd1,"AB"123,UTO,P,lost\n', 2, "not CSV"),
     ],
 )
 def test_fail__documents(text: str, line: int, sentence: str) -> None:
     with pytest.raises(EntryError, match=sentence) as caught:
-        list(read_documents(io.StringIO(text)))
+        list(read_numbers(io.StringIO(text)))
     assert caught.value.line == line
     assert str(caught.value).startswith(f"line {line}: ")
 
@@ -74,7 +74,7 @@ def test_fail__persons(row: str, sentence: str) -> None:
 def test_fail__not_text() -> None:
     file = io.TextIOWrapper(io.BytesIO(DOCUMENTS.encode() + b"\xff\xfe,1,2,3,lost\n"), encoding="utf-8")
     with pytest.raises(EntryError, match="UTF-8"):
-        list(read_documents(file))
+        list(read_numbers(file))
 
 
 @given(st.text(max_size=60))
