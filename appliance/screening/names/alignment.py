@@ -21,9 +21,9 @@ from appliance.screening.names.rarity import is_light, nats_of_row
 AGREES: Final = ((0.62, -0.15), (0.72, 0), (0.8, 0.5), (0.88, 0.68), (0.95, 0.87), (1.0, 1.0))
 """What share of its nats a part is worth at a likeness, and what it costs below: read off aliases of 5,000
 persons."""
-CONFLICT: Final = 0.85
+CONFLICT: Final = 0.9
 """Nats for each nat of the parts that contradict each other: one person's documents seldom do."""
-EXTRA: Final = 0.3
+EXTRA: Final = 0.38
 """Nats for each nat of the parts that only one side has."""
 OTHER_ORDER: Final = 0.2
 INITIAL_NATS: Final = 0.8

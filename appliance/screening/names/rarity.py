@@ -42,7 +42,7 @@ LIGHT_NATS: Final = 1.5
 """A particle tells little, and is left out as often as not."""
 PATRONYMIC_SHARE: Final = 0.6
 """A father's name says again what his other children's do, and is left out of half of all documents."""
-MIN_NATS: Final = 2.5
+MIN_NATS: Final = 2.0
 MAX_NATS: Final = 10.5
 """Even a name nobody has heard of runs in a family."""
 _SHORT_NATS: Final = 2.2
@@ -53,7 +53,7 @@ _NATS_A_PHONE: Final = 0.85
 _SYLLABLE: Final = re.compile(
     r"(?:[BDFGHJKLMNPQRSTVWXYZ]|CH?|SH|ZH|TS|KW|GW|HW|PH|TH|KH|NG|SS)?[AEIOUWY]{1,3}(?:NG|[NKLMPTRH])?"
 )
-SYLLABLE_NATS: Final = 4.6
+SYLLABLE_NATS: Final = 3.8
 """One syllable as Chinese, Korean and Vietnamese names are made of: there are some four hundred."""
 _PATRONYMIC: Final = re.compile(r"(?:OVICH|EVICH|OVITCH|EVITCH|OVNA|EVNA|ICHNA|OVYCH|EVYCH|IVNA)$")
 

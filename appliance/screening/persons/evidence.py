@@ -26,7 +26,7 @@ NEEDED: Final = {
     Agreement.DIFFERENT: 14.0,
 }
 """Nats that a hit needs, by what the birth dates say: about two false alarms among 10,000 strangers."""
-PAIR_NEEDED: Final = 6.5
+PAIR_NEEDED: Final = 6.3
 """What two persons need who were already brought together by something else: as likely one as two."""
 MIN_NAME_NATS: Final = 1.0
 """Without a name that speaks for it a birthday is a birthday: every traveller has some on every list."""
