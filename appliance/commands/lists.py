@@ -189,8 +189,10 @@ def _build(arguments: argparse.Namespace) -> int:
             with Bar("building") as bar:
                 info = build(source, arguments.target, info, master_key=key, epoch=arguments.epoch,
                              allow_incomplete=arguments.allow_incomplete, progress=bar)  # fmt: skip
-    except (ScreeningError, ValueError, OSError) as error:
+    except OSError as error:
         raise CouldNot(sentence(error)) from error
+    except (ScreeningError, ValueError) as error:
+        raise CouldNot(f"{arguments.source or arguments.changes_to}: {error}") from error
     print(f"{arguments.target}: {info.name}, version {info.version}, {info.entries} entries")
     if new_key:
         print(f"{arguments.index_key}: a new key; keep it where the list is kept, and nowhere else")

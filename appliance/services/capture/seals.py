@@ -1,7 +1,7 @@
 """Barcodes on a picture of a page: found and read here, judged by lane (ICAO Doc 9303-13)."""
 
 import io
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import zxingcpp
@@ -11,8 +11,10 @@ from appliance.services.capture.pictures import MAX_PIXELS, MAX_SOURCE_BYTES, Pi
 
 MAX_BARCODES: Final = 8
 MAX_BARCODE_BYTES: Final = 4_096
-_FORMATS: Final = (
-    zxingcpp.BarcodeFormat.DataMatrix | zxingcpp.BarcodeFormat.Aztec | zxingcpp.BarcodeFormat.QRCode
+_FORMATS: Final[Any] = (  # a tuple is what the library asks for, whatever its stubs say
+    zxingcpp.BarcodeFormat.DataMatrix,
+    zxingcpp.BarcodeFormat.Aztec,
+    zxingcpp.BarcodeFormat.QRCode,
 )
 """Those that the standard allows for a seal."""
 

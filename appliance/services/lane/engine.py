@@ -14,7 +14,7 @@ import msgspec
 from appliance.clock import Clock, wall_of
 from appliance.config import Box
 from appliance.contracts.capture import Capture, ReadChip, Show, TakePortrait, Wait
-from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
+from appliance.contracts.checks import Check, Direction, Outcome
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, to_plain
@@ -33,6 +33,7 @@ from appliance.services.lane.chip_checks import moment_of, verify_ahead
 from appliance.services.lane.chip_reading import read_chip
 from appliance.services.lane.live import LIVE, LiveDesk
 from appliance.services.lane.page_guide import PageGuide
+from appliance.services.lane.pairs import possible_pairs
 from appliance.services.lane.policy import Action, Policy, Start
 from appliance.services.lane.portrait_guide import PortraitGuide
 from appliance.services.lane.workflow import AnyEvent, State, Step
@@ -488,16 +489,3 @@ class Engine:
 async def _pause(seconds: float) -> bool:
     await asyncio.sleep(seconds)
     return True
-
-
-def possible_pairs(assessed: workflow.Assessed) -> tuple[str, ...]:
-    """The pairs that a press may call two persons: only where near matches are all that stands against
-    GREEN."""
-    checks = {check.id: check for check in assessed.checks}
-    against = [checks[id_] for id_ in assessed.reasons if id_ in checks]
-    if assessed.recommendation is not Recommendation.AMBER or not against:
-        return ()
-    if any(check.reason != "possible_match" or "pair" not in check.evidence for check in against):
-        return ()
-    shown = [one for check in against for one in (check.evidence, *check.evidence.get("others", ()))]
-    return tuple(dict.fromkeys(str(one["pair"]) for one in shown if "pair" in one))
