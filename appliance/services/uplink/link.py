@@ -40,6 +40,7 @@ PACKET_ROOM = 512
 
 
 LOST = "The connection to the broker was lost."
+SILENT = "The broker does not answer."
 
 
 class LinkError(Exception):
@@ -102,7 +103,7 @@ class Link:
             self.publish(wire.topic(self._device, "status"), wire.ONLINE, retain=True)
             return
         self.close()
-        raise LinkError(self.ended.result() if self.ended.done() else "The broker does not answer.")
+        raise LinkError(self.ended.result() if self.ended.done() else SILENT)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Hand a message over with QoS 1. Its PUBACK is not delivery; it only makes room.
@@ -176,6 +177,8 @@ class Link:
         reason = LOST
         try:
             self._run_client()
+        except TimeoutError:
+            reason = SILENT
         except OSError as error:
             reason = f"The broker cannot be reached: {error.strerror or type(error).__name__}."
         except LinkError as error:
