@@ -42,6 +42,7 @@ class UdevEvents:
         self._observer = pyudev.MonitorObserver(
             monitor, callback=lambda device: on_event(device.action, device), name="hotplug"
         )
+        monitor.start()  # the observer would do it in its thread, after we have enumerated
         self._observer.start()
 
     def stop(self) -> None:

@@ -37,10 +37,28 @@ CREATE TABLE records (
     chain_hash BLOB NOT NULL
 );
 """
+_COLUMNS: Final = {
+    "meta": "name, value",
+    "events": "id, crossing, sealed",
+    "records": "seq, crossing, envelope, chain_hash",
+}
 
 
 class _Damaged(Exception):
     """The database cannot be used as it is."""
+
+
+class _NotText(sqlite3.DatabaseError):
+    """A text whose bytes are none: damage that SQLite's own check passes over."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise _NotText("a text in it is damaged") from None
 
 
 def hold(path: Path) -> int:
@@ -97,6 +115,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         # SQLite would take the empty file for a new database, and delete the log with what is in it.
         raise _Damaged
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
     try:
         path.chmod(0o600)
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -113,6 +132,11 @@ def _connect(path: Path) -> sqlite3.Connection:
         if _is_damage(error):
             raise _Damaged from error
         raise
+    except (
+        UnicodeDecodeError
+    ) as error:  # SQLite quotes its damaged schema, and Python cannot read the quotation
+        connection.close()
+        raise _Damaged from error
     if not usable:
         connection.close()
         raise _Damaged
@@ -123,8 +147,10 @@ def _check_readable(connection: sqlite3.Connection, check: Callable[[sqlite3.Con
     """Its tables are there, and what is in them can be used, or the journal is of no use here."""
     try:
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            for table, columns in _COLUMNS.items():
+                connection.execute(f"SELECT {columns} FROM {table} LIMIT 0")  # noqa: S608 - our own words
             check(connection)
-    except (sqlite3.DatabaseError, KeyError, StorageBroken) as error:
+    except (sqlite3.DatabaseError, KeyError, StorageBroken, UnicodeDecodeError) as error:
         connection.close()
         if isinstance(error, sqlite3.DatabaseError) and not _is_damage(error):
             raise

@@ -339,7 +339,10 @@ def must_exist(path: Path) -> None:
 
 def _check(connection: sqlite3.Connection, keys: BoxKeys) -> None:
     """The journal stands somewhere, and the open crossing can be decrypted."""
-    _status(read_meta(connection))
+    meta = read_meta(connection)
+    _status(meta)
+    if missing := {"device", "last_hash", "acknowledged_at"} - set(meta):
+        raise StorageBroken(f"The journal does not know its {', '.join(sorted(missing))}.")
     for owner, sealed in connection.execute("SELECT crossing, sealed FROM events ORDER BY id"):
         _unpack(keys, owner, sealed)
 

@@ -119,7 +119,7 @@ class OpenList:
         with self._lock:
             try:
                 return self._database.execute(query, tuple(parameters)).fetchall()
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:  # a text's bytes are not checked when opened
                 raise ListUnreadable(f"The list {self.info.name} is damaged.") from error
 
     def close(self) -> None:

@@ -40,6 +40,7 @@ PACKET_ROOM = 512
 
 
 LOST = "The connection to the broker was lost."
+SILENT = "The broker does not answer."
 
 
 class LinkError(Exception):
@@ -102,7 +103,7 @@ class Link:
             self.publish(wire.topic(self._device, "status"), wire.ONLINE, retain=True)
             return
         self.close()
-        raise LinkError(self.ended.result() if self.ended.done() else "The broker does not answer.")
+        raise LinkError(self.ended.result() if self.ended.done() else SILENT)
 
     def ask(self, topic: str, payload: bytes, *, answer_to: str, correlation: bytes, seconds: int) -> None:
         """Hand a request over that nobody needs after `seconds` (MQTT 5, 4.10: response topic, correlation
@@ -192,6 +193,8 @@ class Link:
         reason = LOST
         try:
             self._run_client()
+        except TimeoutError:
+            reason = SILENT
         except OSError as error:
             reason = f"The broker cannot be reached: {error.strerror or type(error).__name__}."
         except LinkError as error:

@@ -99,6 +99,29 @@ def test_fail__a_page_of_noise_is_found_at_once_or_by_the_walk(written: Path, se
         box.close()
 
 
+@pytest.mark.parametrize(
+    ("word", "damaged"),
+    [
+        (b"records", b"rec\x80rds"),
+        (b"envelope BLOB", b"envelop\x80 BLOB"),
+        (b"envelope BLOB", b"envelopf BLOB"),
+        (b"chain_hash", b"chain_hush"),
+        (b"last_seq", b"last_\xffeq"),
+        (b"last_seq", b"last_saq"),
+        (b"acknowledged_at", b"acknowledged_it"),
+        (b"last_hash", b"last_hush"),
+        (b"box-1", b"\x80ox-1"),
+    ],
+)
+def test_fail__a_flipped_bit_that_sqlites_own_check_passes_over(
+    written: Path, word: bytes, damaged: bytes
+) -> None:
+    data = written.read_bytes()
+    assert word in data
+    written.write_bytes(data.replace(word, damaged))
+    begins_anew(written)
+
+
 def test_fail__another_programs_database(written: Path) -> None:
     written.unlink()
     with sqlite3.connect(written) as connection:

@@ -120,6 +120,14 @@ def test_fail__no_file(tmp_path: Path) -> None:
         open_list_file(tmp_path / "none")
 
 
+def test_fail__text_that_is_none(path: Path) -> None:
+    """SQLite's own check passes over it."""
+    with pytest.raises(ListUnreadable, match="damaged"):
+        open_list(path.read_bytes()).rows("SELECT CAST(x'80' AS TEXT)")
+    with pytest.raises(ListUnreadable):
+        open_list(path.read_bytes().replace(b"desk", b"\x80esk"))
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(at=st.integers(0, 2**20), garbage=st.binary(min_size=1, max_size=64))
 def test_ok__damage_is_noticed_or_harmless(path: Path, at: int, garbage: bytes) -> None:

@@ -54,8 +54,7 @@ def test_ok__four_travellers_by_the_space_bar_alone(demo: str) -> None:
         kiosk.open(demo)
         wait_until(lambda: "Start" in kiosk.text(".button"))
         for number, (colour, seconds) in LOOK_FIRST.items():
-            kiosk.press()
-            kiosk.wait_for_phase("deciding")
+            kiosk.start("deciding")
             wait_until(lambda colour=colour: colour in kiosk.text(".stage"))
             keep_pictures(kiosk, f"{number}-{colour.lower()}")
             kiosk.press(seconds)

@@ -3,6 +3,7 @@
 Plain helpers, no fixtures, so that another folder's tests may import them too (see conftest.py).
 """
 
+import contextlib
 import socket
 import tempfile
 import threading
@@ -111,6 +112,22 @@ class Kiosk:
     def press(self, seconds: float = 0.1) -> None:
         """The space bar, for so long."""
         ActionChains(self.driver, duration=0).key_down(" ").pause(seconds).key_up(" ").perform()
+
+    def start(self, *phases: str) -> None:
+        """Press at an idle page until it shows one of these phases.
+
+        On a machine so slow that a tenth of a second between two keys becomes a second and a half, the page
+        sees a hold, which does nothing there; a person would press again.
+        """
+
+        def pressed() -> bool:
+            if self.phase == "idle":
+                self.press()
+            with contextlib.suppress(AssertionError):
+                wait_until(lambda: self.phase in phases, 5.0)
+            return self.phase in phases
+
+        wait_until(pressed)
 
     def screenshot(self, path: Path) -> None:
         self.settle()
