@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument(
         "package", type=Path, metavar="REPOSITORY", help="the repository, or a message of it in a file"
     )
+    publish.add_argument("--only-changes", action="store_true", help="the list itself comes on a stick")
     _add_broker(publish)
     publish.set_defaults(run=_publish)
 
@@ -163,7 +164,11 @@ def _register_of(text: str) -> FileRegister:
 
 def _publish(arguments: argparse.Namespace) -> int:
     package: Path = arguments.package
-    message = Repository(package).message(arguments.name) if package.is_dir() else package.read_bytes()
+    message = (
+        Repository(package).message(arguments.name, only_changes=arguments.only_changes)
+        if package.is_dir()
+        else package.read_bytes()
+    )
     publish_reference(_access(arguments), arguments.name, message)
     return 0
 

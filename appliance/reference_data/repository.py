@@ -25,9 +25,9 @@ from tuf.api.metadata import Metadata, MetaFile, Role, Root, Snapshot, TargetFil
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
-from appliance.reference_data.delivery import pack_message
+from appliance.reference_data.delivery import MAX_MESSAGE_BYTES, pack_message
 from appliance.reference_data.files import write_whole, write_with
-from appliance.reference_data.sealed import Description, Progress, seal
+from appliance.reference_data.sealed import ContentType, Description, Progress, seal
 
 ROOT_YEARS: Final = 5
 TARGETS_DAYS: Final = 366
@@ -247,8 +247,10 @@ class Repository:
         _write(self._metadata / f"{root.version}.root.json", _signed(root, signers))
         self._root = Metadata.from_file(str(self._metadata / f"{root.version}.root.json"))
 
-    def message(self, name: str = "") -> bytes:
+    def message(self, name: str = "", *, only_changes: bool = False) -> bytes:
         """Metadata, and the targets of one list (or of all), as one message.
+
+        `only_changes` leaves lists themselves out: they were brought on a stick, and only change by message.
 
         Raises:
             ValueError: more than a message holds.
@@ -258,9 +260,15 @@ class Repository:
             f"metadata/{path.name}": path.read_bytes()
             for path in (*sorted(self._metadata.glob("*.root.json")), *self._current())
         }
-        for path, target in self._targets.signed.targets.items():
-            description = msgspec.convert((target.custom or {}).get("borne"), Description)
-            if not name or description.name == name:
+        for path, description in self.targets().items():
+            wanted = not name or description.name == name
+            if wanted and not (only_changes and description.type is ContentType.WATCHLIST):
+                target = self._targets.signed.targets[path]
+                if target.length > MAX_MESSAGE_BYTES:
+                    raise ValueError(
+                        f"{description.name} is larger than a message: bring it on a stick, and publish its "
+                        "changes alone."
+                    )
                 stored = f"{target.hashes['sha256']}.{path}"
                 files[f"targets/{stored}"] = (self._folder / "targets" / stored).read_bytes()
         return pack_message(files)

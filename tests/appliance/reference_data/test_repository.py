@@ -3,12 +3,14 @@ from pathlib import Path
 
 import pytest
 from nacl.signing import SigningKey
-from tests_reference import BOX, INDEX_KEY, ISSUER, NOW, PUBLISHER, ROOTS, STRANGER, Central
+from tests_reference import BOX, INDEX_KEY, ISSUER, NOW, PUBLISHER, ROOTS, STRANGER, Central, info
 
-from appliance.reference_data.commands import described
+from appliance.reference_data import repository as repositories
+from appliance.reference_data.commands import build_changes, described
 from appliance.reference_data.repository import Repository, RepositoryError
 from appliance.reference_data.sealed import ContentType
 from appliance.screening.errors import ListUnreadable
+from appliance.screening.lists import ListKind
 
 
 def test_ok__what_is_signed_for(central: Central) -> None:
@@ -98,3 +100,24 @@ def test_fail__signing_what_is_no_list(central: Central, tmp_path: Path) -> None
             continue
         with pytest.raises(ValueError, match="boxes"):
             central.sign(path, index_key=INDEX_KEY, recipients=recipients)
+
+
+def test_ok__a_message_of_changes_alone(
+    central: Central, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = central.documents()
+    build_changes(
+        base,
+        tmp_path / "c",
+        info("documents", ListKind.DOCUMENTS, 2),
+        master_key=INDEX_KEY,
+        added=None,
+        removed=None,
+    )
+    central.sign(tmp_path / "c")
+    whole, changes = (central.repository.message("documents", only_changes=only) for only in (False, True))
+    assert len(changes) < len(whole) - 10_000
+    monkeypatch.setattr(repositories, "MAX_MESSAGE_BYTES", 5_000)
+    assert central.repository.message("documents", only_changes=True) == changes
+    with pytest.raises(ValueError, match="stick"):
+        central.repository.message("documents")
