@@ -36,6 +36,7 @@ from appliance.services.lane.page_guide import PageGuide
 from appliance.services.lane.pairs import possible_pairs
 from appliance.services.lane.policy import Action, Policy, Start
 from appliance.services.lane.portrait_guide import PortraitGuide
+from appliance.services.lane.tasks import end
 from appliance.services.lane.workflow import AnyEvent, State, Step
 from appliance.travel_document import Mrz, chip_access_fields
 from appliance.travel_document.pki.trust_store import TrustStore
@@ -477,9 +478,7 @@ class Engine:
         finally:
             self.button.withdraw()
             if not task.done():
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, ServiceError):
-                    await task
+                await end(task)
 
     async def _signal(self, signal: str) -> None:
         with contextlib.suppress(ServiceError):  # a dead panel is a state on the screen, not a stop

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 from appliance.contracts.capture import Capture, WatchPage
 from appliance.contracts.errors import ServiceError
+from appliance.services.lane.tasks import end
 
 WATCH_SECONDS = 5.0
 RETRY_SECONDS = 0.5
@@ -27,9 +28,7 @@ class PageGuide:
         try:
             yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end(task)
             self._show(None)
 
     async def _follow(self) -> None:

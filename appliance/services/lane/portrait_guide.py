@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from appliance.contracts.capture import Capture, WatchGuidance
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import PortraitView
+from appliance.services.lane.tasks import end
 from appliance.services.lane.workflow import State, Step
 
 WATCH_SECONDS = 5.0
@@ -63,9 +64,7 @@ class PortraitGuide:
         try:
             yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end(task)
             self._show(looking=False, instruction=None)
 
     async def _follow(self) -> None:
