@@ -11,7 +11,8 @@ from appliance.screening.lists import (
     WhenStale,
     age_of,
 )
-from appliance.screening.screen import Subject, screen
+from appliance.screening.screen import screen
+from appliance.screening.subject import Subject
 
 __all__ = [
     "BrokenList",

@@ -6,15 +6,13 @@ document, another spelling, or an entry that its owner has rewritten is a new pa
 
 import hashlib
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import msgspec
 
 from appliance.screening.numbers import normalise_number, normalise_state
 from appliance.screening.persons.entries import PersonEntry
-
-if TYPE_CHECKING:
-    from appliance.screening.screen import Subject
+from appliance.screening.subject import Subject
 
 
 class KnownPairs(Protocol):
@@ -33,7 +31,7 @@ class NoPairs:
         return None
 
 
-def pair_key(subject: "Subject", list_name: str, entry: PersonEntry) -> str:
+def pair_key(subject: Subject, list_name: str, entry: PersonEntry) -> str:
     """The pair as 32 hexadecimal digits."""
     traveller = (
         normalise_state(subject.issuing_state),

@@ -13,7 +13,8 @@ from appliance.screening.lists import OpenLists
 from appliance.screening.names import PersonName
 from appliance.screening.pairs import KnownPairs
 from appliance.screening.persons.evidence import weigh
-from appliance.screening.screen import Subject, screen
+from appliance.screening.screen import screen
+from appliance.screening.subject import Subject
 
 PAIR_COLUMNS: Final = ("name", "birth_date", "other_name", "other_birth_date")
 ADDED_COLUMNS: Final = ("score", "verdict")

@@ -16,6 +16,7 @@ from appliance.screening.numbers import normalise_number, normalise_state
 from appliance.screening.pairs import KnownPairs, NoPairs, pair_key
 from appliance.screening.persons.entries import EntryDirection
 from appliance.screening.persons.search import PersonHit, PersonList, PersonQuery
+from appliance.screening.subject import Subject
 
 DOCUMENT: Final = "watchlist.document"
 PERSONAL_NUMBER: Final = "watchlist.personal_number"
@@ -29,28 +30,6 @@ _GRAVITY: Final = (
     *("not_same_person", "old_list_hit", "possible_misread", "possible_match"),
     *("match", "lost", "blank", "revoked", "stolen"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Who is searched for, as the document says; what is empty is not known."""
-
-    primary_identifier: str = ""
-    secondary_identifier: str = ""
-    name_truncated: bool = False
-    birth_date: str = ""
-    """ISO 8601, unknown parts as ?? or left out."""
-    sex: str = ""
-    nationality: str = ""
-    issuing_state: str = ""
-    document_number: str = ""
-    document_type: str = ""
-    number_check: bool | None = None
-    """Whether the number's check digit fits; None: it has none, or nobody looked."""
-    personal_number: str | None = None
-    visa_number: str = ""
-    vehicle_plate: str = ""
-    vehicle_state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
