@@ -18,7 +18,11 @@ from tests_reference import (
     STRANGER,
     Central,
     MakeStore,
+    hits,
     info,
+    refused,
+    take,
+    versions,
 )
 
 from appliance.reference_data.commands import build_changes, sign_other
@@ -31,35 +35,7 @@ from appliance.reference_data.delivery import (
 from appliance.reference_data.errors import Reason, Refused
 from appliance.reference_data.sealed import ContentType
 from appliance.reference_data.store import MAX_LISTS, ReferenceStore
-from appliance.screening import Subject, screen
 from appliance.screening.lists import ListKind
-
-
-def take(store: ReferenceStore, data: bytes, *, now: dt.datetime = NOW, quality: str = "rtc"):
-    return store.install(MessageDelivery(data), now=now, time_quality=quality)
-
-
-def refused(store: ReferenceStore, data: bytes, **settings) -> Reason:
-    with pytest.raises(Refused) as caught:
-        take(store, data, **settings)
-    assert caught.value.sentence.endswith(".")
-    assert "\n" not in caught.value.sentence
-    return caught.value.reason
-
-
-def versions(store: ReferenceStore) -> dict[str, int]:
-    return {one.name: one.version for one in store.status(now=NOW, time_quality="rtc") if one.readable}
-
-
-def hits(store: ReferenceStore) -> set[str]:
-    subject = Subject(
-        primary_identifier="MUHAMMADOV",
-        secondary_identifier="TIMUR",
-        issuing_state="UTO",
-        document_number="AB0000007",
-    )
-    checks = screen(subject, store.open_lists(), direction=None, now=NOW, time_quality="rtc")
-    return {check.id for check in checks if check.verdict == "FAIL"}
 
 
 def test_ok__install_status_and_search(store: ReferenceStore, central: Central) -> None:

@@ -1,7 +1,6 @@
 """The store's files: power cuts, a stick pulled out, damage; the old list still hits, the reason in one
 sentence."""
 
-import datetime as dt
 import os
 from pathlib import Path
 
@@ -13,43 +12,18 @@ from tests_reference import (
     NOW,
     Central,
     MakeStore,
+    hits,
+    refused,
+    take,
+    versions,
 )
 
 from appliance.reference_data.delivery import (
     FolderDelivery,
-    MessageDelivery,
 )
 from appliance.reference_data.errors import Reason, Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.screening import Subject, screen
-
-
-def take(store: ReferenceStore, data: bytes, *, now: dt.datetime = NOW, quality: str = "rtc"):
-    return store.install(MessageDelivery(data), now=now, time_quality=quality)
-
-
-def refused(store: ReferenceStore, data: bytes, **settings) -> Reason:
-    with pytest.raises(Refused) as caught:
-        take(store, data, **settings)
-    assert caught.value.sentence.endswith(".")
-    assert "\n" not in caught.value.sentence
-    return caught.value.reason
-
-
-def versions(store: ReferenceStore) -> dict[str, int]:
-    return {one.name: one.version for one in store.status(now=NOW, time_quality="rtc") if one.readable}
-
-
-def hits(store: ReferenceStore) -> set[str]:
-    subject = Subject(
-        primary_identifier="MUHAMMADOV",
-        secondary_identifier="TIMUR",
-        issuing_state="UTO",
-        document_number="AB0000007",
-    )
-    checks = screen(subject, store.open_lists(), direction=None, now=NOW, time_quality="rtc")
-    return {check.id for check in checks if check.verdict == "FAIL"}
-
 
 # What happens to the files
 

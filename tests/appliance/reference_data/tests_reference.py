@@ -9,8 +9,11 @@ from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
 from appliance.reference_data.commands import sign
+from appliance.reference_data.delivery import MessageDelivery
+from appliance.reference_data.errors import Reason, Refused
 from appliance.reference_data.repository import Repository
 from appliance.reference_data.store import ReferenceStore
+from appliance.screening import Subject, screen
 from appliance.screening.build import build_documents, build_persons
 from appliance.screening.documents.entries import DocumentEntry, DocumentStatus
 from appliance.screening.lists import ListInfo, ListKind
@@ -35,6 +38,33 @@ def info(name: str, kind: ListKind, version: int) -> ListInfo:
         action="a",
         stale_after_hours=48.0,
     )
+
+
+def take(store: ReferenceStore, data: bytes, *, now: dt.datetime = NOW, quality: str = "rtc"):
+    return store.install(MessageDelivery(data), now=now, time_quality=quality)
+
+
+def refused(store: ReferenceStore, data: bytes, **settings) -> Reason:
+    with pytest.raises(Refused) as caught:
+        take(store, data, **settings)
+    assert caught.value.sentence.endswith(".")
+    assert "\n" not in caught.value.sentence
+    return caught.value.reason
+
+
+def versions(store: ReferenceStore) -> dict[str, int]:
+    return {one.name: one.version for one in store.status(now=NOW, time_quality="rtc") if one.readable}
+
+
+def hits(store: ReferenceStore) -> set[str]:
+    subject = Subject(
+        primary_identifier="MUHAMMADOV",
+        secondary_identifier="TIMUR",
+        issuing_state="UTO",
+        document_number="AB0000007",
+    )
+    checks = screen(subject, store.open_lists(), direction=None, now=NOW, time_quality="rtc")
+    return {check.id for check in checks if check.verdict == "FAIL"}
 
 
 class Central:
