@@ -4,7 +4,6 @@ A small encoder and decoder with separable convolutions: what is a line of MRZ a
 typeface is told by its length and its neighbours, so each cell sees most of the frame.
 """
 
-import argparse
 import json
 import multiprocessing
 import queue
@@ -16,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.mrz.frame import CELL, FRAME_HEIGHT, FRAME_WIDTH, normalise
+from models.mrz.training.command import train_as_asked
 from models.mrz.training.pages import PageMaker
 
 BATCH: Final = 8
@@ -147,17 +147,5 @@ def _trial(model: tf.keras.Model, trials: list[Any]) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--makers", type=int, default=1)
-    parser.add_argument("--start", type=Path, help="weights to begin from")
-    parser.add_argument("--seed", type=int, default=SEED)
-    chosen = parser.parse_args()
-    train(chosen.out, chosen.steps, chosen.makers, chosen.start, chosen.seed)
-
-
 if __name__ == "__main__":
-    main()
+    train_as_asked(train, __doc__, steps=6000, seed=SEED)

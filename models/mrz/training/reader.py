@@ -4,7 +4,6 @@ Fully convolutional, no recurrence, so that every TFLite runtime has the operati
 strips while the network learns from the newest thirty thousand.
 """
 
-import argparse
 import json
 import multiprocessing
 import queue
@@ -16,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.mrz.strip import ALPHABET, BLANK, HEIGHT, normalise
+from models.mrz.training.command import train_as_asked
 from models.mrz.training.strips import IGNORED, StripMaker
 
 BATCH: Final = 64
@@ -135,17 +135,5 @@ def _right(model: tf.keras.Model, pictures: Any, labels: Any) -> float:
     return float((found == labels)[glyphs].mean())
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=9000)
-    parser.add_argument("--makers", type=int, default=1)
-    parser.add_argument("--start", type=Path, help="weights to begin from")
-    parser.add_argument("--seed", type=int, default=SEED)
-    chosen = parser.parse_args()
-    train(chosen.out, chosen.steps, chosen.makers, chosen.start, chosen.seed)
-
-
 if __name__ == "__main__":
-    main()
+    train_as_asked(train, __doc__, steps=9000, seed=SEED)
