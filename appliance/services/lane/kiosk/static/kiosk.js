@@ -1,9 +1,9 @@
-// The page's only script: it shows what /events sends, and turns the space bar or a finger into the
+// The officer's page: it shows what /events sends, and turns the space bar or a finger into the
 // box's one button. It decides nothing, and it never shows as live what is no longer live.
 
+import { follow } from "./live.js";
+
 const HOLD_MS = 1500; // as long as the button on the panel
-const SILENCE_MS = 10_000; // the box beats every 4 seconds: two beats may be late
-const RECONNECT_MS = 1000;
 const TOAST_MS = 4000;
 const ANSWER_MS = 5000; // a press that is not answered by then is called failed
 
@@ -14,8 +14,6 @@ const regions = [...document.querySelectorAll("[data-region]")];
 
 let now = null; // the event on the screen; null while there is no connection
 let shown = {}; // each region's HTML as it stands
-let source = null;
-let silence = 0;
 let held = null; // the press that is under way: what was on the screen, and its timer
 let asking = false; // a press is on its way to the box
 
@@ -50,29 +48,6 @@ function lose() {
   body.dataset.phase = "lost";
   delete body.dataset.recommendation;
   button.disabled = true;
-}
-
-function listen() {
-  source?.close();
-  source = new EventSource("/events");
-  source.addEventListener("view", (event) => {
-    expect();
-    show(JSON.parse(event.data));
-  });
-  source.onerror = () => {
-    lose();
-    // The browser tries again by itself, except after an answer that was no stream.
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, RECONNECT_MS);
-  };
-  expect();
-}
-
-function expect() {
-  clearTimeout(silence);
-  silence = setTimeout(() => {
-    lose();
-    listen();
-  }, SILENCE_MS);
 }
 
 // The button
@@ -146,4 +121,4 @@ button.addEventListener("contextmenu", (event) => event.preventDefault());
 window.addEventListener("blur", letGo);
 
 document.documentElement.style.setProperty("--hold", `${HOLD_MS}ms`);
-listen();
+follow("/events", "view", show, lose);

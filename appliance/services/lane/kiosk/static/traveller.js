@@ -1,13 +1,10 @@
 // The traveller's page: shows the word that /traveller/events sends, and says it. It sends nothing.
 
-const SILENCE_MS = 10_000; // the box beats every 4 seconds: two beats may be late
-const RECONNECT_MS = 1000;
+import { follow } from "./live.js";
 
 const body = document.body;
 const place = document.getElementById("word");
 
-let source = null;
-let silence = 0;
 let speech = null;
 
 function show(word) {
@@ -36,26 +33,4 @@ function lose() {
   body.classList.add("lost"); // nothing that may no longer be true
 }
 
-function listen() {
-  source?.close();
-  source = new EventSource("/traveller/events");
-  source.addEventListener("word", (event) => {
-    expect();
-    show(JSON.parse(event.data));
-  });
-  source.onerror = () => {
-    lose();
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, RECONNECT_MS);
-  };
-  expect();
-}
-
-function expect() {
-  clearTimeout(silence);
-  silence = setTimeout(() => {
-    lose();
-    listen();
-  }, SILENCE_MS);
-}
-
-listen();
+follow("/traveller/events", "word", show, lose);
