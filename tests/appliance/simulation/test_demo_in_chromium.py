@@ -4,9 +4,6 @@ SCREENS=folder in the environment keeps a picture of each traveller at both size
 """
 
 import os
-import re
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +11,11 @@ from pathlib import Path
 import pytest
 
 KIOSK_TESTS = Path(__file__).parents[1] / "services" / "lane" / "kiosk"
-sys.path.insert(0, str(KIOSK_TESTS))
+sys.path[:0] = [str(KIOSK_TESTS), str(Path(__file__).parent)]
 
 from kiosk_browser import CHROMIUM, DRIVER, SIZES, chromium, wait_until  # noqa: E402
+from running_demo import running_demo  # noqa: E402
 
-ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/")
 LOOK_FIRST = {1: ("GREEN", 0.1), 2: ("AMBER", 2.0), 3: ("RED", 0.1), 4: ("AMBER", 2.0)}
 """Traveller -> what is recommended, and how long the officer keeps the bar down: 2 s is a hold."""
 DECIDED = {1: "Admitted", 2: "Referred", 3: "Referred", 4: "Referred"}
@@ -26,26 +23,8 @@ DECIDED = {1: "Admitted", 2: "Referred", 3: "Referred", 4: "Referred"}
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[str]:
-    """The demo's address; the demo ends as by Ctrl-C, and must end by itself then."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "appliance.cli", "demo", "--port", "0", "--data", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    said = ""
-    assert process.stdout is not None
-    while not (found := ADDRESS.search(said)):
-        line = process.stdout.readline()
-        assert line, said
-        said += line
-    try:
-        yield found.group()
-    finally:
-        process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, rest
-    assert "Traceback" not in rest
+    with running_demo(tmp_path, ends_within=60) as address:
+        yield address
 
 
 @pytest.mark.skipif(not (CHROMIUM.exists() and DRIVER.exists()), reason="chromium is not installed")

@@ -4,12 +4,8 @@ SCREENS=folder in the environment keeps a picture of notice, guidance, success a
 """
 
 import os
-import re
-import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -17,12 +13,16 @@ import numpy as np
 import pytest
 
 TESTS = Path(__file__).parents[2]
-sys.path[:0] = [str(TESTS), str(TESTS / "appliance" / "services" / "lane" / "kiosk")]
+sys.path[:0] = [
+    str(TESTS),
+    str(TESTS / "appliance" / "services" / "lane" / "kiosk"),
+    str(Path(__file__).parent),
+]
 
 from face_pictures import before_the_camera  # noqa: E402
 from kiosk_browser import CHROMIUM, DRIVER, SIZES, Kiosk, chromium, wait_until  # noqa: E402
+from running_demo import running_demo  # noqa: E402
 
-ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/")
 EMPTY = np.full((720, 1280, 3), (200, 196, 190), np.uint8)
 PATIENCE_SECONDS = 40.0
 
@@ -36,35 +36,15 @@ def film(path: Path, *scenes: tuple[np.ndarray, int]) -> Path:
     return path
 
 
-@contextmanager
-def demo_before(camera: Path, data: Path) -> Iterator[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "appliance.cli", "demo", "--port", "0", "--data", str(data)]
-        + ["--camera", str(camera)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    said = ""
-    assert process.stdout is not None
-    while not (found := ADDRESS.search(said)):
-        line = process.stdout.readline()
-        assert line, said
-        said += line
-    try:
-        yield found.group()
-    finally:
-        process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=20)
-    assert "Traceback" not in rest, rest
-
-
 @pytest.fixture
 def watch(tmp_path: Path) -> Callable[[Path, str], list[str]]:
     """Runs a crossing before this film; every word of the traveller's page, until the officer decides."""
 
     def run(camera: Path, name: str) -> list[str]:
-        with demo_before(camera, tmp_path / "demo") as address, chromium() as kiosk:
+        with (
+            running_demo(tmp_path / "demo", "--camera", str(camera), ends_within=20) as address,
+            chromium() as kiosk,
+        ):
             kiosk.open(address)
             wait_until(lambda: "Start" in kiosk.text(".button"))
             officer = kiosk.driver.current_window_handle
