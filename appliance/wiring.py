@@ -26,6 +26,8 @@ from appliance.services import systemd
 if TYPE_CHECKING:
     from appliance.records.journal import Journal
     from appliance.records.memory import Memory
+    from appliance.reference_data.installer import ContentCheck
+    from appliance.reference_data.sealed import ContentType
     from appliance.reference_data.store import ReferenceStore
     from appliance.reference_data.trust_folder import TrustFolder
     from appliance.services.agent.service import AgentService
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from appliance.services.lane.live import GatewayKeys
     from appliance.services.lane.service import LaneService
     from appliance.services.uplink.service import UplinkService
+    from appliance.travel_document.pki.trust_store import TrustStore
     from hal.device import Device
 
 LOOPBACK = "127.0.0.1"
@@ -97,12 +100,18 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
 
 
 def reference_store(
-    folder: Path, keys: Path, root: Path | None = None, *, floor: Path | None = None
+    folder: Path,
+    keys: Path,
+    root: Path | None = None,
+    *,
+    floor: Path | None = None,
+    production: bool = False,
 ) -> "ReferenceStore":
     """The store of signed reference data. `root` is its root of trust; none: reference-root.json among the
     keys.
 
     `floor` is the folder of its second copy of the highest versions seen; none: beside the store's folder.
+    `production` refuses trust anchors of the simulator.
 
     Raises:
         CannotStart: a key file is missing or is not one.
@@ -123,7 +132,44 @@ def reference_store(
             f"{root} cannot be read ({error.strerror}): nobody may sign lists for this box."
         ) from error
     floor = floor or folder.with_name(f"{folder.name}-floor")
-    return ReferenceStore(folder, root=trusted, private_key=private_key, floor_folders=(floor,))
+    return ReferenceStore(
+        folder,
+        root=trusted,
+        private_key=private_key,
+        floor_folders=(floor,),
+        content_checks=content_checks(production=production),
+    )
+
+
+def content_checks(*, production: bool = False) -> "dict[ContentType, ContentCheck]":
+    """What is looked at in trust anchors and policies before they are installed, or signed for.
+
+    `production` refuses the simulator's authority.
+    """
+    from appliance.config import ConfigError
+    from appliance.reference_data.installer import ContentUnusable
+    from appliance.reference_data.sealed import ContentType
+    from appliance.services.lane.policy import read_policy
+    from appliance.travel_document.lds.errors import Malformed
+    from appliance.travel_document.pki.trust_store import TrustStore
+
+    def trust_anchors(data: bytes) -> None:
+        try:
+            store = TrustStore.from_bytes(data)
+        except Malformed as error:
+            raise ContentUnusable(f"These are no trust anchors: {error}") from error
+        if production and _trusts_the_simulator(store):
+            raise ContentUnusable(
+                "The trust anchors hold the simulator's authority, which production refuses."
+            )
+
+    def policy(data: bytes) -> None:
+        try:
+            read_policy(data)
+        except ConfigError as error:
+            raise ContentUnusable(str(error)) from error
+
+    return {ContentType.TRUST_ANCHORS: trust_anchors, ContentType.POLICY: policy}
 
 
 def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) -> "AgentService":
@@ -166,6 +212,8 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         CannotStart: a key is missing, the policy is wrong, or the journal cannot be opened.
     """
     from appliance.config import ConfigError
+    from appliance.reference_data.sealed import ContentType
+    from appliance.services.lane.in_force import InForce
     from appliance.services.lane.policy import load_policy
     from appliance.services.lane.service import LaneService
 
@@ -174,10 +222,20 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     except ConfigError as error:
         raise CannotStart(str(error)) from error
     gateway = gateway_keys(config)
-    lists = reference_store(config.paths.data / "lists", config.paths.keys, config.central.reference_root)
+    production = config.box.profile is Profile.PRODUCTION
+    lists = reference_store(
+        config.paths.data / "lists", config.paths.keys, config.central.reference_root, production=production
+    )
+    in_force = InForce(
+        policy,
+        signed=lists,
+        trust=config.paths.data / "trust",
+        trust_check=content_checks(production=production)[ContentType.TRUST_ANCHORS],
+    )
+    in_force.look()
     journal = open_journal(config)
     try:
-        memory = open_memory(config, pair_days=policy.memory.not_same_days)
+        memory = open_memory(config, pair_days=in_force.policy.memory.not_same_days)
     except CannotStart:
         journal.close()
         raise
@@ -188,7 +246,7 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     trust = trust_folder(config)
     return LaneService(
         box=config.box,
-        policy=policy,
+        in_force=in_force,
         capture=capture,
         journal=journal,
         lists=lists,
@@ -214,15 +272,19 @@ def trust_folder(config: Config) -> "TrustFolder":
     except TrustUnavailable as error:
         log.error("%s", error)  # noqa: TRY400 - the box works without it, and every check says so
         return folder
-    if config.box.profile is Profile.PRODUCTION and any(
-        SIMULATED_AUTHORITY in (value for _, value in one.subject.attributes)
-        for one in store.all_authorities()
-    ):
+    if config.box.profile is Profile.PRODUCTION and _trusts_the_simulator(store):
         raise CannotStart(
             "The trust store holds the simulator's authority, which the production profile refuses; "
             f"remove {config.paths.data / 'trust'} and import a real list."
         )
     return folder
+
+
+def _trusts_the_simulator(store: "TrustStore") -> bool:
+    return any(
+        SIMULATED_AUTHORITY in (value for _, value in one.subject.attributes)
+        for one in store.all_authorities()
+    )
 
 
 def open_memory(config: Config, *, pair_days: float) -> "Memory":

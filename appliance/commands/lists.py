@@ -90,8 +90,12 @@ def _add_sign(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     sign.add_argument(
         "--valid-days", type=int, default=30, metavar="N", help="after this nobody believes it any more"
     )
-    sign.add_argument("--type", choices=("list", "trust_anchors", "policy"), default="list")
-    sign.add_argument("--name", default="", help="of trust anchors or a policy")
+    sign.add_argument(
+        "--type",
+        choices=("list", "trust_anchors", "policy"),
+        default="list",
+        help="trust_anchors: the trust.store that `borne trust import` makes; policy: a policy.toml",
+    )
     sign.add_argument(
         "--list-version", type=_version, default=None, metavar="N", help="of trust anchors or a policy"
     )
@@ -231,13 +235,14 @@ def _sign(arguments: argparse.Namespace) -> int:
                     progress=bar,
                 )
         else:
-            if not arguments.name or arguments.list_version is None:
-                raise CouldNot("Trust anchors and policies need --name and --list-version.")
+            if arguments.list_version is None:
+                raise CouldNot("Trust anchors and policies need --list-version; it must rise each time.")
+            type_ = ContentType(arguments.type)
+            _look_at(type_, arguments.source.read_bytes())
             added = sign_other(
                 arguments.source,
                 repository,
-                type_=ContentType(arguments.type),
-                name=arguments.name,
+                type_=type_,
                 version=arguments.list_version,
                 recipients=boxes,
                 issuer_keys=issuers,
@@ -271,18 +276,42 @@ def _import(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _look_at(type_: Any, content: bytes) -> None:
+    """Refuse to sign what no box could go by.
+
+    Raises:
+        CouldNot: the reason, as a box would give it.
+    """
+    from appliance.reference_data.installer import ContentUnusable
+    from appliance.wiring import content_checks
+
+    try:
+        content_checks()[type_](content)
+    except ContentUnusable as error:
+        raise CouldNot(str(error)) from error
+
+
 def _status(arguments: argparse.Namespace) -> int:
     from appliance.clock import Clock
     from appliance.reference_data.commands import status_json
+    from appliance.reference_data.errors import Refused
 
     now, quality = Clock().now()
-    lists = status_json(_store(arguments), now=now, time_quality=quality)
+    try:
+        status = status_json(_store(arguments), now=now, time_quality=quality)
+    except Refused as refused:
+        raise CouldNot(refused.sentence) from refused
+    lists = status["lists"]
     if arguments.json:
-        print_json({"lists": lists})
+        print_json(status)
     else:
         for one in lists:
             print(one["name"])
             print_fields({name: value for name, value in one.items() if name != "name"})
+        for name in ("trust_anchors", "policy"):
+            if status[name] is not None:
+                print(name)
+                print_fields({key: value for key, value in status[name].items() if key != "type"})
     return 0 if lists and all(one["readable"] for one in lists) else 1
 
 

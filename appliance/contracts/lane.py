@@ -186,7 +186,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     last_seq: int
     unsent: int
     notices: tuple[str, ...]
-    """Codes of standing notices: database_set_aside, crossing_unreadable, disk_almost_full, clock_unsure."""
+    """Codes of standing notices: database_set_aside, crossing_unreadable, disk_almost_full,
+    signed_data_unreadable, clock_unsure."""
     last_outcome: Outcome | None
     """Of the crossing recorded just before."""
     late_hits: tuple[LateHit, ...] = ()

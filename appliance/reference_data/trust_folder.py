@@ -5,10 +5,16 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from appliance.reference_data.errors import Refused
+from appliance.reference_data.installer import ContentCheck, ContentUnusable
+from appliance.reference_data.sealed import ContentType
+from appliance.reference_data.store import ReferenceStore
 from appliance.travel_document.lds.errors import Malformed
 from appliance.travel_document.pki.trust_store import MAX_STORE_BYTES, TrustStore
 
 FILE: Final = "trust.store"
+CENTRAL_FILE: Final = "from-central"
+"""The version that central sent last; what a technician imported after it stays until the next."""
 
 
 class TrustUnavailable(Exception):
@@ -18,8 +24,8 @@ class TrustUnavailable(Exception):
 def install_trust_store(folder: Path, data: bytes) -> TrustStore:
     """Put verified bytes in place, atomically; whoever calls answers for their having been verified.
 
-    `borne trust import` calls it after it has checked a list's signature against a pinned anchor; a gate
-    for signed packages may call it with what was in one.
+    `borne trust import` calls it after it has checked a list's signature against a pinned anchor, `take_over`
+    with what came signed from central.
 
     Raises:
         TrustUnavailable: these are no store's bytes, or they cannot be written.
@@ -36,6 +42,40 @@ def install_trust_store(folder: Path, data: bytes) -> TrustStore:
             f"The trust store in {folder} cannot be written ({error.strerror})."
         ) from error
     return store
+
+
+def take_over(folder: Path, signed: ReferenceStore, check: ContentCheck) -> bool:
+    """Put the trust anchors that came through the gate in place, once for each version; whether there were
+    new ones.
+
+    A power cut before the version is noted only makes it happen again.
+
+    Raises:
+        TrustUnavailable: they are damaged, or this box cannot go by them; what was in place stays.
+    """
+    try:
+        standing = signed.standing(ContentType.TRUST_ANCHORS)
+        if standing is None or standing.version <= _version_from_central(folder):
+            return False
+        content = signed.content(standing)
+        check(content)
+    except (Refused, ContentUnusable) as error:
+        raise TrustUnavailable(str(error)) from error
+    install_trust_store(folder, content)
+    try:
+        _write(folder / CENTRAL_FILE, str(standing.version).encode())
+    except OSError as error:
+        raise TrustUnavailable(
+            f"The trust store in {folder} cannot be written ({error.strerror})."
+        ) from error
+    return True
+
+
+def _version_from_central(folder: Path) -> int:
+    try:
+        return int((folder / CENTRAL_FILE).read_bytes()[:20])
+    except (OSError, ValueError):
+        return 0
 
 
 def open_trust_store(folder: Path) -> TrustStore:

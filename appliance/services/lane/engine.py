@@ -79,7 +79,7 @@ class Engine:
         self,
         *,
         box: Box,
-        policy: Policy,
+        policy: Callable[[], Policy],
         capture: Capture,
         journal: Journal,
         lists: ReferenceStore,
@@ -94,7 +94,9 @@ class Engine:
         self._box = box
         self._face = face or FaceSettings()
         self.guide = PortraitGuide(capture, changed)
-        self._policy = policy
+        self._policy_in_force = policy
+        self._policy = policy()
+        """Of the traveller who stands here: a new one begins with the next."""
         self._capture = capture
         self._journal = journal
         self._lists = lists
@@ -151,6 +153,8 @@ class Engine:
         }
         while True:
             step, began = self.state.step, time.monotonic()
+            if step is Step.WAITING:
+                self._policy = self._policy_in_force()
             await self._signal(SIGNALS.get(step) or ("done" if self.last_outcome else "ready"))
             try:
                 await steps[step]()

@@ -34,8 +34,8 @@ from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.button import ButtonEvent
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
+from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
-from appliance.services.lane.policy import Policy
 from appliance.services.lane.presenter import Presenter, Situation
 from appliance.services.lane.workflow import Step
 
@@ -59,7 +59,7 @@ class LaneService:
         self,
         *,
         box: Box,
-        policy: Policy,
+        in_force: InForce,
         capture: Capture,
         journal: Journal,
         lists: ReferenceStore,
@@ -73,6 +73,7 @@ class LaneService:
         self._capture = capture
         self._journal = journal
         self._lists = lists
+        self._in_force = in_force
         self._clock = clock
         self._link = LinkState(connected=False)
         self._outbox_grew = asyncio.Event()
@@ -85,13 +86,13 @@ class LaneService:
             memory=memory,
             lists=lists,
             clock=clock,
-            recent_days=policy.memory.recent_days,
+            recent_days=lambda: in_force.policy.memory.recent_days,
             changed=self._late_hits_came,
         )
         self._live = LiveDesk(device=box.device, keys=gateway, late=self._late_answer)
         self.engine = Engine(
             box=box,
-            policy=policy,
+            policy=lambda: in_force.policy,
             capture=capture,
             journal=journal,
             lists=lists,
@@ -180,6 +181,7 @@ class LaneService:
     async def install(self, request: SignedData) -> Installed:
         now, quality = self._clock.now()
         installed = await asyncio.to_thread(self._lists.receive, request.data, now=now, time_quality=quality)
+        await asyncio.to_thread(self._in_force.look)
         self._refresh()
         return installed
 
@@ -269,9 +271,11 @@ class LaneService:
             await asyncio.sleep(UNSETTLED_SECONDS if unsettled else REFRESH_SECONDS)
 
     async def _watch_the_lists(self) -> None:
-        """New lists, however they came: crossings since the old ones are screened again; changes are
-        merged."""
+        """New lists, however they came: crossings since the old ones are screened again, changes are merged;
+        a new policy and new trust anchors are taken up."""
         while True:
+            if await asyncio.to_thread(self._in_force.look):
+                self._refresh()
             await self._chaser.look_at_lists()
             with contextlib.suppress(Refused):  # said by the list's own state
                 await asyncio.to_thread(self._lists.merge)
@@ -308,6 +312,7 @@ class LaneService:
                 notices=(
                     *self._journal.notices,
                     *engine.notices,
+                    *self._in_force.notices,
                     *(("disk_almost_full",) if self._almost_full else ()),
                 ),
                 last_outcome=engine.last_outcome,
