@@ -126,7 +126,11 @@ def _add_query(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     query.add_argument("--sex", default="", choices=("", "M", "F"))
     query.add_argument("--nationality", default="")
     query.add_argument("--document", default="", metavar="NUMBER")
-    query.add_argument("--issuing-state", default="", help="of the document; default: the nationality")
+    query.add_argument(
+        "--issuing-state",
+        default="",
+        help="of the document; default: the nationality; without either every issuer is asked for",
+    )
     query.add_argument("--personal-number", default=None)
     query.add_argument("--visa", default="", metavar="NUMBER")
     query.add_argument("--plate", default="", metavar="PLATE", help="of a vehicle")
@@ -358,8 +362,6 @@ def _say_what_was_not_searched(arguments: argparse.Namespace, checks: list[dict[
     if not left:
         return
     said = f"Not searched: {', '.join(left)}."
-    if arguments.document and not (arguments.issuing_state or arguments.nationality):
-        said += " A document's number is searched with its --issuing-state."
     if len(left) == sum(bool(value) for _option, value in asked.values()):
         raise CouldNot(said)
     print(f"borne: {said}", file=sys.stderr)

@@ -74,7 +74,9 @@ _PROOF = (
     *("no_chip_to_ask", "not_asked", "unsupported_key"),
     *_CHIP,
 )
-_DOCUMENT_LIST = ("lost", "stolen", "revoked", "blank", "possible_misread", "old_list_hit")
+_DOCUMENT_LIST = (
+    *("lost", "stolen", "revoked", "blank", "possible_misread", "issuing_state_not_known", "old_list_hit"),
+)
 _LIST = ("no_hit", "no_hit_old_list", "no_list", "nothing_to_search", "list_unreadable", "list_expired")
 
 CHECKS: dict[str, tuple[str, ...]] = {

@@ -326,7 +326,7 @@ def test_ok__no_hit(stocked: Office) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--document", "AB1234567"), "--document (nothing_to_search). A document's number is searched with"),
+        (("--document", "…"), "--document (nothing_to_search)."),
         (("--name", "…"), "Not searched: --name (nothing_to_search)."),
         (
             ("--name", "A<<B", "--birth-date", "31.12.1999"),
@@ -346,10 +346,18 @@ def test_fail__what_was_not_searched_is_not_without_a_hit(
 
 
 def test_ok__what_was_searched_counts_and_the_rest_is_said(stocked: Office) -> None:
-    words = ("--name", "MOREAU<<LUCIE", "--document", "AB1234567")
+    words = ("--name", "MOREAU<<LUCIE", "--document", "…")
     answer = stocked.borne("list", "query", *stocked.box, *words, "--json")
     assert (answer.code, answer.json["hits"]) == (0, [])
     assert "Not searched: --document (nothing_to_search)" in answer.err
+
+
+def test_ok__a_number_whose_state_nobody_knows(stocked: Office) -> None:
+    answer = stocked.borne("list", "query", *stocked.box, "--document", "AB1234567", "--json")
+    assert answer.code == 1
+    (hit,) = answer.json["hits"]
+    assert "issuing_state_not_known" in hit["why"]
+    assert hit["score"] < 1.0
 
 
 def test_fail__nothing_to_ask(office: Office) -> None:
