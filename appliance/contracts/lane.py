@@ -199,6 +199,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """None between travellers, and where no picture is asked for."""
     page_hint: str | None = None
     """While a camera reads the page: a code of `appliance.contracts.capture.PAGE_HINTS`."""
+    takes_typed: bool = False
+    """The officer may type the document in, because it cannot be read or there is none."""
 
 
 class Press(msgspec.Struct, frozen=True, kw_only=True):

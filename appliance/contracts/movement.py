@@ -36,6 +36,10 @@ class DocumentFacts(msgspec.Struct, frozen=True, kw_only=True):
     sex: str
     expiry_date: str
     personal_number: str | None
+    typed_for: str = ""
+    """Of source "manual": why it was typed (`appliance.contracts.typed.TYPED_FOR`)."""
+    name_as_written: str = ""
+    """Of source "manual": the name in the script in which it was typed."""
 
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from appliance.contracts.checks import Check, Direction, Outcome
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, to_plain
+from appliance.contracts.typed import TypedAnswer, TypedDocument, TypedEntry
 from appliance.face_settings import FaceSettings
 from appliance.records.errors import StorageError, StorageFull
 from appliance.records.journal import Journal
@@ -27,18 +28,18 @@ from appliance.reference_data.trust_folder import TrustFolder, TrustUnavailable
 from appliance.screening import Subject
 from appliance.services.lane import workflow
 from appliance.services.lane.assessment import assess, document_of, movement_of, subject_of
-from appliance.services.lane.button import Button, Offer
+from appliance.services.lane.button import Button, ButtonEvent, Offer
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.chip_checks import moment_of, verify_ahead
 from appliance.services.lane.chip_reading import read_chip
+from appliance.services.lane.document_station import DocumentStation
 from appliance.services.lane.live import LIVE, LiveDesk
-from appliance.services.lane.page_guide import PageGuide
 from appliance.services.lane.pairs import possible_pairs
 from appliance.services.lane.policy import Action, Policy, Start
 from appliance.services.lane.portrait_guide import PortraitGuide
 from appliance.services.lane.tasks import end
 from appliance.services.lane.workflow import AnyEvent, State, Step
-from appliance.travel_document import Mrz, chip_access_fields
+from appliance.travel_document import chip_access_fields
 from appliance.travel_document.pki.trust_store import TrustStore
 
 CAPTURE_RETRY_SECONDS = 1.0
@@ -109,7 +110,7 @@ class Engine:
         self._pressed: str | None = None
         self._changed = changed
         self.button = Button()
-        self.page = PageGuide(capture, changed)
+        self.documents = DocumentStation(capture, changed)
         self.state = State()
         self.trouble: Trouble | None = None
         self.last_outcome: Outcome | None = None
@@ -190,8 +191,7 @@ class Engine:
         """A document on the reader, or a press, begins the crossing."""
         wait = Wait(timeout=self._policy.pace.document_seconds)
         try:
-            async with self.page.following():
-                evidence = await self._or_button(self._capture.read_mrz(wait), self._ready_offer())
+            evidence = await self._or_button(self.documents.read(wait), self._ready_offer())
         except ServiceError as error:
             if error.code != "timeout":
                 await asyncio.sleep(CAPTURE_RETRY_SECONDS)
@@ -213,22 +213,35 @@ class Engine:
 
     async def _read_document(self) -> None:
         wait = Wait(timeout=self._policy.pace.document_seconds)
-        while True:
-            try:
-                async with self.page.following():
-                    evidence = await self._unless_held(self._capture.read_mrz(wait))
-            except ServiceError as error:
-                trouble = Trouble(code="document_not_read", evidence={"reason": error.code})
-                if await self._in_trouble(trouble, Offer(press="retry", hold="refer")) == "refer":
-                    await self._miss(Step.READING_DOCUMENT, error.code)
-                    raise _Referred from error
-                continue
+        with self.documents.typing():
+            while True:
+                try:
+                    evidence = await self._unless_held(self.documents.read_or_typed(wait))
+                except ServiceError as error:
+                    trouble = Trouble(code="document_not_read", evidence={"reason": error.code})
+                    if await self._in_trouble(trouble, Offer(press="retry", hold="refer")) == "refer":
+                        await self._miss(Step.READING_DOCUMENT, error.code)
+                        raise _Referred from error
+                    continue
+                break
+        if isinstance(evidence, TypedDocument):
+            await self._keep(workflow.DocumentTyped(typed=evidence))
+        else:
             await self._keep(workflow.DocumentRead(evidence=evidence))
-            return
+
+    def enter(self, entry: TypedEntry) -> TypedAnswer:
+        """The officer's form: what is wrong with it, what it would be, or that it is taken."""
+        started = self.state.started
+        if started is None or entry.crossing != started.crossing:
+            return TypedAnswer(taken=False)
+        answer = self.documents.enter(entry, crossing=started.crossing, today=self.today)
+        if answer.taken and self.trouble is not None:
+            self.button.happened(ButtonEvent.PRESS, seen=True)  # try again: what was typed is there now
+        return answer
 
     async def _read_chip(self) -> None:
         mrz = document_of(self.state, today=self.today)
-        self._ask_live(mrz)
+        self._ask_live()
         if mrz is None or not self._policy.ask.going(self._direction).chip:
             code = "not_asked" if mrz is not None else "no_mrz"
             await self._miss(Step.READING_CHIP, code, tried=False)
@@ -306,7 +319,7 @@ class Engine:
         )
         started = self.state.started
         assert started is not None
-        self._ask_live(document_of(self.state, today=self.today))  # after a restart nobody has asked yet
+        self._ask_live()  # after a restart nobody has asked yet
         live = await self._live.result(started.crossing, seconds=self._policy.pace.live_seconds)
         await self._assessed((*checks, live))
 
@@ -376,8 +389,9 @@ class Engine:
         await self._storing(
             lambda: self._journal.commit(started.crossing, RECORD_TYPE_MOVEMENT, body, decided.stamp)
         )
-        if document is not None and self.state.assessed is not None:
-            await self._remember(subject_of(document), decided)
+        subject = subject_of(self.state, document)
+        if subject is not None and self.state.assessed is not None:
+            await self._remember(subject, decided)
         self.last_outcome = decided.outcome
         self.guide.forget()
         self.state = State()
@@ -404,10 +418,11 @@ class Engine:
         while not self._late_checks.empty():
             await self._chaser.late_answer(started.crossing, self._late_checks.get_nowait())
 
-    def _ask_live(self, mrz: Mrz | None) -> None:
+    def _ask_live(self) -> None:
         started = self.state.started
-        if mrz is not None and started is not None and self._policy.ask.live:
-            self._live.ask(started.crossing, subject_of(mrz), started.direction, self._clock.now()[0])
+        subject = subject_of(self.state, document_of(self.state, today=self.today))
+        if subject is not None and started is not None and self._policy.ask.live:
+            self._live.ask(started.crossing, subject, started.direction, self._clock.now()[0])
 
     # Keeping
 

@@ -24,6 +24,7 @@ from appliance.contracts.lane import (
     View,
 )
 from appliance.contracts.transport import Operation
+from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
 from appliance.records.errors import RecordsError, StorageError
 from appliance.records.journal import Journal, JournalStatus
@@ -230,6 +231,10 @@ class LaneService:
             return PressTaken(taken=False)
         return PressTaken(taken=self.engine.button.happened(ButtonEvent(press.event), seen=True))
 
+    def enter(self, entry: TypedEntry) -> TypedAnswer:
+        """A document that the officer typed, for the traveller who stood there when the form was opened."""
+        return self.engine.enter(entry)
+
     def traveller_page(self, *, opened: bool) -> None:
         """A traveller's page was opened or is gone."""
         self.engine.guide.pages += 1 if opened else -1
@@ -316,7 +321,8 @@ class LaneService:
                     *(("disk_almost_full",) if self._almost_full else ()),
                 ),
                 last_outcome=engine.last_outcome,
-                page_hint=engine.page.hint,
+                page_hint=engine.documents.page.hint,
+                takes_typed=engine.documents.takes_typed,
                 late_hits=self._chaser.late_hits() if engine.state.step is Step.WAITING else (),
                 now=now,
                 time_quality=quality,

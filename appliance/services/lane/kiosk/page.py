@@ -19,7 +19,9 @@ from starlette.staticfiles import StaticFiles
 
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Press, PressTaken, View
-from appliance.services.lane.kiosk.guard import guards
+from appliance.contracts.typed import TypedAnswer, TypedEntry
+from appliance.services.lane.kiosk.form import form_of, said
+from appliance.services.lane.kiosk.guard import guards, sent
 from appliance.services.lane.kiosk.screen import screen_of
 from appliance.services.lane.kiosk.traveller import TravellerPage
 from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
@@ -32,8 +34,8 @@ HEARTBEAT_SECONDS: Final = 4.0
 RECONNECT_MS: Final = 1000
 MAX_PRESS_BYTES: Final = 1024
 """A press is an event and a number."""
-PRESS_HEADER: Final = "x-borne-kiosk"
-"""A page of another origin may not send it without asking, and it is never told yes."""
+MAX_TYPED_BYTES: Final = 16 * 1024
+"""A form of a dozen fields, in any script."""
 PICTURES: Final = ("portrait", "chip_portrait")
 COOKIE: Final = "language"
 COOKIE_SECONDS: Final = 365 * 24 * 3600
@@ -49,6 +51,10 @@ class ViewSource(Protocol):
         ...
 
     async def press(self, press: Press) -> PressTaken: ...
+
+    def enter(self, entry: TypedEntry) -> TypedAnswer:
+        """A document that the officer typed: what is wrong with it, or what it would be, or taken."""
+        ...
 
     def traveller_page(self, *, opened: bool) -> None:
         """A traveller's page was opened or is gone."""
@@ -68,6 +74,8 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     recommendation: str | None
     press: str | None
     hold: str | None
+    typing: str | None
+    """The crossing whose document may be typed in now."""
     regions: dict[str, str]
 
 
@@ -87,6 +95,7 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             Route("/", kiosk.page),
             Route("/events", kiosk.events),
             Route("/press", kiosk.press, methods=["POST"]),
+            Route("/typed", kiosk.typed, methods=["POST"]),
             Route("/picture/{name}", kiosk.picture),
             Route("/language/{code}", kiosk.language),
             *kiosk.traveller.routes(),
@@ -115,7 +124,11 @@ class _Kiosk:
         """The empty page: all content comes with the first event."""
         words = self._words(request)
         html = self._templates.get_template("page.html").render(
-            words=words, languages=self._languages, regions=REGIONS, version=self._version
+            words=words,
+            languages=self._languages,
+            regions=REGIONS,
+            version=self._version,
+            form=form_of(words),
         )
         return Response(html, media_type="text/html")
 
@@ -125,19 +138,9 @@ class _Kiosk:
 
     async def press(self, request: Request) -> Response:
         """The button: answers only the revision that the officer saw."""
-        if request.headers.get(PRESS_HEADER) != "1":
-            return PlainTextResponse("Only the kiosk's own page may press.", status_code=403)
-        if request.headers.get("content-type") != "application/json":
-            return PlainTextResponse("A press is JSON.", status_code=415)
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_PRESS_BYTES:
-                return PlainTextResponse("That is longer than a press.", status_code=413)
-        try:
-            press = msgspec.json.decode(body, type=Press)
-        except msgspec.DecodeError:
-            return PlainTextResponse("That is not a press.", status_code=400)
+        press = await sent(request, Press, limit=MAX_PRESS_BYTES)
+        if isinstance(press, Response):
+            return press
         if press.event not in ("press", "hold"):
             return PlainTextResponse("The button knows press and hold.", status_code=400)
         try:
@@ -145,6 +148,14 @@ class _Kiosk:
         except ServiceError as error:
             return PlainTextResponse(error.sentence, status_code=503)
         return Response(msgspec.json.encode(taken), media_type="application/json")
+
+    async def typed(self, request: Request) -> Response:
+        """The form of a document that the officer types in."""
+        entry = await sent(request, TypedEntry, limit=MAX_TYPED_BYTES)
+        if isinstance(entry, Response):
+            return entry
+        answer = said(self._source.enter(entry), self._words(request))
+        return Response(msgspec.json.encode(answer), media_type="application/json")
 
     async def picture(self, request: Request) -> Response:
         """A picture of the crossing on the screen, and of no other."""
@@ -183,6 +194,7 @@ class _Kiosk:
             recommendation=view.recommendation if screen.phase == "deciding" else None,
             press=view.press,
             hold=view.hold,
+            typing=view.crossing if view.takes_typed else None,
             regions={
                 name: self._templates.get_template(f"{name}.html")
                 .render(screen=screen, view=view, words=words, languages=self._languages)

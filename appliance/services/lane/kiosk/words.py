@@ -23,6 +23,7 @@ from babel.numbers import format_decimal, format_percent
 from appliance.contracts.capture import PAGE_HINTS
 from appliance.contracts.checks import CHECKS
 from appliance.contracts.face import INSTRUCTIONS, NOT_MEASURED, OFIQ_MEASURES, OWN_MEASURES
+from appliance.contracts.typed import PROBLEMS
 
 LOCALE: Final = Path(__file__).parent / "locale"
 DOMAIN: Final = "kiosk"
@@ -83,6 +84,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "kind": ("P", "I", "V", "other"),
     "sex": ("M", "F", "X"),
     "field": FIELDS,
+    "typed_problem": PROBLEMS,
     "plural": ("hours", "days", "unsent", "PASS", "FAIL", "NOT_DONE", "CANNOT"),
 }
 """Every code that the box is known to say, by kind; each has words in every catalogue."""

@@ -15,6 +15,8 @@ import msgspec
 
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation, Verdict
 from appliance.contracts.lane import DeviceView, DocumentView, ListView, Press, PressTaken, View
+from appliance.contracts.typed import TypedAnswer, TypedEntry
+from appliance.services.lane.typed_entry import read_entry
 from appliance.simulation.portraits import draw_portrait
 from appliance.travel_document import MrzFormat, generate_mrz, parse_mrz, state_name, to_json
 
@@ -201,6 +203,7 @@ class ScriptedSource:
         self._view = view
         self._lock = threading.Lock()
         self.presses: list[Press] = []
+        self.entries: list[TypedEntry] = []
         self.traveller_pages = 0
         self.pictures: dict[str, bytes] = {}
         self.on_press: Callable[[str], None] = lambda _event: None
@@ -227,6 +230,15 @@ class ScriptedSource:
             return PressTaken(taken=False)
         self.on_press(press.event)
         return PressTaken(taken=True)
+
+    def enter(self, entry: TypedEntry) -> TypedAnswer:
+        self.entries.append(entry)
+        if entry.crossing != self._view.crossing:
+            return TypedAnswer(taken=False)
+        document, problems = read_entry(entry, today=TODAY, provisional_number="PROV1")
+        return TypedAnswer(
+            taken=document is not None and entry.confirmed, problems=problems, document=document
+        )
 
     def traveller_page(self, *, opened: bool) -> None:
         self.traveller_pages += 1 if opened else -1
