@@ -1,7 +1,6 @@
 """The engine of one lane: carries a crossing from step to step, and keeps each before it is shown."""
 
 import asyncio
-import contextlib
 import datetime as dt
 import logging
 import secrets
@@ -13,7 +12,7 @@ import msgspec
 
 from appliance.clock import Clock, wall_of
 from appliance.config import Box
-from appliance.contracts.capture import Capture, ReadChip, Show, TakePortrait, Wait
+from appliance.contracts.capture import Capture, ReadChip, TakePortrait, Wait
 from appliance.contracts.checks import Check, Direction, Outcome
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
@@ -37,6 +36,7 @@ from appliance.services.lane.live import LIVE, LiveDesk
 from appliance.services.lane.pairs import possible_pairs
 from appliance.services.lane.policy import Action, Policy, Start
 from appliance.services.lane.portrait_guide import PortraitGuide
+from appliance.services.lane.signals import show, signal_of
 from appliance.services.lane.tasks import end
 from appliance.services.lane.workflow import AnyEvent, State, Step
 from appliance.travel_document import chip_access_fields
@@ -46,16 +46,6 @@ CAPTURE_RETRY_SECONDS = 1.0
 """How soon a capture service that does not answer is asked again."""
 FINAL_CHIP_CODES = frozenset({"no_chip", "no_device", "device_gone", "access_denied"})
 """Another try changes nothing, and a chip may slow down after wrong keys."""
-
-SIGNALS = {
-    Step.READING_DOCUMENT: "working",
-    Step.READING_CHIP: "working",
-    Step.TAKING_PORTRAIT: "working",
-    Step.CHECKING: "working",
-    Step.DECIDING: "officer",
-    Step.RECORDING: "working",
-}
-"""What lights and sound say: the step and nothing else, so that no hit can be told from them (promise 8)."""
 
 CROSSING_UNREADABLE = "crossing_unreadable"
 
@@ -156,7 +146,7 @@ class Engine:
             step, began = self.state.step, time.monotonic()
             if step is Step.WAITING:
                 self._policy = self._policy_in_force()
-            await self._signal(SIGNALS.get(step) or ("done" if self.last_outcome else "ready"))
+            await show(self._capture, signal_of(step, after_traveller=self.last_outcome is not None))
             try:
                 await steps[step]()
             except _Referred:
@@ -444,7 +434,7 @@ class Engine:
             except StorageError as error:
                 code = "storage_full" if isinstance(error, StorageFull) else "storage_broken"
                 log.error("%s", error)  # noqa: TRY400 - the sentence says it all
-                await self._signal("attention")
+                await show(self._capture, "attention")
                 await self._in_trouble(
                     Trouble(code=code, evidence={"sentence": str(error)}), Offer(press="retry")
                 )
@@ -498,10 +488,6 @@ class Engine:
             self.button.withdraw()
             if not task.done():
                 await end(task)
-
-    async def _signal(self, signal: str) -> None:
-        with contextlib.suppress(ServiceError):  # a dead panel is a state on the screen, not a stop
-            await self._capture.show(Show(signal=signal))
 
 
 async def _pause(seconds: float) -> bool:
