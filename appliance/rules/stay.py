@@ -1,7 +1,7 @@
 """How long somebody may stay, and how that was counted: days in a rolling window, or from each entry.
 
-The day of entry and the day of exit both count, as in the usual 90 in 180. What is not known is not made up: an
-entry without its exit gives the fewest and the most days that it can have been, and is named.
+The day of entry and the day of exit both count, as in the usual 90 in 180. What is not known is not made up:
+an entry without its exit gives the fewest and the most days that it can have been, and is named.
 """
 
 from collections.abc import Iterable, Iterator
@@ -39,7 +39,7 @@ class Stay:
     since: date
     until: date | None
     gap: Gap | None = None
-    """NO_EXIT: the exit lies somewhere before `until`, the next entry; NO_ENTRY: only the last day is sure."""
+    """NO_EXIT: the exit lies before `until`, the next entry; NO_ENTRY: only the last day is sure."""
 
 
 @dataclass(frozen=True, slots=True)
