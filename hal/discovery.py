@@ -14,7 +14,7 @@ import pyudev
 from hal.device import DeviceError
 from hal.document_reader import pcsc
 from hal.drivers import ConfigurationError, make_device
-from hal.families import FAMILIES, Family, PcscName, SerialPort, Usb, VideoCapture
+from hal.families import FAMILIES, OURS, Configured, Family, PcscName, SerialPort, Usb, VideoCapture
 
 __all__ = [
     "FAMILIES",
@@ -24,10 +24,12 @@ __all__ = [
     "Inventory",
     "enumerate_devices",
     "family_of",
+    "found_at_node",
+    "found_by_name",
     "make_device",
 ]
 
-SUBSYSTEMS = ("usb", "tty", "video4linux")
+SUBSYSTEMS = ("usb", "tty", "video4linux", "input", "power_supply")
 
 MAX_SERIAL = 64
 """A device chooses its own serial number, and the key goes to logs and records."""
@@ -98,10 +100,8 @@ def enumerate_devices() -> Inventory:
     except DeviceError as error:
         reasons.append(f"PC/SC readers could not be listed: {error}")
     else:
-        for name in names:
-            family = _family_of_name(name)
-            if family is not None:
-                found[f"pcsc:{name}"] = Found(family, f"pcsc:{name}", options={"reader_name": name})
+        for one in filter(None, map(found_by_name, names)):
+            found[one.key] = one
     return Inventory(tuple(found.values()), tuple(reasons))
 
 
@@ -115,6 +115,19 @@ def family_of(device: UdevDevice) -> Found | None:
                 family, _key(device, usb, vendor, product), device.device_node, _options(family, device)
             )
     return None
+
+
+def found_by_name(name: str) -> Found | None:
+    """The family that a PC/SC reader belongs to, by its name."""
+    family = _family_of_name(name)
+    return None if family is None else Found(family, f"pcsc:{name}", options={"reader_name": name})
+
+
+def found_at_node(device: UdevDevice, kind: str, driver: str) -> Found:
+    """A device whose node the configuration names: it is what it is configured as, whoever made it."""
+    usb = device if device.subsystem == "usb" else device.find_parent("usb", "usb_device")
+    key = _key(device, usb, _id(usb, "idVendor"), _id(usb, "idProduct"))
+    return Found(Family(kind, driver, "as configured", Configured(), OURS), key, device.device_node)
 
 
 def _udev_devices() -> Iterable[UdevDevice]:

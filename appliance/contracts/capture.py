@@ -11,6 +11,9 @@ from appliance.contracts.transport import RemoteService
 MAX_WAIT_SECONDS = 120.0
 """No request waits longer for a person; the caller asks again."""
 
+SELF_TEST_SECONDS = 30.0
+"""The longest self-test that a caller waits for."""
+
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):
     """How long to wait for a person, in seconds."""
@@ -251,6 +254,15 @@ class Button(msgspec.Struct, frozen=True, kw_only=True):
     event: str | None
 
 
+class PowerReading(msgspec.Struct, frozen=True, kw_only=True):
+    """What feeds the box; None where the kernel does not say."""
+
+    on_mains: bool | None
+    charge_percent: int | None
+    charging: bool | None
+    minutes_left: int | None
+
+
 class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One device's state and health; ages are seconds."""
 
@@ -268,12 +280,52 @@ class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str | None
     last_success_seconds: float | None
     p95_seconds: float | None
+    firmware: str | None = None
+    """What the device says of its own version."""
+    attached: str | None = None
+    """Who it is on the bus: usb:VID:PID:SERIAL, or @PORT where it has no serial number."""
+    departures: int = 0
+    """How often it has gone since the service started."""
+    power: PowerReading | None = None
+    """Of a battery or UPS."""
 
 
 class Devices(msgspec.Struct, frozen=True, kw_only=True):
     """All devices of the box."""
 
     devices: tuple[DeviceStatus, ...]
+    revision: int = 0
+    """Rises when a device comes, goes or fails, and when the mains or the battery change."""
+    problems: tuple[str, ...] = ()
+    """Why hot-plug cannot be listened to, in sentences: then devices are found by looking."""
+
+
+class WatchDevices(msgspec.Struct, frozen=True, kw_only=True):
+    """All devices, as soon as their revision is another than `after`."""
+
+    after: int
+    timeout: float = 5.0
+
+
+class TestDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """Have the device of this key test itself."""
+
+    key: str
+
+
+class SelfTestFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a device looked at in itself."""
+
+    name: str
+    passed: bool
+    value: str
+
+
+class SelfTested(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it; no findings: its protocol has no self-test."""
+
+    key: str
+    findings: tuple[SelfTestFinding, ...]
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -297,6 +349,8 @@ class Capture(Protocol):
     async def show(self, request: Show) -> Nothing: ...
     async def wait_for_button(self, request: Wait) -> Button: ...
     async def devices(self, request: Nothing) -> Devices: ...
+    async def watch_devices(self, request: WatchDevices) -> Devices: ...
+    async def self_test(self, request: TestDevice) -> SelfTested: ...
 
 
 class CaptureClient(RemoteService):
@@ -332,6 +386,12 @@ class CaptureClient(RemoteService):
     async def devices(self, request: Nothing) -> Devices:
         return await self.call("devices", request, Devices)
 
+    async def watch_devices(self, request: WatchDevices) -> Devices:
+        return await self.call("watch_devices", request, Devices, wait=request.timeout)
+
+    async def self_test(self, request: TestDevice) -> SelfTested:
+        return await self.call("self_test", request, SelfTested, wait=SELF_TEST_SECONDS)
+
 
 __all__ = [
     "AccessAttempt",
@@ -353,11 +413,16 @@ __all__ = [
     "Nothing",
     "PageHint",
     "PortraitEvidence",
+    "PowerReading",
     "ReadChip",
+    "SelfTestFinding",
+    "SelfTested",
     "ServiceError",
     "Show",
     "TakePortrait",
+    "TestDevice",
     "Wait",
+    "WatchDevices",
     "WatchGuidance",
     "WatchPage",
 ]

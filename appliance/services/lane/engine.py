@@ -45,8 +45,9 @@ from appliance.travel_document.pki.trust_store import TrustStore
 
 CAPTURE_RETRY_SECONDS = 1.0
 """How soon a capture service that does not answer is asked again."""
-FINAL_CHIP_CODES = frozenset({"no_chip", "no_device", "device_gone", "access_denied"})
-"""Another try changes nothing, and a chip may slow down after wrong keys."""
+FINAL_CHIP_CODES = frozenset({"no_chip", "no_device", "access_denied"})
+"""Another try changes nothing, and a chip may slow down after wrong keys. A reader that was unplugged is
+asked again: capture waits for one that comes back, and says at once that one is away for good."""
 
 CROSSING_UNREADABLE = "crossing_unreadable"
 
