@@ -50,6 +50,9 @@ class Driver(Device):
             except DeviceError as error:
                 self._become(State.ABSENT if isinstance(error, DeviceGone) else State.FAULT)
                 raise
+            except BaseException:  # a driver's mistake: it is in doubt, and may be tried again
+                self._become(State.FAULT)
+                raise
             self._held = True
             self._become(State.READY)
 

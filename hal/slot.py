@@ -61,7 +61,7 @@ class Slot:
         mine = self.device.identity
         port = mine.port
         if found.node is not None and port is not None and port.startswith("/"):
-            return found.node in (self.node, os.path.realpath(port))
+            return found.node in (port, self.node, os.path.realpath(port))
         if found.kind != mine.kind or found.driver != mine.driver:
             return False
         reader = found.options.get("reader_name")

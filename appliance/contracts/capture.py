@@ -307,7 +307,7 @@ class WatchDevices(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 5.0
 
 
-class TestDevice(msgspec.Struct, frozen=True, kw_only=True):
+class RunSelfTest(msgspec.Struct, frozen=True, kw_only=True):
     """Have the device of this key test itself."""
 
     key: str
@@ -350,7 +350,7 @@ class Capture(Protocol):
     async def wait_for_button(self, request: Wait) -> Button: ...
     async def devices(self, request: Nothing) -> Devices: ...
     async def watch_devices(self, request: WatchDevices) -> Devices: ...
-    async def self_test(self, request: TestDevice) -> SelfTested: ...
+    async def self_test(self, request: RunSelfTest) -> SelfTested: ...
 
 
 class CaptureClient(RemoteService):
@@ -389,7 +389,7 @@ class CaptureClient(RemoteService):
     async def watch_devices(self, request: WatchDevices) -> Devices:
         return await self.call("watch_devices", request, Devices, wait=request.timeout)
 
-    async def self_test(self, request: TestDevice) -> SelfTested:
+    async def self_test(self, request: RunSelfTest) -> SelfTested:
         return await self.call("self_test", request, SelfTested, wait=SELF_TEST_SECONDS)
 
 
@@ -415,12 +415,12 @@ __all__ = [
     "PortraitEvidence",
     "PowerReading",
     "ReadChip",
+    "RunSelfTest",
     "SelfTestFinding",
     "SelfTested",
     "ServiceError",
     "Show",
     "TakePortrait",
-    "TestDevice",
     "Wait",
     "WatchDevices",
     "WatchGuidance",

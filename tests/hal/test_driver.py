@@ -66,7 +66,12 @@ def test_fail__these_drop_it_and_the_next_call_takes_it_anew(error):
 
 @pytest.mark.parametrize(
     ("refusal", "state"),
-    [(DeviceGone("x"), State.ABSENT), (DeviceFault("x"), State.FAULT), (DeviceBusy("x"), State.FAULT)],
+    [
+        (DeviceGone("x"), State.ABSENT),
+        (DeviceFault("x"), State.FAULT),
+        (DeviceBusy("x"), State.FAULT),
+        (ZeroDivisionError(), State.FAULT),
+    ],
 )
 def test_fail__what_cannot_be_opened(refusal, state):
     thing = Thing()

@@ -14,9 +14,9 @@ from appliance.contracts.capture import (
     Devices,
     DeviceStatus,
     PowerReading,
+    RunSelfTest,
     SelfTested,
     SelfTestFinding,
-    TestDevice,
     WatchDevices,
 )
 from appliance.contracts.errors import ServiceError
@@ -134,7 +134,7 @@ class DeviceDesk:
                     await self._changed.wait()
         return self.status()
 
-    async def self_test(self, request: TestDevice) -> SelfTested:
+    async def self_test(self, request: RunSelfTest) -> SelfTested:
         """What the device of this key finds of itself.
 
         Raises:

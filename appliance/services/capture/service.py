@@ -23,10 +23,10 @@ from appliance.contracts.capture import (
     PageHint,
     PortraitEvidence,
     ReadChip,
+    RunSelfTest,
     SelfTested,
     Show,
     TakePortrait,
-    TestDevice,
     Wait,
     WatchDevices,
     WatchGuidance,
@@ -95,7 +95,7 @@ class CaptureService:
             Operation("wait_for_button", Wait, self.wait_for_button),
             Operation("devices", Nothing, self.devices),
             Operation("watch_devices", WatchDevices, self.watch_devices),
-            Operation("self_test", TestDevice, self.self_test),
+            Operation("self_test", RunSelfTest, self.self_test),
         )
 
     async def run(self) -> None:
@@ -218,7 +218,7 @@ class CaptureService:
     async def watch_devices(self, request: WatchDevices) -> Devices:
         return await self._desk.watch(request)
 
-    async def self_test(self, request: TestDevice) -> SelfTested:
+    async def self_test(self, request: RunSelfTest) -> SelfTested:
         return await self._desk.self_test(request)
 
     def _able(self, capability: Capability, *, pages: bool = False) -> list[Device]:
