@@ -112,6 +112,11 @@ class DeviceManager:
         for device in self.devices:
             device.close()
 
+    def wait_looked(self, timeout: float) -> bool:
+        """Wait until every device has been looked for once; False when the time was over first."""
+        with self._state:
+            return self._state.wait_for(lambda: all(one.looks for one in self._slots.values()), timeout)
+
     @property
     def running(self) -> bool:
         return self._thread is not None
@@ -174,17 +179,19 @@ class DeviceManager:
                 threading.Thread(target=self._probe, args=(slot,), name="probe", daemon=True).start()
 
     def _probe(self, slot: Slot) -> None:
+        problem = ""
         try:
             slot.device.open()
         except HalError as error:
-            log.debug("%s: %s", slot.device.identity.key, error)
-        except Exception:  # a driver's mistake must not end the look for the others
+            problem = str(error)
+        except Exception as error:  # a driver's mistake must not end the look for the others
+            problem = f"The driver failed: {type(error).__name__}."
             log.exception("The driver of %s failed.", slot.device.identity.key)
         finally:
             with self._state:
                 slot.probing = False
                 if slot.away:
-                    slot.missed(now=time.monotonic())
+                    slot.missed(problem, now=time.monotonic())
                 stopping = self._stopping
                 self._state.notify_all()
             if stopping:

@@ -41,6 +41,8 @@ class Slot:
     last_there: float | None = None
     due: float = 0.0
     """When to look for it next, while it is away."""
+    problem: str = ""
+    """Why the last look found nothing, in a sentence; empty while it is there."""
     probing: bool = False
     _delay: float = field(default=FIRST_PROBE_SECONDS)
 
@@ -77,9 +79,10 @@ class Slot:
         self._delay = FIRST_PROBE_SECONDS
         self.due = now + SETTLE_SECONDS
 
-    def missed(self, *, now: float) -> None:
+    def missed(self, problem: str = "", *, now: float) -> None:
         """A look found nothing: the next one later."""
         self.looks += 1
+        self.problem = problem
         self.due = now + self._delay
         self._delay = min(self._delay * 2, MOST_PROBE_SECONDS)
 
@@ -96,6 +99,7 @@ class Slot:
         if shown is State.READY and was is not State.READY:
             self._delay = FIRST_PROBE_SECONDS
             self.looks += 1
+            self.problem = ""
             port = self.device.identity.port
             self.node = os.path.realpath(port) if port and port.startswith("/") else None
         elif was is State.READY and shown is not State.READY:

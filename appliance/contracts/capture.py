@@ -286,6 +286,8 @@ class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Who it is on the bus: usb:VID:PID:SERIAL, or @PORT where it has no serial number."""
     departures: int = 0
     """How often it has gone since the service started."""
+    problem: str = ""
+    """Why it cannot be opened, in a sentence; nothing of a traveller is in it."""
     power: PowerReading | None = None
     """Of a battery or UPS."""
 
@@ -326,6 +328,11 @@ class SelfTested(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str
     findings: tuple[SelfTestFinding, ...]
+
+    @classmethod
+    def failed(cls, key: str, sentence: str) -> "SelfTested":
+        """The device did not even answer."""
+        return cls(key=key, findings=(SelfTestFinding(name="answers", passed=False, value=sentence),))
 
 
 class Nothing(msgspec.Struct, frozen=True):

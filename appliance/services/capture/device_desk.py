@@ -202,6 +202,7 @@ class DeviceDesk:
             firmware=health.firmware,
             attached=slot.attached,
             departures=slot.generation,
+            problem=slot.problem,
             power=self._power.get(identity.key),
         )
 
