@@ -14,7 +14,7 @@ import pyudev
 from hal.device import DeviceError
 from hal.document_reader import pcsc
 from hal.drivers import ConfigurationError, make_device
-from hal.families import FAMILIES, OURS, Configured, Family, PcscName, SerialPort, Usb, VideoCapture
+from hal.families import FAMILIES, OURS, Configured, Family, PcscName, SerialPort, Supply, Usb, VideoCapture
 
 __all__ = [
     "FAMILIES",
@@ -152,6 +152,8 @@ def _matches(family: Family, device: UdevDevice, vendor: str, product: str) -> b
         return device.subsystem == "tty" and rule.vendor == vendor
     if isinstance(rule, VideoCapture):
         return device.subsystem == "video4linux" and _gives_pictures(device)
+    if isinstance(rule, Supply):
+        return device.subsystem == "power_supply" and _feeds_the_box(device)
     return False
 
 
@@ -163,11 +165,18 @@ def _gives_pictures(device: UdevDevice) -> bool:
     return _attribute(device, "index") in ("", "0")
 
 
+def _feeds_the_box(device: UdevDevice) -> bool:
+    """A battery of the box, not of a mouse (sysfs-class-power: scope)."""
+    return _attribute(device, "type") in ("Battery", "UPS") and _attribute(device, "scope") != "Device"
+
+
 def _options(family: Family, device: UdevDevice) -> dict[str, Any]:
     if isinstance(family.rule, SerialPort):
         return {"port": device.device_node}
     if isinstance(family.rule, VideoCapture):
         return {"device": device.device_node}
+    if isinstance(family.rule, Supply):
+        return {"name": device.sys_name}
     return {}  # PC/SC readers are opened by their PC/SC name
 
 

@@ -21,6 +21,14 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 30.0
 
 
+class LitPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """The page under one light, for the second line."""
+
+    light: str
+    """white, oblique, infrared, ultraviolet."""
+    jpeg: bytes
+
+
 class MrzEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """Lines as the reader sent them, or as a camera's picture was read."""
 
@@ -30,14 +38,16 @@ class MrzEvidence(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     simulated: bool
     barcodes: tuple[bytes, ...] = ()
-    """What the page's two-dimensional barcodes hold, where a picture was taken: a visible digital seal,
-    perhaps."""
+    """What the page's two-dimensional barcodes hold, where a picture was taken or a barcode reader was held
+    at them meanwhile: a visible digital seal, perhaps."""
     uncertain: tuple[tuple[int, int], ...] = ()
     """Of a camera: lines and positions that were seen badly and that no check digit vouches for."""
     inferred: tuple[tuple[int, int, str], ...] = ()
     """Of a camera: lines and positions where a close candidate was chosen, and what was likelier by sight."""
     page: bytes | None = None
     """Of a camera: the picture that was read, as JPEG, for the record."""
+    lit: tuple[LitPicture, ...] = ()
+    """Of a camera with lights: the page under each of them."""
     others: tuple["MrzEvidence", ...] = ()
     """What other sources made of the same page."""
 
@@ -416,6 +426,7 @@ __all__ = [
     "Devices",
     "FaceComparison",
     "Guidance",
+    "LitPicture",
     "MrzEvidence",
     "Nothing",
     "PageHint",

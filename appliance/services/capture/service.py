@@ -35,12 +35,14 @@ from appliance.contracts.capture import (
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.transport import Operation
 from appliance.face_settings import FaceSettings
+from appliance.services.capture.barcodes import BarcodeDesk
 from appliance.services.capture.chips import ChipDesk
 from appliance.services.capture.device_desk import DeviceDesk, translate
 from appliance.services.capture.document import DocumentStation
+from appliance.services.capture.page_lights import under_each_light
 from appliance.services.capture.pictures import PictureError
 from appliance.services.capture.portrait import PortraitStation
-from hal.camera import Camera
+from hal.camera import Camera, Frame
 from hal.device import (
     Capability,
     Device,
@@ -79,6 +81,7 @@ class CaptureService:
         self._document_cameras = frozenset(document_cameras)
         self._document = document or DocumentStation()
         self._portraits = PortraitStation(face or FaceSettings())
+        self._barcodes = BarcodeDesk(self._desk)
         self._chips = ChipDesk(transport=chip_transport, ask=self._desk.ask)
 
     def operations(self) -> tuple[Operation, ...]:
@@ -117,7 +120,9 @@ class CaptureService:
         ]
         if not sources:
             raise _no_device(Capability.MRZ_LINES)
-        return await first_of(sources, moment=CROSS_SECONDS)
+        async with self._barcodes.listening(self._able(Capability.BARCODE)[:1]) as heard:
+            evidence = await first_of(sources, moment=CROSS_SECONDS)
+        return heard.added_to(evidence)
 
     async def watch_page(self, request: WatchPage) -> PageHint:
         return await self._document.watch(request)
@@ -133,13 +138,15 @@ class CaptureService:
 
     async def _read_page(self, device: Device, timeout: float) -> MrzEvidence:
         assert isinstance(device, Camera)
-        return await self._desk.again(
-            device,
-            lambda left: self._document.read(
-                device, left, lambda seconds: self._desk.ask(device, lambda: device.capture(seconds))
-            ),
-            timeout,
+
+        async def frame(seconds: float) -> Frame:
+            return await self._desk.ask(device, lambda: device.capture(seconds))
+
+        evidence = await self._desk.again(
+            device, lambda left: self._document.read(device, left, frame), timeout
         )
+        lights = self._able(Capability.ILLUMINATION)[:1]
+        return await under_each_light(self._desk, lights, frame, evidence)
 
     async def open_chip(self, request: ReadChip) -> ChipOpened:
         device = self._first(Capability.CHIP)
