@@ -1,10 +1,12 @@
 """Document readers that type the MRZ like a keyboard (keyboard wedge), grabbed through evdev."""
 
+from collections.abc import Callable
+
 from hal.device import Capability, Identity
 from hal.document_reader import RawLines
 from hal.document_reader.framing import make_deframer
 from hal.framed_reader import FramedReader, LinePort
-from hal.wedge import WedgeOptions, WedgePort
+from hal.wedge import WedgeOptions, WedgePort, grab
 
 
 class Options(WedgeOptions, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -19,7 +21,7 @@ class WedgeReader(FramedReader[RawLines]):
     what = "document reader"
     capabilities = frozenset({Capability.MRZ_LINES})
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, take: Callable[[int], None] = grab) -> None:
         super().__init__(
             Identity(
                 kind="document_reader",
@@ -31,13 +33,14 @@ class WedgeReader(FramedReader[RawLines]):
             make_deframer("cr_lines"),
             accept_earlier=options.accept_earlier,
         )
+        self._take = take
 
     def read_lines(self, timeout: float) -> RawLines:
         return self._next(timeout)
 
     def _open_port(self) -> LinePort:
         assert self.identity.port is not None
-        return WedgePort(self.identity.port, self.what)
+        return WedgePort(self.identity.port, self.what, take=self._take)
 
 
 def create(options: Options) -> WedgeReader:

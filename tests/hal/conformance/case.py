@@ -40,6 +40,8 @@ class Bench:
     """How many points there are within one operation at which the plug can be pulled."""
     stale_after: ClassVar[float | None] = None
     """Seconds after which what came while nobody asked must be forgotten; None: nothing can come then."""
+    counted: ClassVar[int] = 1
+    """How many operations the device counts for one `operate`."""
     lies: ClassVar[bool] = False
     """What is provided lies there, and is seen again, until something else is provided."""
     every: ClassVar[float] = 0.03

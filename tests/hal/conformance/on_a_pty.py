@@ -90,10 +90,9 @@ class StxEtx(SerialLines):
 
 
 class AccessIs(SerialLines):
-    """STX, symbology, data, CR, ETX at 9600 7E1 (ATR110 manual, p. 13)."""
+    """STX, symbology, data, CR, ETX (ATR110 manual, p. 13); at 9600 7E1, but a pty has no parity."""
 
     framing = "access_is"
-    settings = {"bytesize": 7, "parity": "E"}
     malformed = b"\x02C\x01\x02\r\x03"
 
     def bytes_of(self, number):
