@@ -133,7 +133,12 @@ def test_fail__truncated(name):
 @pytest.mark.parametrize("name", ["stx_etx", "desko", "access_is", "rte_native"])
 def test_fail__oversized(name):
     one = deframer(name)
-    start = {"stx_etx": b"\x02", "desko": b"\x1c\x02", "rte_native": b"\x01\x20\x00OU\x02 "}[name]
+    start = {
+        "stx_etx": b"\x02",
+        "access_is": b"\x02",
+        "desko": b"\x1c\x02",
+        "rte_native": b"\x01\x20\x00OU\x02 ",
+    }[name]
     outcomes = one.feed(start + b"A" * 5000)
     assert len(outcomes) == 1
     assert isinstance(outcomes[0], Damaged)
