@@ -6,6 +6,7 @@ every check no thread and no descriptor may be left.
 
 import gc
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conformance.case import Case, Proof
+from conformance.hardware import real_cases
 from conformance.results import GIVES, RESULTS_FILE, take_over
 from conformance.table import CASES
 
@@ -41,7 +43,14 @@ ONLY = os.environ.get("BORNE_CASE")
 """Set in the process of its own in which a case with a wrapper runs."""
 WRAPPED = [case for case in CASES if case.wrapper is not None and ONLY is None]
 WRAPPED_SECONDS = 240
+EXTRA = os.environ.get("BORNE_CASES")
+"""A file of `CASES` to run instead: those of a driver outside this tree, or of docs/writing-a-driver.md."""
+HARDWARE = os.environ.get("BORNE_HARDWARE")
+"""A configuration whose devices are really plugged in, and somebody stands there: `-m hardware -s`."""
+if EXTRA is not None:
+    CASES = runpy.run_path(EXTRA)["CASES"]
 HERE = [case for case in CASES if (case.wrapper is None if ONLY is None else case.name == ONLY)]
+REAL = [pytest.param(case, marks=pytest.mark.hardware) for case in real_cases(HARDWARE)]
 
 PROTOCOLS = {
     Capability.MRZ_LINES: MrzLineReader,
@@ -70,7 +79,7 @@ def nothing_left(threads, files):
     assert open_files() <= files, "files left open"
 
 
-@pytest.fixture(params=HERE, ids=lambda case: case.name)
+@pytest.fixture(params=[*HERE, *REAL], ids=lambda case: case.name)
 def case(request) -> Case:
     return request.param
 

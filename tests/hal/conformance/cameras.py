@@ -74,6 +74,9 @@ class V4l2(Bench):
         self.number = number
         self.there.set()
 
+    def take_away(self):
+        self.there.clear()
+
     def malform(self):
         self.damaged = True
         self.there.set()

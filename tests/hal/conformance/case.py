@@ -58,6 +58,9 @@ class Bench:
     def provide(self, number: int = 0) -> None:
         """A person is there: the next operation succeeds. `number` tells one document from another."""
 
+    def take_away(self) -> None:
+        """What lies there is taken away."""
+
     def number_of(self, result: Any) -> Any:
         """What tells this result from that of another `number`."""
         return result

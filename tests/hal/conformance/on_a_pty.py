@@ -18,7 +18,7 @@ class OnAPty(Bench):
         super().__init__(tmp_path)
         self.port = tmp_path / "port"
         self.fds = ()
-        OnAPty.replug(self)
+        self.replug()
 
     def bytes_of(self, number):
         """What the device sends for this document."""

@@ -152,6 +152,9 @@ class ScriptedDaemon(PcscBench):
     def mend(self):
         self.chip.endless = False
 
+    def take_away(self):
+        self.chip = None
+
     def unplug(self):
         self.plugged, self.chip = False, None
 

@@ -97,6 +97,9 @@ class SimulatedSensor(Scripted):
     def provide(self, number=0):
         self.device.present(number + 1)
 
+    def take_away(self):
+        self.device.remove()
+
     def operate(self, timeout):
         return self.device.capture(timeout).pixels
 
