@@ -66,7 +66,8 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     """Pairs of this traveller and a list's entry that the officer found to be two persons, as hashes."""
     media: dict[str, bytes] = {}
     """portrait_record: ISO/IEC 19794-5:2005, its picture a JPEG;
-    chip_portrait and page (as a camera read it): JPEG."""
+    chip_portrait, page (as a camera read it) and page_white, page_oblique, page_infrared, page_ultraviolet
+    (the page under each light that the box has): JPEG."""
 
 
 RECORD_TYPE_MOVEMENT = "movement"
