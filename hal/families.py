@@ -132,6 +132,13 @@ FAMILIES: Final[tuple[Family, ...]] = (
     Family("camera", "simulated", "simulated camera", Configured(), OURS),
     # Fingerprint sensors
     Family("fingerprint_sensor", None, "DigitalPersona U.are.U 4500", Usb("05ba", ("000a",)), USB_IDS),
+    Family(
+        "fingerprint_sensor",
+        "zfm",
+        "ZFM-20, R30x or R503 module (training, enrolment checks)",
+        Configured(),
+        MAKER,
+    ),
     Family("fingerprint_sensor", "simulated", "simulated fingerprint sensor", Configured(), OURS),
     # Panels
     Family("panel", "gpio", "button, lights and buzzer on the board's pins", Configured(), OURS),
