@@ -78,7 +78,7 @@ class Deframer:
         return found
 
     def idle(self) -> list[Packet]:
-        """The line fell silent inside a packet: it was cut short, and what follows its header is read anew."""
+        """The line fell silent inside a packet: it was cut short, and what follows is read anew."""
         found: list[Packet] = []
         while self._held:
             self.damaged += 1

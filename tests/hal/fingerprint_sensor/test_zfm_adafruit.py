@@ -1,4 +1,4 @@
-"""The emulator satisfies adafruit-circuitpython-fingerprint, unmodified: it is held to the protocol, not to us.
+"""The emulator satisfies adafruit-circuitpython-fingerprint, unmodified: it keeps to the protocol, not to us.
 
 The package is installed without its board support (Blinka), of which it uses a type's name and an identity
 function: both stand here when Blinka is missing.

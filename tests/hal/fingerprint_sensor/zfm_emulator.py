@@ -46,7 +46,7 @@ def finger(number, shape):
 
 
 class ZfmEmulator:
-    """`port` is the path to give to a driver. `present`, `remove`, `unplug`, `replug`; `fail`: what goes wrong."""
+    """`port` is the path to give to a driver; `fail` says what goes wrong."""
 
     def __init__(self, port: Path, *, model="zfm20", baud=57600, password=0, packet_bytes=128, paced=False):
         self.port, self.model, self.baud, self.password = port, model, baud, password
