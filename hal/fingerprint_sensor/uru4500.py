@@ -1,7 +1,7 @@
-"""Sensors of the U.are.U 4000 family over USB: DigitalPersona 4000, 4000B and 4500, and Microsoft's of the time.
+"""Sensors of the U.are.U 4000 family over USB: DigitalPersona 4000, 4000B and 4500, and Microsoft's readers.
 
-Optical, 500 dpi, one finger: made for verification. It is no border-grade (FAP 30 and above) live scanner, and it
-has no sense of whether the finger is alive. Endpoint 1 tells of fingers, endpoint 2 gives the picture.
+Optical, 500 dpi, one finger: made for verification. It is no border-grade (FAP 30 and above) live scanner,
+and has no sense of whether the finger is alive. Endpoint 1 tells of fingers, endpoint 2 gives the picture.
 """
 
 import secrets
@@ -72,9 +72,11 @@ def find_device(options: Options) -> UsbIds:
     DeviceFault: libusb is not installed.
     """
     found = find(
-        lambda ids: (ids.vendor, ids.product) in MODELS
-        and options.serial_number in (None, ids.serial)
-        and options.port in (None, ids.port)
+        lambda ids: (
+            (ids.vendor, ids.product) in MODELS
+            and options.serial_number in (None, ids.serial)
+            and options.port in (None, ids.port)
+        )
     )
     if found is None:
         raise DeviceGone("There is no fingerprint sensor of the U.are.U 4000 family on this bus.")
@@ -94,9 +96,7 @@ def random_seed() -> int:
 class Uru4500Sensor(Driver):
     """A sensor that listens as long as it is open; each picture is taken after it was asked for."""
 
-    capabilities = frozenset(
-        {Capability.FINGERPRINT_IMAGE, Capability.FINGER_PRESENCE, Capability.SELF_TEST}
-    )
+    capabilities = frozenset({Capability.FINGERPRINT_IMAGE, Capability.FINGER_PRESENCE, Capability.SELF_TEST})
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class Uru4500Sensor(Driver):
             return FingerImage(pixels=self._upright(picture), dpi=DPI)
 
     def wait_for_removal(self, timeout: float) -> None:
-        """The sensor tells of a finger that goes only after it has been read: before that, none lies there."""
+        """The sensor tells of a finger that goes only after it was read: before that, none lies there."""
         with self._operation():
             assert self._registers is not None
             if self._finger_on and not self._registers.wait_for(Event.FINGER_OFF, timeout):

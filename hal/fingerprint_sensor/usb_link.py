@@ -1,8 +1,8 @@
 """A USB device of a few transfers, over PyUSB and libusb, in an order that can be relied on.
 
-PyUSB's own calls wait for their result, so nobody can say whether a read was outstanding before the next command
-went out. Here every transfer is submitted to the kernel before the call returns, and can be cancelled at once:
-an interrupt-IN is listening before the first control transfer, a bulk-IN before the command that fills it.
+PyUSB's own calls wait for their result, so nobody can say whether a read was outstanding before the next
+command went out. Here every transfer is submitted to the kernel before the call returns, and can be cancelled
+at once: an interrupt-IN listens before the first control transfer, a bulk-IN before it is asked to be filled.
 PyUSB finds, opens and claims the device; the transfers are libusb's asynchronous ones.
 """
 
@@ -418,7 +418,11 @@ def _library(backend: Any) -> Library:
     library.libusb_alloc_transfer.restype = pointer
     for name in ("libusb_free_transfer", "libusb_submit_transfer", "libusb_cancel_transfer"):
         getattr(library, name).argtypes = [pointer]
-    library.libusb_handle_events_timeout_completed.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
+    library.libusb_handle_events_timeout_completed.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+    ]
     return library
 
 

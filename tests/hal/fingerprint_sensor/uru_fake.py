@@ -1,8 +1,8 @@
 """A sensor of the U.are.U 4000 family behind a `Link`: registers, power, cipher; it takes a fault script.
 
-The cipher is written here bit by bit, so that the driver's fast one is held against something else. What the two
-say to each other is recorded, and can be written as the kernel's usbmon would have captured it: then the same
-exchange runs once more through libusb and PyUSB, with umockdev playing the sensor.
+The cipher is written here bit by bit, so that the driver's fast one is held against something else. What the
+two say to each other is recorded, and can be written as the kernel's usbmon would have captured it: then the
+same exchange runs once more through libusb and PyUSB, with umockdev playing the sensor.
 """
 
 import struct
@@ -10,6 +10,7 @@ import threading
 import time
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -27,17 +28,19 @@ def hiding(key, count):
     """The cipher's bytes and the key after them: one step of the register a byte."""
     found = bytearray()
     for _ in range(count):
-        found.append(sum(((key >> place) & 1) << bit for bit, place in enumerate((4, 8, 11, 14, 18, 21, 24, 29))))
+        found.append(
+            sum(((key >> place) & 1) << bit for bit, place in enumerate((4, 8, 11, 14, 18, 21, 24, 29)))
+        )
         key = (key >> 1) | ((key & 0x9248144D).bit_count() & 1) << 31
     return bytes(found), key
 
 
 def finger(number, lines=LINES):
-    """Nobody's finger, as the sensor sees it: ridges light, the last pixel of each block 0: it is not sent."""
+    """Nobody's finger, as the sensor sees it: ridges light; a block's last pixel is 0, as it is not sent."""
     rows, columns = np.mgrid[0:lines, 0:WIDTH]
     wave = np.sin((rows * np.cos(number) + columns * np.sin(number)) * 0.6)
     pixels = np.clip(60 + 50 * wave + rows / 4, 0, 255).astype(np.uint8)
-    pixels[[FIRST - 1, -1], -1] = 0
+    pixels[[min(FIRST, lines) - 1, -1], -1] = 0
     return pixels
 
 
@@ -51,7 +54,9 @@ def upright(pixels, *, turned):
 class FakeUru:
     """The sensor, and the hands around it. `link` is what a driver opens."""
 
-    def __init__(self, vendor=0x05BA, product=0x000A, *, encrypted=True, blocks=None, hwstat=0x01, deaf_starts=0):
+    def __init__(
+        self, vendor=0x05BA, product=0x000A, *, encrypted=True, blocks=None, hwstat=0x01, deaf_starts=0
+    ):
         self.ids = UsbIds(vendor, product, "1-10", "{FAKE}")
         self.encrypted = encrypted
         self.blocks = blocks or [(0x02 if encrypted else 0x04, lines) for lines in (FIRST, LINES - FIRST)]
@@ -66,7 +71,7 @@ class FakeUru:
         """Bytes to send instead of the finger's picture, first one first."""
         self.unplug_at = None
         self.hang_at = None
-        self.exchanges = 0
+        self.exchanges, self.mode, self.events = 0, 0, []
         self.said = []
         self.trace = []
         self.open_links = 0
@@ -243,7 +248,7 @@ class FakeUru:
         self.trace.append(("C", 2, setup[0] & 0x80, None, data, len(data or out)))
 
     def usbmon(self):
-        """The recording as a pcap file of link type 220 (Linux usbmon, memory-mapped)."""
+        """The recording as a pcapng file of link type 220 (Linux usbmon, memory-mapped)."""
         packets, submitted = [], {}
         for number, (what, kind, endpoint, setup, data, length) in enumerate(self.trace):
             if what == "S":
@@ -272,16 +277,22 @@ class FakeUru:
                 )
                 + data
             )
-        head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 220)
-        return head + b"".join(
-            struct.pack("<IIII", number, 0, len(one), len(one)) + one for number, one in enumerate(packets)
-        )
+        section = struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+        interface = struct.pack("<IIHHII", 1, 20, 220, 0, 0, 20)
+        return section + interface + b"".join(_enhanced(one) for one in packets)
+
+    def write_recording(self, folder, image):
+        """What `benchmarks/fingerprint_replay.py` takes; `image` is what should come out."""
+        (folder / "device").write_text(self.umockdev_device())
+        (folder / "capture.pcapng").write_bytes(self.usbmon())
+        assert cv2.imwrite(str(folder / "capture.png"), image)
 
     def umockdev_device(self):
         """The sensor as `umockdev-record` would describe it."""
         vendor, product = self.ids.vendor, self.ids.product
         ids = vendor.to_bytes(2, "little").hex() + product.to_bytes(2, "little").hex()
-        descriptors = f"1201000200000040{ids}030101020301" + (
+        descriptors = (
+            f"1201000200000040{ids}030101020301"
             "0902200001010080640904000002FFFFFF000705810340000807058202400000"
         )
         return f"""P: /devices/pci0000:00/0000:00:14.0/usb1/1-10
@@ -304,6 +315,14 @@ A: serial={self.ids.serial}\\n
 A: speed=12\\n
 A: version= 2.00\\n
 """
+
+
+def _enhanced(packet):
+    """A pcapng packet block."""
+    padded = packet.ljust((len(packet) + 3) // 4 * 4, b"\0")
+    size = 32 + len(padded)
+    head = struct.pack("<IIIIIII", 6, size, 0, 0, 0, len(packet), len(packet))
+    return head + padded + struct.pack("<I", size)
 
 
 def picture(plain, blocks, *, encrypted=True, key_number=0):
