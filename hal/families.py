@@ -146,6 +146,9 @@ FAMILIES: Final[tuple[Family, ...]] = (
         USB_IDS,
     ),
     Family(
+        "fingerprint_sensor", "libfprint", "sensors of libfprint that give pictures", Configured(), USB_IDS
+    ),
+    Family(
         "fingerprint_sensor",
         "zfm",
         "ZFM-20, R30x or R503 module (training, enrolment checks)",
