@@ -1,8 +1,8 @@
 """Every sensor that libfprint can take a picture with, through its GObject binding in a process of its own.
 
-Optional: needs Debian's python3-gi and gir1.2-fprint-2.0. The binding is installed for the system's Python and
-not for ours, so `libfprint_helper.py` runs there. Sensors that match on their own chip give no picture and are
-refused. libfprint itself waits until the finger has left a sensor before it gives the picture out.
+Optional: needs Debian's python3-gi and gir1.2-fprint-2.0. The binding is installed for the system's Python,
+not for ours, so `libfprint_helper.py` runs there. Sensors that match on their own chip give no picture and
+are refused. libfprint itself waits until the finger has left a sensor before it gives the picture out.
 """
 
 import json

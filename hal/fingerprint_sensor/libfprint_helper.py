@@ -1,9 +1,9 @@
 """Runs under the system's own Python, which has libfprint's GObject binding; a virtual environment has not.
 
 Started by `hal.fingerprint_sensor.libfprint` with the wanted libfprint driver's name, or nothing. It imports
-nothing of ours. Requests are lines on stdin ("capture", "cancel"); each answer is a line of JSON on stdout, an
-image's bytes behind it. The device is opened for one capture and closed after it: what a sensor, or libfprint,
-still held of the finger before is gone with it.
+nothing of ours. Requests are lines on stdin ("capture", "cancel"); each answer is a line of JSON on stdout,
+an image's bytes behind it. The device is opened for one capture and closed after it: what a sensor, or
+libfprint, still held of the finger before is gone with it.
 """
 
 import json
