@@ -27,7 +27,7 @@ from hal.device import (
 from hal.driver import POLL_SECONDS, Driver
 from hal.fingerprint_sensor import FingerImage
 from hal.fingerprint_sensor.zfm_line import Refused, SystemParameters, ZfmLine
-from hal.serial_port import LINE_ERRORS, why_not_open
+from hal.fingerprint_sensor.zfm_port import LINE_ERRORS, why_not_open
 
 BAUDS = (57600, 115200, 9600, 38400, 19200)
 """What modules are set to, the makers' own setting first."""

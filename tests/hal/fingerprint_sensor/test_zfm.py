@@ -23,7 +23,7 @@ from hal.fingerprint_sensor import FingerprintSensor, Polarity
 from hal.fingerprint_sensor import zfm as driver
 from hal.fingerprint_sensor.zfm import Options, create
 from hal.fingerprint_sensor.zfm_line import MAX_IMAGE_BYTES, Code, ZfmLine
-from hal.serial_port import why_not_open
+from hal.fingerprint_sensor.zfm_port import why_not_open
 
 pytestmark = pytest.mark.usefixtures("pseudo_terminals")
 

@@ -1,4 +1,4 @@
-"""What drivers on serial lines share: which errors such a line has, and what they mean."""
+"""The serial port of a fingerprint module: which errors it has, and what they mean."""
 
 import errno
 import termios
