@@ -226,7 +226,7 @@ def test_fail__does_not_start(tmp_path, monkeypatch):
 
 
 def test_ok__opencv_s_own_capture_reading_a_file(tmp_path):
-    """No V4L2 node is needed for the rest of the way: OpenCV's decoder, its frames, dropping what is stale."""
+    """No V4L2 node is needed for the rest of the way: OpenCV's decoder, frames, dropping what is stale."""
     video = tmp_path / "video.avi"
     writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
     for number in range(30):
