@@ -9,20 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import serial
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from zfm_emulator import SHAPES, ZfmEmulator, finger, packet
+from zfm_emulator import SHAPES, ZfmEmulator, finger
+from zfm_ports import Stuck
 
-from hal.device import DeviceBusy, DeviceError, DeviceFault, DeviceGone, HalError, State, Timeout, Unreadable
+from hal.device import DeviceBusy, DeviceError, DeviceFault, DeviceGone, State, Timeout, Unreadable
 from hal.drivers import ConfigurationError, make_device
 from hal.fingerprint_sensor import FingerprintSensor, Polarity
 from hal.fingerprint_sensor import zfm as driver
 from hal.fingerprint_sensor.zfm import Options, create
-from hal.fingerprint_sensor.zfm_line import MAX_IMAGE_BYTES, Code, ZfmLine
+from hal.fingerprint_sensor.zfm_line import Code
 from hal.fingerprint_sensor.zfm_port import why_not_open
 
 pytestmark = pytest.mark.usefixtures("pseudo_terminals")
@@ -371,101 +369,12 @@ def test_fail__no_port(tmp_path):
     assert isinstance(why_not_open(OSError(errno.EACCES, "no"), "p", what="w"), DeviceFault)
 
 
-class Stuck:
-    """A port that takes nothing, or is torn out when it is closed."""
-
-    baudrate, in_waiting = 57600, 0
-
-    def read(self, size=1):
-        time.sleep(0.01)
-        return b""
-
-    def reset_input_buffer(self):
-        pass
-
-    def write(self, data):
-        raise serial.SerialTimeoutException("stuck")
-
-    def close(self):
-        raise OSError("torn out")
-
-
 def test_fail__a_port_that_takes_nothing(monkeypatch):
     monkeypatch.setattr(driver, "open_port", lambda port, baud: Stuck())
     sensor = create(Options(port="x"))
     with pytest.raises(DeviceFault, match="takes no commands"):
         sensor.open()
     assert sensor.state is State.FAULT
-
-
-class Babble(Stuck):
-    """A line that is never silent: after each command, the bytes that it was given, again and again."""
-
-    def __init__(self, data, *, baud=57600):
-        self.data, self.baudrate = data, baud
-
-    @property
-    def in_waiting(self):
-        return 1
-
-    def read(self, size=1):
-        time.sleep(0.01)
-        return self.data
-
-    def write(self, data):
-        return len(data)
-
-
-def test_fail__a_line_that_is_never_silent(monkeypatch):
-    monkeypatch.setattr("hal.fingerprint_sensor.zfm_line.DRAIN_SECONDS", 0.3)
-    line = ZfmLine(Babble(b"\xef" * 9), address=0xFFFFFFFF, check=lambda: None)
-    with pytest.raises(DeviceFault, match="never silent"):
-        line.drain()
-    with pytest.raises(DeviceFault, match="damaged"):
-        line.command(Code.GET_IMAGE, wait=0.1)
-    data = ZfmLine(Babble(packet(2, bytes(128))), address=0xFFFFFFFF, check=lambda: None)
-    with pytest.raises(DeviceGone, match="No fingerprint module"):
-        data.command(Code.GET_IMAGE, tries=1)
-
-
-def test_fail__an_upload_that_is_broken_off_or_without_end():
-    broken_off = ZfmLine(Babble(packet(7, b"\x00")), address=0xFFFFFFFF, check=lambda: None)
-    with pytest.raises(Unreadable, match="broke off"):
-        broken_off.upload_image(packet_bytes=128)
-
-
-class Scripted(Stuck):
-    """Answers every command with the next of these bytes, then with nothing."""
-
-    def __init__(self, *answers):
-        self.answers, self.now = list(answers), b""
-
-    def write(self, data):
-        self.now = self.answers.pop(0) if self.answers else b""
-
-    def read(self, size=1):
-        now, self.now = self.now, b""
-        return now
-
-
-@settings(max_examples=60)
-@given(st.lists(st.binary(max_size=600), max_size=6))
-def test_ok__hostile_answers_give_typed_errors_or_an_image(answers):
-    port = Scripted(*answers, *(packet(7, b"\x00") + one for one in answers))
-    line = ZfmLine(port, address=0xFFFFFFFF, check=lambda: None)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hal.fingerprint_sensor.zfm_line.SILENCE_SECONDS", 0.01)
-        for step in (
-            line.system_parameters,
-            line.product_information,
-            lambda: line.upload_image(packet_bytes=128),
-        ):
-            patch.setattr(ZfmLine.command, "__kwdefaults__", {"wait": 0.01, "tries": 2})
-            try:
-                found = step()
-            except HalError:
-                continue
-            assert not isinstance(found, bytes) or len(found) <= MAX_IMAGE_BYTES
 
 
 @pytest.mark.parametrize(
