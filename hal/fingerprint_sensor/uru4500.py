@@ -36,7 +36,8 @@ from hal.fingerprint_sensor.uru_registers import (
     Register,
     Registers,
 )
-from hal.fingerprint_sensor.usb_link import Link, UsbIds, find, open_link
+from hal.fingerprint_sensor.usb_bus import UsbIds, find, open_link
+from hal.fingerprint_sensor.usb_link import Link
 
 DPI = 500
 """As the maker's data sheet has it; the sensor itself does not say."""

@@ -1,30 +1,31 @@
-"""A USB device of a few transfers, over PyUSB and libusb, in an order that can be relied on.
+"""A USB device of a few transfers, over libusb, in an order that can be relied on.
 
 PyUSB's own calls wait for their result, so nobody can say whether a read was outstanding before the next
 command went out. Here every transfer is submitted to the kernel before the call returns, and can be cancelled
 at once: an interrupt-IN listens before the first control transfer, a bulk-IN before it is asked to be filled.
-PyUSB finds, opens and claims the device; the transfers are libusb's asynchronous ones.
 """
 
 import ctypes
-import errno
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
-import usb.backend.libusb1
-import usb.core
-
-from hal.device import DeviceBusy, DeviceError, DeviceFault, DeviceGone
+from hal.device import DeviceError, DeviceFault
 from hal.driver import POLL_SECONDS
+from hal.fingerprint_sensor.usb_transfer import (
+    BULK,
+    COMPLETED,
+    CONTROL,
+    INTERRUPT,
+    Library,
+    TimeValue,
+    Transfer,
+    error_of,
+)
 
 VENDOR_IN, VENDOR_OUT = 0xC0, 0x40
-CONTROL, BULK, INTERRUPT = 0, 2, 3
-SETUP_BYTES = 8
 
 CONTROL_SECONDS = 5.0
 """Linux' own limit for control transfers; a register is read in milliseconds."""
@@ -37,8 +38,6 @@ MAX_HEARD = 64
 
 INTERRUPT_BYTES = 64
 """The largest packet of a full-speed interrupt endpoint."""
-
-SYSFS = Path("/sys/bus/usb/devices")
 
 
 class Link(Protocol):
@@ -61,122 +60,6 @@ class Link(Protocol):
     def cancel_bulk(self) -> None: ...
     def close(self) -> None:
         """Cancel everything and let go of the device. Never raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class UsbIds:
-    """Who a device on the bus is."""
-
-    vendor: int
-    product: int
-    port: str
-    """As /sys names it: 1-1.2."""
-    serial: str | None
-
-
-class _Struct(ctypes.Structure):
-    """libusb's `struct libusb_transfer`, without the list of isochronous packets."""
-
-
-_Callback = ctypes.CFUNCTYPE(None, ctypes.POINTER(_Struct))
-
-_Struct._fields_ = [
-    ("dev_handle", ctypes.c_void_p),
-    ("flags", ctypes.c_uint8),
-    ("endpoint", ctypes.c_uint8),
-    ("type", ctypes.c_uint8),
-    ("timeout", ctypes.c_uint),
-    ("status", ctypes.c_int),
-    ("length", ctypes.c_int),
-    ("actual_length", ctypes.c_int),
-    ("callback", _Callback),
-    ("user_data", ctypes.c_void_p),
-    ("buffer", ctypes.c_void_p),
-    ("num_iso_packets", ctypes.c_int),
-]
-
-
-class _TimeValue(ctypes.Structure):
-    _fields_ = [("seconds", ctypes.c_long), ("microseconds", ctypes.c_long)]
-
-
-# libusb's enum libusb_transfer_status and the one of its error codes that matters
-COMPLETED, FAILED, TIMED_OUT, CANCELLED, STALLED, NO_DEVICE, OVERFLOW = range(7)
-ERROR_NO_DEVICE = -4
-
-
-class Library(Protocol):
-    """What is used of libusb 1.0: the seam for tests."""
-
-    def libusb_alloc_transfer(self, iso_packets: int, /) -> Any: ...
-    def libusb_free_transfer(self, transfer: Any, /) -> None: ...
-    def libusb_submit_transfer(self, transfer: Any, /) -> int: ...
-    def libusb_cancel_transfer(self, transfer: Any, /) -> int: ...
-    def libusb_handle_events_timeout_completed(self, context: Any, wait: Any, done: Any, /) -> int: ...
-
-
-class Transfer:
-    """One transfer. libusb writes into its buffer, so it lives until it is done."""
-
-    def __init__(
-        self,
-        library: Library,
-        handle: Any,
-        *,
-        kind: int,
-        endpoint: int,
-        length: int,
-        content: bytes = b"",
-        on_done: Callable[["Transfer"], None] = lambda _transfer: None,
-    ) -> None:
-        self._library = library
-        self._buffer = ctypes.create_string_buffer(content, length)
-        self._on_done = on_done
-        self._callback = _Callback(self._finished)
-        self._pointer = library.libusb_alloc_transfer(0)
-        self.done = threading.Event()
-        self.status = COMPLETED
-        self.data = b""
-        inside = self._pointer.contents
-        inside.dev_handle, inside.endpoint, inside.type = handle, endpoint, kind
-        inside.length, inside.callback, inside.timeout = length, self._callback, 0
-        inside.buffer = ctypes.cast(self._buffer, ctypes.c_void_p)
-
-    def submit(self) -> None:
-        """Hand it to the kernel; it has it when this returns.
-
-        Raises:
-            DeviceGone: the device has left the bus.
-            DeviceFault: the kernel does not take it.
-        """
-        self.done.clear()
-        code = self._library.libusb_submit_transfer(self._pointer)
-        if code:
-            self.done.set()
-            if code == ERROR_NO_DEVICE:
-                raise DeviceGone("The USB device was unplugged.")
-            raise DeviceFault(f"The USB device takes no transfers (libusb error {code}).")
-
-    def cancel(self) -> None:
-        """Ask for it back; `done` says when it has come."""
-        if not self.done.is_set():
-            self._library.libusb_cancel_transfer(self._pointer)
-
-    def free(self) -> None:
-        """Give libusb's part back, if the kernel has given back the transfer."""
-        if self._pointer is not None and self.done.is_set():
-            self._library.libusb_free_transfer(self._pointer)
-            self._pointer = None
-
-    def _finished(self, pointer: Any) -> None:
-        """Called by libusb, in whichever thread handles its events."""
-        inside = pointer.contents
-        self.status = inside.status
-        start = SETUP_BYTES if inside.type == CONTROL else 0
-        length = max(0, min(inside.actual_length, len(self._buffer) - start))
-        self.data = self._buffer.raw[start : start + length]
-        self.done.set()
-        self._on_done(self)
 
 
 class UsbLink:
@@ -266,7 +149,7 @@ class UsbLink:
         if not self._wait(self._bulk, timeout):
             return None
         done, self._bulk = self._bulk, None
-        return _result(done)
+        return done.result()
 
     def cancel_bulk(self) -> None:
         bulk, self._bulk = self._bulk, None
@@ -274,7 +157,8 @@ class UsbLink:
             self._withdraw(bulk)
 
     def close(self) -> None:
-        self._closing.set()
+        with self._changed:  # an interrupt that has just come is either awaited anew by now, or never again
+            self._closing.set()
         self.cancel_bulk()
         if self._interrupt is not None:
             self._withdraw(self._interrupt)
@@ -292,7 +176,7 @@ class UsbLink:
         except BaseException:
             self._withdraw(transfer)
             raise
-        return _result(transfer)
+        return transfer.result()
 
     def _transfer(
         self,
@@ -339,143 +223,13 @@ class UsbLink:
                     except DeviceError as error:
                         self._deaf = error
             else:
-                self._deaf = _error(transfer.status)
+                self._deaf = error_of(transfer.status)
             self._changed.notify_all()
 
     def _handle_events(self) -> None:
-        wait = _TimeValue(0, int(POLL_SECONDS * 1e6))
+        wait = TimeValue(0, int(POLL_SECONDS * 1e6))
         while not (self._closing.is_set() and self._all_done()):
             self._library.libusb_handle_events_timeout_completed(self._context, ctypes.byref(wait), None)
 
     def _all_done(self) -> bool:
         return self._interrupt is None or self._interrupt.done.is_set()
-
-
-def find(wanted: Callable[[UsbIds], bool]) -> UsbIds | None:
-    """The first device on the bus that is wanted.
-
-    Raises:
-        DeviceFault: libusb is not installed.
-    """
-    return next((ids for _, ids in _devices(_backend()) if wanted(ids)), None)
-
-
-def open_link(
-    ids: UsbIds, *, interrupt_endpoint: int, bulk_endpoint: int, check: Callable[[], None]
-) -> UsbLink:
-    """Open and claim the vendor-specific interface (255, 255, 255) of a device that `find` has found.
-
-    Raises:
-        DeviceGone: it is not there any more.
-        DeviceBusy: another program holds it.
-        DeviceFault: this service may not open it, or it has no such interface.
-    """
-    backend = _backend()
-    device = next((one for one, found in _devices(backend) if found == ids), None)
-    if device is None:
-        raise DeviceGone("The USB device was unplugged.")
-    try:
-        interface = _vendor_interface(backend, device)
-        handle = backend.open_device(device)
-        try:
-            backend.claim_interface(handle, interface)
-        except usb.core.USBError:
-            backend.close_device(handle)
-            raise
-    except usb.core.USBError as error:
-        raise _why_not_open(error) from error
-
-    def let_go() -> None:
-        try:
-            backend.release_interface(handle, interface)
-        except usb.core.USBError:
-            pass  # unplugged: the kernel has let go already
-        finally:
-            backend.close_device(handle)
-
-    return UsbLink(
-        _library(backend),
-        handle.handle,
-        context=backend.ctx,
-        interrupt_endpoint=interrupt_endpoint,
-        bulk_endpoint=bulk_endpoint,
-        check=check,
-        let_go=let_go,
-    )
-
-
-def _backend() -> Any:
-    backend = usb.backend.libusb1.get_backend()
-    if backend is None:
-        raise DeviceFault("libusb 1.0 is not installed.")
-    return backend
-
-
-def _library(backend: Any) -> Library:
-    """libusb once more, with prototypes of our own: PyUSB's belong to its isochronous transfers."""
-    library = ctypes.CDLL(backend.lib._name)
-    pointer = ctypes.POINTER(_Struct)
-    library.libusb_alloc_transfer.restype = pointer
-    for name in ("libusb_free_transfer", "libusb_submit_transfer", "libusb_cancel_transfer"):
-        getattr(library, name).argtypes = [pointer]
-    library.libusb_handle_events_timeout_completed.argtypes = [
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-    ]
-    return library
-
-
-def _devices(backend: Any) -> list[tuple[Any, UsbIds]]:
-    found = []
-    for device in backend.enumerate_devices():
-        descriptor = backend.get_device_descriptor(device)
-        numbers = ".".join(map(str, descriptor.port_numbers or ()))
-        port = f"{descriptor.bus}-{numbers}"
-        found.append((device, UsbIds(descriptor.idVendor, descriptor.idProduct, port, _serial(port))))
-    return found
-
-
-def _serial(port: str) -> str | None:
-    """From /sys: to ask the device itself is one more exchange, which some refuse before they are set up."""
-    try:
-        return (SYSFS / port / "serial").read_text("utf-8", errors="replace").strip() or None
-    except OSError:
-        return None
-
-
-def _vendor_interface(backend: Any, device: Any) -> int:
-    count = backend.get_configuration_descriptor(device, 0).bNumInterfaces
-    for number in range(count):
-        found = backend.get_interface_descriptor(device, number, 0, 0)
-        if (found.bInterfaceClass, found.bInterfaceSubClass, found.bInterfaceProtocol) == (255, 255, 255):
-            return int(found.bInterfaceNumber)
-    raise DeviceFault("The USB device has no interface of the maker's own.")
-
-
-def _result(transfer: Transfer) -> bytes:
-    status, data = transfer.status, transfer.data
-    transfer.free()
-    if status != COMPLETED:
-        raise _error(status)
-    return data
-
-
-def _error(status: int) -> DeviceError:
-    if status in (NO_DEVICE, FAILED):  # a plug that is pulled in the middle of a transfer gives the second
-        return DeviceGone("The USB device was unplugged.")
-    if status == CANCELLED:
-        return DeviceGone("The USB device was closed while it was in use.")
-    if status == STALLED:
-        return DeviceFault("The USB device refuses a request.")
-    return DeviceFault("The USB device sends more than it was asked for, or is stuck.")
-
-
-def _why_not_open(error: usb.core.USBError) -> DeviceError:
-    if error.errno == errno.EBUSY:
-        return DeviceBusy("Another program holds the USB device.")
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return DeviceFault("The USB device may not be opened: this service needs the group of its udev rule.")
-    if error.errno in (errno.ENODEV, errno.ENOENT):
-        return DeviceGone("The USB device was unplugged.")
-    return DeviceFault("The USB device cannot be opened.")

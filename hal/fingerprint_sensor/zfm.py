@@ -26,7 +26,8 @@ from hal.device import (
 )
 from hal.driver import POLL_SECONDS, Driver
 from hal.fingerprint_sensor import FingerImage
-from hal.fingerprint_sensor.zfm_line import Refused, SystemParameters, ZfmLine
+from hal.fingerprint_sensor.zfm_line import Refused, ZfmLine
+from hal.fingerprint_sensor.zfm_module import SystemParameters, ZfmModule
 from hal.fingerprint_sensor.zfm_port import LINE_ERRORS, why_not_open
 
 BAUDS = (57600, 115200, 9600, 38400, 19200)
@@ -106,7 +107,7 @@ class ZfmSensor(Driver):
         )
         self._options = options
         self._port: serial.Serial | None = None
-        self._line: ZfmLine | None = None
+        self._module: ZfmModule | None = None
         self._parameters: SystemParameters | None = None
         self._shape: tuple[int, int] | None = None
         """(height, width) as configured, or as the module says; None: known by the number of bytes."""
@@ -116,13 +117,13 @@ class ZfmSensor(Driver):
     def capture(self, timeout: float) -> FingerImage:
         deadline = time.monotonic() + timeout
         with self._operation(), self._port_errors():
-            assert self._line is not None
+            assert self._module is not None
             assert self._parameters is not None
             self._light(BREATHING)
             try:
-                self._wait_for_finger(self._line, deadline)
+                self._wait_for_finger(self._module, deadline)
                 self._wait_is_over()
-                data = self._line.upload_image(packet_bytes=self._parameters.packet_bytes)
+                data = self._module.upload_image(packet_bytes=self._parameters.packet_bytes)
             finally:
                 self._light_off()
             return self._image(data)
@@ -130,18 +131,18 @@ class ZfmSensor(Driver):
     def wait_for_removal(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         with self._operation(), self._port_errors():
-            assert self._line is not None
-            while self._finger_on(self._line):
+            assert self._module is not None
+            while self._finger_on(self._module):
                 if time.monotonic() >= deadline:
                     raise Timeout("The finger still lies on the sensor.")
                 self._pause()
 
     def self_test(self) -> tuple[Finding, ...]:
         with self._operation(), self._port_errors():
-            assert self._line is not None
+            assert self._module is not None
             assert self._port is not None
-            self._line.verify_password(self._options.password)
-            found = self._line.system_parameters()
+            self._module.verify_password(self._options.password)
+            found = self._module.system_parameters()
             return (
                 Finding(name="VfyPwd", passed=True),
                 Finding(name="ReadSysPara", passed=True, value=f"system {found.system_id:#06x}"),
@@ -149,11 +150,11 @@ class ZfmSensor(Driver):
                 Finding(name="packet size", passed=True, value=str(found.packet_bytes)),
             )
 
-    def _wait_for_finger(self, line: ZfmLine, deadline: float) -> None:
+    def _wait_for_finger(self, module: ZfmModule, deadline: float) -> None:
         failures = 0
         while True:
             try:
-                if line.take_image():
+                if module.take_image():
                     return
             except Unreadable:
                 failures += 1
@@ -163,9 +164,9 @@ class ZfmSensor(Driver):
                 raise Timeout("No finger was put on the sensor.")
             self._pause()
 
-    def _finger_on(self, line: ZfmLine) -> bool:
+    def _finger_on(self, module: ZfmModule) -> bool:
         try:
-            return line.take_image()
+            return module.take_image()
         except Unreadable:  # a finger that is being lifted
             return True
 
@@ -192,8 +193,8 @@ class ZfmSensor(Driver):
         return FingerImage(pixels=greys, dpi=self._options.dpi or DPI.get(shape, 500), bits=4)
 
     def _light(self, mode: int) -> None:
-        if self._options.aura and self._line is not None:
-            self._line.aura(mode=mode, speed=BREATH, colour=BLUE, times=0)
+        if self._options.aura and self._module is not None:
+            self._module.aura(mode=mode, speed=BREATH, colour=BLUE, times=0)
 
     def _light_off(self) -> None:
         """After an exchange that may have failed: what fails here is said by the exchange itself."""
@@ -211,18 +212,20 @@ class ZfmSensor(Driver):
             self._port = open_port(options.port, bauds[0])
         except LINE_ERRORS as error:
             raise why_not_open(error, options.port, what="fingerprint module") from error
-        self._line = ZfmLine(self._port, address=options.address, check=self._check_not_closed)
+        line = ZfmLine(self._port, address=options.address, check=self._check_not_closed)
+        self._module = ZfmModule(line)
         try:
             with self._port_errors():
-                self._meet(self._line, bauds)
+                line.drain()
+                self._meet(self._module, bauds)
         except BaseException:
             self._let_go()
             raise
 
-    def _meet(self, line: ZfmLine, bauds: tuple[int, ...]) -> None:
-        self._find_baud(line, bauds)
-        self._parameters = line.system_parameters()
-        product = line.product_information()
+    def _meet(self, module: ZfmModule, bauds: tuple[int, ...]) -> None:
+        self._find_baud(module, bauds)
+        self._parameters = module.system_parameters()
+        product = module.product_information()
         said = (
             (product.height, product.width)
             if product is not None and product.width and product.height
@@ -236,7 +239,7 @@ class ZfmSensor(Driver):
             product.hardware if product is not None else f"system {self._parameters.system_id:#06x}"
         )
 
-    def _find_baud(self, line: ZfmLine, bauds: tuple[int, ...]) -> None:
+    def _find_baud(self, module: ZfmModule, bauds: tuple[int, ...]) -> None:
         """The first rate at which the module answers.
 
         Raises:
@@ -244,14 +247,13 @@ class ZfmSensor(Driver):
             DeviceGone: nothing answers at any rate.
         """
         assert self._port is not None
-        line.drain()
         worst: DeviceError | None = None
         for baud in bauds:
             self._check_not_closed()
             if self._port.baudrate != baud:
                 self._port.baudrate = baud
             try:
-                line.verify_password(self._options.password, wait=PROBE_SECONDS, tries=1)
+                module.verify_password(self._options.password, wait=PROBE_SECONDS, tries=1)
             except Refused:
                 raise  # it is there, and understands us
             except DeviceGone as error:
@@ -274,7 +276,7 @@ class ZfmSensor(Driver):
             raise DeviceGone(f"The fingerprint module on {self._options.port} was unplugged.") from error
 
     def _let_go(self) -> None:
-        port, self._port, self._line = self._port, None, None
+        port, self._port, self._module = self._port, None, None
         if port is not None:
             try:
                 port.close()

@@ -1,11 +1,9 @@
-"""Commands and answers of a ZFM-20, R30x or R503 module on its serial line, from their makers' manuals."""
+"""Commands, answers and transfers of a ZFM-20, R30x or R503 module on its line, from the makers' manuals."""
 
 import enum
-import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 from hal.device import DeviceFault, DeviceGone, Unreadable
@@ -70,31 +68,6 @@ class _Damaged(Exception):
     """Something came, and was damaged."""
 
 
-@dataclass(frozen=True, slots=True)
-class SystemParameters:
-    """What ReadSysPara tells."""
-
-    status: int
-    system_id: int
-    library_size: int
-    security_level: int
-    address: int
-    packet_bytes: int
-    baud: int
-
-
-@dataclass(frozen=True, slots=True)
-class ProductInformation:
-    """What ReadProdInfo of an R503 tells."""
-
-    model: str
-    serial: str
-    hardware: str
-    sensor: str
-    width: int
-    height: int
-
-
 class Port(Protocol):
     """What is used of `serial.Serial`."""
 
@@ -136,86 +109,13 @@ class ZfmLine:
                 )
         self._forget()
 
-    def verify_password(self, password: int, *, wait: float = ANSWER_SECONDS, tries: int = TRIES) -> None:
-        """Every session begins with it.
+    def transfer(self, *, packet_bytes: int) -> bytes:
+        """The data packets that follow an answer, to the last.
 
         Raises:
-            DeviceFault: the password is wrong, or what answers is no such module.
-            DeviceGone: nothing answers.
+            Unreadable: one was lost or damaged: it cannot be sent again, so the finger must be laid anew.
+            DeviceFault: they are not of that size, or more than an image.
         """
-        self.command(Code.VFY_PWD, password.to_bytes(4, "big"), wait=wait, tries=tries)
-
-    def system_parameters(self) -> SystemParameters:
-        """ReadSysPara.
-
-        Raises:
-            DeviceFault: the answer is not as the manual says.
-            DeviceGone: nothing answers.
-        """
-        content = self.command(Code.READ_SYS_PARA)
-        if len(content) < 16:
-            raise DeviceFault("The fingerprint module's parameters are cut short.")
-        status, system, library, security, address, size, baud = struct.unpack(">4HI2H", content[:16])
-        if size > 3 or not 1 <= baud <= 12:
-            raise DeviceFault("The fingerprint module's parameters are none that its manual knows.")
-        return SystemParameters(status, system, library, security, address, 32 << size, 9600 * baud)
-
-    def product_information(self) -> ProductInformation | None:
-        """ReadProdInfo; None from modules that do not know the command.
-
-        Raises:
-            DeviceFault: the answer is damaged again and again.
-        """
-        try:
-            content = self.command(Code.READ_PROD_INFO)
-        except (Refused, DeviceGone):  # older modules refuse it, or do not answer
-            return None
-        if len(content) < 46:
-            return None
-        width, height = struct.unpack(">HH", content[38:42])
-        return ProductInformation(
-            model=_text(content[0:16]),
-            serial=content[20:28].hex(),
-            hardware=f"{content[28]}.{content[29]}",
-            sensor=_text(content[30:38]),
-            width=width,
-            height=height,
-        )
-
-    def take_image(self) -> bool:
-        """Take a picture into the module's own memory; False: no finger lies on it.
-
-        Raises:
-            Unreadable: the finger moved, or was too dry or wet.
-            DeviceError: the module does not answer, or says that its sensor is broken.
-        """
-        try:
-            self.command(Code.GET_IMAGE)
-        except Refused as refused:
-            if refused.confirm == Confirm.NO_FINGER:
-                return False
-            if refused.confirm == Confirm.IMAGE_FAILED:
-                raise Unreadable(
-                    "The fingerprint module could not take an image: lay the finger anew."
-                ) from None
-            raise
-        return True
-
-    def upload_image(self, *, packet_bytes: int) -> bytes:
-        """The picture in the module's memory, four bits a pixel, as it sends it.
-
-        Raises:
-            Unreadable: a packet was lost or damaged: the finger must be laid anew.
-            DeviceError: the module does not answer.
-        """
-        try:
-            self.command(Code.UP_IMAGE)
-        except Refused as refused:
-            if refused.confirm in (Confirm.CANNOT_SEND, Confirm.CANNOT_UPLOAD, Confirm.NO_VALID_IMAGE):
-                raise Unreadable(
-                    "The fingerprint module has no image to send: lay the finger anew."
-                ) from None
-            raise
         image = bytearray()
         limit = SLACK * MAX_IMAGE_BYTES * BITS_ON_THE_LINE / self._port.baudrate
         for packet in self._packets(SILENCE_SECONDS, limit):
@@ -234,18 +134,6 @@ class ZfmLine:
             if packet.kind is Kind.END:
                 return bytes(image)
         raise Unreadable("The fingerprint was not sent to its end.")
-
-    def aura(self, *, mode: int, speed: int, colour: int, times: int) -> bool:
-        """The ring of light of an R503; False from modules that have none.
-
-        Raises:
-            DeviceError: the module does not answer.
-        """
-        try:
-            self.command(Code.AURA_LED_CONFIG, bytes([mode, speed, colour, times]))
-        except Refused:
-            return False
-        return True
 
     def command(
         self, code: Code, content: bytes = b"", *, wait: float = ANSWER_SECONDS, tries: int = TRIES
@@ -336,8 +224,3 @@ _REFUSALS: dict[int, str] = {
     Confirm.SENSOR_ERROR: "The fingerprint module says that its sensor is broken.",
     Confirm.ADDRESS_ERROR: "The fingerprint module's address is not the configured one.",
 }
-
-
-def _text(content: bytes) -> str:
-    """A device chose it, and it goes to logs: printable ASCII alone."""
-    return "".join(chr(byte) for byte in content if 0x20 <= byte < 0x7F).strip()

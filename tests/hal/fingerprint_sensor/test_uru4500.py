@@ -17,7 +17,7 @@ from hal.drivers import ConfigurationError, make_device
 from hal.fingerprint_sensor import FingerprintSensor, Polarity, uru4500
 from hal.fingerprint_sensor.uru4500 import Options, Uru4500Sensor, find_device, random_seed
 from hal.fingerprint_sensor.uru_registers import MODELS, Registers, answer
-from hal.fingerprint_sensor.usb_link import UsbIds
+from hal.fingerprint_sensor.usb_bus import UsbIds
 
 
 @pytest.fixture

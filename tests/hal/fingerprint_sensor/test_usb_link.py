@@ -3,19 +3,20 @@
 That the real libusb takes the same calls is shown by `test_uru_replay.py`.
 """
 
-import ctypes
-import errno
-import threading
+import sys
 import time
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
-import usb.backend.libusb1
-import usb.core
 
-from hal.device import DeviceBusy, DeviceError, DeviceFault, DeviceGone
+sys.path.insert(0, str(Path(__file__).parent))
+
+from libusb_fake import FakeLibusb
+
+from hal.device import DeviceFault, DeviceGone
 from hal.fingerprint_sensor import usb_link
-from hal.fingerprint_sensor.usb_link import (
+from hal.fingerprint_sensor.usb_link import UsbLink
+from hal.fingerprint_sensor.usb_transfer import (
     CANCELLED,
     COMPLETED,
     CONTROL,
@@ -25,73 +26,7 @@ from hal.fingerprint_sensor.usb_link import (
     OVERFLOW,
     STALLED,
     TIMED_OUT,
-    UsbLink,
-    _Struct,
-    find,
-    open_link,
 )
-
-
-class FakeLibusb:
-    """libusb's asynchronous calls; `answer` says what becomes of a transfer: None leaves it outstanding."""
-
-    def __init__(self):
-        self.log = []
-        self.outstanding = {}
-        self.answers = {}
-        self.submit_code = {}
-        self.freed = 0
-        self.ignores_cancel = False
-        self.due = []
-        self.lock = threading.Condition()
-        self.kept = []
-
-    def libusb_alloc_transfer(self, iso_packets):
-        self.kept.append(_Struct())
-        return ctypes.pointer(self.kept[-1])
-
-    def libusb_free_transfer(self, transfer):
-        self.freed += 1
-
-    def libusb_submit_transfer(self, transfer):
-        inside = transfer.contents
-        content = ctypes.string_at(inside.buffer, inside.length)
-        self.log.append((inside.type, inside.endpoint, content if inside.type == CONTROL else inside.length))
-        if code := self.submit_code.get(inside.type, 0):
-            return code
-        with self.lock:
-            answer = self.answers.get(inside.type, [])
-            if answer:
-                self.due.append((transfer, *answer.pop(0)))
-            else:
-                self.outstanding[inside.type] = transfer
-            self.lock.notify_all()
-        return 0
-
-    def libusb_cancel_transfer(self, transfer):
-        if not self.ignores_cancel:
-            self.complete(transfer.contents.type, CANCELLED, b"")
-        return 0
-
-    def complete(self, kind, status, data):
-        with self.lock:
-            transfer = self.outstanding.pop(kind, None)
-            if transfer is not None:
-                self.due.append((transfer, status, data))
-                self.lock.notify_all()
-
-    def libusb_handle_events_timeout_completed(self, context, wait, done):
-        with self.lock:
-            if not self.due:
-                self.lock.wait(0.02)
-            due, self.due = self.due, []
-        for transfer, status, data in due:
-            inside = transfer.contents
-            start = 8 if inside.type == CONTROL else 0
-            ctypes.memmove(inside.buffer + start, data, min(len(data), inside.length - start))
-            inside.status, inside.actual_length = status, len(data)
-            inside.callback(transfer)
-        return 0
 
 
 class Hands:
@@ -264,127 +199,3 @@ def test_ok__what_the_kernel_does_not_give_back_is_not_freed(hands, monkeypatch)
     hands.link.begin_bulk(5)
     hands.link.cancel_bulk()
     assert hands.library.freed == 0
-
-
-# Finding and opening
-
-
-def usb_error(number):
-    return usb.core.USBError("x", None, number)
-
-
-class FakeBackend:
-    """PyUSB's interface to libusb, as far as it is used."""
-
-    def __init__(self, devices, *, fails=None, interfaces=((255, 255, 255),)):
-        self.devices, self.fails, self.interfaces = devices, fails or {}, interfaces
-        self.ctx, self.lib = None, SimpleNamespace(_name="libusb-1.0.so.0")
-        self.closed = 0
-
-    def enumerate_devices(self):
-        return range(len(self.devices))
-
-    def get_device_descriptor(self, number):
-        vendor, product, ports = self.devices[number]
-        return SimpleNamespace(idVendor=vendor, idProduct=product, bus=1, port_numbers=ports)
-
-    def get_configuration_descriptor(self, device, number):
-        return SimpleNamespace(bNumInterfaces=len(self.interfaces))
-
-    def get_interface_descriptor(self, device, number, alternate, configuration):
-        one = self.interfaces[number]
-        return SimpleNamespace(
-            bInterfaceClass=one[0],
-            bInterfaceSubClass=one[1],
-            bInterfaceProtocol=one[2],
-            bInterfaceNumber=number,
-        )
-
-    def open_device(self, device):
-        self._fail("open")
-        return SimpleNamespace(handle=1)
-
-    def claim_interface(self, handle, interface):
-        assert self.interfaces[interface] == (255, 255, 255)
-        self._fail("claim")
-
-    def release_interface(self, handle, interface):
-        self._fail("release")
-
-    def close_device(self, handle):
-        self.closed += 1
-
-    def _fail(self, step):
-        if step in self.fails:
-            raise usb_error(self.fails[step])
-
-
-@pytest.fixture
-def bus(monkeypatch, tmp_path):
-    def make(*devices, **how):
-        backend = FakeBackend(devices, **how)
-        monkeypatch.setattr(usb.backend.libusb1, "get_backend", lambda: backend)
-        monkeypatch.setattr(usb_link, "SYSFS", tmp_path)
-        monkeypatch.setattr(usb_link, "_library", lambda _backend: FakeLibusb())
-        return backend
-
-    return make
-
-
-def opened(ids):
-    return open_link(ids, interrupt_endpoint=0x81, bulk_endpoint=0x82, check=lambda: None)
-
-
-def test_ok__the_wanted_one_is_found_with_its_serial_number(bus, tmp_path):
-    (tmp_path / "1-1.4").mkdir()
-    (tmp_path / "1-1.4/serial").write_text("{A}\n")
-    bus((1, 2, None), (3, 4, (1, 4)), interfaces=((3, 1, 1), (255, 255, 255)))
-    found = find(lambda ids: ids.vendor == 3)
-    assert (found.port, found.serial) == ("1-1.4", "{A}")
-    assert find(lambda ids: ids.serial == "B") is None
-    link = opened(found)
-    link.close()
-
-
-@pytest.mark.parametrize("step", ["open", "claim"])
-@pytest.mark.parametrize(
-    ("number", "error"),
-    [
-        (errno.EBUSY, DeviceBusy),
-        (errno.EACCES, DeviceFault),
-        (errno.ENODEV, DeviceGone),
-        (errno.EIO, DeviceFault),
-    ],
-)
-def test_fail__why_it_cannot_be_opened(bus, step, number, error):
-    backend = bus((3, 4, (1,)), fails={step: number})
-    with pytest.raises(error) as caught:
-        opened(find(lambda _ids: True))
-    assert type(caught.value) is error
-    assert backend.closed == (1 if step == "claim" else 0)
-
-
-def test_fail__gone_before_it_is_opened(bus):
-    bus((3, 4, (1,)))
-    ids = find(lambda _ids: True)
-    bus()
-    with pytest.raises(DeviceGone):
-        opened(ids)
-
-
-def test_ok__an_unplugged_device_is_let_go_of(bus):
-    backend = bus((3, 4, (1,)), fails={"release": errno.ENODEV})
-    opened(find(lambda _ids: True)).close()
-    assert backend.closed == 1
-
-
-def test_fail__no_interface_of_the_maker_s(bus):
-    bus((3, 4, (1,)), interfaces=((3, 1, 1),))
-    with pytest.raises(DeviceFault, match="no interface"):
-        opened(find(lambda _ids: True))
-
-
-def test_fail__no_libusb(monkeypatch):
-    monkeypatch.setattr(usb.backend.libusb1, "get_backend", lambda: None)
-    with pytest.raises(DeviceError, match="not installed"):
-        find(lambda _ids: True)

@@ -14,6 +14,7 @@ from zfm_ports import Babble, Scripted
 
 from hal.device import DeviceFault, DeviceGone, HalError, Unreadable
 from hal.fingerprint_sensor.zfm_line import MAX_IMAGE_BYTES, Code, ZfmLine
+from hal.fingerprint_sensor.zfm_module import ZfmModule
 
 
 def test_fail__a_line_that_is_never_silent(monkeypatch):
@@ -31,7 +32,7 @@ def test_fail__a_line_that_is_never_silent(monkeypatch):
 def test_fail__an_upload_that_is_broken_off_or_without_end():
     broken_off = ZfmLine(Babble(packet(7, b"\x00")), address=0xFFFFFFFF, check=lambda: None)
     with pytest.raises(Unreadable, match="broke off"):
-        broken_off.upload_image(packet_bytes=128)
+        broken_off.transfer(packet_bytes=128)
 
 
 @settings(max_examples=60)
@@ -41,10 +42,11 @@ def test_ok__hostile_answers_give_typed_errors_or_an_image(answers):
     line = ZfmLine(port, address=0xFFFFFFFF, check=lambda: None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hal.fingerprint_sensor.zfm_line.SILENCE_SECONDS", 0.01)
+        module = ZfmModule(line)
         for step in (
-            line.system_parameters,
-            line.product_information,
-            lambda: line.upload_image(packet_bytes=128),
+            module.system_parameters,
+            module.product_information,
+            lambda: module.upload_image(packet_bytes=128),
         ):
             patch.setattr(ZfmLine.command, "__kwdefaults__", {"wait": 0.01, "tries": 2})
             try:

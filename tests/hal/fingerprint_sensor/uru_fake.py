@@ -15,7 +15,7 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from hal.device import DeviceGone
-from hal.fingerprint_sensor.usb_link import UsbIds
+from hal.fingerprint_sensor.usb_bus import UsbIds
 
 WIDTH, LINES = 384, 289
 FIRST = 200  # lines of the first block
