@@ -85,6 +85,8 @@ class Capability(enum.StrEnum):
     CHIP = "chip"
     IMAGE = "image"
     FINGERPRINT_IMAGE = "fingerprint_image"
+    FINGER_PRESENCE = "finger_presence"
+    """It feels the finger come and go: `wait_for_removal` may be called."""
     BARCODE = "barcode"
     ILLUMINATION = "illumination"
     POWER_STATE = "power_state"

@@ -22,7 +22,7 @@ class Options(SimulatedOptions, frozen=True, forbid_unknown_fields=True, kw_only
 class SimulatedFingerprintSensor(Simulated):
     """Gives a new impression of the finger that lies on it at every call."""
 
-    capabilities = frozenset({Capability.FINGERPRINT_IMAGE})
+    capabilities = frozenset({Capability.FINGERPRINT_IMAGE, Capability.FINGER_PRESENCE})
 
     def __init__(self, options: Options | None = None) -> None:
         options = options or Options()
@@ -49,6 +49,16 @@ class SimulatedFingerprintSensor(Simulated):
             self._begin(deadline)
             self._impressions += 1
             return FingerImage(pixels=impression(finger, self._impressions), dpi=DPI)
+
+    def wait_for_removal(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        with self._operation(), self._changed:
+            while self._finger is not None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise Timeout("The finger still lies on the sensor.")
+                self._changed.wait(min(left, POLL_SECONDS))
+                self._check_plugged()
 
     def _wait_for_finger(self, deadline: float) -> int:
         with self._changed:

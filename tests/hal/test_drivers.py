@@ -13,6 +13,7 @@ SMALLEST = {
     ("barcode_reader", "serial_line"): {"port": "/dev/ttyUSB0"},
     ("barcode_reader", "wedge"): {"device": "/dev/input/event3"},
     ("illumination", "gpio"): {"white_pin": 5},
+    ("fingerprint_sensor", "zfm"): {"port": "/dev/ttyUSB0"},
     ("camera", "file"): {"path": "picture.png"},
 }
 
