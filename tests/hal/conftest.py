@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from conformance import results
+from conformance.fingers import libfprint_is_here
 
 from appliance.simulation.chip.pcscd import PcscdUnavailable, virtual_reader
 
@@ -20,6 +21,12 @@ def virtual_reader_here():
             pass
     except PcscdUnavailable as error:
         pytest.skip(f"not here: {error}")
+
+
+@pytest.fixture(scope="session")
+def libfprint_here():
+    if not libfprint_is_here():
+        pytest.skip("not here: python3-gi or gir1.2-fprint-2.0 is not installed")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,11 +1,12 @@
 """docs/devices.md says what the suite found, and what the suite found is what it finds now."""
 
+import json
 import os
 
 import pytest
 from conformance import results as now
 from conformance.case import Proof
-from conformance.page import CHECKS, PAGE, filled, load, matrix, proven, support, tables
+from conformance.page import CHECKS, PAGE, REPLAYS, filled, load, matrix, proven, support, tables
 from conformance.table import CASES
 
 import hal.families as families_module
@@ -48,6 +49,12 @@ def test_fail__a_proof_that_failed_is_none(outcome):
     word = proven(case, {case.name: dict.fromkeys(CHECKS, outcome)})
     assert word == ("**fails**" if outcome == "fail" else "untested")
     assert ("✗" in matrix({case.name: dict.fromkeys(CHECKS, outcome)})) == (outcome == "fail")
+
+
+def test_ok__replays_are_exact():
+    found = json.loads(REPLAYS.read_text("utf-8"))
+    assert found["recordings"] == found["identical"] > 0
+    assert all(one["pixels_different"] == 0 for one in found["by_recording"].values())
 
 
 def test_fail__a_driver_without_a_case_is_untested(monkeypatch):

@@ -126,6 +126,7 @@ class PiModule(Bench):
 
 class Files(Bench):
     protocol = Camera
+    simulated = True
     not_applicable = dict.fromkeys(WAITING, ALWAYS) | {
         "nothing_stale": "each file is shown once, in order: that is what it is for"
     }

@@ -34,6 +34,8 @@ class Bench:
 
     protocol: ClassVar[type]
     """The Protocol of its kind: MrzLineReader, Camera, ..."""
+    simulated: ClassVar[bool] = False
+    """Whether the device must say so."""
     not_applicable: ClassVar[Mapping[str, str]] = {}
     """Check -> why it cannot be asked of this device ("soldered", "always has something to give")."""
     exchanges: ClassVar[int] = 1

@@ -21,6 +21,10 @@ PAGE = ROOT / "docs" / "devices.md"
 RESULTS = Path(__file__).with_name("results.json")
 """What came out of the last run that was kept: on a machine with umockdev and pcscd."""
 
+REPLAYS = Path(__file__).with_name("replays.json")
+"""What `benchmarks/fingerprint_replay.py` said of recordings of real sensors, which are others'."""
+REPLAYED = ("fingerprint_sensor", "uru4500")
+
 CHECKS = {
     "identity": "identity",
     "capabilities": "capa­bilities",
@@ -53,6 +57,7 @@ def tables(results: Results, gives: Mapping[str, list[str]]) -> dict[str, str]:
         "support": support(results, gives),
         "matrix": matrix(results),
         "families": families(),
+        "replays": replays(),
         "pcsc": pcsc_models(),
     }
 
@@ -75,7 +80,10 @@ def proven(case: Case, results: Results) -> str:
     if "pass" not in outcomes:
         return "untested"
     word = case.proof.value if case.proof is not Proof.ITSELF else "tested as it is"
-    return f"{word}: {case.means}" if case.proof is not Proof.ITSELF else word
+    if case.proof is Proof.ITSELF:
+        return word
+    emulated = f"{word}: {case.means}"
+    return f"**replay** (below); {emulated}" if (case.kind, case.driver) == REPLAYED else emulated
 
 
 def untested() -> list[str]:
@@ -128,6 +136,17 @@ def _rule(rule: object) -> str:
         return "Video4Linux node that gives pictures"
     assert isinstance(rule, Supply)
     return "power supply of type Battery or UPS"
+
+
+def replays() -> str:
+    found = json.loads(REPLAYS.read_text("utf-8"))
+    rows = ["| recording of a real sensor | picture | pixels that differ |", "|---|---|--:|"]
+    for name, one in found["by_recording"].items():
+        size, pixels = f"{one['width']} × {one['height']}", one["width"] * one["height"]
+        rows.append(
+            f"| {name}, firmware {one['firmware']} | {size} | {one['pixels_different']} of {pixels:,} |"
+        )
+    return "\n".join(rows)
 
 
 def pcsc_models() -> str:

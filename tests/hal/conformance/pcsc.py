@@ -52,6 +52,8 @@ class PcscBench(Bench):
 class RealDaemon(PcscBench):
     """pcscd as Debian has it, and vsmartcard's reader."""
 
+    simulated = True
+
     not_applicable = dict.fromkeys(
         ("unplugged_and_back", "unplugged_waiting", "unplugged_at_every_exchange"),
         "the virtual reader stays plugged; the daemon by script pulls it",

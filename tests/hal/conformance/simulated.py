@@ -24,6 +24,8 @@ NEVER_SILENT = dict.fromkeys(("time_out", "cancel", "one_at_a_time", "unplugged_
 class Scripted(Bench):
     """A simulated device: its fault script is written here."""
 
+    simulated = True
+
     def malform(self):
         done = self.device._operations
         self.device._faults = {done + 1: Fault.GARBAGE, done + 2: Fault.GARBAGE}

@@ -96,10 +96,10 @@ class ZfmEmulator:
         if not self._fds:
             return
         self.port.unlink(missing_ok=True)
-        os.write(self._stop[1], b"x")
         if threading.current_thread() is not self._thread:
+            os.write(self._stop[1], b"x")
             self._thread.join()
-            os.close(self._stop[1])
+        os.close(self._stop[1])
         self._fds = ()
 
     close = unplug
