@@ -181,6 +181,8 @@ def _options(family: Family, device: UdevDevice) -> dict[str, Any]:
 
 
 def _key(device: UdevDevice, usb: UdevDevice | None, vendor: str, product: str) -> str:
+    if device.subsystem == "power_supply":
+        return f"power_supply:{device.sys_name}"  # the kernel's name for it, and its driver's
     if usb is None or not vendor:
         return f"{device.subsystem}@{device.device_path}"
     serial = usb.properties.get("ID_SERIAL_SHORT") or _attribute(usb, "serial")

@@ -116,17 +116,17 @@ def _details(status: DeviceStatus) -> str:
     """What there is to say of it, in a line."""
     said = [" (simulated)"] if status.simulated else []
     if status.firmware:
-        said.append(f" firmware {status.firmware}")
+        said.append(f", firmware {status.firmware}")
     if status.p95_seconds is not None:
-        said.append(f" {status.successes} done, 95 % within {status.p95_seconds * 1000:.0f} ms")
+        said.append(f", {status.successes} done, 95 % within {status.p95_seconds * 1000:.0f} ms")
     if status.failures:
-        said.append(f" {status.failures} failed, last {status.last_error}")
+        said.append(f", {status.failures} failed, last {status.last_error}")
     if status.power is not None:
         charge = status.power.charge_percent
-        said.append(f" {'on battery' if status.power.on_mains is False else 'on mains'}")
+        said.append(f", {'on battery' if status.power.on_mains is False else 'on mains'}")
         said.append("" if charge is None else f" {charge} %")
     if status.problem:
-        said.append(f" {status.problem}")
+        said.append(f": {status.problem}")
     return "".join(said)
 
 

@@ -37,8 +37,8 @@ from hal.slot import THERE
 
 BACK_POLL_SECONDS = 0.25
 """Between two looks whether a device is still expected back."""
-POWER_SECONDS = 10.0
-"""How often mains and battery are looked at; the kernel says at once when the plug is pulled."""
+POWER_SECONDS = 5.0
+"""How often mains and battery are looked at: a UPS lasts minutes."""
 
 Result = TypeVar("Result")
 

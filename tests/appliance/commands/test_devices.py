@@ -112,9 +112,10 @@ def test_ok__the_running_service_is_asked(borne, config, tmp_path: Path) -> None
         running = [service.run(), serve(application(service.operations()), listener)]
         tasks = [asyncio.ensure_future(one) for one in running]
         await stop.wait()
-        for task in tasks:
+        left = asyncio.all_tasks() - {asyncio.current_task()}  # requests that were under way among them
+        for task in (*tasks, *left):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *left, return_exceptions=True)
 
     stop = asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(serve_until(stop),))
