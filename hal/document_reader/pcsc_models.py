@@ -40,9 +40,11 @@ def _model(pattern: str, message_bytes: int, *, extended: bool = True, quirk: st
 
 
 MODELS: Final[tuple[ReaderModel, ...]] = (
-    _model("ACR122U", 271, extended=False, quirk="short APDUs only: a passport takes about twice as long"),
-    _model("ACR1252", 522, quirk="firmware 1.07 was seen to fail with 0xC3 on APDUs of 32 kB"),
-    _model("ACR1281", 522, quirk="extended commands were seen not to reach the chip; extended answers do"),
+    _model("ACR122U", 271, extended=False, quirk="short APDUs only, so chips are read in smaller blocks"),
+    _model(
+        "ACR1252", 522, quirk="firmware 1.07 was reported to fail on APDUs of 32 kB (pcsc-lite's issue 54)"
+    ),
+    _model("ACR1281", 522, quirk="long commands were reported not to be sent (acsccid's issue 42)"),
     _model("ACR1581", 516),
     _model(r"Access IS ePassport", 278, quirk="says extended, but a message holds 268 bytes"),
     _model(r"OMNIKEY 5022|OMNIKEY 5422", 520),

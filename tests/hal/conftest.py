@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from conformance import results
 from conformance.fingers import libfprint_is_here
+from conformance.testbed import testbed
 
 from appliance.simulation.chip.pcscd import PcscdUnavailable, virtual_reader
 
@@ -27,6 +28,12 @@ def virtual_reader_here():
 def libfprint_here():
     if not libfprint_is_here():
         pytest.skip("not here: python3-gi or gir1.2-fprint-2.0 is not installed")
+
+
+@pytest.fixture(scope="session")
+def pretended_bus():
+    """umockdev's testbed, made before anybody counts descriptors."""
+    return testbed()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,7 +6,6 @@ Writes docs/devices/watch.cast (asciicast v2) and watch.svg, in which each line 
     umockdev-wrapper .venv/bin/python tests/hal/record_watch.py [FOLDER]
 """
 
-import ctypes
 import html
 import json
 import os
@@ -17,6 +16,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from conformance.testbed import Testbed
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT = 100, 21
@@ -65,37 +68,6 @@ POWER = (
     "P: /devices/platform/ups/power_supply/ups\nE: SUBSYSTEM=power_supply\nA: type=UPS\\n\n"
     "A: status=Full\\n\nA: capacity=100\\n\n"
 )
-
-
-class Testbed:
-    """umockdev's, through its C interface."""
-
-    def __init__(self) -> None:
-        self._lib = ctypes.CDLL("libumockdev.so.0")
-        for name, arguments in {
-            "add_from_string": 2,
-            "uevent": 2,
-            "remove_device": 1,
-            "set_attribute": 3,
-        }.items():
-            function = getattr(self._lib, f"umockdev_testbed_{name}")
-            function.argtypes = [ctypes.c_void_p] + [ctypes.c_char_p] * arguments
-        self._lib.umockdev_testbed_new.restype = ctypes.c_void_p
-        self._lib.umockdev_testbed_get_root_dir.restype = ctypes.c_char_p
-        self._lib.umockdev_testbed_get_root_dir.argtypes = [ctypes.c_void_p]
-        self._bed = self._lib.umockdev_testbed_new()
-        self.root = self._lib.umockdev_testbed_get_root_dir(self._bed).decode()
-
-    def add(self, text: str) -> None:
-        assert self._lib.umockdev_testbed_add_from_string(self._bed, text.encode(), None)
-
-    def event(self, path: str, action: str) -> None:
-        self._lib.umockdev_testbed_uevent(self._bed, f"/sys{path}".encode(), action.encode())
-
-    def attribute(self, path: str, name: str, value: str) -> None:
-        self._lib.umockdev_testbed_set_attribute(
-            self._bed, f"/sys{path}".encode(), name.encode(), f"{value}\n".encode()
-        )
 
 
 class Post:

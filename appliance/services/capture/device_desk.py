@@ -145,8 +145,11 @@ class DeviceDesk:
             raise ServiceError("no_device", f"This box has no device {request.key}.")
         findings: tuple[Finding, ...] = ()
         if Capability.SELF_TEST in device.capabilities:
-            async with asyncio.timeout(SELF_TEST_SECONDS):
-                findings = await self.ask(device, device.self_test)
+            try:
+                async with asyncio.timeout(SELF_TEST_SECONDS):
+                    findings = await self.ask(device, device.self_test)
+            except TimeoutError as error:
+                raise ServiceError("timeout", f"{request.key} does not end its self-test.") from error
         return SelfTested(
             key=request.key,
             findings=tuple(

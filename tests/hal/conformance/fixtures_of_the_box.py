@@ -5,6 +5,7 @@ from gpiozero.pins.mock import MockFactory
 from conformance.case import Bench
 from conformance.panels import SOLDERED, UNPLUGGING
 from conformance.simulated import NEVER_SILENT, Scripted
+from conformance.testbed import testbed
 from hal.illumination import Illumination, Light, gpio
 from hal.illumination import simulated as simulated_lights
 from hal.power import PowerState, PowerSupply, sysfs
@@ -109,6 +110,45 @@ class Sysfs(Bench):
 
     def number_of(self, result):
         return result.charge_percent - 50
+
+
+class SysfsPretended(Sysfs):
+    """The kernel's own folder, in umockdev's pretended /sys."""
+
+    SUPPLIES = "/devices/platform/ups/power_supply"
+    TEXT = (
+        f"P: {SUPPLIES}/mains\nE: SUBSYSTEM=power_supply\nA: type=Mains\\n\nA: online=1\\n\n\n"
+        f"P: {SUPPLIES}/BAT0\nE: SUBSYSTEM=power_supply\nA: type=Battery\\n\nA: present=1\\n\n"
+        "A: status=Full\\n\nA: capacity=100\\n\n"
+    )
+
+    def __init__(self, tmp_path):
+        self.bed = testbed()
+        self.there = False
+        super().__init__(tmp_path)
+        self.device = sysfs.create(sysfs.Options())
+
+    def write(self, supply, **attributes):
+        for name, value in attributes.items():
+            self.bed.attribute(f"{self.SUPPLIES}/{supply}", name, str(value))
+
+    def provide(self, number=0):
+        if self.there:
+            self.write("BAT0", capacity=50 + number)
+
+    def replug(self):
+        self.bed.add(self.TEXT)
+        self.there = True
+
+    def unplug(self):
+        self.there = False
+        for supply in ("mains", "BAT0"):
+            self.bed.remove(f"{self.SUPPLIES}/{supply}")
+
+    def tear_down(self):
+        super().tear_down()
+        if self.there:
+            self.unplug()
 
 
 class SimulatedPower(Scripted):

@@ -161,8 +161,8 @@ def pcsc_models() -> str:
 def filled(text: str, parts: Mapping[str, str]) -> str:
     """The page with its tables between their markers."""
     for name, table in parts.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
-        text, times = pattern.subn(lambda found, table=table: found[1] + table + found[2], text)
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        text, times = pattern.subn(lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text)
         assert times == 1, f"docs/devices.md has no place for {name}"
     return text
 

@@ -275,6 +275,21 @@ def test_fail__self_test():
         assert caught.value.code == code
 
 
+def test_fail__a_self_test_without_end(monkeypatch):
+    monkeypatch.setattr(device_desk, "SELF_TEST_SECONDS", 0.1)
+    panel, go_on = SelfTesting(), threading.Event()
+    monkeypatch.setattr(panel, "self_test", lambda: go_on.wait(5))
+    desk = DeviceDesk([panel])
+
+    async def scenario():
+        with pytest.raises(ServiceError, match="does not end") as caught:
+            await desk.self_test(RunSelfTest(key="panel/simulated/1"))
+        go_on.set()
+        return caught.value.code
+
+    assert asyncio.run(scenario()) == "timeout"
+
+
 def test_ok__says_why_hot_plug_is_deaf():
     def refuse(manager, on_add, on_remove):
         raise OSError("no netlink")
