@@ -84,7 +84,8 @@ class _Service:
 async def _own(path: Path, config: Config) -> AsyncIterator[DeviceSource]:
     """The devices in our own hands."""
     from appliance.services.capture.device_desk import DeviceDesk
-    from appliance.wiring import CannotStart, make_devices
+    from appliance.opening import CannotStart
+    from appliance.wiring import make_devices
 
     class Own(DeviceDesk):
         async def now(self) -> Devices:
