@@ -83,8 +83,8 @@ class _Service:
 @asynccontextmanager
 async def _own(path: Path, config: Config) -> AsyncIterator[DeviceSource]:
     """The devices in our own hands."""
-    from appliance.services.capture.device_desk import DeviceDesk
     from appliance.opening import CannotStart
+    from appliance.services.capture.device_desk import DeviceDesk
     from appliance.wiring import make_devices
 
     class Own(DeviceDesk):

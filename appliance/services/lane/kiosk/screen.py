@@ -118,6 +118,8 @@ class Device:
     simulated: bool
     worry: bool
     """Somebody should look: it is away, or the battery is nearly empty."""
+    quiet: bool
+    """There is nothing to say: where there are many devices, its picture is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +351,7 @@ def _device(entry: DeviceView, words: Words) -> Device:
         word=word,
         simulated=entry.simulated,
         worry=low or entry.state in ("ABSENT", "FAULT"),
+        quiet=entry.state == "READY" and entry.on_mains is not False,
     )
 
 

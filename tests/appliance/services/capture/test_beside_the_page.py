@@ -1,23 +1,29 @@
 """What goes with a page that is read: codes from the barcode reader, and the page under each light."""
 
 import asyncio
+import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from gpiozero.pins.mock import MockFactory
 from PIL import Image
 
-from appliance.contracts.capture import MrzEvidence, Wait
+from appliance.contracts.capture import LitPicture, MrzEvidence, Wait
 from appliance.contracts.errors import ServiceError
 from appliance.services.capture import page_lights
 from appliance.services.capture.barcodes import MAX_CODES
 from appliance.services.capture.device_desk import DeviceDesk
 from appliance.services.capture.page_lights import MAX_LIT_BYTES, under_each_light
 from appliance.services.capture.service import CaptureService
+from appliance.services.lane.assessment import lit_pages_of
 from hal.barcode_reader.simulated import SimulatedBarcodeReader
 from hal.camera.simulated import Options as CameraOptions
 from hal.camera.simulated import SimulatedCamera
 from hal.document_reader.simulated import SimulatedDocumentReader
 from hal.illumination import Light
+from hal.illumination.gpio import GpioIllumination
+from hal.illumination.gpio import Options as GpioOptions
 from hal.illumination.simulated import SimulatedIllumination
 
 LINES = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
@@ -124,3 +130,48 @@ def test_fail__the_light_goes_out_when_the_camera_fails():
     assert lit(lights, under(lights), frame=fail).lit == ()
     assert lights.lit is None
     assert lights.health.successes == 2  # on, and off
+
+
+def test_ok__lights_on_the_boards_pins():
+    """The shipped driver on mock pins: the camera sees which pin is high."""
+    pins = MockFactory()
+    numbers = {Light.WHITE: 5, Light.INFRARED: 6}
+    lights = GpioIllumination(GpioOptions(white_pin=5, infrared_pin=6), make_pins=lambda: pins)
+    camera = SimulatedCamera(CameraOptions(width=64, height=48))
+
+    def seen():
+        lit = [light for light, number in numbers.items() if pins.pin(number).state]
+        return np.full((48, 64, 3), SHADES[lit[0] if lit else None], np.uint8)
+
+    camera.present(seen)
+    evidence = lit(lights, camera)
+    assert [picture.light for picture in evidence.lit] == ["white", "infrared"]
+    shades = [np.asarray(Image.open(io.BytesIO(picture.jpeg)))[0, 0, 0] for picture in evidence.lit]
+    assert [abs(int(shade) - SHADES[Light(picture.light)]) < 4
+            for shade, picture in zip(shades, evidence.lit, strict=True)] == [True, True]  # fmt: skip
+    assert not any(pins.pin(number).state for number in numbers.values())
+    lights.close()
+
+
+def test_ok__the_service_lights_the_page_that_its_camera_has_read():
+    lights = SimulatedIllumination()
+    camera = under(lights)
+
+    class Station:
+        async def read(self, camera, timeout, capture):
+            assert lights.lit is None
+            await capture(timeout)
+            return MrzEvidence(lines=LINES, source="camera", device="d", simulated=True)
+
+    pages = [camera.identity.key]
+    service = CaptureService([camera, lights], document_cameras=pages, document=Station())
+    evidence = asyncio.run(service.read_mrz(Wait(timeout=10)))
+    assert [picture.light for picture in evidence.lit] == [light.value for light in Light]
+
+
+def test_ok__each_light_has_its_name_in_the_record():
+    picture = LitPicture(light="infrared", jpeg=b"jpeg")
+    evidence = MrzEvidence(lines=LINES, source="camera", device="d", simulated=True, lit=(picture,))
+    other = MrzEvidence(lines=LINES, source="mrz_line", device="e", simulated=True, others=(evidence,))
+    assert lit_pages_of(SimpleNamespace(document=other)) == {"page_infrared": b"jpeg"}
+    assert lit_pages_of(SimpleNamespace(document=None)) == {}

@@ -217,3 +217,4 @@ def test_ok__a_device_says_how_it_is(changes: dict[str, object], word: str, worr
     view = changed(devices=(msgspec.structs.replace(plain, **changes),))
     (device,) = screen_of(view, EN).devices
     assert (device.word, device.worry) == (word, worry)
+    assert device.quiet == (not worry and not word.startswith("on battery"))
