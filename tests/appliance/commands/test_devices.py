@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 import appliance.commands.devices as command
+from appliance.commands.devices_source import device_source
+from appliance.contracts.capture import RunSelfTest
+from appliance.contracts.errors import ServiceError
 from appliance.contracts.transport import application, listen_unix, serve
 from appliance.services.capture.service import CaptureService
 from appliance.simulation.portraits import draw_portrait
@@ -160,3 +163,20 @@ def test_ok__self_test(borne, config, monkeypatch) -> None:
     answer = borne("devices", "--config", file, "--self-test")
     assert answer.code == 1
     assert "✗ answers The panel does not answer." in answer.out
+
+
+def test_ok__watched_without_a_configuration(borne, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(command, "CONFIG", tmp_path / "none.toml")
+    answer = borne("devices", "--watch", "--seconds", "0.3", "--self-test")
+    assert answer.code == 0
+    assert "Configured" not in answer.out
+
+
+def test_fail__nobodys_device_tests_itself() -> None:
+    async def ask() -> str:
+        async with device_source(None) as source:
+            with pytest.raises(ServiceError) as caught:
+                await source.self_test(RunSelfTest(key="panel/simulated/1"))
+            return caught.value.code
+
+    assert asyncio.run(ask()) == "no_device"
