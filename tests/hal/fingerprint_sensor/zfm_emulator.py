@@ -96,11 +96,10 @@ class ZfmEmulator:
         if not self._fds:
             return
         self.port.unlink(missing_ok=True)
-        os.write(self._stop[1], b"x")
+        self._fds = ()
+        os.close(self._stop[1])  # which wakes the thread
         if threading.current_thread() is not self._thread:
             self._thread.join()
-            os.close(self._stop[1])
-        self._fds = ()
 
     close = unplug
 
