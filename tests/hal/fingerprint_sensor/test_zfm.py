@@ -282,6 +282,19 @@ def test_ok__a_finger_that_moved_once(pair):
         sensor.wait_for_removal(0.0)
 
 
+@pytest.mark.parametrize("answer", [b"\x01", b"\x1a", b""])
+def test_ok__an_older_module_that_does_not_know_read_prod_info(pair, answer):
+    sensor, module = pair()
+    module.present(1)
+    original = module._answer
+    module._answer = lambda got, rest: answer if got == 0x3C else original(got, rest)
+    began = time.monotonic()
+    sensor.open()
+    assert time.monotonic() - began < 1.5
+    assert (sensor.capture(3.0).pixels == expected(1)).all()
+    assert sensor.health.firmware == "system 0x0009"
+
+
 def test_ok__a_short_product_information_is_passed_over(pair):
     sensor, module = pair(model="r503")
     module.present(1)
