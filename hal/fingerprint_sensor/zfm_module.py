@@ -66,7 +66,7 @@ class ZfmModule:
         return SystemParameters(status, system, library, security, address, 32 << size, 9600 * baud)
 
     def product_information(self) -> ProductInformation | None:
-        """ReadProdInfo; None from modules that do not know it: they refuse, call it damaged, or keep silent."""
+        """ReadProdInfo; None from modules that do not know it: they refuse, or say damaged, or nothing."""
         try:
             content = self._line.command(Code.READ_PROD_INFO, wait=QUICK_SECONDS, tries=2)
         except (DeviceFault, DeviceGone):
