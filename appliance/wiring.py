@@ -142,13 +142,14 @@ def reference_store(
 
 
 def content_checks(*, production: bool = False) -> "dict[ContentType, ContentCheck]":
-    """What is looked at in trust anchors and policies before they are installed, or signed for.
+    """What is looked at in trust anchors, policies and rules before they are installed, or signed for.
 
     `production` refuses the simulator's authority.
     """
     from appliance.config import ConfigError
     from appliance.reference_data.installer import ContentUnusable
     from appliance.reference_data.sealed import ContentType
+    from appliance.rules.table import read_table
     from appliance.services.lane.policy import read_policy
     from appliance.travel_document.lds.errors import Malformed
     from appliance.travel_document.pki.trust_store import TrustStore
@@ -169,7 +170,17 @@ def content_checks(*, production: bool = False) -> "dict[ContentType, ContentChe
         except ConfigError as error:
             raise ContentUnusable(str(error)) from error
 
-    return {ContentType.TRUST_ANCHORS: trust_anchors, ContentType.POLICY: policy}
+    def rules(data: bytes) -> None:
+        try:
+            read_table(data)
+        except ConfigError as error:
+            raise ContentUnusable(str(error)) from error
+
+    return {
+        ContentType.TRUST_ANCHORS: trust_anchors,
+        ContentType.POLICY: policy,
+        ContentType.RULES: rules,
+    }
 
 
 def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) -> "AgentService":

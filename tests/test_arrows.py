@@ -51,6 +51,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
         "appliance.travel_document",
     ),
+    "appliance.rules": ("appliance.config", "appliance.contracts", "appliance.travel_document"),
     "appliance.reference_data": (
         "appliance.clock",
         "appliance.config",
@@ -92,6 +93,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.live_query",
         "appliance.records",
         "appliance.reference_data",
+        "appliance.rules",
         "appliance.screening",
         "appliance.secure_messaging",
         "appliance.travel_document",

@@ -92,12 +92,13 @@ def _add_sign(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     sign.add_argument(
         "--type",
-        choices=("list", "trust_anchors", "policy"),
+        choices=("list", "trust_anchors", "policy", "rules"),
         default="list",
-        help="trust_anchors: the trust.store that `borne trust import` makes; policy: a policy.toml",
+        help="trust_anchors: the trust.store that `borne trust import` makes; policy: a policy.toml; "
+        "rules: a rules.toml (docs/rules.md)",
     )
     sign.add_argument(
-        "--list-version", type=_version, default=None, metavar="N", help="of trust anchors or a policy"
+        "--list-version", type=_version, default=None, metavar="N", help="of trust anchors, a policy or rules"
     )
     sign.set_defaults(run=_sign)
 
@@ -240,7 +241,7 @@ def _sign(arguments: argparse.Namespace) -> int:
                 )
         else:
             if arguments.list_version is None:
-                raise CouldNot("Trust anchors and policies need --list-version; it must rise each time.")
+                raise CouldNot("This needs --list-version; it must rise each time.")
             type_ = ContentType(arguments.type)
             _look_at(type_, arguments.source.read_bytes())
             added = sign_other(
@@ -312,7 +313,7 @@ def _status(arguments: argparse.Namespace) -> int:
         for one in lists:
             print(one["name"])
             print_fields({name: value for name, value in one.items() if name != "name"})
-        for name in ("trust_anchors", "policy"):
+        for name in ("trust_anchors", "policy", "rules"):
             if status[name] is not None:
                 print(name)
                 print_fields({key: value for key, value in status[name].items() if key != "type"})

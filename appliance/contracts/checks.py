@@ -105,6 +105,8 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "mrz.composite_check_digit": _DIGIT,
     "document.machine_readable": ("not_machine_readable",),
     "document.expiry": ("valid", "expired", "clock_unsure", "no_date"),
+    "document.accepted": ("accepted", "not_accepted", "no_rule", "no_table"),
+    "chip.expected": ("there", "missing", "no_reader"),
     "chip.read": (
         "read",
         "no_chip",

@@ -53,11 +53,13 @@ class ContentType(enum.StrEnum):
     """Of a watchlist of numbers: from one version to the next."""
     TRUST_ANCHORS = "trust_anchors"
     POLICY = "policy"
+    RULES = "rules"
+    """Which documents serve whom, and how long who may stay."""
 
     @property
     def stands_alone(self) -> bool:
         """One of it is installed at a time, under the type's own name, which no list may bear."""
-        return self in (ContentType.TRUST_ANCHORS, ContentType.POLICY)
+        return self in (ContentType.TRUST_ANCHORS, ContentType.POLICY, ContentType.RULES)
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,6 +8,8 @@ from appliance.contracts.movement import DocumentFacts, Movement, Stamp
 from appliance.contracts.typed import TypedDocument
 from appliance.face_settings import FaceSettings
 from appliance.reference_data.store import ReferenceStore
+from appliance.rules.accepted import Presented, accepted_checks
+from appliance.rules.table import RuleTable
 from appliance.screening import Subject, screen
 from appliance.screening.pairs import KnownPairs
 from appliance.services.lane.checks import (
@@ -21,7 +23,7 @@ from appliance.services.lane.checks import (
 from appliance.services.lane.chip_checks import moment_of
 from appliance.services.lane.face_checks import dg2_authenticated
 from appliance.services.lane.typed_entry import NO_DOCUMENT
-from appliance.services.lane.workflow import State
+from appliance.services.lane.workflow import State, Step
 from appliance.travel_document import Mrz, MrzError, MrzFormat, PartialDate, parse_mrz, to_json
 from appliance.travel_document.pki.trust_store import TrustStore
 
@@ -54,6 +56,8 @@ def assess(
     direction: Direction,
     face: FaceSettings,
     known: KnownPairs | None = None,
+    rules: RuleTable | None = None,
+    post: str = "",
 ) -> tuple[Check, ...]:
     """Every check of the crossing, in the order of the work."""
     mrz = document_of(state, today=today)
@@ -61,6 +65,9 @@ def assess(
     expiry = expiry_of(state, mrz)
     if expiry is not None:
         checks.append(expiry_check(expiry, stamp, floor=floor))
+    presented = presented_of(state, mrz)
+    if presented is not None:
+        checks += accepted_checks(rules, presented, direction=direction, post=post, today=today)
     moment = moment_of(stamp, floor)
     checks += seal_checks(state, mrz, store=trust, moment=moment)
     chip = tuple(chip_checks(state, mrz, store=trust, moment=moment))
@@ -84,6 +91,34 @@ def expiry_of(state: State, mrz: Mrz | None) -> PartialDate | None:
             return None
         return PartialDate.parse(state.typed.expiry_date or "????-??-??")
     return None if mrz is None else mrz.expiry_date
+
+
+def presented_of(state: State, mrz: Mrz | None) -> Presented | None:
+    """The document as the rules ask about it; None where there is none."""
+    if state.typed is not None and state.typed.typed_for != NO_DOCUMENT:
+        what = (state.typed.document_code, state.typed.issuing_state, state.typed.nationality)
+    elif mrz is not None:
+        what = (mrz.document_code, mrz.issuing_state, mrz.nationality)
+    else:
+        return None
+    expires = expiry_of(state, mrz)
+    return Presented(
+        document_code=what[0],
+        issuing_state=what[1],
+        nationality=what[2],
+        expires=expires.as_date() if expires else None,
+        has_chip=has_chip(state),
+    )
+
+
+def has_chip(state: State) -> bool | None:
+    """Whether the document has a chip: one that refuses is there too; None where nobody could look."""
+    if state.chip is not None:
+        return True
+    missed = state.missed.get(Step.READING_CHIP)
+    if missed is None or not missed.tried:
+        return None
+    return missed.code != "no_chip"
 
 
 def subject_of(state: State, mrz: Mrz | None) -> Subject | None:

@@ -32,9 +32,10 @@ from appliance.services.lane.chase import Chaser
 from appliance.services.lane.chip_checks import moment_of, verify_ahead
 from appliance.services.lane.chip_reading import read_chip
 from appliance.services.lane.document_station import DocumentStation
+from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import LIVE, LiveDesk
 from appliance.services.lane.pairs import possible_pairs
-from appliance.services.lane.policy import Action, Policy, Start
+from appliance.services.lane.policy import Action, Start
 from appliance.services.lane.portrait_guide import PortraitGuide
 from appliance.services.lane.signals import show, signal_of
 from appliance.services.lane.tasks import end
@@ -70,7 +71,7 @@ class Engine:
         self,
         *,
         box: Box,
-        policy: Callable[[], Policy],
+        in_force: InForce,
         capture: Capture,
         journal: Journal,
         lists: ReferenceStore,
@@ -85,8 +86,8 @@ class Engine:
         self._box = box
         self._face = face or FaceSettings()
         self.guide = PortraitGuide(capture, changed)
-        self._policy_in_force = policy
-        self._policy = policy()
+        self._in_force = in_force
+        self._policy = in_force.policy
         """Of the traveller who stands here: a new one begins with the next."""
         self._capture = capture
         self._journal = journal
@@ -145,7 +146,7 @@ class Engine:
         while True:
             step, began = self.state.step, time.monotonic()
             if step is Step.WAITING:
-                self._policy = self._policy_in_force()
+                self._policy = self._in_force.policy
             await show(self._capture, signal_of(step, after_traveller=self.last_outcome is not None))
             try:
                 await steps[step]()
@@ -306,6 +307,8 @@ class Engine:
             direction=self._direction,
             face=self._face,
             known=self._memory,
+            rules=self._in_force.rules,
+            post=self._box.post,
         )
         started = self.state.started
         assert started is not None

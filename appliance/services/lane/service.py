@@ -93,7 +93,7 @@ class LaneService:
         self._live = LiveDesk(device=box.device, keys=gateway, late=self._late_answer)
         self.engine = Engine(
             box=box,
-            policy=lambda: in_force.policy,
+            in_force=in_force,
             capture=capture,
             journal=journal,
             lists=lists,

@@ -272,7 +272,10 @@ def test_ok__status(stocked: Office) -> None:
 
 def test_fail__status_of_nothing_is_no(office: Office) -> None:
     answer = office.borne("list", "status", *office.box, "--json")
-    assert (answer.code, answer.json) == (1, {"lists": [], "trust_anchors": None, "policy": None})
+    assert (answer.code, answer.json) == (
+        1,
+        {"lists": [], "trust_anchors": None, "policy": None, "rules": None},
+    )
 
 
 def test_fail__import_refused_is_no(office: Office) -> None:

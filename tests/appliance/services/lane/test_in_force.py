@@ -138,3 +138,56 @@ def test_fail__a_policy_that_was_damaged_since(make_lane, house, central_signs, 
     assert lane._in_force.notices == (UNREADABLE,)
     assert crossing(lane, house) == before
     assert UNREADABLE in lane.view().notices
+
+
+RULES = b"""
+name = "tonight"
+version = 1
+[[document]]
+codes = ["P"]
+chip_if_expires_after = 2000-01-01
+says = { en = "Passports serve, with their chip." }
+"""
+
+
+@pytest.mark.parametrize(
+    ("failures", "chip", "colour"),
+    [
+        ([], ("PASS", "there"), Recommendation.GREEN),
+        (["no_chip"] * 2, ("FAIL", "missing"), Recommendation.AMBER),
+        (["access_denied"] * 2, ("PASS", "there"), Recommendation.AMBER),
+        (["no_device"] * 2, ("NOT_DONE", "no_reader"), Recommendation.GREEN),
+    ],
+)
+def test_ok__rules_that_central_signs(make_lane, house, central_signs, failures, chip, colour) -> None:
+    lane = make_lane(_module.ScriptedCapture(traveller(1).lines, open_chip=failures))
+    assert asyncio.run(lane.install(central_signs(ContentType.RULES, RULES))).accepted
+
+    async def work(officer):
+        await officer.press()
+        return await officer.until(lambda view: view.step == "deciding" and view.press)
+
+    view = house.run(lane, work)
+    found = {check.id: check for check in view.checks}
+    assert (found["chip.expected"].verdict, found["chip.expected"].reason) == chip
+    assert found["document.accepted"].evidence["table"] == "tonight/1"
+    assert view.recommendation is colour
+
+
+def test_ok__without_rules_it_is_said(make_lane, house) -> None:
+    lane = make_lane(honest())
+
+    async def work(officer):
+        await officer.press()
+        return await officer.until(lambda view: view.step == "deciding" and view.press)
+
+    found = {check.id: check for check in house.run(lane, work).checks}
+    assert (found["document.accepted"].verdict, found["document.accepted"].reason) == ("NOT_DONE", "no_table")
+    assert "chip.expected" not in found
+
+
+def test_fail__rules_that_nobody_can_go_by(make_lane, central_signs) -> None:
+    lane = make_lane(honest())
+    answer = asyncio.run(lane.install(central_signs(ContentType.RULES, b'name = "x"\nversion = 1\nrule = 1')))
+    assert not answer.accepted
+    assert "unknown key `rule`" in answer.sentence
