@@ -96,10 +96,11 @@ class ZfmEmulator:
         if not self._fds:
             return
         self.port.unlink(missing_ok=True)
-        self._fds = ()
-        os.close(self._stop[1])  # which wakes the thread
         if threading.current_thread() is not self._thread:
+            os.write(self._stop[1], b"x")
             self._thread.join()
+        os.close(self._stop[1])
+        self._fds = ()
 
     close = unplug
 
