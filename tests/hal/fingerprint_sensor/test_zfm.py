@@ -84,6 +84,14 @@ def test_ok__an_r503_tells_its_shape_and_breathes(pair):
     assert module.lit[0] == 4  # off again
 
 
+def test_fail__unplugged_while_it_breathes(pair):
+    sensor, module = pair(model="r503", aura=True)
+    module.present()
+    module.fail("unplug", at=0x0A)
+    with pytest.raises(DeviceGone):  # what failed first, not the light that could not be put out
+        sensor.capture(2.0)
+
+
 def test_ok__a_module_without_a_ring_of_light(pair):
     sensor, module = pair(aura=True)
     module.present()
