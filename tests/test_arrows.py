@@ -28,6 +28,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "appliance.contracts": (),
     "appliance.cose": (),
     "appliance.key_files": (),
+    "appliance.whole_files": (),
     "appliance.face_settings": ("appliance.contracts",),
     "appliance.config": ("appliance.contracts", "appliance.face_settings"),
     "appliance.live_query": (
@@ -60,6 +61,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.key_files",
         "appliance.screening",
         "appliance.travel_document",
+        "appliance.whole_files",
     ),
     "appliance.records": (
         "appliance.clock",
@@ -67,6 +69,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",
+        "appliance.whole_files",
     ),
     # the services: each knows the libraries of its work, and of the others the contracts alone
     "appliance.services": (),
@@ -131,6 +134,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # the programs: they wire
     "appliance.cli": (ANYTHING,),
     "appliance.commands": (ANYTHING,),
+    "appliance.opening": (ANYTHING,),
     "appliance.wiring": (ANYTHING,),
     # the other end of the wire
     "central": (

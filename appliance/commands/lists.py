@@ -287,8 +287,8 @@ def _look_at(type_: Any, content: bytes) -> None:
     Raises:
         CouldNot: the reason, as a box would give it.
     """
+    from appliance.opening import content_checks
     from appliance.reference_data.installer import ContentUnusable
-    from appliance.wiring import content_checks
 
     try:
         content_checks()[type_](content)
@@ -433,7 +433,7 @@ def _index_key(path: Path, *, make: bool) -> bytes:
 
 
 def _store(arguments: argparse.Namespace) -> Any:
-    from appliance.wiring import CannotStart, reference_store
+    from appliance.opening import CannotStart, reference_store
 
     try:
         return reference_store(arguments.store, arguments.keys, arguments.root)

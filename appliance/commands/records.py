@@ -81,7 +81,7 @@ def export_records(arguments: argparse.Namespace) -> int:
 
 def _journal(path: Path) -> Any:
     from appliance.config import ConfigError, load_config
-    from appliance.wiring import CannotStart, open_journal
+    from appliance.opening import CannotStart, open_journal
 
     try:
         return open_journal(load_config(path), begin=False)

@@ -6,6 +6,7 @@ import msgspec
 
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
+from appliance.contracts.officers import OfficerView
 from appliance.contracts.transport import RemoteService
 
 
@@ -199,6 +200,14 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """None between travellers, and where no picture is asked for."""
     page_hint: str | None = None
     """While a camera reads the page: a code of `appliance.contracts.capture.PAGE_HINTS`."""
+    officer: OfficerView | None = None
+    """Who is on duty."""
+    officers: tuple[OfficerView, ...] = ()
+    """Who may log in."""
+    needs_login: bool = False
+    """No traveller is served before somebody has logged in."""
+    may_release: bool = False
+    """A traveller stands under RED: an officer's PIN and reason may let them go on."""
     takes_typed: bool = False
     """The officer may type the document in, because it cannot be read or there is none."""
 

@@ -14,7 +14,7 @@ from nacl.public import PrivateKey, SealedBox
 
 from appliance.reference_data.delivery import Delivery
 from appliance.reference_data.errors import Reason, Refused
-from appliance.reference_data.files import remove_leftovers, write_whole, write_with
+from appliance.reference_data.files import remove_leftovers
 from appliance.reference_data.gate import Gate, Target
 from appliance.reference_data.manifest import Entry
 from appliance.reference_data.sealed import ContentType, Description, Progress, SealedFile, sha256_of
@@ -25,6 +25,7 @@ from appliance.screening.documents.search import NumberList, open_numbers
 from appliance.screening.errors import ListUnreadable
 from appliance.screening.lists import MAX_LIST_BYTES, ListInfo, ListKind, OpenedList, open_list
 from appliance.screening.persons.search import PersonList
+from appliance.whole_files import write_whole, write_with
 
 MAX_CHANGES_BYTES: Final = 64 * 1024 * 1024
 MAX_OTHER_BYTES: Final = 32 * 1024 * 1024

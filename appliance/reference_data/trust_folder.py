@@ -1,6 +1,5 @@
 """The trust store on the card: one file, replaced whole or not at all, read again when it was replaced."""
 
-import os
 import threading
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ from appliance.reference_data.sealed import ContentType
 from appliance.reference_data.store import ReferenceStore
 from appliance.travel_document.lds.errors import Malformed
 from appliance.travel_document.pki.trust_store import MAX_STORE_BYTES, TrustStore
+from appliance.whole_files import write_whole
 
 FILE: Final = "trust.store"
 CENTRAL_FILE: Final = "from-central"
@@ -36,7 +36,7 @@ def install_trust_store(folder: Path, data: bytes) -> TrustStore:
         raise TrustUnavailable(str(error)) from error
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o755)
-        _write(folder / FILE, data)
+        write_whole(folder / FILE, data, mode=0o644)
     except OSError as error:
         raise TrustUnavailable(
             f"The trust store in {folder} cannot be written ({error.strerror})."
@@ -63,7 +63,7 @@ def take_over(folder: Path, signed: ReferenceStore, check: ContentCheck) -> bool
         raise TrustUnavailable(str(error)) from error
     install_trust_store(folder, content)
     try:
-        _write(folder / CENTRAL_FILE, str(standing.version).encode())
+        write_whole(folder / CENTRAL_FILE, str(standing.version).encode())
     except OSError as error:
         raise TrustUnavailable(
             f"The trust store in {folder} cannot be written ({error.strerror})."
@@ -126,21 +126,3 @@ class TrustFolder:
         except OSError:
             return (0, 0, 0)
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole and on disk, or not at all, whenever the power goes."""
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -26,11 +26,11 @@ from appliance.contracts.capture import CaptureClient, Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import LaneClient, LaneStatus
 from appliance.contracts.uplink import UplinkClient, UplinkStatus
+from appliance.opening import CannotStart
 from appliance.services.lane.policy import load_policy
 from appliance.simulation.portraits import draw_portrait
 from appliance.simulation.travellers import traveller
 from appliance.simulation.world import DeviceTable, World
-from appliance.wiring import CannotStart
 
 SERVICES = ("capture", "lane", "uplink", "agent")
 PRESS = {"x-borne-kiosk": "1", "content-type": "application/json"}
@@ -335,11 +335,11 @@ def test_fail__a_part_that_fails_ends_the_service() -> None:
 def test_fail__production_refuses_the_simulator_s_authority(tmp_path: Path) -> None:
     import datetime as dt
 
+    from appliance.opening import content_checks, trust_folder
     from appliance.reference_data.installer import ContentUnusable
     from appliance.reference_data.sealed import ContentType
     from appliance.reference_data.trust_folder import install_trust_store
     from appliance.simulation.chip.authority import trust_store_for
-    from appliance.wiring import content_checks, trust_folder
 
     config = SimpleNamespace(
         paths=SimpleNamespace(data=tmp_path), box=SimpleNamespace(profile=Profile.PRODUCTION)

@@ -218,6 +218,8 @@ def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
         simulated=simulated_kinds(state),
         policy=state.assessed.policy,
         not_same=state.decided.not_same,
+        officer=state.decided.officer,
+        released=state.decided.released,
         media=media,
     )
 

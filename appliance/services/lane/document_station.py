@@ -62,12 +62,12 @@ class DocumentStation:
         finally:
             await end(reading)
 
-    def enter(self, entry: TypedEntry, *, crossing: str, today: dt.date) -> TypedAnswer:
+    def enter(self, entry: TypedEntry, *, today: dt.date) -> TypedAnswer:
         """A form: what is wrong with it, what it would be, or that it is taken."""
         typed = self._typed
         if typed is None or typed.done():
             return TypedAnswer(taken=False)
-        number = f"{PROVISIONAL}{crossing[:8].upper()}"
+        number = f"{PROVISIONAL}{entry.crossing[:8].upper()}"
         document, problems = read_entry(entry, today=today, provisional_number=number)
         if document is None or not entry.confirmed:
             return TypedAnswer(taken=False, problems=problems, document=document)

@@ -110,6 +110,12 @@ class Memory(_Section, frozen=True, kw_only=True):
     """Pairs of a traveller and an entry that an officer found to be two persons."""
 
 
+class OfficersAsked(_Section, frozen=True, kw_only=True):
+    """Whether somebody must have logged in before travellers are served."""
+
+    login: bool = False
+
+
 class Start(enum.StrEnum):
     """What begins a crossing: the button, or a document on the reader."""
 
@@ -149,6 +155,7 @@ class Policy(_Section, frozen=True, kw_only=True):
     ask: Ask = Ask()
     pace: Pace = Pace()
     memory: Memory = Memory()
+    officers: OfficersAsked = OfficersAsked()
     rule: tuple[Rule, ...] = ()
 
     @property

@@ -20,6 +20,7 @@ from appliance.contracts.lane import (
     Trouble,
     View,
 )
+from appliance.contracts.officers import OfficerView
 from appliance.contracts.typed import TypedDocument
 from appliance.records.journal import JournalStatus
 from appliance.services.lane.assessment import document_of, typed_facts
@@ -43,6 +44,10 @@ class Situation:
     last_outcome: Outcome | None
     page_hint: str | None
     takes_typed: bool
+    officer: OfficerView | None
+    officers: tuple[OfficerView, ...]
+    needs_login: bool
+    may_release: bool
     late_hits: tuple[LateHit, ...]
     now: dt.datetime
     time_quality: TimeQuality
@@ -144,6 +149,10 @@ class Presenter:
             portrait=situation.portrait,
             page_hint=situation.page_hint,
             takes_typed=situation.takes_typed,
+            officer=situation.officer,
+            officers=situation.officers,
+            needs_login=situation.needs_login,
+            may_release=situation.may_release,
         )
 
     def _notices(self, situation: Situation) -> tuple[str, ...]:

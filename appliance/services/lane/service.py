@@ -23,17 +23,20 @@ from appliance.contracts.lane import (
     SignedData,
     View,
 )
+from appliance.contracts.officers import Login, OfficerAnswer, Release
 from appliance.contracts.transport import Operation
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
 from appliance.records.errors import RecordsError, StorageError
 from appliance.records.journal import Journal, JournalStatus
 from appliance.records.memory import Memory
+from appliance.records.officers import Officers
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.button import ButtonEvent
 from appliance.services.lane.chase import Chaser
+from appliance.services.lane.duty import Duty
 from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
@@ -67,6 +70,7 @@ class LaneService:
         trust: TrustFolder,
         clock: Clock,
         memory: Memory,
+        officers: Officers,
         gateway: GatewayKeys | None = None,
         face: FaceSettings | None = None,
     ) -> None:
@@ -102,6 +106,7 @@ class LaneService:
             memory=memory,
             chaser=self._chaser,
             live=self._live,
+            duty=Duty(officers=officers, journal=journal, clock=clock, changed=self._duty_changed),
             changed=self._refresh,
             face=face,
         )
@@ -114,6 +119,7 @@ class LaneService:
 
     async def run(self) -> None:
         """Serve travellers until cancelled."""
+        self._loop_of_run = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen_to_the_panel())
             tasks.create_task(self._keep_the_screen_fresh())
@@ -231,6 +237,14 @@ class LaneService:
             return PressTaken(taken=False)
         return PressTaken(taken=self.engine.button.happened(ButtonEvent(press.event), seen=True))
 
+    async def login(self, login: Login) -> OfficerAnswer:
+        """An officer takes the lane over, or the shift ends."""
+        return await asyncio.to_thread(self.engine.duty.login, login)
+
+    async def release(self, release: Release) -> OfficerAnswer:
+        """A traveller under RED is let go on."""
+        return await self.engine.release(release)
+
     def enter(self, entry: TypedEntry) -> TypedAnswer:
         """A document that the officer typed, for the traveller who stood there when the form was opened."""
         return self.engine.enter(entry)
@@ -281,10 +295,15 @@ class LaneService:
         while True:
             if await asyncio.to_thread(self._in_force.look):
                 self._refresh()
+            await asyncio.to_thread(self.engine.duty.look)
             await self._chaser.look_at_lists()
             with contextlib.suppress(Refused):  # said by the list's own state
                 await asyncio.to_thread(self._lists.merge)
             await asyncio.sleep(LISTS_SECONDS)
+
+    def _duty_changed(self) -> None:
+        """In whatever thread the PIN was looked at."""
+        self._loop_of_run.call_soon_threadsafe(self.engine.duty_changed)
 
     def _late_hits_came(self) -> None:
         self._outbox_grew.set()
@@ -323,6 +342,10 @@ class LaneService:
                 last_outcome=engine.last_outcome,
                 page_hint=engine.documents.page.hint,
                 takes_typed=engine.documents.takes_typed,
+                officer=engine.duty.officer,
+                officers=engine.duty.known,
+                needs_login=engine.needs_login,
+                may_release=engine.may_release,
                 late_hits=self._chaser.late_hits() if engine.state.step is Step.WAITING else (),
                 now=now,
                 time_quality=quality,

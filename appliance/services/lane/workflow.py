@@ -119,6 +119,9 @@ class Decided(Event, frozen=True, kw_only=True):
     stamp: Stamp
     not_same: tuple[str, ...] = ()
     """Pairs that the officer found to be two persons."""
+    officer: str = ""
+    released: str = ""
+    """Why the traveller was let go on under RED."""
 
 
 AnyEvent = (

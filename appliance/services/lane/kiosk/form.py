@@ -1,10 +1,11 @@
-"""The form in which an officer types a document: its fields in words, and what the box says to it."""
+"""Forms on the officer's page: a typed document, a login, a release; what the box says to each, in words."""
 
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
+from appliance.contracts.officers import OfficerAnswer
 from appliance.contracts.typed import DOCUMENT_CODES, TYPED_FOR, TypedAnswer
 from appliance.services.lane.kiosk.words import Words
 from appliance.travel_document import state_name
@@ -73,3 +74,19 @@ def said(answer: TypedAnswer, words: Words) -> Said:
         problems={field: words.say("typed_problem", code) for field, code in answer.problems.items()},
         shown=shown,
     )
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether it was taken, or why not."""
+
+    taken: bool
+    sentence: str = ""
+
+
+def refusal(answer: OfficerAnswer, words: Words) -> Refusal:
+    """The answer to a PIN, in words."""
+    if answer.taken:
+        return Refusal(taken=True)
+    if answer.problem == "locked":
+        return Refusal(taken=False, sentence=words.ui("officer_locked", minutes=answer.minutes))
+    return Refusal(taken=False, sentence=words.say("officer_problem", answer.problem))

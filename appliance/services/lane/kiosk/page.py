@@ -19,8 +19,9 @@ from starlette.staticfiles import StaticFiles
 
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Press, PressTaken, View
+from appliance.contracts.officers import Login, OfficerAnswer, Release
 from appliance.contracts.typed import TypedAnswer, TypedEntry
-from appliance.services.lane.kiosk.form import form_of, said
+from appliance.services.lane.kiosk.form import form_of, refusal, said
 from appliance.services.lane.kiosk.guard import guards, sent
 from appliance.services.lane.kiosk.screen import screen_of
 from appliance.services.lane.kiosk.traveller import TravellerPage
@@ -34,6 +35,8 @@ HEARTBEAT_SECONDS: Final = 4.0
 RECONNECT_MS: Final = 1000
 MAX_PRESS_BYTES: Final = 1024
 """A press is an event and a number."""
+MAX_LOGIN_BYTES: Final = 8 * 1024
+"""A name, a PIN, and at most a few sentences."""
 MAX_TYPED_BYTES: Final = 16 * 1024
 """A form of a dozen fields, in any script."""
 PICTURES: Final = ("portrait", "chip_portrait")
@@ -51,6 +54,14 @@ class ViewSource(Protocol):
         ...
 
     async def press(self, press: Press) -> PressTaken: ...
+
+    async def login(self, login: Login) -> OfficerAnswer:
+        """An officer takes the lane over, or the shift ends."""
+        ...
+
+    async def release(self, release: Release) -> OfficerAnswer:
+        """A traveller under RED is let go on, with PIN and reason."""
+        ...
 
     def enter(self, entry: TypedEntry) -> TypedAnswer:
         """A document that the officer typed: what is wrong with it, or what it would be, or taken."""
@@ -74,6 +85,11 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     recommendation: str | None
     press: str | None
     hold: str | None
+    officers: tuple[str, ...]
+    """Who may log in."""
+    officer: str
+    releasing: str | None
+    """The crossing that may be released from RED."""
     typing: str | None
     """The crossing whose document may be typed in now."""
     regions: dict[str, str]
@@ -95,6 +111,8 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             Route("/", kiosk.page),
             Route("/events", kiosk.events),
             Route("/press", kiosk.press, methods=["POST"]),
+            Route("/login", kiosk.login, methods=["POST"]),
+            Route("/release", kiosk.release, methods=["POST"]),
             Route("/typed", kiosk.typed, methods=["POST"]),
             Route("/picture/{name}", kiosk.picture),
             Route("/language/{code}", kiosk.language),
@@ -157,6 +175,22 @@ class _Kiosk:
         answer = said(self._source.enter(entry), self._words(request))
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
+    async def login(self, request: Request) -> Response:
+        """A name and a PIN, or an empty name: the shift ends."""
+        login = await sent(request, Login, limit=MAX_LOGIN_BYTES)
+        if isinstance(login, Response):
+            return login
+        answer = refusal(await self._source.login(login), self._words(request))
+        return Response(msgspec.json.encode(answer), media_type="application/json")
+
+    async def release(self, request: Request) -> Response:
+        """Name, PIN and reason for a traveller under RED."""
+        release = await sent(request, Release, limit=MAX_LOGIN_BYTES)
+        if isinstance(release, Response):
+            return release
+        answer = refusal(await self._source.release(release), self._words(request))
+        return Response(msgspec.json.encode(answer), media_type="application/json")
+
     async def picture(self, request: Request) -> Response:
         """A picture of the crossing on the screen, and of no other."""
         name = request.path_params["name"]
@@ -194,6 +228,9 @@ class _Kiosk:
             recommendation=view.recommendation if screen.phase == "deciding" else None,
             press=view.press,
             hold=view.hold,
+            officers=tuple(one.name for one in view.officers),
+            officer=view.officer.name if view.officer else "",
+            releasing=view.crossing if view.may_release and view.officers else None,
             typing=view.crossing if view.takes_typed else None,
             regions={
                 name: self._templates.get_template(f"{name}.html")

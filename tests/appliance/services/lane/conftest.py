@@ -17,9 +17,11 @@ from appliance.clock import Clock
 from appliance.config import Box, ClockSource, Profile
 from appliance.contracts.lane import Press, View
 from appliance.face_settings import FaceSettings
+from appliance.opening import content_checks
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.records.memory import Memory
+from appliance.records.officers import Officers
 from appliance.reference_data.sealed import ContentType
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder, install_trust_store
@@ -30,7 +32,6 @@ from appliance.services.lane.service import LaneService
 from appliance.simulation.chip.authority import trust_store_for
 from appliance.simulation.travellers import ISSUING_STATES
 from appliance.simulation.watchlists import demo_reference_data
-from appliance.wiring import content_checks
 
 sys.path.insert(0, str(Path(__file__).parent))  # what the tests of this folder share
 
@@ -116,6 +117,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
                 trust=TrustFolder(tmp_path / "trust"),
                 clock=Clock(source=ClockSource.HOST),
                 memory=Memory.open(tmp_path / "memory.db", storage=keys.storage),
+                officers=Officers(tmp_path, keys.storage),
                 gateway=gateway,
             )
         )

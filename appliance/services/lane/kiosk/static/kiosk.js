@@ -1,6 +1,7 @@
 // The officer's page: it shows what /events sends, and turns the space bar or a finger into the
 // box's one button. It decides nothing, and it never shows as live what is no longer live.
 
+import { offerDuty } from "./duty.js";
 import { follow } from "./live.js";
 import { offerTyping } from "./typing.js";
 
@@ -38,6 +39,7 @@ function show(update) {
   body.dataset.hold = update.hold ?? "";
   body.dataset.recommendation = update.recommendation ?? "";
   offerTyping(update.typing);
+  offerDuty(update);
   body.classList.add("met");
   button.disabled = !update.press && !update.hold;
 }
@@ -48,6 +50,7 @@ function lose() {
   shown = {};
   for (const region of regions) region.replaceChildren();
   offerTyping(null);
+  offerDuty(null);
   body.dataset.phase = "lost";
   delete body.dataset.recommendation;
   button.disabled = true;
