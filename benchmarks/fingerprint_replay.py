@@ -98,7 +98,7 @@ def play(folder: Path) -> dict[str, Any]:
         opened = time.perf_counter()
         image = sensor.capture(10.0)
         captured = time.perf_counter()
-        sensor.wait_for_removal(10.0)
+        removed = felt_removal(sensor)
     except HalError as error:
         return {"error": f"{type(error).__name__}: {error}"}
     finally:
@@ -110,9 +110,19 @@ def play(folder: Path) -> dict[str, Any]:
         "width": image.width,
         "height": image.height,
         "pixels_different": int(np.count_nonzero(wanted != image.pixels)) if same_shape else None,
+        "removal_felt": removed,
         "open_seconds": round(opened - began, 3),
         "capture_seconds": round(captured - opened, 3),
     }
+
+
+def felt_removal(sensor: Uru4500Sensor) -> bool:
+    """Whether the recording goes on to where the finger was lifted."""
+    try:
+        sensor.wait_for_removal(10.0)
+    except HalError:
+        return False
+    return True
 
 
 def recorded_seeds(pcapng: bytes) -> Iterator[int]:

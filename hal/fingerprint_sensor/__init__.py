@@ -20,16 +20,15 @@ class Polarity(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FingerImage:
-    """One impression: `pixels` is (height, width), uint8."""
+    """One impression: `pixels` is (height, width), uint8; `dpi` is the same across and along."""
 
     pixels: npt.NDArray[np.uint8]
     dpi: int
-    """Pixels an inch, the same across and along."""
+    live: bool | None = None
+    """What the sensor's own test for a living finger says; None: it has none."""
     bits: int = 8
     """How many bits of a pixel the sensor measured: 4 means sixteen greys, spread over 0 to 255."""
     polarity: Polarity = Polarity.DARK_RIDGES
-    live: bool | None = None
-    """Whether the sensor itself took the finger for a living one; None: it has no such sense."""
 
     @property
     def height(self) -> int:

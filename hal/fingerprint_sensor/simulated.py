@@ -27,19 +27,19 @@ class SimulatedFingerprintSensor(Simulated):
     def __init__(self, options: Options | None = None) -> None:
         options = options or Options()
         super().__init__("fingerprint_sensor", options)
-        self._finger = options.finger
+        self._fingers: tuple[int, ...] = () if options.finger is None else (options.finger,)
         self._impressions = 0
 
-    def present(self, finger: int) -> None:
-        """Lay that finger on it."""
+    def present(self, *fingers: int) -> None:
+        """Lay that finger on it; of several, the next after each impression, and again from the first."""
         with self._changed:
-            self._finger = finger
+            self._fingers = fingers
             self._changed.notify_all()
 
     def remove(self) -> None:
         """Lift the finger."""
         with self._changed:
-            self._finger = None
+            self._fingers = ()
             self._changed.notify_all()
 
     def capture(self, timeout: float) -> FingerImage:
@@ -53,7 +53,7 @@ class SimulatedFingerprintSensor(Simulated):
     def wait_for_removal(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         with self._operation(), self._changed:
-            while self._finger is not None:
+            while self._fingers:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise Timeout("The finger still lies on the sensor.")
@@ -64,8 +64,10 @@ class SimulatedFingerprintSensor(Simulated):
         with self._changed:
             while True:
                 self._check_plugged()
-                if self._finger is not None:
-                    return self._finger
+                if self._fingers:
+                    first, *others = self._fingers
+                    self._fingers = (*others, first)
+                    return first
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise Timeout("No finger was put on the sensor.")

@@ -32,7 +32,7 @@ def find(wanted: Callable[[UsbIds], bool]) -> UsbIds | None:
     """The first device on the bus that is wanted.
 
     Raises:
-        DeviceFault: libusb is not installed.
+        DeviceFault: libusb is not installed, or there is no bus.
     """
     return next((ids for _, ids in _devices(_backend()) if wanted(ids)), None)
 
@@ -104,6 +104,13 @@ def _library(backend: Any) -> Library:
 
 
 def _devices(backend: Any) -> list[tuple[Any, UsbIds]]:
+    try:
+        return _listed(backend)
+    except usb.core.USBError as error:
+        raise DeviceFault("The USB bus cannot be listed.") from error
+
+
+def _listed(backend: Any) -> list[tuple[Any, UsbIds]]:
     found = []
     for device in backend.enumerate_devices():
         descriptor = backend.get_device_descriptor(device)

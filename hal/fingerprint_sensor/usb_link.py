@@ -40,6 +40,10 @@ INTERRUPT_BYTES = 64
 """The largest packet of a full-speed interrupt endpoint."""
 
 
+LEFT_TO_THE_KERNEL: list[Transfer] = []
+"""Transfers that did not come back: their buffers may still be written to, so they are never freed."""
+
+
 class Link(Protocol):
     """What a driver sees. Every call that starts a transfer returns when the kernel has it."""
 
@@ -162,6 +166,7 @@ class UsbLink:
         self.cancel_bulk()
         if self._interrupt is not None:
             self._withdraw(self._interrupt)
+            self._interrupt = None
         self._let_go()  # closing the handle wakes the event thread
         self._events.join(CANCEL_SECONDS)
 
@@ -211,6 +216,8 @@ class UsbLink:
         transfer.cancel()
         if transfer.done.wait(CANCEL_SECONDS):
             transfer.free()
+        else:
+            LEFT_TO_THE_KERNEL.append(transfer)
 
     def _on_interrupt(self, transfer: Transfer) -> None:
         """In the event thread: keep it, and listen again at once."""
@@ -228,8 +235,5 @@ class UsbLink:
 
     def _handle_events(self) -> None:
         wait = TimeValue(0, int(POLL_SECONDS * 1e6))
-        while not (self._closing.is_set() and self._all_done()):
+        while not (self._closing.is_set() and self._interrupt is None):
             self._library.libusb_handle_events_timeout_completed(self._context, ctypes.byref(wait), None)
-
-    def _all_done(self) -> bool:
-        return self._interrupt is None or self._interrupt.done.is_set()

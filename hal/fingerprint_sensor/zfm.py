@@ -27,14 +27,11 @@ from hal.device import (
 from hal.driver import POLL_SECONDS, Driver
 from hal.fingerprint_sensor import FingerImage
 from hal.fingerprint_sensor.zfm_line import Refused, ZfmLine
-from hal.fingerprint_sensor.zfm_module import SystemParameters, ZfmModule
+from hal.fingerprint_sensor.zfm_module import QUICK_SECONDS, SystemParameters, ZfmModule
 from hal.fingerprint_sensor.zfm_port import LINE_ERRORS, why_not_open
 
 BAUDS = (57600, 115200, 9600, 38400, 19200)
 """What modules are set to, the makers' own setting first."""
-
-PROBE_SECONDS = 0.3
-"""A module answers VfyPwd in a few milliseconds, and 9600 baud needs 30 more."""
 
 WRITE_SECONDS = 1.0
 
@@ -253,7 +250,7 @@ class ZfmSensor(Driver):
             if self._port.baudrate != baud:
                 self._port.baudrate = baud
             try:
-                module.verify_password(self._options.password, wait=PROBE_SECONDS, tries=1)
+                module.verify_password(self._options.password, wait=QUICK_SECONDS, tries=1)
             except Refused:
                 raise  # it is there, and understands us
             except DeviceGone as error:

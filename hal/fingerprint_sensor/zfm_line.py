@@ -119,7 +119,7 @@ class ZfmLine:
         image = bytearray()
         limit = SLACK * MAX_IMAGE_BYTES * BITS_ON_THE_LINE / self._port.baudrate
         for packet in self._packets(SILENCE_SECONDS, limit):
-            if packet.kind not in (Kind.DATA, Kind.END):
+            if packet.kind not in (Kind.DATA, Kind.END) or packet.address != self._address:
                 raise Unreadable("The fingerprint module broke off its image.")
             if packet.kind is Kind.DATA and len(packet.content) != packet_bytes:
                 raise DeviceFault(

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from hal.device import DeviceFault, DeviceGone, Unreadable
 from hal.fingerprint_sensor.zfm_line import ANSWER_SECONDS, TRIES, Code, Confirm, Refused, ZfmLine
 
+QUICK_SECONDS = 0.3
+"""A command that needs no picture is answered in a few milliseconds, and 9600 baud needs 60 more."""
+
 
 @dataclass(frozen=True, slots=True)
 class SystemParameters:
@@ -63,14 +66,10 @@ class ZfmModule:
         return SystemParameters(status, system, library, security, address, 32 << size, 9600 * baud)
 
     def product_information(self) -> ProductInformation | None:
-        """ReadProdInfo; None from modules that do not know the command.
-
-        Raises:
-            DeviceFault: the answer is damaged again and again.
-        """
+        """ReadProdInfo; None from modules that do not know it: they refuse, or say damaged, or nothing."""
         try:
-            content = self._line.command(Code.READ_PROD_INFO)
-        except (Refused, DeviceGone):  # older modules refuse it, or do not answer
+            content = self._line.command(Code.READ_PROD_INFO, wait=QUICK_SECONDS, tries=2)
+        except (DeviceFault, DeviceGone):
             return None
         if len(content) < 46:
             return None

@@ -362,3 +362,13 @@ def test_ok__a_sensor_that_goes_while_it_is_let_go_of(pair):
     assert fake.open_links == 0
     assert Registers(fake.link(), MODELS[0x05BA, 0x000A])
     fake.close()
+
+
+def test_ok__a_sensor_that_hangs_while_it_is_let_go_of(pair):
+    sensor, fake = pair()
+    sensor.open()
+    fake.hang_at = fake.exchanges + 1
+    began = time.monotonic()
+    sensor.close()
+    assert 0.4 < time.monotonic() - began < 1.0
+    assert fake.open_links == 0

@@ -31,6 +31,7 @@ class FakeBackend:
         self.closed = 0
 
     def enumerate_devices(self):
+        self._fail("list")
         return range(len(self.devices))
 
     def get_device_descriptor(self, number):
@@ -131,6 +132,12 @@ def test_fail__no_interface_of_the_maker_s(bus):
     bus((3, 4, (1,)), interfaces=((3, 1, 1),))
     with pytest.raises(DeviceFault, match="no interface"):
         opened(find(lambda _ids: True))
+
+
+def test_fail__no_bus(bus):
+    bus(fails={"list": errno.EIO})
+    with pytest.raises(DeviceFault, match="cannot be listed"):
+        find(lambda _ids: True)
 
 
 def test_fail__no_libusb(monkeypatch):

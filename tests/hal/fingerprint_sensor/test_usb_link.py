@@ -195,7 +195,13 @@ def test_ok__a_wait_ends_when_the_driver_is_closed(hands, wait):
 
 def test_ok__what_the_kernel_does_not_give_back_is_not_freed(hands, monkeypatch):
     monkeypatch.setattr(usb_link, "CANCEL_SECONDS", 0.1)
+    monkeypatch.setattr(usb_link, "LEFT_TO_THE_KERNEL", [])
     hands.library.ignores_cancel = True
+    hands.link.listen()
     hands.link.begin_bulk(5)
     hands.link.cancel_bulk()
+    hands.link.close()
     assert hands.library.freed == 0
+    assert len(usb_link.LEFT_TO_THE_KERNEL) == 2
+    assert not hands.link._events.is_alive()
+    hands.let_go = 0  # the fixture closes it once more

@@ -84,6 +84,14 @@ def test_ok__an_r503_tells_its_shape_and_breathes(pair):
     assert module.lit[0] == 4  # off again
 
 
+def test_fail__unplugged_while_it_breathes(pair):
+    sensor, module = pair(model="r503", aura=True)
+    module.present()
+    module.fail("unplug", at=0x0A)
+    with pytest.raises(DeviceGone):  # what failed first, not the light that could not be put out
+        sensor.capture(2.0)
+
+
 def test_ok__a_module_without_a_ring_of_light(pair):
     sensor, module = pair(aura=True)
     module.present()
@@ -280,6 +288,19 @@ def test_ok__a_finger_that_moved_once(pair):
     answers.append(b"\x03")
     with pytest.raises(Timeout, match="still"):
         sensor.wait_for_removal(0.0)
+
+
+@pytest.mark.parametrize("answer", [b"\x01", b"\x1a", b""])
+def test_ok__an_older_module_that_does_not_know_read_prod_info(pair, answer):
+    sensor, module = pair()
+    module.present(1)
+    original = module._answer
+    module._answer = lambda got, rest: answer if got == 0x3C else original(got, rest)
+    began = time.monotonic()
+    sensor.open()
+    assert time.monotonic() - began < 1.5
+    assert (sensor.capture(3.0).pixels == expected(1)).all()
+    assert sensor.health.firmware == "system 0x0009"
 
 
 def test_ok__a_short_product_information_is_passed_over(pair):
