@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from appliance.contracts.capture import (
@@ -51,6 +52,8 @@ class DeviceDesk:
         self.manager = manager or DeviceManager(devices)
         self.manager.changed = self._changed_in_a_thread
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # One thread a device: those that wait for people must not use up the threads of those that compute.
+        self._threads = ThreadPoolExecutor(max(1, len(self.devices)), thread_name_prefix="device")
         self._revision = 1
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -78,7 +81,7 @@ class DeviceDesk:
         turn = self._turns[device.identity.key]
         await turn.acquire()
         generation = self.manager.generation(device)
-        task = asyncio.ensure_future(asyncio.to_thread(work))
+        task = asyncio.get_running_loop().run_in_executor(self._threads, work)
         task.add_done_callback(lambda done: _end_turn(turn, done))
         try:
             result = await asyncio.shield(task)
