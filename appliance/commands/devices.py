@@ -3,13 +3,12 @@
 import argparse
 import asyncio
 from pathlib import Path
-from typing import Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from appliance.commands.output import CouldNot, add_json_flag, print_json
-from appliance.contracts.capture import DeviceStatus, RunSelfTest, SelfTested
-from appliance.contracts.errors import ServiceError
+
+if TYPE_CHECKING:  # help answers before any library is loaded
+    from appliance.contracts.capture import DeviceStatus, SelfTested
 
 CONFIG = Path("/etc/borne/borne.toml")
 
@@ -44,7 +43,7 @@ async def _show(arguments: argparse.Namespace) -> int:
             answer: dict[str, Any] = {"found": [_found(one) for one in found]}
             answer |= {"not_looked": list(found.reasons), "configured": configured}
             if arguments.self_test:
-                answer["self_tests"] = [msgspec.to_builtins(one) for one in tests]
+                answer["self_tests"] = [_plain(one) for one in tests]
             print_json(answer)
         else:
             _print_found(found)
@@ -66,8 +65,11 @@ def _configuration(arguments: argparse.Namespace) -> Any:
         raise CouldNot(str(error)) from error
 
 
-async def _self_tests(source: Any, statuses: tuple[DeviceStatus, ...]) -> tuple[SelfTested, ...]:
+async def _self_tests(source: Any, statuses: "tuple[DeviceStatus, ...]") -> "tuple[SelfTested, ...]":
     """Of every device that can; one that fails at it has failed it."""
+    from appliance.contracts.capture import RunSelfTest, SelfTested
+    from appliance.contracts.errors import ServiceError
+
     tests = []
     for status in statuses:
         if "self_test" in status.capabilities:
@@ -88,8 +90,10 @@ def _found(one: Any) -> dict[str, Any]:
     }
 
 
-def _plain(status: DeviceStatus) -> dict[str, Any]:
-    plain = msgspec.to_builtins(status)
+def _plain(answer: "DeviceStatus | SelfTested") -> dict[str, Any]:
+    import msgspec
+
+    plain = msgspec.to_builtins(answer)
     assert isinstance(plain, dict)
     return plain
 
@@ -105,14 +109,14 @@ def _print_found(found: Any) -> None:
         print(f"  not looked at: {problem}")
 
 
-def _print_configured(statuses: tuple[DeviceStatus, ...]) -> None:
+def _print_configured(statuses: "tuple[DeviceStatus, ...]") -> None:
     if statuses:
         print("Configured:")
     for one in statuses:
         print(f"  {one.state:<8} {one.key}{_details(one)}")
 
 
-def _details(status: DeviceStatus) -> str:
+def _details(status: "DeviceStatus") -> str:
     """What there is to say of it, in a line."""
     said = [" (simulated)"] if status.simulated else []
     if status.firmware:
@@ -130,7 +134,7 @@ def _details(status: DeviceStatus) -> str:
     return "".join(said)
 
 
-def _print_tests(tests: tuple[SelfTested, ...]) -> None:
+def _print_tests(tests: "tuple[SelfTested, ...]") -> None:
     for test in tests:
         print(f"Self-test of {test.key}:")
         for finding in test.findings:

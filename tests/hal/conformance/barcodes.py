@@ -50,7 +50,7 @@ class Silence(SerialBarcode):
 
     framing = "silence"
     every = 0.4
-    exchanges = 2  # half a code is a code when silence ends it
+    exchanges = 1  # any part of a code is a code when silence ends it
 
     def bytes_of(self, number):
         return b"]d1" + bytes(range(256)) + str(number).encode()
