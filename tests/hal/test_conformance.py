@@ -41,7 +41,6 @@ from hal.power import PowerSupply
 
 ONLY = os.environ.get("BORNE_CASE")
 """Set in the process of its own in which a case with a wrapper runs."""
-WRAPPED = [case for case in CASES if case.wrapper is not None and ONLY is None]
 WRAPPED_SECONDS = 240
 EXTRA = os.environ.get("BORNE_CASES")
 """A file of `CASES` to run instead: those of a driver outside this tree, or of docs/writing-a-driver.md."""
@@ -49,6 +48,7 @@ HARDWARE = os.environ.get("BORNE_HARDWARE")
 """A configuration whose devices are really plugged in, and somebody stands there: `-m hardware -s`."""
 if EXTRA is not None:
     CASES = runpy.run_path(EXTRA)["CASES"]
+WRAPPED = [case for case in CASES if case.wrapper is not None and ONLY is None]
 HERE = [case for case in CASES if (case.wrapper is None if ONLY is None else case.name == ONLY)]
 REAL = [pytest.param(case, marks=pytest.mark.hardware) for case in real_cases(HARDWARE)]
 
