@@ -92,6 +92,8 @@ PLACEHOLDERS: Final = frozenset(
 _NOT_LETTERS: Final = re.compile(r"[^A-Z]+")
 _JOINING: Final = re.compile(r"['\u2019\u02bc\u02bb\u2018`\u00b4\u02b9\u02ba\u02be\u02bf\u2032.\"]")
 """Apostrophes and full stops are left out, everything else that is no letter separates (Doc 9303-3, 4.6)."""
+_BRACKETS: Final = re.compile(r"\([^()]*\)?")
+"""Lists put another spelling, or the original one, in brackets behind a name."""
 _STOPPED_INITIALS: Final = re.compile(r"\b([^\W\d_])\.\s*(?=[^\W\d_])")
 _DIGIT_FOR_LETTER: Final = str.maketrans("0125684", "OIZSGBA")
 """Inside a name a reader meant the letter (Doc 9303-3 section 4.6: a name field has no digits)."""
@@ -152,7 +154,8 @@ def _name_of(primary: str, secondary: str) -> PersonName:
 
 def parts_of(text: str) -> tuple[str, ...]:
     """The parts of one identifier in the MRZ's alphabet; titles and placeholders are none."""
-    plain = _STOPPED_INITIALS.sub(r"\1 ", text)
+    plain = _BRACKETS.sub(" ", text)
+    plain = _STOPPED_INITIALS.sub(r"\1 ", plain if any(map(str.isalpha, plain)) else text)
     plain = _JOINING.sub("", plain if plain.isascii() else romanised(_JOINING.sub("", plain))).upper()
     plain = _LETTER_AND_DIGIT.sub(lambda found: found.group().translate(_DIGIT_FOR_LETTER), plain)
     parts = [part for part in _NOT_LETTERS.sub(" ", plain).split() if part not in PLACEHOLDERS]

@@ -26,10 +26,11 @@ NEEDED: Final = {
     Agreement.DIFFERENT: 14.0,
 }
 """Nats that a hit needs, by what the birth dates say: about two false alarms among 10,000 strangers."""
-PAIR_NEEDED: Final = 6.3
+PAIR_NEEDED: Final = 5.0
 """What two persons need who were already brought together by something else: as likely one as two."""
-MIN_NAME_NATS: Final = 1.0
-"""Without a name that speaks for it a birthday is a birthday: every traveller has some on every list."""
+MIN_NAME_NATS: Final = -4.0
+"""A name that says more against it than this is another name: a birthday alone is a birthday, and every
+traveller has some on every list."""
 NAMESAKE: Final = 9.5
 """However rare a name, namesakes are found first: against contradicting birth dates it counts for no more."""
 SCALE: Final = 6.0
