@@ -6,7 +6,7 @@ that only one side has (a middle name, a father's name) cost a little. Greedy, b
 joining parts that the other side writes in a row.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -15,23 +15,15 @@ from typing import Final
 from rapidfuzz.distance import Indel
 
 from appliance.screening.names.likeness import cut_likeness, part_likeness
+from appliance.screening.names.missing import Missed, is_heavy
 from appliance.screening.names.parts import PersonName
-from appliance.screening.names.rarity import is_light, is_patronymic, nats_of_row
+from appliance.screening.names.rarity import is_light, nats_of_row
 
 AGREES: Final = ((0.62, -0.15), (0.72, 0), (0.8, 0.5), (0.88, 0.68), (0.95, 0.87), (1.0, 1.0))
 """What share of its nats a part is worth at a likeness, and what it costs below: read off aliases of 5,000
 persons."""
-CONFLICT: Final = 5.5
-"""What two parts cost that contradict each other: one person's documents seldom do, whether the parts are
-rare or not."""
 FAMILY: Final = 8.0
 """What names that contradict each other anywhere can tell at most: a family shares all the rest."""
-EXTRA: Final = 2.2
-"""What a part costs that only one side has: it is left out as often when it is rare as when it is common."""
-EXTRA_PATRONYMIC: Final = 0.6
-EXTRA_LIGHT: Final = 0.4
-ONE_NAME_ONLY: Final = 0.5
-"""What it costs, whatever the list has more, that a document has one name and no other to compare."""
 OTHER_ORDER: Final = 0.2
 INITIAL_NATS: Final = 0.8
 """What an initial tells: it agrees with one name in twenty, and people are asked for it as for a name."""
@@ -43,7 +35,9 @@ JOIN_MIN: Final = 0.84
 """Parts in a row and the part that they may be: less alike than this is chance."""
 JOINED_LETTERS: Final = 0.5
 JOINED_UNVOWELLED: Final = 0.3
+"""Where one side writes no short vowels, half of the other's letters have no counterpart."""
 VOWELS_UNWRITTEN: Final = 5
+"""So many letters more may the spelling with vowels have for a row of parts; without, 2."""
 MAX_JOINED: Final = 6
 
 
@@ -155,9 +149,9 @@ def _align(  # noqa: PLR0917 - one key of the cache
             shared += worth
             agreeing += rule != "part_initial" and not is_light(one[i])
     only_one, only_other = [one[i] for i in sorted(left)], [other[j] for j in sorted(right)]
-    alone = agreeing == 1 and sum(map(_is_heavy, one)) == 1
+    alone = agreeing == 1 and sum(map(is_heavy, one)) == 1
     # What was cut off cannot be missed.
-    missed = _Missed.among(only_one, [] if truncated else only_other)
+    missed = Missed.among(only_one, [] if truncated else only_other)
     nats -= missed.cost(alone=alone) + (ONE_PART_ONLY if agreeing == 1 and missed.any and not alone else 0.0)
     if missed.conflicts:
         nats = min(nats, FAMILY)
@@ -172,50 +166,6 @@ def _align(  # noqa: PLR0917 - one key of the cache
         shared_nats=shared,
         possible_nats=min(sum(own), sum(theirs)),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Missed:
-    """How many parts found no counterpart, by kind."""
-
-    conflicts: int
-    """Heavy parts that both sides have left over: they cannot both be right."""
-    extra: int
-    """Heavy parts that one side has more."""
-    patronymics: int
-    """So many of them are fathers' names."""
-    light: int
-    on_list: bool
-    """Whether it is the list that has more."""
-
-    @classmethod
-    def among(cls, own: Sequence[str], theirs: Sequence[str]) -> "_Missed":
-        mine, others = [part for part in own if _is_heavy(part)], [part for part in theirs if _is_heavy(part)]
-        conflicts = min(len(mine), len(others))
-        longer = mine if len(mine) > len(others) else others
-        return cls(
-            conflicts=conflicts,
-            extra=len(longer) - conflicts,
-            patronymics=0 if conflicts else sum(map(is_patronymic, longer)),
-            light=len(own) + len(theirs) - len(mine) - len(others),
-            on_list=longer is others,
-        )
-
-    @property
-    def any(self) -> bool:
-        return bool(self.conflicts or self.extra)
-
-    def cost(self, *, alone: bool) -> float:
-        """Nats; `alone`: the document has one name, which agrees, so that nothing else could."""
-        cost = CONFLICT * self.conflicts + EXTRA_LIGHT * self.light
-        if alone and self.on_list and self.extra and not self.conflicts:
-            return cost + ONE_NAME_ONLY
-        return cost + EXTRA * (self.extra - self.patronymics) + EXTRA_PATRONYMIC * self.patronymics
-
-
-def _is_heavy(part: str) -> bool:
-    """Neither a particle nor an initial."""
-    return len(part) > 1 and not is_light(part)
 
 
 def _share(likeness: float) -> float:
