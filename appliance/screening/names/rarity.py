@@ -63,6 +63,7 @@ def is_light(part: str) -> bool:
     return part in LIGHT
 
 
+@lru_cache(maxsize=65536)
 def is_patronymic(part: str) -> bool:
     """Whether it is a father's name by its ending, which many documents leave out."""
     return len(part) > 6 and _PATRONYMIC.search(part) is not None
@@ -93,8 +94,9 @@ def nats_of_length(phones: str) -> float:
 
 def nats_of_parts(parts: tuple[str, ...]) -> tuple[float, ...]:
     """What each part of one name tells; a father's name counts as one only beside two others."""
-    share = PATRONYMIC_SHARE if len(parts) > 2 else 1.0
-    return tuple(nats_of(part) * (share if is_patronymic(part) else 1.0) for part in parts)
+    if len(parts) <= 2:
+        return tuple(map(nats_of, parts))
+    return tuple(nats_of(part) * (PATRONYMIC_SHARE if is_patronymic(part) else 1.0) for part in parts)
 
 
 def nats_of_row(row: str) -> float:

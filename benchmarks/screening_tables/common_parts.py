@@ -1,6 +1,6 @@
 """Adds to `names/common.txt` what public tables count: how many people of one community share a part.
 
-    python benchmarks/screening_common_parts.py Names_2010Census.csv firstnames.csv
+    python benchmarks/screening_tables/common_parts.py Names_2010Census.csv firstnames.csv
 
 The first is the US Census Bureau's table of surnames (2010, public domain: name, count, and the shares
 pctwhite, pctblack, pctapi, pcthispanic), the second Tzioumis's table of first names (Scientific Data 2018,
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from appliance.screening.names import rarity
 from appliance.screening.names.parts import parts_of
