@@ -142,6 +142,7 @@ class PersonName:
 
 @lru_cache(maxsize=65536)
 def _name_of(primary: str, secondary: str) -> PersonName:
+    primary, secondary = _without_brackets(primary), _without_brackets(secondary)
     if not secondary:
         for separator in ("<<", ","):
             primary, found, secondary = primary.partition(separator)
@@ -152,10 +153,14 @@ def _name_of(primary: str, secondary: str) -> PersonName:
     )
 
 
+def _without_brackets(text: str) -> str:
+    plain = _BRACKETS.sub(" ", text)
+    return plain if any(map(str.isalpha, plain)) else text
+
+
 def parts_of(text: str) -> tuple[str, ...]:
     """The parts of one identifier in the MRZ's alphabet; titles and placeholders are none."""
-    plain = _BRACKETS.sub(" ", text)
-    plain = _STOPPED_INITIALS.sub(r"\1 ", plain if any(map(str.isalpha, plain)) else text)
+    plain = _STOPPED_INITIALS.sub(r"\1 ", text)
     plain = _JOINING.sub("", plain if plain.isascii() else romanised(_JOINING.sub("", plain))).upper()
     plain = _LETTER_AND_DIGIT.sub(lambda found: found.group().translate(_DIGIT_FOR_LETTER), plain)
     parts = [part for part in _NOT_LETTERS.sub(" ", plain).split() if part not in PLACEHOLDERS]

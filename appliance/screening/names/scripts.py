@@ -101,9 +101,10 @@ def _arabic_word(word: str) -> str:
     names = _arabic_names()
     if word in names:
         return names[word]
-    if word.startswith(_ARTICLE) and len(word) >= len(_ARTICLE) + 2:
-        return f"AL {_arabic_word(word[len(_ARTICLE) :])}"
-    return "".join(_ARABIC_LETTERS.get(letter, letter) for letter in word)
+    article = word.startswith(_ARTICLE) and len(word) >= len(_ARTICLE) + 2
+    rest = word[len(_ARTICLE) :] if article else word
+    latin = names.get(rest) or "".join(_ARABIC_LETTERS.get(letter, letter) for letter in rest)
+    return f"AL {latin}" if article else latin
 
 
 def _east_asian(word: str) -> str:
