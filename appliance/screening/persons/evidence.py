@@ -26,8 +26,8 @@ NEEDED: Final = {
     Agreement.DIFFERENT: 14.0,
 }
 """Nats that a hit needs, by what the birth dates say: about two false alarms among 10,000 strangers whose
-birth date is known. By name alone about nine, because what asks more misses a third of those who are on the
-list; it can never be more than AMBER (docs/screening.md)."""
+birth date is known. By name alone about eight: half as many would lose six in a hundred of those who are on
+the list, and such a hit can never be more than AMBER (docs/screening.md)."""
 PAIR_NEEDED: Final = 5.0
 """What two persons need who were already brought together by something else: as likely one as two."""
 MIN_NAME_NATS: Final = 1.0
