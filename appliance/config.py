@@ -14,6 +14,7 @@ import msgspec
 
 from appliance.contracts.checks import Direction
 from appliance.face_settings import FaceSettings
+from appliance.finger_settings import FingerSettings
 
 MAX_FILE_BYTES = 256 * 1024
 """A configuration is a page of text; anything larger is a mistake."""
@@ -128,6 +129,7 @@ class Config(_Section, frozen=True, kw_only=True):
     broker: Broker | None = None
     kiosk: Kiosk = Kiosk()
     face: FaceSettings = FaceSettings()
+    finger: FingerSettings = FingerSettings()
     device: tuple[DeviceEntry, ...] = ()
 
 

@@ -30,7 +30,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "appliance.key_files": (),
     "appliance.whole_files": (),
     "appliance.face_settings": ("appliance.contracts",),
-    "appliance.config": ("appliance.contracts", "appliance.face_settings"),
+    "appliance.finger_settings": (),
+    "appliance.config": ("appliance.contracts", "appliance.face_settings", "appliance.finger_settings"),
     "appliance.live_query": (
         "appliance.contracts",
         "appliance.cose",

@@ -1,0 +1,1 @@
+"""What `benchmarks/finger.py` is made of."""
