@@ -40,3 +40,7 @@ class FingerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def threshold(self) -> float:
         """The least score of one finger: -10 log10 of the false match rate."""
         return -10.0 * math.log10(self.fmr)
+
+    def search_threshold(self, comparisons: int) -> float:
+        """The least score of a hit among so many comparisons: so many more chances of a false one."""
+        return self.threshold + 10.0 * math.log10(max(comparisons, 1))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from appliance.config import Config, Profile, line_of
 
 if TYPE_CHECKING:
+    from appliance.records.enrolment import Enrolments
     from appliance.records.journal import Journal
     from appliance.records.memory import Memory
     from appliance.records.officers import Officers
@@ -194,20 +195,23 @@ def officers_book(config: Config) -> "Officers":
     return Officers(config.paths.data, storage)
 
 
-def open_memory(config: Config, *, pair_days: float) -> "Memory":
-    """What the box remembers of its last crossings.
+def open_memory(config: Config, *, pair_days: float) -> "tuple[Memory, Enrolments]":
+    """What the box remembers of its last crossings, and the fingers of those who crossed.
 
     Raises:
         CannotStart: a key is missing, or the disk does not let us.
     """
     from appliance.key_files import KeyFileError
+    from appliance.records.enrolment import Enrolments
     from appliance.records.errors import StorageError
     from appliance.records.keys import load_box_keys
     from appliance.records.memory import Memory
 
+    data = config.paths.data
     try:
         storage = load_box_keys(config.paths.keys).storage
-        return Memory.open(config.paths.data / "memory.db", storage=storage, pair_days=pair_days)
+        memory = Memory.open(data / "memory.db", storage=storage, pair_days=pair_days)
+        return memory, Enrolments.open(data / "enrolments.db", storage=storage)
     except (KeyFileError, StorageError) as error:
         raise CannotStart(str(error)) from error
 

@@ -124,7 +124,7 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     in_force.look()
     journal = open_journal(config)
     try:
-        memory = open_memory(config, pair_days=in_force.policy.memory.not_same_days)
+        memory, enrolments = open_memory(config, pair_days=in_force.policy.memory.not_same_days)
     except CannotStart:
         journal.close()
         raise
@@ -145,6 +145,8 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         officers=officers_book(config),
         gateway=gateway,
         face=config.face,
+        finger=config.finger,
+        enrolments=enrolments,
     )
 
 

@@ -94,6 +94,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
         "appliance.face_settings",
+        "appliance.finger_settings",
         "appliance.live_query",
         "appliance.records",
         "appliance.reference_data",

@@ -242,7 +242,8 @@ def _sensor(arguments: argparse.Namespace) -> "tuple[Device, FingerSettings]":
 
 def _configured_sensor(path: Path) -> "tuple[Device, FingerSettings]":
     from appliance.config import ConfigError, load_config
-    from appliance.wiring import CannotStart, make_devices
+    from appliance.opening import CannotStart
+    from appliance.wiring import make_devices
 
     try:
         config = load_config(path)

@@ -6,6 +6,7 @@ import msgspec
 
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face import Measure
+from appliance.contracts.finger import CompareFingers, FingerEvidence, FingerScores, TakeFinger
 from appliance.contracts.transport import RemoteService
 
 MAX_WAIT_SECONDS = 120.0
@@ -243,13 +244,13 @@ class WatchGuidance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Guidance(msgspec.Struct, frozen=True, kw_only=True):
-    """What the traveller is being told while a portrait is taken."""
+    """What the traveller is being told while a portrait or a finger is taken."""
 
     revision: int
     looking: bool
-    """Whether a portrait is being taken now."""
+    """Whether a portrait or a finger is being taken now."""
     instruction: str | None
-    """A code of `appliance.contracts.face.INSTRUCTIONS`; None: stay like this."""
+    """A code of `appliance.contracts.face.INSTRUCTIONS` or of FINGER_INSTRUCTIONS; None: stay like this."""
 
 
 class Show(msgspec.Struct, frozen=True, kw_only=True):
@@ -362,6 +363,8 @@ class Capture(Protocol):
     async def watch_page(self, request: WatchPage) -> PageHint: ...
     async def read_chip(self, request: ReadChip) -> ChipEvidence: ...
     async def take_portrait(self, request: TakePortrait) -> PortraitEvidence: ...
+    async def take_finger(self, request: TakeFinger) -> FingerEvidence: ...
+    async def compare_fingers(self, request: CompareFingers) -> FingerScores: ...
     async def watch_guidance(self, request: WatchGuidance) -> Guidance: ...
     async def show(self, request: Show) -> Nothing: ...
     async def wait_for_button(self, request: Wait) -> Button: ...
@@ -390,6 +393,12 @@ class CaptureClient(RemoteService):
 
     async def take_portrait(self, request: TakePortrait) -> PortraitEvidence:
         return await self.call("take_portrait", request, PortraitEvidence, wait=request.timeout)
+
+    async def take_finger(self, request: TakeFinger) -> FingerEvidence:
+        return await self.call("take_finger", request, FingerEvidence, wait=request.timeout)
+
+    async def compare_fingers(self, request: CompareFingers) -> FingerScores:
+        return await self.call("compare_fingers", request, FingerScores, wait=request.timeout)
 
     async def watch_guidance(self, request: WatchGuidance) -> Guidance:
         return await self.call("watch_guidance", request, Guidance, wait=request.timeout)

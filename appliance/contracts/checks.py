@@ -55,6 +55,10 @@ class Direction(enum.StrEnum):
     EXIT = "exit"
 
 
+_FINGERS = (
+    *("too_few_minutiae", "template_unreadable", "enrolment_unreadable"),
+    *("timeout", "unreachable", "device_error"),
+)
 _NOT_TRIED = ("skipped", "not_asked", "not_supported")
 _DEVICE = ("no_device", "timeout", "unreadable", "device_gone", "device_error", "unreachable")
 _DIGIT = (
@@ -190,7 +194,27 @@ CHECKS: dict[str, tuple[str, ...]] = {
         *_FACE,
     ),
     "face.presentation_attack": ("no_evaluated_method", "indicator_only", "no_portrait"),
-    "finger.comparison": ("not_supported",),
+    "fingerprint.taken": (
+        *(
+            "taken",
+            "under_age",
+            "age_unknown",
+            "finger_missing",
+            "finger_bandaged",
+            "no_finger_could_be_taken",
+        ),
+        *_DEVICE,
+        *_NOT_TRIED,
+    ),
+    "fingerprint.quality": ("good_enough", "below_quality", "no_fingers"),
+    "fingerprint.presentation_attack": (
+        *("no_sensor_flag", "sensor_says_live", "sensor_says_not_live", "no_fingers"),
+    ),
+    "fingerprint.comparison": (
+        *("same_finger", "not_alike", "no_enrolment", "other_fingers", "no_fingers", *_FINGERS),
+    ),
+    "fingerprint.search": ("no_hit", "other_identity", "not_asked", "no_fingers", *_FINGERS),
+    "fingerprint.chip": ("no_terminal_authentication",),
     "watchlist.document": (*_LIST, *_DOCUMENT_LIST),
     "watchlist.personal_number": (*_LIST, "match", "possible_match", "old_list_hit", "not_same_person"),
     "watchlist.person": (*_LIST, "match", "possible_match", "old_list_hit", "not_same_person"),

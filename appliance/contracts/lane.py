@@ -159,6 +159,15 @@ class PortraitView(msgspec.Struct, frozen=True, kw_only=True):
     """While guiding: a code of `appliance.contracts.face.INSTRUCTIONS`."""
 
 
+class FingerView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the traveller is told of a finger; the same whatever was found (promise 8)."""
+
+    finger: str | None
+    """A name of `appliance.contracts.finger.POSITIONS` that is being asked for; None: they are taken."""
+    instruction: str | None = None
+    """One of FINGER_INSTRUCTIONS; None: lay it on the sensor."""
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """All that the officer's screen shows; the screen computes nothing.
 
@@ -168,7 +177,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     revision: int
     step: str
-    """waiting, reading_document, reading_chip, taking_portrait, checking, deciding."""
+    """waiting, reading_document, reading_chip, taking_portrait, taking_fingers, checking, deciding."""
     trouble: Trouble | None
     press: str | None
     hold: str | None
@@ -203,6 +212,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     time_quality: str
     portrait: PortraitView | None = None
     """None between travellers, and where no picture is asked for."""
+    finger: FingerView | None = None
+    """None while no finger is asked for."""
     page_hint: str | None = None
     """While a camera reads the page: a code of `appliance.contracts.capture.PAGE_HINTS`."""
     officer: OfficerView | None = None
@@ -222,6 +233,16 @@ class Press(msgspec.Struct, frozen=True, kw_only=True):
 
     event: str
     revision: int
+
+
+class ExceptFinger(msgspec.Struct, frozen=True, kw_only=True):
+    """The officer says why the finger that is asked for cannot be taken."""
+
+    crossing: str
+    """Of the traveller that the officer saw."""
+    finger: str
+    reason: str
+    """One of `appliance.contracts.finger.EXCEPTIONS`."""
 
 
 class PressTaken(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,7 +71,8 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     media: dict[str, bytes] = {}
     """portrait_record: ISO/IEC 19794-5:2005, its picture a JPEG;
     chip_portrait, page (as a camera read it) and page_white, page_oblique, page_infrared, page_ultraviolet
-    (the page under each light that the box has): JPEG."""
+    (the page under each light that the box has): JPEG;
+    finger_right_index and so on: ISO/IEC 19794-4:2005, its picture a PNG."""
 
 
 RECORD_TYPE_MOVEMENT = "movement"

@@ -8,6 +8,7 @@ was killed finds the same traveller before it.
 import asyncio
 import datetime as dt
 import io
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from appliance.travel_document import chip_access_fields, mrz_from_dg1, parse_mr
 from hal.camera.simulated import SimulatedCamera
 from hal.device import Capability, Device
 from hal.document_reader.simulated import SimulatedDocumentReader
+from hal.fingerprint_sensor.simulated import SimulatedFingerprintSensor
 
 Kind = TypeVar("Kind", bound=Device)
 
@@ -107,6 +109,7 @@ class Booth:
         cameras = [device for device in devices if isinstance(device, SimulatedCamera)]
         self._camera = next((one for one in cameras if one.identity.serial != PAGE_CAMERA), None)
         self._page_camera = next((one for one in cameras if one.identity.serial == PAGE_CAMERA), None)
+        self._sensor = _first(devices, SimulatedFingerprintSensor)
         self._slot = slot
         self._people = people
         self._chip_delay = chip_delay
@@ -143,6 +146,8 @@ class Booth:
         if self._camera is not None:
             picture = np.asarray(Image.open(io.BytesIO(person.portrait)).convert("RGB"))
             self._camera.present(np.ascontiguousarray(picture[:, :, ::-1]))
+        if self._sensor is not None:
+            self._sensor.present(*fingers_of(person.lines))
         if self._page_camera is not None:
             self._page_camera.present(draw_page(person.lines, person.portrait, seed=number))
         chip = VirtualChip(
@@ -167,6 +172,12 @@ class Booth:
             self._page.present(lines=person.lines)
         else:
             self._page.present(lines=person.lines, transmit=chip.transmit, atr=chip.atr)
+
+
+def fingers_of(lines: tuple[str, ...]) -> tuple[int, int]:
+    """The numbers of two invented fingers: the same for who comes back with the same document."""
+    first = 2 * (zlib.crc32("".join(lines).encode()) % 100_000)
+    return first, first + 1
 
 
 def _access_of(lines: tuple[str, ...]) -> str:

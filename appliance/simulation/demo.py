@@ -21,6 +21,7 @@ from appliance.simulation.world import DeviceTable, World, WorldUnavailable
 from hal.camera.simulated import REALISTIC_SECONDS as CAMERA_SECONDS
 from hal.device import HalError
 from hal.document_reader.simulated import REALISTIC_SECONDS as READER_SECONDS
+from hal.fingerprint_sensor.simulated import REALISTIC_SECONDS as FINGER_SECONDS
 
 REALISTIC_KBIT = 424
 """What most of today's passports and readers agree on."""
@@ -224,6 +225,8 @@ class Demo:
         devices.append(self._camera_device())
         if settings.page_camera is not None:
             devices.append(self._page_camera_device(settings.page_camera))
+        delay = FINGER_SECONDS if settings.realistic else 0.0
+        devices.append(DeviceTable("fingerprint_sensor", "simulated", {"delay": delay}))
         devices.append(DeviceTable("panel", "simulated", {}))
         return tuple(devices)
 

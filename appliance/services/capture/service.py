@@ -33,12 +33,14 @@ from appliance.contracts.capture import (
     WatchPage,
 )
 from appliance.contracts.errors import ServiceError
+from appliance.contracts.finger import POSITIONS, CompareFingers, FingerEvidence, FingerScores, TakeFinger
 from appliance.contracts.transport import Operation
 from appliance.face_settings import FaceSettings
 from appliance.services.capture.barcodes import BarcodeDesk
 from appliance.services.capture.chips import ChipDesk
 from appliance.services.capture.device_desk import DeviceDesk, translate
 from appliance.services.capture.document import DocumentStation
+from appliance.services.capture.fingers import FingerStation, compare_fingers
 from appliance.services.capture.page_lights import under_each_light
 from appliance.services.capture.pictures import PictureError
 from appliance.services.capture.portrait import PortraitStation
@@ -50,6 +52,7 @@ from hal.device import (
     State,
 )
 from hal.document_reader import ChipReader, MrzLineReader
+from hal.fingerprint_sensor import FingerprintSensor
 from hal.panel import Panel, Signal
 from hal.slot import AWAY
 
@@ -58,6 +61,9 @@ SLICE_SECONDS = 2.0
 
 CROSS_SECONDS = 2.0
 """When one source has read the page, so long the others may still read it too, to be held against it."""
+
+MAX_ATTEMPTS = 10
+"""No finger is asked for more often in one request."""
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
@@ -81,6 +87,7 @@ class CaptureService:
         self._document_cameras = frozenset(document_cameras)
         self._document = document or DocumentStation()
         self._portraits = PortraitStation(face or FaceSettings())
+        self._fingers = FingerStation(self._portraits.board)
         self._barcodes = BarcodeDesk(self._desk)
         self._chips = ChipDesk(transport=chip_transport, ask=self._desk.ask)
 
@@ -93,6 +100,8 @@ class CaptureService:
             Operation("watch_page", WatchPage, self.watch_page),
             Operation("read_chip", ReadChip, self.read_chip),
             Operation("take_portrait", TakePortrait, self.take_portrait),
+            Operation("take_finger", TakeFinger, self.take_finger),
+            Operation("compare_fingers", CompareFingers, self.compare_fingers),
             Operation("watch_guidance", WatchGuidance, self.watch_guidance),
             Operation("show", Show, self.show),
             Operation("wait_for_button", Wait, self.wait_for_button),
@@ -190,6 +199,29 @@ class CaptureService:
             )
         except PictureError as error:
             raise ServiceError("unreadable", str(error), retry=True) from error
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+
+    async def take_finger(self, request: TakeFinger) -> FingerEvidence:
+        device = self._first(Capability.FINGERPRINT_IMAGE)
+        assert isinstance(device, FingerprintSensor)
+        if request.finger not in POSITIONS:
+            raise ServiceError("bad_request", "There is no such finger.")
+        given_up = threading.Event()
+        bounded = msgspec.structs.replace(
+            request, attempts=min(max(request.attempts, 1), MAX_ATTEMPTS), seconds=_bounded(request.seconds)
+        )
+        try:
+            return await self._desk.ask(device, lambda: self._fingers.take(device, bounded, given_up))
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+
+    async def compare_fingers(self, request: CompareFingers) -> FingerScores:
+        given_up = threading.Event()
+        try:
+            return await asyncio.to_thread(compare_fingers, request, given_up)
         except asyncio.CancelledError:
             given_up.set()
             raise

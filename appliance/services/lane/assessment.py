@@ -7,6 +7,7 @@ from appliance.contracts.checks import Check, Direction
 from appliance.contracts.movement import DocumentFacts, Movement, Stamp
 from appliance.contracts.typed import TypedDocument
 from appliance.face_settings import FaceSettings
+from appliance.finger_settings import FingerSettings
 from appliance.reference_data.store import ReferenceStore
 from appliance.rules.accepted import Presented, accepted_checks
 from appliance.rules.table import RuleTable
@@ -22,6 +23,7 @@ from appliance.services.lane.checks import (
 )
 from appliance.services.lane.chip_checks import moment_of
 from appliance.services.lane.face_checks import dg2_authenticated
+from appliance.services.lane.finger_checks import finger_checks
 from appliance.services.lane.typed_entry import NO_DOCUMENT
 from appliance.services.lane.workflow import State, Step
 from appliance.travel_document import Mrz, MrzError, MrzFormat, PartialDate, parse_mrz, to_json
@@ -55,6 +57,7 @@ def assess(
     trust: TrustStore,
     direction: Direction,
     face: FaceSettings,
+    finger: FingerSettings | None = None,
     known: KnownPairs | None = None,
     rules: RuleTable | None = None,
     post: str = "",
@@ -73,6 +76,7 @@ def assess(
     chip = tuple(chip_checks(state, mrz, store=trust, moment=moment))
     checks += chip
     checks += portrait_checks(state, face, reference_authenticated=dg2_authenticated(chip))
+    checks += finger_checks(state, finger or FingerSettings())
     checks += screen(
         subject_of(state, mrz) or Subject(),
         lists.open_lists(),
@@ -190,6 +194,7 @@ def simulated_kinds(state: State) -> tuple[str, ...]:
     kinds = {
         "document_reader": any(page.simulated and page.source != "camera" for page in pages)
         or (state.chip is not None and state.chip.simulated),
+        "fingerprint_sensor": any(each.simulated for each in state.fingers.values()),
         "camera": any(page.simulated and page.source == "camera" for page in pages)
         or (state.portrait is not None and state.portrait.simulated),
     }
@@ -206,6 +211,8 @@ def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
         media["portrait_record"] = state.portrait.record
     if state.chip is not None and state.chip.portrait is not None:
         media["chip_portrait"] = state.chip.portrait
+    for name, finger in state.fingers.items():
+        media[f"finger_{name}"] = finger.record
     page = page_of(state)
     if page is not None:
         media["page"] = page

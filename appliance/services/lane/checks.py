@@ -27,8 +27,6 @@ from appliance.travel_document.pki.trust_store import TrustStore
 from appliance.travel_document.seal.seal import looks_like_seal
 from appliance.travel_document.seal.verify import judge_seal
 
-LATER = ("finger.comparison",)
-"""Checks that this version names but does not do."""
 MACHINE_READABLE_SINCE = "2015-11-24"
 """By then passports that are not machine readable should have expired (Annex 9 to the Chicago Convention,
 chapter 3); emergency papers and those of refugees and stateless persons are exempt."""
@@ -172,8 +170,6 @@ def portrait_checks(
             },
         )
     yield from face_checks(state, face, reference_authenticated=reference_authenticated)
-    for id_ in LATER:
-        yield Check(id=id_, verdict=Verdict.NOT_DONE, reason="not_supported")
 
 
 def _missed(id_: str, missed: StepMissed | None) -> Check:

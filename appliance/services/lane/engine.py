@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from appliance.clock import Clock, wall_of
+from appliance.clock import Clock
 from appliance.config import Box
 from appliance.contracts.capture import Capture, TakePortrait, Wait
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
@@ -25,7 +25,6 @@ from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder, TrustUnavailable
-from appliance.screening import Subject
 from appliance.services.lane import workflow
 from appliance.services.lane.asking import Asking, Referred
 from appliance.services.lane.assessment import assess, document_of, movement_of, subject_of
@@ -35,11 +34,14 @@ from appliance.services.lane.chip_checks import moment_of, verify_ahead
 from appliance.services.lane.chip_reading import chip_request, read_chip, with_tries
 from appliance.services.lane.document_station import DocumentStation
 from appliance.services.lane.duty import Duty
+from appliance.services.lane.finger_desk import FingerDesk
+from appliance.services.lane.finger_step import take_fingers
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import LIVE, LiveDesk
 from appliance.services.lane.pairs import possible_pairs
 from appliance.services.lane.policy import Action, Start
 from appliance.services.lane.portrait_guide import PortraitGuide
+from appliance.services.lane.remembering import remember
 from appliance.services.lane.signals import show, signal_of
 from appliance.services.lane.workflow import AnyEvent, State, Step
 from appliance.travel_document.pki.trust_store import TrustStore
@@ -77,12 +79,14 @@ class Engine:
         chaser: Chaser,
         live: LiveDesk,
         duty: Duty,
+        fingers: FingerDesk,
         changed: Callable[[], None],
         face: FaceSettings | None = None,
     ) -> None:
         self._box = box
         self._face = face or FaceSettings()
         self.guide = PortraitGuide(capture, changed)
+        self.fingers = fingers
         self._in_force = in_force
         self._policy = in_force.policy
         """Of the traveller who stands here: a new one begins with the next."""
@@ -182,6 +186,7 @@ class Engine:
             Step.READING_DOCUMENT: self._read_document,
             Step.READING_CHIP: self._read_chip,
             Step.TAKING_PORTRAIT: self._take_portrait,
+            Step.TAKING_FINGERS: self._take_fingers,
             Step.CHECKING: self._check,
             Step.DECIDING: self._decide,
             Step.RECORDING: self._record,
@@ -330,6 +335,17 @@ class Engine:
         noticed = round(self.guide.noticed_seconds, 1)
         await self._keep(workflow.NoticeShown(seconds=noticed, pages=self.guide.pages))
 
+    async def _take_fingers(self) -> None:
+        await take_fingers(
+            self.fingers,
+            state=lambda: self.state,
+            subject=subject_of(self.state, document_of(self.state, today=self.today)),
+            policy=self._policy,
+            today=self.today,
+            unless_held=self._asking.unless_held,
+            keep=self._keep,
+        )
+
     async def _check(self) -> None:
         stamp = self._clock.stamp()
         checks = await asyncio.to_thread(
@@ -342,6 +358,7 @@ class Engine:
             trust=self._trusted(),
             direction=self._direction,
             face=self._face,
+            finger=self.fingers.settings,
             known=self._memory,
             rules=self._in_force.rules,
             post=self._box.post,
@@ -430,32 +447,16 @@ class Engine:
         )
         subject = subject_of(self.state, document)
         if subject is not None and self.state.assessed is not None:
-            await self._remember(subject, decided)
+            await remember(
+                self.state, subject, memory=self._memory, chaser=self._chaser, fingers=self.fingers,
+                finger_days=self._policy.fingers.keep_days,
+            )  # fmt: skip
+            while not self._late_checks.empty():
+                await self._chaser.late_answer(started.crossing, self._late_checks.get_nowait())
         self.last_outcome = decided.outcome
         self.guide.forget()
         self.state = State()
         self._changed()
-
-    async def _remember(self, subject: Subject, decided: workflow.Decided) -> None:
-        """For the lists that come later. The record stands already: if this fails, it is said and no more."""
-        started, assessed = self.state.started, self.state.assessed
-        assert started is not None
-        assert assessed is not None
-        try:
-            if decided.not_same:
-                await asyncio.to_thread(self._memory.not_same, decided.not_same, wall_of(decided.stamp))
-            await asyncio.to_thread(
-                self._chaser.remember,
-                started.crossing,
-                subject,
-                started.direction,
-                decided.outcome.value,
-                assessed.checks,
-            )
-        except StorageError as error:
-            log.warning("this crossing will not be screened again: %s", error)
-        while not self._late_checks.empty():
-            await self._chaser.late_answer(started.crossing, self._late_checks.get_nowait())
 
     def _ask_live(self) -> None:
         started = self.state.started

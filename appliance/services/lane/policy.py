@@ -23,6 +23,7 @@ from appliance.config import (
     read_toml,
 )
 from appliance.contracts.checks import CHECKS, Check, Direction, Outcome, Recommendation, Verdict
+from appliance.contracts.finger import POSITIONS
 
 DEFAULT = {
     Verdict.PASS: Recommendation.GREEN,
@@ -79,6 +80,7 @@ class AskOtherwise(_Section, frozen=True, kw_only=True):
 
     chip: bool | None = None
     portrait: bool | None = None
+    fingers: bool | None = None
 
 
 class Ask(_Section, frozen=True, kw_only=True):
@@ -86,6 +88,7 @@ class Ask(_Section, frozen=True, kw_only=True):
 
     chip: bool = True
     portrait: bool = True
+    fingers: bool = False
     entry: AskOtherwise = AskOtherwise()
     exit: AskOtherwise = AskOtherwise()
 
@@ -114,6 +117,30 @@ class OfficersAsked(_Section, frozen=True, kw_only=True):
     """Whether somebody must have logged in before travellers are served."""
 
     login: bool = False
+
+
+class Fingers(_Section, frozen=True, kw_only=True):
+    """Whose fingers are taken, which, and what they are compared with."""
+
+    which: tuple[str, ...] = ("right_index", "left_index")
+    """Names of `appliance.contracts.finger.POSITIONS`, in the order of asking."""
+    minimum_age: Annotated[int, msgspec.Meta(ge=0, le=120)] = 12
+    """Years; younger children are not asked, nor is anybody whose year of birth is unknown."""
+    keep_days: Annotated[float, msgspec.Meta(ge=0, le=400)] = 14.0
+    """How long templates are kept on the box to be compared when somebody comes back; 0: not at all."""
+    search: bool = False
+    """Whether everybody's fingers of late are searched, one to many."""
+    search_purpose: str = ""
+    """Why: a search without a stated purpose is refused. It goes into the journal and the record."""
+
+    def __post_init__(self) -> None:
+        for name in self.which:
+            if name not in POSITIONS:
+                raise ValueError(f"there is no finger {name}")
+        if len(set(self.which)) != len(self.which):
+            raise ValueError("a finger is named twice")
+        if self.search and not self.search_purpose.strip():
+            raise ValueError("a search of everybody's fingers needs a search_purpose")
 
 
 class Start(enum.StrEnum):
@@ -156,6 +183,7 @@ class Policy(_Section, frozen=True, kw_only=True):
     pace: Pace = Pace()
     memory: Memory = Memory()
     officers: OfficersAsked = OfficersAsked()
+    fingers: Fingers = Fingers()
     rule: tuple[Rule, ...] = ()
 
     @property

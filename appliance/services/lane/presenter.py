@@ -14,6 +14,7 @@ from appliance.contracts.checks import Outcome
 from appliance.contracts.lane import (
     DeviceView,
     DocumentView,
+    FingerView,
     LateHit,
     ListView,
     PortraitView,
@@ -52,6 +53,7 @@ class Situation:
     now: dt.datetime
     time_quality: TimeQuality
     portrait: PortraitView | None
+    finger: FingerView | None = None
 
 
 class Presenter:
@@ -140,6 +142,7 @@ class Presenter:
             time=situation.now.astimezone().isoformat(timespec="seconds"),
             time_quality=situation.time_quality.value,
             portrait=situation.portrait,
+            finger=situation.finger,
             page_hint=situation.page_hint,
             takes_typed=situation.takes_typed,
             officer=situation.officer,
@@ -185,7 +188,16 @@ class Presenter:
 def _question(view: View) -> View:
     """The view without what may change while the officer presses: network, devices, lists, time."""
     return msgspec.structs.replace(
-        view, revision=0, time="", connected=False, unsent=0, devices=(), lists=(), notices=(), portrait=None
+        view,
+        revision=0,
+        time="",
+        connected=False,
+        unsent=0,
+        devices=(),
+        lists=(),
+        notices=(),
+        portrait=None,
+        finger=None,
     )
 
 

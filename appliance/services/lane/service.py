@@ -10,6 +10,7 @@ from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face_record import picture_of
 from appliance.contracts.lane import (
+    ExceptFinger,
     FetchOutbox,
     FetchQueries,
     Installed,
@@ -27,6 +28,8 @@ from appliance.contracts.officers import Login, OfficerAnswer, Release
 from appliance.contracts.transport import Operation
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
+from appliance.finger_settings import FingerSettings
+from appliance.records.enrolment import Enrolments
 from appliance.records.errors import RecordsError, StorageError
 from appliance.records.journal import Journal, JournalStatus
 from appliance.records.memory import Memory
@@ -38,6 +41,7 @@ from appliance.services.lane.button import ButtonEvent
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.duty import Duty
 from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
+from appliance.services.lane.finger_desk import FingerDesk
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
 from appliance.services.lane.presenter import Presenter, Situation
@@ -73,6 +77,8 @@ class LaneService:
         officers: Officers,
         gateway: GatewayKeys | None = None,
         face: FaceSettings | None = None,
+        finger: FingerSettings | None = None,
+        enrolments: Enrolments | None = None,
     ) -> None:
         self._box = box
         self._capture = capture
@@ -107,6 +113,9 @@ class LaneService:
             chaser=self._chaser,
             live=self._live,
             duty=Duty(officers=officers, journal=journal, clock=clock, changed=self._duty_changed),
+            fingers=FingerDesk(
+                capture, self._refresh, settings=finger or FingerSettings(), enrolments=enrolments
+            ),
             changed=self._refresh,
             face=face,
         )
@@ -116,6 +125,7 @@ class LaneService:
         """Let go of the journal, so that another may open it."""
         self._journal.close()
         self._memory.close()
+        self.engine.fingers.close()
 
     async def run(self) -> None:
         """Serve travellers until cancelled."""
@@ -249,6 +259,12 @@ class LaneService:
         """A document that the officer typed, for the traveller who stood there when the form was opened."""
         return self.engine.enter(entry)
 
+    def except_finger(self, said: ExceptFinger) -> PressTaken:
+        """The officer says that the finger being asked for is missing or bandaged."""
+        started = self.engine.state.started
+        here = started is not None and said.crossing == started.crossing
+        return PressTaken(taken=here and self.engine.fingers.except_(said.finger, said.reason))
+
     def traveller_page(self, *, opened: bool) -> None:
         """A traveller's page was opened or is gone."""
         self.engine.guide.pages += 1 if opened else -1
@@ -301,6 +317,8 @@ class LaneService:
                 self._refresh()
             await asyncio.to_thread(self.engine.duty.look)
             await self._chaser.look_at_lists()
+            keep_days = self._in_force.policy.fingers.keep_days
+            await self.engine.fingers.forget(self._clock.now()[0], days=keep_days)
             with contextlib.suppress(Refused):  # said by the list's own state
                 await asyncio.to_thread(self._lists.merge)
             await asyncio.sleep(LISTS_SECONDS)
@@ -354,5 +372,6 @@ class LaneService:
                 now=now,
                 time_quality=quality,
                 portrait=engine.guide.view_of(engine.state),
+                finger=engine.fingers.view_of(engine.state),
             )
         )

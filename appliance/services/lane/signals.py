@@ -11,6 +11,7 @@ _OF_STEP: Final = {
     Step.READING_DOCUMENT: "working",
     Step.READING_CHIP: "working",
     Step.TAKING_PORTRAIT: "working",
+    Step.TAKING_FINGERS: "working",
     Step.CHECKING: "working",
     Step.DECIDING: "officer",
     Step.RECORDING: "working",

@@ -6,11 +6,13 @@ traveller after its power was cut.
 
 import enum
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from appliance.contracts.capture import ChipEvidence, MrzEvidence, PortraitEvidence
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
+from appliance.contracts.finger import FingerEvidence, FingerException, FingerScore
 from appliance.contracts.movement import Stamp
 from appliance.contracts.typed import TypedDocument
 
@@ -22,6 +24,7 @@ class Step(enum.StrEnum):
     READING_DOCUMENT = "reading_document"
     READING_CHIP = "reading_chip"
     TAKING_PORTRAIT = "taking_portrait"
+    TAKING_FINGERS = "taking_fingers"
     CHECKING = "checking"
     DECIDING = "deciding"
     RECORDING = "recording"
@@ -90,6 +93,31 @@ class PortraitTaken(Event, frozen=True, kw_only=True):
     evidence: PortraitEvidence
 
 
+class FingerTaken(Event, frozen=True, kw_only=True):
+    """One finger's best impression."""
+
+    evidence: FingerEvidence
+
+
+class FingerExcepted(Event, frozen=True, kw_only=True):
+    """A finger that is missing or bandaged, or that the sensor could not take."""
+
+    exception: FingerException
+
+
+class FingersCompared(Event, frozen=True, kw_only=True):
+    """All fingers were asked for; what they were held against, a search of everybody's with its purpose."""
+
+    earlier: tuple[tuple[str, str], ...] = ()
+    """Crossing and moment of this document's and person's earlier fingers."""
+    scores: tuple[FingerScore, ...] = ()
+    purpose: str | None = None
+    """Of a search, one to many; None: nobody searched."""
+    searched: int = 0
+    hits: tuple[dict[str, Any], ...] = ()
+    problem: str | None = None
+
+
 class StepMissed(Event, frozen=True, kw_only=True):
     """A step that was tried in vain, or not done: the crossing goes on and says so."""
 
@@ -131,6 +159,9 @@ AnyEvent = (
     | ChipRead
     | NoticeShown
     | PortraitTaken
+    | FingerTaken
+    | FingerExcepted
+    | FingersCompared
     | StepMissed
     | ReferralAsked
     | Assessed
@@ -165,6 +196,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     chip_proofs: ChipProofs | None = None
     noticed: NoticeShown | None = None
     portrait: PortraitEvidence | None = None
+    fingers: dict[str, FingerEvidence] = {}
+    """By name, in the order of taking."""
+    finger_exceptions: dict[str, str] = {}
+    """Fingers that were asked for and not taken, with the reason."""
+    compared: FingersCompared | None = None
     missed: dict[Step, StepMissed] = {}
     referral_asked: bool = False
     assessed: Assessed | None = None
@@ -184,6 +220,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
             (Step.READING_DOCUMENT, self.document or self.typed),
             (Step.READING_CHIP, self.chip),
             (Step.TAKING_PORTRAIT, self.portrait),
+            (Step.TAKING_FINGERS, self.compared),
         ):
             if evidence is None and step not in self.missed:
                 return step
@@ -204,6 +241,13 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
                 return msgspec.structs.replace(self, noticed=event)
             case PortraitTaken(evidence=portrait):
                 return msgspec.structs.replace(self, portrait=portrait)
+            case FingerTaken(evidence=finger):
+                return msgspec.structs.replace(self, fingers={**self.fingers, finger.finger: finger})
+            case FingerExcepted(exception=excepted):
+                exceptions = {**self.finger_exceptions, excepted.finger: excepted.reason}
+                return msgspec.structs.replace(self, finger_exceptions=exceptions)
+            case FingersCompared():
+                return msgspec.structs.replace(self, compared=event)
             case StepMissed(step=step):
                 return msgspec.structs.replace(self, missed={**self.missed, step: event})
             case ReferralAsked():

@@ -176,6 +176,7 @@ def test_ok__everything_simulated_unless_named() -> None:
     assert kinds(Demo(DemoSettings()).devices(None)) == [
         ("document_reader", "simulated"),
         ("camera", "simulated"),
+        ("fingerprint_sensor", "simulated"),
         ("panel", "simulated"),
     ]
 
@@ -187,6 +188,7 @@ def test_ok__real_devices_by_name(tmp_path: Path) -> None:
         ("document_reader", "pcsc"),
         ("document_reader", "mrz_line"),
         ("camera", "v4l2"),
+        ("fingerprint_sensor", "simulated"),
         ("panel", "simulated"),
     ]
     assert tables[0].options == {"reader_name": "Some Reader"}

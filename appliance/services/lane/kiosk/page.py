@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from appliance.contracts.errors import ServiceError
-from appliance.contracts.lane import Press, PressTaken, View
+from appliance.contracts.lane import ExceptFinger, Press, PressTaken, View
 from appliance.contracts.officers import Login, OfficerAnswer, Release
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.services.lane.kiosk.form import form_of, refusal, said
@@ -67,6 +67,10 @@ class ViewSource(Protocol):
         """A document that the officer typed: what is wrong with it, or what it would be, or taken."""
         ...
 
+    def except_finger(self, said: ExceptFinger) -> PressTaken:
+        """The officer says why the finger being asked for cannot be taken."""
+        ...
+
     def traveller_page(self, *, opened: bool) -> None:
         """A traveller's page was opened or is gone."""
         ...
@@ -113,6 +117,7 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             Route("/press", kiosk.press, methods=["POST"]),
             Route("/login", kiosk.login, methods=["POST"]),
             Route("/release", kiosk.release, methods=["POST"]),
+            Route("/finger", kiosk.finger, methods=["POST"]),
             Route("/typed", kiosk.typed, methods=["POST"]),
             Route("/picture/{name}", kiosk.picture),
             Route("/language/{code}", kiosk.language),
@@ -165,6 +170,14 @@ class _Kiosk:
             taken = await self._source.press(press)
         except ServiceError as error:
             return PlainTextResponse(error.sentence, status_code=503)
+        return Response(msgspec.json.encode(taken), media_type="application/json")
+
+    async def finger(self, request: Request) -> Response:
+        """A finger that is missing or bandaged."""
+        said_of = await sent(request, ExceptFinger, limit=MAX_PRESS_BYTES)
+        if isinstance(said_of, Response):
+            return said_of
+        taken = self._source.except_finger(said_of)
         return Response(msgspec.json.encode(taken), media_type="application/json")
 
     async def typed(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from appliance.contracts.checks import Check
 from appliance.services.lane.kiosk.words import Words
 
-BIOMETRICS: Final = ("portrait", "face", "finger")
+BIOMETRICS: Final = ("portrait", "face", "fingerprint")
 """Ids of three rooms that are one matter to the officer."""
 CHECK_DIGIT: Final = "_check_digit"
 """How the ids of the checks end that compare one digit."""

@@ -9,13 +9,15 @@ from typing import Final
 from appliance.contracts.checks import Check, Recommendation, Verdict
 from appliance.contracts.lane import DeviceView, DocumentView, ListView, View
 from appliance.services.lane.kiosk.reasons import area_of, headline_of, reason_of
-from appliance.services.lane.kiosk.traveller import code_of
+from appliance.services.lane.kiosk.traveller import word_of
 from appliance.services.lane.kiosk.words import KNOWN, Words
 
 GRAVITY: Final = (Verdict.FAIL, Verdict.CANNOT, Verdict.NOT_DONE, Verdict.PASS)
 ALWAYS_SHOWN: Final = "watchlist"
 """A pass elsewhere may shrink to a count; of a watchlist the officer is always told how old it is."""
-TRACK: Final = ("reading_document", "reading_chip", "taking_portrait", "checking")
+TRACK: Final = ("reading_document", "reading_chip", "taking_portrait", "taking_fingers", "checking")
+FINGERS: Final = "taking_fingers"
+"""No stop where the box has no sensor."""
 FIELD_OF_CHECK: Final = {
     "mrz.document_number_check_digit": "document_number",
     "mrz.birth_date_check_digit": "birth_date",
@@ -235,11 +237,13 @@ def _stage(view: View, phase: str, words: Words) -> Stage:
             detail=_headline(view, words),
         )
     step = view.step
-    if step == "taking_portrait" and view.portrait is not None:
-        code = code_of(view.portrait)
-        return Stage(
-            picture=f"guide-{code}", title=words.say("guide", code), detail=words.ui("traveller_told")
-        )
+    if (step == "taking_portrait" and view.portrait is not None) or (
+        step == FINGERS and view.finger is not None
+    ):
+        code = word_of(view)
+        # while a finger is asked for, the officer's two buttons stand where the sentence would
+        detail = "" if view.finger is not None and view.finger.finger else words.ui("traveller_told")
+        return Stage(picture=f"guide-{code}", title=words.say("guide", code), detail=detail)
     hint = words.say("page_hint", view.page_hint) if view.page_hint else ""
     if step == "waiting" and view.needs_login:
         return Stage(picture="waiting", title=words.say("instruction", "waiting_for_officer"), detail="")
@@ -256,8 +260,10 @@ def _headline(view: View, words: Words) -> str:
 
 
 def _track(view: View, words: Words) -> Iterator[Station]:
-    here = TRACK.index(view.step) if view.step in TRACK else len(TRACK)
-    for place, code in enumerate(TRACK):
+    sensor = any(device.kind == "fingerprint_sensor" for device in view.devices)
+    track = [code for code in TRACK if code != FINGERS or sensor or view.step == FINGERS]
+    here = track.index(view.step) if view.step in track else len(track)
+    for place, code in enumerate(track):
         state = "done" if place < here else "now" if place == here else "todo"
         yield Station(code=code, name=words.say("step", code), state=state)
 

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response, S
 from starlette.routing import Route
 
 from appliance.contracts.lane import PortraitView, View
-from appliance.services.lane.kiosk.words import Words
+from appliance.services.lane.kiosk.words import FINGERS_TAKEN, Words
 
 HERE: Final = Path(__file__).parent
 SPEECH: Final = HERE / "static" / "speech"
@@ -105,7 +105,7 @@ class TravellerPage:
             self._source.traveller_page(opened=False)
 
     def _word(self, view: View, words: Words) -> Word:
-        code = code_of(view.portrait)
+        code = word_of(view)
         html = self._templates.get_template("traveller_word.html").render(
             code=code, words=words, more=words.find(f"guide_more.{code}"), simulated=bool(view.simulated)
         )
@@ -126,6 +126,13 @@ def spoken_text(code: str, words: Words) -> str:
     """What is said aloud: the words, and of a notice the sentence below them."""
     more = words.find(f"guide_more.{code}")
     return ". ".join(part.rstrip(".") for part in (words.say("guide", code), more or "") if part) + "."
+
+
+def word_of(view: View) -> str:
+    """What the traveller is told now: of a finger, or else of the picture."""
+    if view.finger is None:
+        return code_of(view.portrait)
+    return view.finger.instruction or view.finger.finger or FINGERS_TAKEN
 
 
 def code_of(portrait: PortraitView | None) -> str:

@@ -23,6 +23,7 @@ from babel.numbers import format_decimal, format_percent
 from appliance.contracts.capture import PAGE_HINTS
 from appliance.contracts.checks import CHECKS
 from appliance.contracts.face import INSTRUCTIONS, NOT_MEASURED, OFIQ_MEASURES, OWN_MEASURES
+from appliance.contracts.finger import FINGER_INSTRUCTIONS, POSITIONS
 from appliance.contracts.officers import OFFICER_PROBLEMS
 from appliance.contracts.typed import PROBLEMS
 
@@ -32,11 +33,17 @@ DOMAIN: Final = "kiosk"
 REASONS: Final = tuple(dict.fromkeys(reason for reasons in CHECKS.values() for reason in reasons))
 TROUBLES: Final = ("document_not_read", "storage_full", "storage_broken", "capture_unreachable")
 STEPS: Final = (
-    *("waiting", "reading_document", "reading_chip", "taking_portrait"),
+    *("waiting", "reading_document", "reading_chip", "taking_portrait", "taking_fingers"),
     *("checking", "deciding", "recording"),
 )
-GUIDE: Final = ("welcome", "notice", *INSTRUCTIONS, "good", "taken", "timed_out", "missed")
-"""What the traveller is told while a picture is taken."""
+FINGERS_TAKEN: Final = "fingers_taken"
+FINGER_GUIDE: Final = (*POSITIONS, *FINGER_INSTRUCTIONS[1:], FINGERS_TAKEN)
+"""To lay a finger is said by its name."""
+GUIDE: Final = (
+    *("welcome", "notice", *INSTRUCTIONS, *FINGER_GUIDE),
+    *("good", "taken", "timed_out", "missed"),
+)
+"""What the traveller is told while a picture or a finger is taken."""
 MEASURES: Final = tuple(name for name in (*OFIQ_MEASURES, *OWN_MEASURES) if name not in NOT_MEASURED)
 """What a profile may find too low."""
 FIELDS: Final = (

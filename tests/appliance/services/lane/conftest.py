@@ -17,7 +17,9 @@ from appliance.clock import Clock
 from appliance.config import Box, ClockSource, Profile
 from appliance.contracts.lane import Press, View
 from appliance.face_settings import FaceSettings
+from appliance.finger_settings import FingerSettings
 from appliance.opening import content_checks
+from appliance.records.enrolment import Enrolments
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.records.memory import Memory
@@ -77,6 +79,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
         trust: bool = True,
         face: FaceSettings | None = None,
         gateway: GatewayKeys | None = None,
+        finger: FingerSettings | None = None,
     ) -> LaneService:
         for lane in opened:
             lane.close()
@@ -111,6 +114,8 @@ def make_lane(tmp_path: Path, keys_and_lists):
                     trust_check=content_checks()[ContentType.TRUST_ANCHORS],
                 ),
                 face=face,
+                finger=finger,
+                enrolments=Enrolments.open(tmp_path / "enrolments.db", storage=keys.storage),
                 capture=capture,
                 journal=journal,
                 lists=store,

@@ -29,12 +29,37 @@ from appliance.contracts.capture import (
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face import Measure
 from appliance.contracts.face_record import write_record
+from appliance.contracts.finger import (
+    CompareFingers,
+    FingerEvidence,
+    FingerScore,
+    FingerScores,
+    TakeFinger,
+)
 from appliance.contracts.lane import FetchOutbox
 from appliance.contracts.movement import from_plain
 from appliance.face_settings import SHIPPED_EMBEDDING
 from appliance.records import envelope
 from appliance.simulation.chip import build_files
 from appliance.simulation.portraits import draw_portrait
+
+
+def finger_evidence(finger: str, **changes: Any) -> FingerEvidence:
+    """A good print of an invented finger."""
+    fields: dict[str, Any] = {
+        "record": b"FIR",
+        "template": b"BFT1",
+        "quality": 80,
+        "minutiae": 40,
+        "attempts": 1,
+        "ended": "good_enough",
+        "short": None,
+        "live": None,
+        "seconds": 0.8,
+        "device": "f",
+        "simulated": True,
+    }
+    return FingerEvidence(finger=finger, **(fields | changes))
 
 
 def portrait_evidence(
@@ -81,9 +106,14 @@ class ScriptedCapture:
         self.calls: list[str] = []
         self.panel: asyncio.Queue[str] = asyncio.Queue()
         self.blocked: set[str] = set()
-        self.asked_for: list[TakePortrait] = []
+        self.asked_for: list[Any] = []
         self.portrait: dict[str, Any] = {}
         """What is otherwise in the portrait's evidence."""
+        self.has_sensor = False
+        self.finger: dict[str, Any] = {}
+        """What is otherwise in a finger's evidence."""
+        self.finger_score: float | None = 55.0
+        """What every comparison of fingers comes to."""
         self.guidance = Guidance(revision=1, looking=False, instruction=None)
         self.camera_states = ["READY"]
         """What its camera is in, one look after the other; the last state stays."""
@@ -131,6 +161,22 @@ class ScriptedCapture:
         self.asked_for.append(request)
         await self._called("take_portrait")
         return portrait_evidence(reference=request.reference, **self.portrait)
+
+    async def take_finger(self, request: TakeFinger) -> FingerEvidence:
+        if not self.has_sensor:
+            raise ServiceError("no_device", "This box has no fingerprint sensor.")
+        self.asked_for.append(request)
+        await self._called("take_finger")
+        return finger_evidence(request.finger, **self.finger)
+
+    async def compare_fingers(self, request: CompareFingers) -> FingerScores:
+        self.asked_for.append(request)
+        await self._called("compare_fingers")
+        scores = tuple(
+            FingerScore(crossing=each.crossing, finger=each.finger, score=self.finger_score)
+            for each in request.enrolled
+        )
+        return FingerScores(scores=scores, seconds=0.01)
 
     async def watch_guidance(self, request: WatchGuidance) -> Guidance:
         async with asyncio.timeout(60):

@@ -14,7 +14,15 @@ from typing import Any
 import msgspec
 
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation, Verdict
-from appliance.contracts.lane import DeviceView, DocumentView, ListView, Press, PressTaken, View
+from appliance.contracts.lane import (
+    DeviceView,
+    DocumentView,
+    ExceptFinger,
+    ListView,
+    Press,
+    PressTaken,
+    View,
+)
 from appliance.contracts.officers import Login, OfficerAnswer, OfficerView, Release, Role
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.services.lane.typed_entry import read_entry
@@ -132,7 +140,7 @@ def traveller(lines: tuple[str, ...], seed: int, *others: Check, chip_portrait: 
         check("face.quality", "PASS", "good_enough", pictures=4),
         check("face.comparison", "PASS", "same_person", similarity=0.93, threshold=0.45),
         check("face.presentation_attack", "NOT_DONE", "no_evaluated_method"),
-        check("finger.comparison", "NOT_DONE", "not_supported"),
+        check("fingerprint.taken", "NOT_DONE", "no_device"),
         check("watchlist.document", "PASS", "no_hit", list_age_hours=NINE_DAYS),
         check("watchlist.personal_number", "NOT_DONE", "nothing_to_search"),
         check("watchlist.person", "PASS", "no_hit", list_age_hours=5.4),
@@ -204,6 +212,7 @@ class ScriptedSource:
         self._view = view
         self._lock = threading.Lock()
         self.presses: list[Press] = []
+        self.excepted: list[ExceptFinger] = []
         self.entries: list[TypedEntry] = []
         self.logins: list[Login] = []
         self.releases: list[Release] = []
@@ -257,6 +266,10 @@ class ScriptedSource:
         return TypedAnswer(
             taken=document is not None and entry.confirmed, problems=problems, document=document
         )
+
+    def except_finger(self, said: ExceptFinger) -> PressTaken:
+        self.excepted.append(said)
+        return PressTaken(taken=said.crossing == self._view.crossing)
 
     def traveller_page(self, *, opened: bool) -> None:
         self.traveller_pages += 1 if opened else -1

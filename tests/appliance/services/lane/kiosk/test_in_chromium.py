@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from appliance.contracts.checks import Outcome, Verdict
-from appliance.contracts.lane import PortraitView, Trouble
+from appliance.contracts.lane import FingerView, PortraitView, Trouble
 from appliance.services.lane.kiosk import kiosk_app
 from appliance.services.lane.kiosk.words import GUIDE
 
@@ -238,6 +238,13 @@ def situations(source: ScriptedSource) -> Iterator[str]:
         portrait = PortraitView(phase=phase, instruction=code if phase == "guiding" else None)
         source.show(step="taking_portrait", document=green.document, portrait=portrait)
         yield f"taking_portrait {code}"
+    for finger in (
+        FingerView(finger="left_middle"),
+        FingerView(finger="right_ring", instruction="press_lighter"),
+    ):
+        source.show(step="taking_fingers", document=green.document, portrait=None, finger=finger)
+        yield f"taking_fingers {finger.instruction}"
+    source.show(finger=None)
     for code in ("document_not_read", "storage_full", "storage_broken", "capture_unreachable"):
         source.show(
             WAITING,

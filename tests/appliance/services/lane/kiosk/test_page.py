@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from kiosk_browser import Server
 from kiosk_client import Client
-from kiosk_scripted import TRAVELLERS, ScriptedSource
+from kiosk_scripted import TRAVELLERS, WAITING, ScriptedSource
 
 from appliance.contracts.errors import ServiceError
-from appliance.contracts.lane import Press, PressTaken
+from appliance.contracts.lane import FingerView, Press, PressTaken
 from appliance.services.lane.kiosk import kiosk_app, page
 from appliance.services.lane.kiosk.words import UnknownLanguage
 
@@ -67,7 +67,7 @@ def test_ok__the_page_holds_no_traveller_and_nothing_from_elsewhere(
     reader.feed(html)
     assert reader.found
     assert all(value.startswith(("/", "#")) for value in reader.found)
-    assert re.findall(r"<script[^>]*>(.*?)</script>", html) == [""]
+    assert re.findall(r"<script[^>]*>(.*?)</script>", html) == ["", ""]
 
 
 def test_ok__the_language_of_the_cookie_or_the_default(client: Client) -> None:
@@ -248,3 +248,18 @@ def test_fail__a_picture_that_was_not_taken(client: Client, source: ScriptedSour
     source.show(crossing=None)
     source.pictures["portrait"] = b"x"
     assert client.get("/picture/portrait").status_code == 404
+
+
+def test_ok__a_finger_is_excepted_by_its_button_on_the_page(client: Client, source: ScriptedSource) -> None:
+    source.show(WAITING, step="taking_fingers", crossing="c6", finger=FingerView(finger="right_index"))
+    said = {"crossing": "c6", "finger": "right_index", "reason": "finger_bandaged"}
+    answer = client.post("/finger", json=said, headers=PRESS)
+    assert (answer.status_code, answer.json()) == (200, {"taken": True})
+    assert source.excepted[-1].reason == "finger_bandaged"
+    assert client.post("/finger", json={**said, "crossing": "c5"}, headers=PRESS).json() == {"taken": False}
+
+
+def test_fail__a_finger_is_excepted_by_no_other_page(client: Client, source: ScriptedSource) -> None:
+    assert client.post("/finger", json={"crossing": "c6"}, headers=PRESS).status_code == 400
+    assert client.post("/finger", json={}).status_code == 403
+    assert source.excepted == []

@@ -100,7 +100,7 @@ def test_ok__a_headline_is_short_or_names_the_check(made: Check, expected: str) 
 
 
 def test_ok__what_the_officer_calls_biometrics_is_one_area() -> None:
-    areas = {area_of(check(id_, "PASS", "ok")) for id_ in ("portrait.taken", "face.quality", "finger.x")}
+    areas = {area_of(check(id_, "PASS", "ok")) for id_ in ("portrait.taken", "face.quality", "fingerprint.x")}
     assert areas == {"biometrics"}
     assert area_of(check("chip.read", "PASS", "read")) == "chip"
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kiosk_scripted import TRAVELLERS, WAITING, ScriptedSource, check
 
-from appliance.contracts.lane import DeviceView, PortraitView, Trouble, View
+from appliance.contracts.lane import DeviceView, FingerView, PortraitView, Trouble, View
 from appliance.services.lane.kiosk.screen import Screen, screen_of
 from appliance.services.lane.kiosk.words import load_words
 
@@ -218,3 +218,31 @@ def test_ok__a_device_says_how_it_is(changes: dict[str, object], word: str, worr
     (device,) = screen_of(view, EN).devices
     assert (device.word, device.worry) == (word, worry)
     assert device.quiet == (not worry and not word.startswith("on battery"))
+
+
+@pytest.mark.parametrize(
+    ("finger", "picture", "title"),
+    [
+        (FingerView(finger="right_index"), "guide-right_index", "Your right index finger on the glass"),
+        (
+            FingerView(finger="right_index", instruction="press_harder"),
+            "guide-press_harder",
+            "Press a little harder",
+        ),
+        (FingerView(finger=None), "guide-fingers_taken", "Thank you. The fingers are taken"),
+        (None, "taking_fingers", "Finger on the sensor"),
+    ],
+)
+def test_ok__the_officer_sees_which_finger_is_asked_for(
+    finger: FingerView | None, picture: str, title: str
+) -> None:
+    stage = screen_of(changed(step="taking_fingers", press=None, finger=finger), EN).stage
+    assert (stage.picture, stage.title) == (picture, title)
+
+
+def test_ok__the_track_has_a_stop_for_fingers_where_there_is_a_sensor() -> None:
+    without = [station.code for station in screen_of(changed(step="reading_chip", press=None), EN).track]
+    assert "taking_fingers" not in without
+    sensor = DeviceView(kind="fingerprint_sensor", model="m", state="READY", simulated=True)
+    view = changed(step="reading_chip", press=None, devices=(*WAITING.devices, sensor))
+    assert [station.code for station in screen_of(view, EN).track].index("taking_fingers") == 3

@@ -11,10 +11,10 @@ from kiosk_scripted import TRAVELLERS, WAITING, ScriptedSource
 from starlette.testclient import TestClient
 
 from appliance.contracts.checks import Outcome
-from appliance.contracts.lane import PortraitView
+from appliance.contracts.lane import FingerView, PortraitView
 from appliance.services.lane.kiosk import kiosk_app
 from appliance.services.lane.kiosk import traveller as traveller_page
-from appliance.services.lane.kiosk.traveller import SPEECH, code_of, spoken_text
+from appliance.services.lane.kiosk.traveller import SPEECH, code_of, spoken_text, word_of
 from appliance.services.lane.kiosk.words import GUIDE, load_words
 from appliance.services.lane.policy import load_policy
 
@@ -162,3 +162,17 @@ def test_ok__a_language_that_nobody_has_spoken_is_silent(
     assert word(source)["speech"] == "/static/speech/en/look_at_camera.opus"
     monkeypatch.setattr(traveller_page, "SPEECH", tmp_path)
     assert word(source)["speech"] is None
+
+
+@pytest.mark.parametrize(
+    ("finger", "code"),
+    [
+        (FingerView(finger="left_thumb"), "left_thumb"),
+        (FingerView(finger="left_thumb", instruction="wipe_finger"), "wipe_finger"),
+        (FingerView(finger=None), "fingers_taken"),
+        (None, "taken"),
+    ],
+)
+def test_ok__fingers_are_told_after_the_picture(finger: FingerView | None, code: str) -> None:
+    view = msgspec.structs.replace(WAITING, portrait=PortraitView(phase="taken"), finger=finger)
+    assert word_of(view) == code
