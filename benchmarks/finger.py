@@ -71,13 +71,13 @@ def pictures(data: Path) -> list[tuple[Path, str]]:
     return found
 
 
-def look_through(named: Sequence[tuple[Path, str]], dpi: float) -> list[Seen]:
+def look_through(named: Sequence[tuple[Path, str]], dpi: float | None) -> list[Seen]:
     numbers = {name: number for number, name in enumerate(sorted({name for _, name in named}))}
     seen = []
     for number, (path, name) in enumerate(named, start=1):
         progress("pictures", number, len(named))
         file = decoded(path.read_bytes())
-        picture = FingerPicture(file.pixels, file.dpi or dpi)
+        picture = FingerPicture(file.pixels, dpi or file.dpi or 500.0)
         began = time.process_time()
         extracted = extract(picture)
         prepared = Prepared(extracted.impression)
@@ -191,7 +191,7 @@ def main() -> int:
     parser.add_argument("data", nargs="?", type=Path, help="a folder of pictures named FINGER_IMPRESSION")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--peers", action="store_true")
-    parser.add_argument("--dpi", type=float, default=500.0, help="of pictures that do not say")
+    parser.add_argument("--dpi", type=float, help="of all pictures; without it what they say, or 500")
     parser.add_argument("--most-impostors", type=int, default=10_000)
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw quality against errors there")
     arguments = parser.parse_args()

@@ -61,13 +61,13 @@ def png_of(pixels: GreyMap) -> bytes:
 
 
 def _stated_dpi(picture: Image.Image) -> float | None:
-    """What the file says, if it can be: many programs write 72 or 96 and mean nothing by it."""
+    """What the file says, if a sensor can have it: programs write 72, 96 or 300 and mean nothing by it."""
     stated = picture.info.get("dpi")
     try:
         x, y = (float(each) for each in stated)  # type: ignore[union-attr]
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    return x if abs(x - y) < 1 and 250 <= x <= 1200 else None
+    return x if abs(x - y) < 1 and 450 <= x <= 1050 else None
 
 
 def _register_wsq() -> None:

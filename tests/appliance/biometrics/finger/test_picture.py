@@ -53,9 +53,10 @@ def test_ok_files_without_loss(form: str) -> None:
 
 
 def test_ok_a_resolution_that_nobody_meant_is_not_believed() -> None:
-    file = io.BytesIO()
-    Image.fromarray(GREY).save(file, "PNG", dpi=(72, 72))
-    assert decoded(file.getvalue()).dpi is None
+    for dpi in (72, 96, 300):
+        file = io.BytesIO()
+        Image.fromarray(GREY).save(file, "PNG", dpi=(dpi, dpi))
+        assert decoded(file.getvalue()).dpi is None
 
 
 def test_ok_png_of_ours_is_read_again() -> None:
