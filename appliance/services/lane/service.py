@@ -28,6 +28,7 @@ from appliance.face_settings import FaceSettings
 from appliance.records.errors import RecordsError, StorageError
 from appliance.records.journal import Journal, JournalStatus
 from appliance.records.memory import Memory
+from appliance.records.statistics.book import Book
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
@@ -68,7 +69,9 @@ class LaneService:
         memory: Memory,
         gateway: GatewayKeys | None = None,
         face: FaceSettings | None = None,
+        book: Book | None = None,
     ) -> None:
+        self._book = book
         self._box = box
         self._capture = capture
         self._journal = journal
@@ -102,6 +105,7 @@ class LaneService:
             live=self._live,
             changed=self._refresh,
             face=face,
+            book=book,
         )
         self._refresh()
 
@@ -109,6 +113,8 @@ class LaneService:
         """Let go of the journal, so that another may open it."""
         self._journal.close()
         self._memory.close()
+        if self._book is not None:
+            self._book.close()
 
     async def run(self) -> None:
         """Serve travellers until cancelled."""
