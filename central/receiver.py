@@ -23,13 +23,16 @@ from appliance.contracts.movement import Movement
 from appliance.records.envelope import GENESIS, Sealed
 from appliance.records.watermark import Watermark, sign_watermark
 from central.broker import Access
-from central.ingest import ingest
+from central.ingest import examine, ingest
 from central.keys import Keys
 from central.store import MAX_REPORT_BYTES, Store, StoreError
 
 CLIENT_ID = "borne-central"
 SESSION_SECONDS = 7 * 24 * 3600
 """The broker keeps what boxes send while the receiver is away; boxes send again in any case."""
+SHARED_SESSION_SECONDS = 60
+"""With several workers: a dead one's share goes to the others soon, and boxes send it again."""
+SHARED_RECORDS = f"$share/{CLIENT_ID}/{wire.ALL_RECORDS}"
 KEEPALIVE_SECONDS = 20
 WAITING_MESSAGES = 32
 """So many messages the broker hands over before the first of them is acknowledged: its flow control."""
@@ -52,7 +55,11 @@ class Receiver:
         keys: Keys,
         access: Access,
         show: Callable[[Sealed, Movement], None] = lambda _sealed, _movement: None,
+        worker: int = 1,
+        workers: int = 1,
     ) -> None:
+        self._worker = worker
+        self._workers = workers
         self._store = store
         self._keys = keys
         self._access = access
@@ -87,8 +94,13 @@ class Receiver:
         arrived: queue.Queue[mqtt.MQTTMessage] = queue.Queue()
         lost = threading.Event()
         client = self._client(arrived, lost)
-        client.connect(self._access.host, self._access.port, KEEPALIVE_SECONDS, clean_start=False,
-                       properties=_session())  # fmt: skip
+        client.connect(
+            self._access.host,
+            self._access.port,
+            KEEPALIVE_SECONDS,
+            clean_start=False,
+            properties=_session(SESSION_SECONDS if self._workers == 1 else SHARED_SESSION_SECONDS),
+        )
         client.loop_start()
         try:
             while not self._stopping and not lost.is_set():
@@ -104,7 +116,7 @@ class Receiver:
     def _client(self, arrived: "queue.Queue[mqtt.MQTTMessage]", lost: threading.Event) -> mqtt.Client:
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=CLIENT_ID,
+            client_id=CLIENT_ID if self._worker == 1 else f"{CLIENT_ID}-{self._worker}",
             protocol=mqtt.MQTTv5,
             manual_ack=True,
             reconnect_on_failure=False,
@@ -116,7 +128,9 @@ class Receiver:
                 log.warning("the broker refuses central: %s", reason)
                 lost.set()
                 return
-            client.subscribe([(wire.ALL_RECORDS, 1), (wire.ALL_TELEMETRY, 1), (wire.ALL_STATUS, 1)])
+            wanted, old = self._filters()
+            client.unsubscribe(old)  # a session that was kept from a run with another number of workers
+            client.subscribe([(one, 1) for one in wanted])
 
         def on_subscribe(_client: mqtt.Client, _userdata: Any, _mid: int, reasons: Any, _props: Any) -> None:
             if any(reason.is_failure for reason in reasons):
@@ -135,6 +149,18 @@ class Receiver:
         client.on_message = on_message
         client.on_disconnect = lambda *_: lost.set()
         return client
+
+    def _filters(self) -> tuple[list[str], list[str]]:
+        """What this worker listens to, and what it must not, as a session may still have it.
+
+        Batches are shared out among the workers; what boxes say of themselves goes to the first alone,
+        because the broker gives what is retained to no shared subscription (MQTT 5, section 4.8.2).
+        """
+        records, shared = wire.ALL_RECORDS, SHARED_RECORDS
+        if self._workers > 1:
+            records, shared = shared, records
+        own = [wire.ALL_TELEMETRY, wire.ALL_STATUS]
+        return ([records, *own], [shared]) if self._worker == 1 else ([records], [shared, *own])
 
     def _take(self, client: mqtt.Client, message: mqtt.MQTTMessage) -> None:
         """One message: committed, then acknowledged to the broker, then to the box."""
@@ -163,7 +189,7 @@ class Receiver:
         except (wire.WireError, UnicodeDecodeError):
             return []
         if what != "records":
-            self._note(device, what, payload)
+            self._note(device, what, payload, retained=message.retain)
             return []
         try:
             messages = wire.unpack(payload)
@@ -171,8 +197,11 @@ class Receiver:
             with self._store.batch() as batch:
                 batch.refuse(device, str(error), payload)
             return []
+        with self._store.reading() as batch:
+            registered = batch.device(device)
+        examined = registered, examine(registered, messages, self._keys)
         with self._store.batch() as batch:
-            result = ingest(batch, device=device, messages=messages, keys=self._keys)
+            result = ingest(batch, device=device, messages=messages, keys=self._keys, examined=examined)
             reached: dict[str, tuple[int, bytes]] = {}
             for epoch in result.epochs:
                 seq = batch.acknowledged(device, epoch, above=self._watermarks.get((device, epoch), 0))
@@ -194,28 +223,40 @@ class Receiver:
         watermark = Watermark(device=device, epoch=epoch, seq=seq, chain=chain, issued_at=issued_at)
         return sign_watermark(watermark, signing_key=self._keys.watermark)
 
-    def _note(self, device: str, what: str, payload: bytes) -> None:
+    def _note(self, device: str, what: str, payload: bytes, *, retained: bool) -> None:
         if len(payload) > MAX_REPORT_BYTES:
             return
         text = payload.decode("utf-8", "replace")
         with self._store.batch() as batch:
             if what == "status" and payload in (wire.ONLINE, wire.OFFLINE):
                 batch.note_device(device, status=text)
-            elif what == "telemetry" and _is_json(text):
+            elif what == "telemetry" and (report := _object(text)) is not None:
                 batch.note_device(device, telemetry=text)
+                offset = _clock_offset(report)
+                if offset is not None and not retained:
+                    batch.note_clock(device, offset)
 
 
-def _session() -> Properties:
+def _session(seconds: int) -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.SessionExpiryInterval = SESSION_SECONDS
+    properties.SessionExpiryInterval = seconds
     properties.ReceiveMaximum = WAITING_MESSAGES
     properties.MaximumPacketSize = MAX_PACKET_BYTES
     return properties
 
 
-def _is_json(text: str) -> bool:
+def _object(text: str) -> dict[str, Any] | None:
     try:
-        json.loads(text)
+        report = json.loads(text)
     except (ValueError, RecursionError):
-        return False
-    return True
+        return None
+    return report if isinstance(report, dict) else None
+
+
+def _clock_offset(report: dict[str, Any]) -> float | None:
+    """Seconds by which the box's clock is ahead of ours; None when it does not say the time."""
+    try:
+        told = datetime.fromisoformat(report["time"])
+        return (told - datetime.now(UTC)).total_seconds()
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None

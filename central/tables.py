@@ -20,6 +20,20 @@ DEVICES = sa.Table(
     sa.Column("telemetry", sa.Text),
     sa.Column("heard_at", sa.String(40)),
 )
+SETTINGS = sa.Table(
+    "settings",
+    METADATA,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+CLOCKS = sa.Table(
+    "clocks",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("offset_seconds", sa.Float, nullable=False),
+    sa.Column("measured_at", sa.String(40), nullable=False),
+)
+"""How far a box's clock was from central's when it last said the time."""
 RECORDS = sa.Table(
     "records",
     METADATA,

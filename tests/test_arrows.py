@@ -139,6 +139,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.live_query",
         "appliance.records.envelope",
         "appliance.records.errors",
+        "appliance.records.statistics",  # pure, and counted alike on the box and here
         "appliance.records.watermark",
         "appliance.reference_data",
         "appliance.screening",

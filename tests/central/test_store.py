@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from central_common import acknowledged, rows, take
 
-from central import store as stores
+from central.database import translating
 from central.store import MAX_REFUSED_BYTES, Store, StoreError
 
 
@@ -63,7 +63,7 @@ def test_ok__what_is_refused_is_kept_once_and_bounded(store, tmp_path) -> None:
 def test_ok__one_walk_over_many_records(store, keys, box) -> None:
     take(store, keys, "box-1", *box.record(1))
     with store.batch() as batch:
-        batch._connection.exec_driver_sql(
+        batch.connection.exec_driver_sql(
             "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
             " INSERT INTO records SELECT device, epoch, i, chain_hash, prev, type, readable, envelope,"
             " copies, received_at FROM records, n WHERE i != 15000"
@@ -123,7 +123,7 @@ def test_fail__not_a_database(tmp_path) -> None:
 def test_fail__no_word_of_a_traveller_in_the_error(store, keys, box) -> None:
     take(store, keys, "box-1", *box.record(1))
     with pytest.raises(StoreError) as caught, store.batch() as batch:
-        batch._connection.exec_driver_sql("INSERT INTO crossings SELECT * FROM crossings")
+        batch.connection.exec_driver_sql("INSERT INTO crossings SELECT * FROM crossings")
     assert "ERIKSSON" not in str(caught.value)
     assert "crossing-1" not in str(caught.value)
 
@@ -203,13 +203,13 @@ def test_ok__postgresql(postgresql, keys, make_box) -> None:
     assert acknowledged(store, "box-1", box.epoch, above=4) == 1
     assert store.counts() == {"records": 4, "crossings": 3, "refused": 2, "duplicates": 1, "devices": 1}
     with pytest.raises(StoreError) as caught, store.batch() as batch:
-        batch._connection.exec_driver_sql("INSERT INTO crossings SELECT * FROM crossings")
+        batch.connection.exec_driver_sql("INSERT INTO crossings SELECT * FROM crossings")
     assert "(23505)" in str(caught.value)
     store.close()
 
 
 def test_ok__helpers_do_not_hide_errors() -> None:
-    with pytest.raises(ZeroDivisionError), stores._translating():
+    with pytest.raises(ZeroDivisionError), translating():
         _ = 1 / 0
-    with pytest.raises(sqlite3.OperationalError), stores._translating():
+    with pytest.raises(sqlite3.OperationalError), translating():
         raise sqlite3.OperationalError  # only what SQLAlchemy has translated is the database's word
