@@ -137,6 +137,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
         "appliance.key_files",
         "appliance.live_query",
+        "appliance.records.commands",
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.statistics",  # pure, and counted alike on the box and here

@@ -14,7 +14,7 @@ import msgspec
 from appliance.clock import Clock, wall_of
 from appliance.config import Box
 from appliance.contracts.capture import Capture, ReadChip, Show, TakePortrait, Wait
-from appliance.contracts.checks import Check, Direction, Outcome
+from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, to_plain
@@ -373,8 +373,11 @@ class Engine:
         document = document_of(self.state, today=self.today)
         movement = movement_of(self.state, box=self._box, document=document)
         body = to_plain(movement)
+        alert = movement.recommendation is Recommendation.RED
         await self._storing(
-            lambda: self._journal.commit(started.crossing, RECORD_TYPE_MOVEMENT, body, decided.stamp)
+            lambda: self._journal.commit(
+                started.crossing, RECORD_TYPE_MOVEMENT, body, decided.stamp, alert=alert
+            )
         )
         await self._count(movement, decided)
         if document is not None and self.state.assessed is not None:
