@@ -6,10 +6,17 @@ from dataclasses import dataclass, field
 import msgspec
 from nacl.signing import VerifyKey
 
-from appliance.contracts.movement import RECORD_TYPE_LATE_HIT, RECORD_TYPE_MOVEMENT, Movement, from_plain
+from appliance.contracts.movement import (
+    RECORD_TYPE_COMMAND,
+    RECORD_TYPE_LATE_HIT,
+    RECORD_TYPE_MOVEMENT,
+    Movement,
+    from_plain,
+)
 from appliance.records import envelope as envelopes
-from appliance.records.errors import EnvelopeError
+from appliance.records.errors import EnvelopeError, Erased
 from central.fleet.alerts import alerts_of, raise_alert
+from central.fleet.commands import note_done
 from central.keys import Keys
 from central.merge.rules import Task
 from central.merge.settle import add_task, settle
@@ -26,6 +33,8 @@ class Examined:
     sealed: envelopes.Sealed | None = None
     opened: envelopes.Opened | None = None
     movement: Movement | None = None
+    erased: bool = False
+    """Its key was destroyed: it verifies, holds its place in the chain, and nobody can open it."""
     error: str = ""
 
 
@@ -40,6 +49,8 @@ class Ingested:
     refused: list[str] = field(default_factory=list)
     persons: set[str] = field(default_factory=set)
     """Whose crossings are to be put together anew."""
+    commands_done: bool = False
+    """The box has recorded a command: it needs not be told any more."""
 
 
 def examine(registered: Device | None, messages: Iterable[bytes], keys: Keys) -> tuple[Examined, ...]:
@@ -87,6 +98,8 @@ def _examined(registered: Device | None, message: bytes, keys: Keys) -> Examined
         return Examined(message, error=str(error))
     try:
         opened = envelopes.open_(sealed, private_key=keys.sealing)
+    except Erased:
+        return Examined(message, sealed, erased=True)
     except EnvelopeError as error:
         # It may be one that is stored, whose copy is counted and not opened; `_take` decides.
         return Examined(message, sealed, error=str(error))
@@ -110,7 +123,7 @@ def _take(batch: Batch, one: Examined, result: Ingested) -> None:
         result.epochs.add(header.epoch)
         return
     _check_links(batch, sealed)
-    if one.opened is None:
+    if one.error:
         raise EnvelopeError(one.error)
     if header.epoch not in result.epochs and batch.note_epoch(header.device, header.epoch) > 1:
         raise_alert(
@@ -120,9 +133,12 @@ def _take(batch: Batch, one: Examined, result: Ingested) -> None:
             "The box has begun a new journal.",
             epoch=header.epoch,
         )
-    batch.add_record(sealed, message, record_type=one.opened.type, readable=one.movement is not None)
+    record_type = "erased" if one.opened is None else one.opened.type
+    batch.add_record(sealed, message, record_type=record_type, readable=one.movement is not None)
     result.epochs.add(header.epoch)
-    if one.opened.type == RECORD_TYPE_LATE_HIT:
+    if one.opened is not None and record_type == RECORD_TYPE_COMMAND:
+        result.commands_done |= note_done(batch.connection, header.device, one.opened.body)
+    if record_type == RECORD_TYPE_LATE_HIT:
         sentence = "A hit came after its traveller had gone."
         raise_alert(batch.connection, "late_hit", header.device, sentence, epoch=header.epoch, seq=header.seq)
     if one.movement is not None:

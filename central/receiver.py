@@ -14,24 +14,30 @@ from datetime import UTC, datetime
 from typing import Any
 
 import paho.mqtt.client as mqtt
+from nacl.signing import SigningKey
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from appliance.contracts import wire
 from appliance.contracts.movement import Movement
+from appliance.records.commands import Resync
 from appliance.records.envelope import GENESIS, Sealed
 from appliance.records.watermark import Watermark, sign_watermark
 from central.broker import Access
+from central.fleet.alerts import raise_alert
+from central.fleet.commands import give, pending, resync_waits
+from central.fleet.lacking import lack_of
 from central.ingest import examine, ingest
 from central.keys import Keys
-from central.store import MAX_REPORT_BYTES, Store, StoreError
+from central.store import MAX_REPORT_BYTES, Batch, Store, StoreError
 
 CLIENT_ID = "borne-central"
 SESSION_SECONDS = 7 * 24 * 3600
 """The broker keeps what boxes send while the receiver is away; boxes send again in any case."""
 SHARED_SESSION_SECONDS = 60
 """With several workers: a dead one's share goes to the others soon, and boxes send it again."""
+ALL_WATERMARKS = f"{wire.ROOT}/+/watermark"
 SHARED_RECORDS = f"$share/{CLIENT_ID}/{wire.ALL_RECORDS}"
 KEEPALIVE_SECONDS = 20
 WAITING_MESSAGES = 32
@@ -57,7 +63,9 @@ class Receiver:
         show: Callable[[Sealed, Movement], None] = lambda _sealed, _movement: None,
         worker: int = 1,
         workers: int = 1,
+        operator: SigningKey | None = None,
     ) -> None:
+        self._operator = operator
         self._worker = worker
         self._workers = workers
         self._store = store
@@ -159,11 +167,13 @@ class Receiver:
         records, shared = wire.ALL_RECORDS, SHARED_RECORDS
         if self._workers > 1:
             records, shared = shared, records
-        own = [wire.ALL_TELEMETRY, wire.ALL_STATUS]
+        own = [wire.ALL_TELEMETRY, wire.ALL_STATUS, ALL_WATERMARKS]
         return ([records, *own], [shared]) if self._worker == 1 else ([records], [shared, *own])
 
     def _take(self, client: mqtt.Client, message: mqtt.MQTTMessage) -> None:
         """One message: committed, then acknowledged to the broker, then to the box."""
+        if not message.retain and message.topic.endswith("/watermark"):
+            client.unsubscribe(ALL_WATERMARKS)  # what was retained has come before it; the rest is our own
         while not self._stopping:
             try:
                 publish = self._commit(message)
@@ -188,6 +198,8 @@ class Receiver:
             what = message.topic.rsplit("/", 1)[1]
         except (wire.WireError, UnicodeDecodeError):
             return []
+        if what == "watermark":
+            return self._own_word(device, payload) if message.retain else []
         if what != "records":
             self._note(device, what, payload, retained=message.retain)
             return []
@@ -202,26 +214,56 @@ class Receiver:
         examined = registered, examine(registered, messages, self._keys)
         with self._store.batch() as batch:
             result = ingest(batch, device=device, messages=messages, keys=self._keys, examined=examined)
-            reached: dict[str, tuple[int, bytes]] = {}
-            for epoch in result.epochs:
-                seq = batch.acknowledged(device, epoch, above=self._watermarks.get((device, epoch), 0))
-                record = batch.record(device, epoch, seq)
-                reached[epoch] = seq, GENESIS if record is None else record[0]
+            reached = {epoch: self._reached(batch, device, epoch) for epoch in result.epochs}
+            commands = pending(batch.connection, device) if result.commands_done else None
         for reason in result.refused:
             log.warning("refused from %s: %s", device, reason)
         for sealed, movement in result.movements:
             self._show(sealed, movement)
-        for epoch, (seq, _chain) in reached.items():
-            self._watermarks[device, epoch] = seq
-        return [
-            (wire.topic(device, "watermark"), self._sign(device, epoch, seq, chain))
-            for epoch, (seq, chain) in reached.items()
+        for epoch, mark in reached.items():
+            self._watermarks[device, epoch] = mark.seq
+        answers = [
+            (wire.topic(device, "watermark"), sign_watermark(mark, signing_key=self._keys.watermark))
+            for mark in reached.values()
         ]
+        return answers if commands is None else [*answers, (wire.topic(device, wire.COMMAND), commands)]
 
-    def _sign(self, device: str, epoch: str, seq: int, chain: bytes) -> bytes:
-        issued_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        watermark = Watermark(device=device, epoch=epoch, seq=seq, chain=chain, issued_at=issued_at)
-        return sign_watermark(watermark, signing_key=self._keys.watermark)
+    def _reached(self, batch: Batch, device: str, epoch: str) -> Watermark:
+        seq = batch.acknowledged(device, epoch, above=self._watermarks.get((device, epoch), 0))
+        record = batch.record(device, epoch, seq)
+        return Watermark(
+            device=device,
+            epoch=epoch,
+            seq=seq,
+            chain=GENESIS if record is None else record[0],
+            issued_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            gaps=batch.gaps(device, epoch, above=seq),
+        )
+
+    def _own_word(self, device: str, payload: bytes) -> list[tuple[str, bytes]]:
+        """What we said before this start: if it is more than we hold, the box is asked to send again."""
+        key = self._keys.watermark.verify_key
+        with self._store.batch() as batch:
+            lack = lack_of(batch, device, payload, key=key)
+            if lack is None:
+                return []
+            sentence = f"Records {lack.first} to {lack.last} were acknowledged and are not here"
+            asked = self._operator is not None and not resync_waits(batch.connection, device)
+            end = "; the box is asked for them." if self._operator else ": borne-central resync."
+            raise_alert(batch.connection, "lacking", device, sentence + end, epoch=lack.epoch, seq=lack.first)
+            log.warning("%s: %s%s", device, sentence, end)
+            if self._operator is None or not asked:
+                return []
+            command = give(
+                batch.connection,
+                device,
+                Resync(epoch=lack.epoch, from_seq=lack.first),
+                by="receiver",
+                purpose="central holds less than it has acknowledged",
+                signing_key=self._operator,
+                now=datetime.now(UTC),
+            )
+        return [(wire.topic(device, wire.COMMAND), command)]
 
     def _note(self, device: str, what: str, payload: bytes, *, retained: bool) -> None:
         if len(payload) > MAX_REPORT_BYTES:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from appliance.contracts.movement import Movement
 from appliance.records.envelope import Sealed
+from appliance.records.watermark import MAX_GAPS
 from central.database import WRITES, StoreError, insert_once, lock_names, open_engine, translating
 from central.fleet.tables import HEARD
 from central.merge import tables as _merge_tables
@@ -247,6 +248,23 @@ class Batch:
             .limit(1)
         )
         return int(self.connection.execute(query).scalar_one())
+
+    def is_forked(self, device: str, epoch: str) -> bool:
+        query = sa.select(EPOCHS.c.forked_at).where(_is_epoch(device, epoch))
+        return self.connection.execute(query).scalar() is not None
+
+    def gaps(self, device: str, epoch: str, *, above: int) -> tuple[tuple[int, int], ...]:
+        """First and last number of each run that is missing below others, the lowest first."""
+        before = sa.func.lag(RECORDS.c.seq, 1, above).over(order_by=RECORDS.c.seq).label("before")
+        above_it = sa.and_(RECORDS.c.device == device, RECORDS.c.epoch == epoch, RECORDS.c.seq > above)
+        held = sa.select(RECORDS.c.seq, before).where(above_it).subquery()
+        query = (
+            sa.select(held.c.before, held.c.seq)
+            .where(held.c.seq - held.c.before > 1)
+            .order_by(held.c.seq)
+            .limit(MAX_GAPS)
+        )
+        return tuple((int(row.before) + 1, int(row.seq) - 1) for row in self.connection.execute(query))
 
     def _has(self, device: str, epoch: str, seq: int) -> bool:
         found = self.connection.execute(sa.select(RECORDS.c.seq).where(_is(device, epoch, seq)))

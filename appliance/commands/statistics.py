@@ -105,5 +105,5 @@ def _print(report: "Report") -> None:
             print(f"  {row:<24.24}" + "".join(f"{value:>14}" for value in told))
     for listing in report.listings:
         print(f"\n{listing.title}")
-        for row in listing.rows:
-            print("  " + "  ".join("··" if value is None else str(value) for value in row))
+        for values in listing.rows:
+            print("  " + "  ".join("··" if value is None else str(value) for value in values))

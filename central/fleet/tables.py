@@ -25,10 +25,11 @@ COMMANDS = sa.Table(
     sa.Column("device", sa.String(64), primary_key=True),
     sa.Column("counter", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("kind", sa.String(32), nullable=False),
-    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("signed", sa.LargeBinary, nullable=False),
     sa.Column("given_by", sa.String(64), nullable=False),
     sa.Column("purpose", sa.Text, nullable=False),
     sa.Column("given_at", sa.String(40), nullable=False),
+    sa.Column("expires_at", sa.String(40), nullable=False),
     sa.Column("done_at", sa.String(40)),
 )
 """`done_at`: when the box recorded that it was carried out."""

@@ -169,8 +169,8 @@ def _keep_tasks(connection: Connection, person: str, tasks: Iterable[Task]) -> N
             change = {"state": "resolved", "closed_at": _now(), "reason": "A later record answers it."}
             connection.execute(sa.update(REVIEWS).where(REVIEWS.c.id == row.id).values(**change))
         elif row.state == "resolved" and row.id in wanted:
-            change = {"state": "open", "closed_at": None, "reason": None}
-            connection.execute(sa.update(REVIEWS).where(REVIEWS.c.id == row.id).values(**change))
+            again: dict[str, str | None] = {"state": "open", "closed_at": None, "reason": None}
+            connection.execute(sa.update(REVIEWS).where(REVIEWS.c.id == row.id).values(**again))
     for id_ in set(wanted) - {row.id for row in known}:
         add_task(connection, person, wanted[id_])
 
