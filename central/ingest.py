@@ -14,15 +14,19 @@ from appliance.contracts.movement import (
     from_plain,
 )
 from appliance.records import envelope as envelopes
+from appliance.records.commands import Action
 from appliance.records.errors import EnvelopeError, Erased
 from central.fleet.alerts import alerts_of, raise_alert
 from central.fleet.commands import note_done
 from central.keys import Keys
 from central.merge.rules import Task
 from central.merge.settle import add_task, settle
+from central.rights.erase import erase
 from central.statistics.tables import add_facts
 from central.store import Batch, Device
 from central.tables import fits
+
+MAX_CROSSING = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +140,29 @@ def _take(batch: Batch, one: Examined, result: Ingested) -> None:
     record_type = "erased" if one.opened is None else one.opened.type
     batch.add_record(sealed, message, record_type=record_type, readable=one.movement is not None)
     result.epochs.add(header.epoch)
-    if one.opened is not None and record_type == RECORD_TYPE_COMMAND:
-        result.commands_done |= note_done(batch.connection, header.device, one.opened.body)
+    if one.opened is not None:
+        _follow(batch, one.opened, result)
     if record_type == RECORD_TYPE_LATE_HIT:
         sentence = "A hit came after its traveller had gone."
         raise_alert(batch.connection, "late_hit", header.device, sentence, epoch=header.epoch, seq=header.seq)
     if one.movement is not None:
         _keep_movement(batch, sealed, one.movement, result)
+
+
+def _follow(batch: Batch, opened: envelopes.Opened, result: Ingested) -> None:
+    """What a record of any type says of others: whose crossing it is, and what the box was ordered to do."""
+    header, body = opened.sealed.header, opened.body
+    crossing = body.get("crossing")
+    if isinstance(crossing, str) and 0 < len(crossing) <= MAX_CROSSING and "\0" not in crossing:
+        batch.note_crossing(opened.sealed, crossing)
+    if opened.type != RECORD_TYPE_COMMAND:
+        return
+    result.commands_done |= note_done(batch.connection, header.device, body)
+    if body.get("kind") == "rights" and body.get("action") == Action.ERASE:
+        # Also when this central was put back from a copy that does not know of the request any more.
+        seqs = body.get("seqs")
+        if isinstance(seqs, list) and all(type(seq) is int and 0 < seq < header.seq for seq in seqs):
+            erase(batch.connection, header.device, header.epoch, seqs)
 
 
 def _keep_movement(batch: Batch, sealed: envelopes.Sealed, movement: Movement, result: Ingested) -> None:

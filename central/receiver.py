@@ -26,7 +26,7 @@ from appliance.records.envelope import GENESIS, Sealed
 from appliance.records.watermark import Watermark, sign_watermark
 from central.broker import Access
 from central.fleet.alerts import raise_alert
-from central.fleet.commands import give, pending, resync_waits
+from central.fleet.commands import give, note_published, pending, resync_waits, unpublished
 from central.fleet.lacking import lack_of
 from central.ingest import examine, ingest
 from central.keys import Keys
@@ -47,6 +47,9 @@ MAX_PACKET_BYTES = wire.MAX_BATCH_BYTES + 4096
 MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.5, 30.0
 STORE_RETRY_SECONDS = 1.0
 POLL_SECONDS = 0.2
+COMMAND_SECONDS = 1.0
+"""How often it is looked for commands that were given; they are given by other processes."""
+COMMAND_WAIT_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +103,9 @@ class Receiver:
 
     def _one_connection(self) -> None:
         arrived: queue.Queue[mqtt.MQTTMessage] = queue.Queue()
-        lost = threading.Event()
-        client = self._client(arrived, lost)
+        lost, listening = threading.Event(), threading.Event()
+        commands_at = 0.0
+        client = self._client(arrived, lost, listening)
         client.connect(
             self._access.host,
             self._access.port,
@@ -112,6 +116,9 @@ class Receiver:
         client.loop_start()
         try:
             while not self._stopping and not lost.is_set():
+                if self._worker == 1 and listening.is_set() and time.monotonic() >= commands_at:
+                    self._publish_commands(client)
+                    commands_at = time.monotonic() + COMMAND_SECONDS
                 try:
                     message = arrived.get(timeout=POLL_SECONDS)
                 except queue.Empty:
@@ -121,7 +128,9 @@ class Receiver:
             client.disconnect()
             client.loop_stop()
 
-    def _client(self, arrived: "queue.Queue[mqtt.MQTTMessage]", lost: threading.Event) -> mqtt.Client:
+    def _client(
+        self, arrived: "queue.Queue[mqtt.MQTTMessage]", lost: threading.Event, listening: threading.Event
+    ) -> mqtt.Client:
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=CLIENT_ID if self._worker == 1 else f"{CLIENT_ID}-{self._worker}",
@@ -146,6 +155,7 @@ class Receiver:
                 lost.set()
             else:
                 log.info("listening")
+                listening.set()
 
         def on_message(_client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
             # Never waits, or pings would. ReceiveMaximum bounds what is acknowledged; the rest is dropped.
@@ -157,6 +167,22 @@ class Receiver:
         client.on_message = on_message
         client.on_disconnect = lambda *_: lost.set()
         return client
+
+    def _publish_commands(self, client: mqtt.Client) -> None:
+        """What was given since: retained, so that a box that is away hears it when it comes."""
+        try:
+            with self._store.reading() as batch:
+                waiting = {
+                    device: pending(batch.connection, device) for device in unpublished(batch.connection)
+                }
+            for device, message in waiting.items():
+                info = client.publish(wire.topic(device, wire.COMMAND), message, qos=1, retain=True)
+                info.wait_for_publish(COMMAND_WAIT_SECONDS)
+                if info.is_published():
+                    with self._store.batch() as batch:
+                        note_published(batch.connection, device)
+        except (StoreError, RuntimeError, ValueError) as error:
+            log.warning("commands wait: %s", error)  # and are tried again
 
     def _filters(self) -> tuple[list[str], list[str]]:
         """What this worker listens to, and what it must not, as a session may still have it.
@@ -254,7 +280,7 @@ class Receiver:
             log.warning("%s: %s%s", device, sentence, end)
             if self._operator is None or not asked:
                 return []
-            command = give(
+            give(
                 batch.connection,
                 device,
                 Resync(epoch=lack.epoch, from_seq=lack.first),
@@ -263,7 +289,7 @@ class Receiver:
                 signing_key=self._operator,
                 now=datetime.now(UTC),
             )
-        return [(wire.topic(device, wire.COMMAND), command)]
+        return []  # it is published with the others
 
     def _note(self, device: str, what: str, payload: bytes, *, retained: bool) -> None:
         if len(payload) > MAX_REPORT_BYTES:

@@ -20,19 +20,25 @@ from appliance.records.envelope import Sealed
 from appliance.records.watermark import MAX_GAPS
 from central.database import WRITES, StoreError, insert_once, lock_names, open_engine, translating
 from central.fleet.tables import HEARD
-from central.merge import tables as _merge_tables
-from central.statistics.views import create_views
-from central.tables import CLOCKS, CROSSINGS, DEVICES, EPOCHS, METADATA, RECORDS, REFUSED, SETTINGS, facts_of
+from central.schema import create_schema
+from central.tables import (
+    CLOCKS,
+    CROSSINGS,
+    DEVICES,
+    EPOCHS,
+    MAX_REFUSED_BYTES,
+    RECORD_CROSSINGS,
+    RECORDS,
+    REFUSED,
+    SETTINGS,
+    facts_of,
+)
 
 __all__ = ["Batch", "Device", "Store", "StoreError"]
-
-assert _merge_tables.STAYS.metadata is METADATA  # every room's tables are made with the others
 
 LINK_KEY: Final = "link_key"
 """Setting: the key of persons' pseudonyms, so that they mean nothing outside this database."""
 
-MAX_REFUSED_BYTES: Final = 256 * 1024
-"""Of what was refused, so much is kept to look at."""
 MAX_REPORT_BYTES: Final = 256 * 1024
 
 
@@ -62,8 +68,7 @@ class Store:
         """Tables, views and settings that are not there yet; two that begin at once get in no one's way."""
         with self._engine.execution_options(**{WRITES: True}).begin() as connection:
             lock_names(connection, {"borne schema"})
-            METADATA.create_all(connection)
-            create_views(connection)
+            create_schema(connection)
             insert_once(connection, SETTINGS, name=LINK_KEY, value=secrets.token_hex(32))
 
     @contextmanager
@@ -163,6 +168,18 @@ class Batch:
             )
         )
 
+    def note_crossing(self, sealed: Sealed, crossing: str) -> None:
+        """Which crossing this record is about."""
+        header = sealed.header
+        insert_once(
+            self.connection,
+            RECORD_CROSSINGS,
+            device=header.device,
+            epoch=header.epoch,
+            seq=header.seq,
+            crossing=crossing,
+        )
+
     def add_crossing(self, sealed: Sealed, movement: Movement) -> bool:
         """The facts of a movement that `fits`, pictures stay in the record; False if it is known already."""
         header = sealed.header
@@ -248,6 +265,16 @@ class Batch:
             .limit(1)
         )
         return int(self.connection.execute(query).scalar_one())
+
+    def present_epoch(self, device: str) -> str | None:
+        """The journal of the box that was heard of last."""
+        query = (
+            sa.select(EPOCHS.c.epoch)
+            .where(EPOCHS.c.device == device)
+            .order_by(EPOCHS.c.first_seen_at.desc(), EPOCHS.c.epoch.desc())
+            .limit(1)
+        )
+        return self.connection.execute(query).scalar()
 
     def is_forked(self, device: str, epoch: str) -> bool:
         query = sa.select(EPOCHS.c.forked_at).where(_is_epoch(device, epoch))

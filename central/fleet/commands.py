@@ -38,8 +38,8 @@ def give(
     purpose: str,
     signing_key: SigningKey,
     now: dt.datetime,
-) -> bytes:
-    """Sign the command and keep it; returns the whole message for the box's command topic.
+) -> None:
+    """Sign the command and keep it; the receiver publishes it.
 
     Its counter is the time in milliseconds, or one more than the last: it grows also when the database
     was put back from a backup, as long as the clock does.
@@ -66,8 +66,8 @@ def give(
         purpose=purpose,
         given_at=now.astimezone(dt.UTC).isoformat(timespec="milliseconds"),
         expires_at=command.expires_at.astimezone(dt.UTC).isoformat(timespec="milliseconds"),
+        published=False,
     )
-    return pending(connection, device, now=now)
 
 
 def pending(connection: Connection, device: str, *, now: dt.datetime | None = None) -> bytes:
@@ -80,6 +80,17 @@ def pending(connection: Connection, device: str, *, now: dt.datetime | None = No
         .limit(MAX_COMMANDS)
     )
     return pack_commands([bytes(row.signed) for row in rows])
+
+
+def unpublished(connection: Connection) -> tuple[str, ...]:
+    """The boxes with commands that are not at the broker yet."""
+    query = sa.select(COMMANDS.c.device).where(COMMANDS.c.published.is_(False)).distinct()
+    return tuple(sorted(connection.execute(query).scalars()))
+
+
+def note_published(connection: Connection, device: str) -> None:
+    """Everything that this box is told now is at the broker."""
+    connection.execute(sa.update(COMMANDS).where(COMMANDS.c.device == device).values(published=True))
 
 
 def note_done(connection: Connection, device: str, body: Mapping[str, Any]) -> bool:

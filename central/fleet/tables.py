@@ -31,8 +31,10 @@ COMMANDS = sa.Table(
     sa.Column("given_at", sa.String(40), nullable=False),
     sa.Column("expires_at", sa.String(40), nullable=False),
     sa.Column("done_at", sa.String(40)),
+    sa.Column("published", sa.Boolean, nullable=False),
 )
-"""`done_at`: when the box recorded that it was carried out."""
+"""`published`: the receiver has put it at the broker.
+`done_at`: when the box recorded that it was carried out."""
 HEARD = sa.Table(
     "heard",
     METADATA,

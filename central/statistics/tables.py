@@ -63,6 +63,14 @@ FACES = sa.Table(
     sa.Column("reason", sa.String(64), nullable=False),
 )
 """What the comparison of the live picture with the chip's said: for `central.intelligence`."""
+RELEASES = sa.Table(
+    "releases",
+    METADATA,
+    sa.Column("name", sa.String(80), primary_key=True),
+    sa.Column("made_at", sa.String(40), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+)
+"""Digest: SHA-256 of a release's manifest, which has that of each of its files."""
 _PARTS = ("missed", "hits")
 MAX_TEXT = 64
 
