@@ -55,14 +55,13 @@ def is_postgresql(connection: Connection) -> bool:
 def insert_once(connection: Connection, table: sa.Table, **values: Any) -> bool:
     """Insert a row unless its key is there already; whether it was inserted. Both databases know how."""
     if is_postgresql(connection):
-        from sqlalchemy.dialects import postgresql
-
-        done = connection.execute(postgresql.insert(table).values(**values).on_conflict_do_nothing())
+        from sqlalchemy.dialects.postgresql import insert
     else:
-        from sqlalchemy.dialects import sqlite
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
 
-        done = connection.execute(sqlite.insert(table).values(**values).on_conflict_do_nothing())
-    return done.rowcount == 1
+    # psycopg's cursor is closed before an INSERT's rowcount would be read, unless told.
+    counted = connection.execution_options(preserve_rowcount=True)
+    return counted.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
 
 
 def lock_names(connection: Connection, names: set[str]) -> None:

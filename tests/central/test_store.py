@@ -1,13 +1,7 @@
 """The database: SQLite as it comes, PostgreSQL where it is installed."""
 
-import os
-import pwd
-import shutil
-import socket
 import sqlite3
-import subprocess
 import time
-from pathlib import Path
 
 import pytest
 from central_common import acknowledged, rows, take
@@ -136,53 +130,6 @@ def test_ok__two_processes_on_one_file(tmp_path, store, keys, box) -> None:
 
 
 # PostgreSQL
-
-PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-
-
-@pytest.fixture(scope="module")
-def postgresql(tmp_path_factory: pytest.TempPathFactory):
-    """A server of its own on a free port; initdb refuses root, so root becomes postgres."""
-    if not PROGRAMS:
-        pytest.skip("PostgreSQL is not installed")
-    pytest.importorskip("psycopg")
-    become: list[str] = []
-    folder = tmp_path_factory.mktemp("postgresql")
-    if os.geteuid() == 0:
-        try:
-            owner = pwd.getpwnam("postgres")
-        except KeyError:
-            pytest.skip("root cannot run PostgreSQL, and there is no user postgres")
-        become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        folder = Path("/tmp") / f"borne-postgresql-{os.getpid()}"
-        folder.mkdir(mode=0o700)
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    programs = PROGRAMS[-1].parent
-    data = folder / "data"
-    made = [*become, programs / "initdb", "-D", data, "-A", "trust", "-U", "test", "-N"]
-    subprocess.run(made, check=True, capture_output=True, cwd="/")
-    server = subprocess.Popen(
-        [*become, programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
-    )  # fmt: skip
-    url = f"postgresql+psycopg://test@127.0.0.1:{port}/postgres"
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                Store(url).close()
-                break
-            except StoreError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        yield url
-    finally:
-        server.terminate()
-        server.wait(20)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_ok__postgresql(postgresql, keys, make_box) -> None:
