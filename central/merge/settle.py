@@ -39,9 +39,10 @@ def settle(connection: Connection, persons: Iterable[str]) -> None:
     """Put these persons' crossings together anew. Workers that do so for one person wait for each other."""
     wanted = set(persons)
     lock_names(connection, wanted)
+    # All first: a crossing that was corrected or erased may have gone from one of them to another.
+    connection.execute(sa.delete(STAYS).where(STAYS.c.person.in_(sorted(wanted))))
     for person in sorted(wanted):
         crossings = connection.execute(sa.select(FACTS).where(FACTS.c.person == person)).all()
-        connection.execute(sa.delete(STAYS).where(STAYS.c.person == person))
         tasks: list[Task] = []
         for simulated in (False, True):
             seen = [

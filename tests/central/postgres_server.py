@@ -4,6 +4,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -48,7 +49,7 @@ def server() -> Iterator[str]:
         _wait(port)
         yield f"postgresql+psycopg://test@127.0.0.1:{port}"
     finally:
-        running.terminate()
+        running.send_signal(signal.SIGINT)  # at once; SIGTERM would wait for whoever is still connected
         running.wait(20)
         shutil.rmtree(folder, ignore_errors=True)
 
