@@ -12,7 +12,7 @@ from appliance import cose
 from appliance.contracts.movement import Stamp
 from appliance.records import envelope as envelopes
 from appliance.records.database import read_meta
-from appliance.records.errors import EnvelopeError
+from appliance.records.errors import EnvelopeError, StorageBroken
 from appliance.records.keys import BoxKeys, CentralKeys
 
 FACTS: Final = "facts"
@@ -57,17 +57,24 @@ class Sealer:
 
 
 def status_of(meta: Mapping[str, Any]) -> JournalStatus:
-    """Where the journal stands, by its `meta`."""
-    gaps = [int(number) for number in str(meta["gaps"]).split()]
+    """Where the journal stands, by its `meta`.
+
+    Raises:
+        StorageBroken: by that it stands nowhere.
+    """
     rate = meta["records_per_second"]
-    return JournalStatus(
-        epoch=meta["epoch"],
-        last_seq=meta["last_seq"],
-        acknowledged_seq=meta["acknowledged_seq"],
-        first_seq=meta["base_seq"] + 1,
-        gaps=tuple(zip(gaps[::2], gaps[1::2], strict=True)),
-        records_per_second=float(rate) if rate != "" else None,
-    )
+    try:
+        gaps = [int(number) for number in str(meta["gaps"]).split()]
+        return JournalStatus(
+            epoch=meta["epoch"],
+            last_seq=meta["last_seq"],
+            acknowledged_seq=meta["acknowledged_seq"],
+            first_seq=meta["base_seq"] + 1,
+            gaps=tuple(zip(gaps[::2], gaps[1::2], strict=True)),
+            records_per_second=float(rate) if rate != "" else None,
+        )
+    except (ValueError, TypeError) as error:
+        raise StorageBroken("The journal does not know where it stands.") from error
 
 
 def append(
