@@ -32,6 +32,8 @@ class JournalStatus:
     gaps: tuple[tuple[int, int], ...] = ()
     """What central lacks above its word, as it last said."""
     records_per_second: float | None = None
+    crossings: int = 0
+    """Movements that were recorded; each has a record, and its media others."""
 
     @property
     def unsent(self) -> int:
@@ -70,6 +72,7 @@ def status_of(meta: Mapping[str, Any]) -> JournalStatus:
             last_seq=meta["last_seq"],
             acknowledged_seq=meta["acknowledged_seq"],
             first_seq=meta["base_seq"] + 1,
+            crossings=int(meta["crossings"]),
             gaps=tuple(zip(gaps[::2], gaps[1::2], strict=True)),
             records_per_second=float(rate) if rate != "" else None,
         )

@@ -49,6 +49,7 @@ _NEW_VALUES: Final[dict[str, Any]] = {
     "resynced_at": "",  # words of central from before this order say nothing
     "gaps": "",
     "records_per_second": "",
+    "crossings": 0,  # movements recorded; one has several records
 }
 """What format 2 adds to `meta`."""
 _COLUMNS: Final = {
@@ -218,6 +219,10 @@ def _migrate(connection: sqlite3.Connection) -> None:
         for statement in _SINCE_2.split(";"):
             connection.execute(statement)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", _NEW_VALUES.items())
+        connection.execute(
+            "UPDATE meta SET value = (SELECT count(*) FROM records WHERE crossing NOT LIKE '%/%')"
+            " WHERE name = 'crossings'"
+        )
         if meta["acknowledged_seq"]:
             at = meta["acknowledged_at"]
             connection.execute("INSERT INTO marks VALUES (?, ?, ?)", (at[:13], meta["acknowledged_seq"], at))

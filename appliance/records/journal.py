@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from appliance.contracts.lane import SealedRecord
-from appliance.contracts.movement import RECORD_TYPE_MEDIA, RECORD_TYPE_RETENTION, Stamp, media_body
+from appliance.contracts.movement import (
+    RECORD_TYPE_MEDIA,
+    RECORD_TYPE_MOVEMENT,
+    RECORD_TYPE_RETENTION,
+    Stamp,
+    media_body,
+)
 from appliance.records.chain import (
     MEDIA,
     JournalStatus,
@@ -44,7 +50,15 @@ MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 ALMOST_FULL: Final = 0.1
 """Share of the disk that should be free: at 300 travellers a day the last tenth lasts for weeks."""
 MAX_PAGE_RECORDS: Final = 256
-_META: Final = {"device", "last_hash", "base_hash", "acknowledged_at", "command_counter", "resynced_at"}
+_META: Final = {
+    "device",
+    "last_hash",
+    "base_hash",
+    "acknowledged_at",
+    "command_counter",
+    "resynced_at",
+    "crossings",
+}
 _MAX_SEQ: Final = 2**63 - 1
 """What SQLite counts to; callers across a socket may ask for more."""
 STEPS: Final = "steps.db"
@@ -187,6 +201,8 @@ class Journal:
                         connection, self._sealer, crossing=f"{crossing}/{name}", kind=MEDIA, stamp=stamp,
                         record_type=RECORD_TYPE_MEDIA, body=media_body(crossing, name, content),
                     )  # fmt: skip
+                if record_type == RECORD_TYPE_MOVEMENT:
+                    set_meta(connection, crossings=int(read_meta(connection)["crossings"]) + 1)
             else:
                 seq = int(known[0])
         with self._mutex:
