@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from appliance.config import Box
 from appliance.contracts.capture import Capture, Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Lane
+from appliance.contracts.telemetry import flat
 from appliance.contracts.uplink import Telemetry, Uplink
 from appliance.services.agent.health import box_health
 
@@ -44,7 +46,7 @@ class AgentService:
         """Report until cancelled; `progressed` is called after every round, for the watchdog."""
         while True:
             with contextlib.suppress(ServiceError):  # the report is gathered anew the next time
-                await self._uplink.publish_telemetry(Telemetry(report=await self.report()))
+                await self._uplink.publish_telemetry(Telemetry(report=flat(await self.report())))
             progressed()
             await asyncio.sleep(self._report_seconds)
 
@@ -52,6 +54,7 @@ class AgentService:
         """The whole health report; a service that does not answer is said to be unreachable."""
         return {
             "version": appliance.__version__,
+            "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
             "device": self._box.device,
             "profile": self._box.profile.value,
             "key_tier": "software",
