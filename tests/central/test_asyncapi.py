@@ -148,10 +148,20 @@ class House:
 
 def device() -> DeviceStatus:
     return DeviceStatus(
-        kind="camera", driver="simulated", key="k", model="m", state="READY",
-        since_seconds=1.5, simulated=True, capabilities=("STILL",), last_error=None,
-        successes=3, failures=0, consecutive_failures=0,
-        last_success_seconds=2.0, p95_seconds=None,
+        kind="camera",
+        driver="simulated",
+        key="k",
+        model="m",
+        state="READY",
+        since_seconds=1.5,
+        simulated=True,
+        capabilities=("STILL",),
+        last_error=None,
+        successes=3,
+        failures=0,
+        consecutive_failures=0,
+        last_success_seconds=2.0,
+        p95_seconds=None,
     )
 
 
