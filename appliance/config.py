@@ -47,6 +47,14 @@ class ClockSource(enum.StrEnum):
     HOST = "host"
 
 
+class ClockFollows(enum.StrEnum):
+    """What the time daemon follows: the kernel knows only that something disciplines its clock."""
+
+    RTC = "rtc"
+    NTS = "nts"
+    GNSS = "gnss"
+
+
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
@@ -60,6 +68,8 @@ class Box(_Section, frozen=True, kw_only=True):
     direction: Direction = Direction.ENTRY
     profile: Profile = Profile.PRODUCTION
     clock: ClockSource = ClockSource.AUTO
+    clock_follows: ClockFollows = ClockFollows.RTC
+    """With `clock` auto: nts or gnss, where the time daemon is set up so; rtc promises nothing."""
 
 
 class Paths(_Section, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 
-from appliance.clock import Clock
+from appliance.clock import Clock, TimeQuality
 from appliance.config import Config, Profile, Use, line_of
 from appliance.contracts.capture import Capture, CaptureClient
 from appliance.contracts.lane import Lane, LaneClient
@@ -185,7 +185,7 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     except CannotStart:
         journal.close()
         raise
-    clock = Clock(source=config.box.clock)
+    clock = Clock(source=config.box.clock, disciplined_by=TimeQuality(config.box.clock_follows.value))
     floor = journal.time_floor()
     if floor is not None:
         clock.raise_floor(floor)

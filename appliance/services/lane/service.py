@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime as dt
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,7 @@ from appliance.contracts.lane import (
     SignedData,
     View,
 )
+from appliance.contracts.movement import RECORD_TYPE_CLOCK
 from appliance.contracts.transport import Operation
 from appliance.face_settings import FaceSettings
 from appliance.records.chain import JournalStatus
@@ -36,6 +38,7 @@ from appliance.records.commands import Action, Rights, read_message
 from appliance.records.errors import CommandError, RecordsError, StorageError
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
+from appliance.records.timekeeping import ClockWatch
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
@@ -58,6 +61,7 @@ MAX_OUTBOX_WAIT_SECONDS = 60.0
 LISTS_SECONDS = 2.0
 """How often it is looked for new lists, which may come by stick and another process."""
 MAX_URGENT = 16
+log = logging.getLogger(__name__)
 
 
 class LaneService:
@@ -87,6 +91,7 @@ class LaneService:
         self._outbox_grew = asyncio.Event()
         self._records_status = journal.status()
         self._almost_full = False
+        self._clock_watch = ClockWatch(journal.last_stamp())
         self._presenter = Presenter(box)
         self._memory = memory
         self._chaser = Chaser(
@@ -180,9 +185,9 @@ class LaneService:
             self._journal.acknowledge(request.data)
         except RecordsError as error:
             return Installed(accepted=False, sentence=str(error))
-        floor = self._journal.time_floor()
-        if floor is not None:
-            self._clock.raise_floor(floor)
+        said_at = self._journal.acknowledged_at()
+        if said_at is not None:
+            self._clock.raise_floor(said_at)
         self._refresh()
         return Installed(accepted=True, sentence="Acknowledged.")
 
@@ -333,6 +338,7 @@ class LaneService:
                 self._presenter.capture_reachable = True
             except ServiceError:
                 self._presenter.capture_reachable = False
+            await asyncio.to_thread(self._watch_the_clock)
             with contextlib.suppress(OSError):  # a disk that does not answer is said by the next step
                 self._almost_full = self._journal.almost_full()
             self._refresh()
@@ -340,6 +346,18 @@ class LaneService:
                 device.state in UNSETTLED for device in self._presenter.devices
             )
             await asyncio.sleep(UNSETTLED_SECONDS if unsettled else REFRESH_SECONDS)
+
+    def _watch_the_clock(self) -> None:
+        """A clock that was set, or has become sure, is recorded: earlier stamps can be told by it."""
+        stamp = self._clock.stamp()
+        correction = self._clock_watch.look(stamp)
+        if correction is None:
+            return
+        name = f"clock/{stamp.boot_id}/{stamp.monotonic_ns}"
+        try:
+            self._journal.commit(name, RECORD_TYPE_CLOCK, correction, stamp)
+        except StorageError as error:
+            log.warning("the clock's correction is not recorded: %s", error)
 
     async def _watch_the_lists(self) -> None:
         """New lists, however they came: crossings since the old ones are screened again; changes are
