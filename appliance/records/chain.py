@@ -12,10 +12,12 @@ from nacl.signing import VerifyKey
 from appliance import cose
 from appliance.contracts.movement import Stamp
 from appliance.records import envelope as envelopes
+from appliance.records.central_keys import CentralRing
 from appliance.records.counter import EVERY
 from appliance.records.database import read_meta
 from appliance.records.errors import EnvelopeError, StorageBroken
-from appliance.records.keys import BoxKeys, CentralKeys
+from appliance.records.keys import BoxKeys
+from appliance.records.timekeeping import certainly_past
 
 FACTS: Final = "facts"
 MEDIA: Final = "media"
@@ -57,7 +59,7 @@ class Sealer:
 
     device: str
     keys: BoxKeys
-    central: CentralKeys
+    central: CentralRing
     counter: int | None = None
     """The hardware counter's value; None where there is none."""
     due: bool = False
@@ -112,7 +114,7 @@ def append(
         prev=meta["last_hash"],
         stamp=stamp,
         signing_key=sealer.keys.signing,
-        recipient=sealer.central.sealing,
+        recipient=sealer.central.sealing(certainly_past(meta, stamp)),
         counter=counter,
     )
     connection.execute(

@@ -23,6 +23,7 @@ import msgspec
 from appliance.clock import Clock
 from appliance.contracts.lane import SealedRecord
 from appliance.contracts.movement import (
+    RECORD_TYPE_KEYS,
     RECORD_TYPE_MEDIA,
     RECORD_TYPE_MOVEMENT,
     RECORD_TYPE_RETENTION,
@@ -30,6 +31,7 @@ from appliance.contracts.movement import (
     Stamp,
     media_body,
 )
+from appliance.records.central_keys import CentralRing
 from appliance.records.chain import (
     MEDIA,
     JournalStatus,
@@ -50,7 +52,7 @@ from appliance.records.keys import BoxKeys, CentralKeys
 from appliance.records.orders import Local, carry_out
 from appliance.records.retention import drop_media, mark, remove_old
 from appliance.records.steps import OpenCrossing, Steps
-from appliance.records.timekeeping import past_by
+from appliance.records.timekeeping import certainly_past, moment_of, past_by
 from appliance.records.watermark import Watermark, read_watermark
 
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
@@ -90,7 +92,7 @@ class Journal:
         lock: int,
         steps: Steps,
         keys: BoxKeys,
-        central: CentralKeys,
+        central: CentralRing,
         device: str,
         path: Path,
         counter: Counter | None,
@@ -136,12 +138,14 @@ class Journal:
             undo.callback(os.close, lock)
             connection = open_database(path, device=device, check=_check, begin=begin)
             undo.callback(connection.close)
-            kept = Steps.open(steps or path.with_name(STEPS), storage=keys.storage)
+            kept_in = steps or path.with_name(STEPS)
+            kept = Steps.open(kept_in, storage=keys.storage)
             undo.callback(kept.close)
             _move_steps(connection, kept)
+            ring = CentralRing(central, authority=central.authority, folder=kept_in.parent)
             undo.pop_all()
         journal = cls(
-            connection, lock=lock, steps=kept, keys=keys, central=central, device=device, path=path,
+            connection, lock=lock, steps=kept, keys=keys, central=ring, device=device, path=path,
             counter=counter,
         )  # fmt: skip
         if begin and counter is not None:
@@ -278,9 +282,10 @@ class Journal:
             WatermarkError: it is not central's, or not for this journal.
             StorageError: it is not on disk.
         """
-        watermark = read_watermark(data, verify_key_for=_only(self._central.watermark))
         with self._transaction() as connection:
             meta = read_meta(connection)
+            past = certainly_past(meta)
+            watermark = read_watermark(data, verify_key_for=lambda kid: self._central.watermark(kid, past))
             if watermark.device != self._device:
                 raise WatermarkError("The acknowledgement is for another box.")
             if watermark.epoch != meta["epoch"]:
@@ -295,8 +300,8 @@ class Journal:
     def _take_word(
         self, connection: sqlite3.Connection, meta: Mapping[str, Any], watermark: Watermark
     ) -> JournalStatus:
-        issued_at = _moment(watermark.issued_at)
-        resynced_at = _moment(meta["resynced_at"])
+        issued_at = moment_of(watermark.issued_at)
+        resynced_at = moment_of(meta["resynced_at"])
         if resynced_at and (issued_at is None or issued_at <= resynced_at):
             return status_of(meta)  # said before central was put back: it holds for nothing now
         if watermark.seq > meta["acknowledged_seq"]:
@@ -369,12 +374,27 @@ class Journal:
             CommandError: it is not the operator's, not for this journal, or too late.
             StorageError: nothing was done, and it may be tried again.
         """
-        operator = self._central.operator
-        if operator is None:
+        if not self._central.takes_orders:
             raise CommandError("This box obeys nobody: no operator's key is configured.")
-        command = read_command(data, verify_key_for=_only(operator))
+        command = read_command(data, verify_key_for=lambda kid: self._central.operator(kid, now))
         with self._transaction() as connection:
             return carry_out(connection, self._sealer, command, stamp=stamp, now=now, local=local)
+
+    def install_keys(self, data: bytes, *, stamp: Stamp) -> bool:
+        """Take a list of central's keys that its authority has signed, and record it; False when it is known.
+
+        Raises:
+            ManifestError: it is not the authority's, older than what this box has had, or of no use.
+            StorageError: it is not on disk.
+        """
+        try:
+            new = self._central.install(data)
+        except OSError as error:
+            raise translated(error) from error
+        if new:
+            version = self._central.version
+            self.commit(f"keys/{version}", RECORD_TYPE_KEYS, {"owner": "central", "version": version}, stamp)
+        return new
 
     def retain(self, *, stamp: Stamp, now: dt.datetime) -> tuple[int, int]:
         """Remove what central acknowledged long enough ago, and record that; how many, and their bytes.
@@ -425,14 +445,14 @@ class Journal:
         with self._reading() as connection:
             meta = read_meta(connection)
         return max(
-            (past for past in (_moment(meta["acknowledged_at"]), past_by(meta["last_stamp"])) if past),
+            (past for past in (moment_of(meta["acknowledged_at"]), past_by(meta["last_stamp"])) if past),
             default=None,
         )
 
     def acknowledged_at(self) -> dt.datetime | None:
         """The latest moment that central has signed for; None when it has signed for nothing yet."""
         with self._reading() as connection:
-            return _moment(read_meta(connection)["acknowledged_at"])
+            return moment_of(read_meta(connection)["acknowledged_at"])
 
     def last_stamp(self) -> Stamp | None:
         """Of the last record; None when there is none that this version can read."""
@@ -515,15 +535,6 @@ def _bounded(rows: Iterable[tuple[int, bytes, int]]) -> tuple[SealedRecord, ...]
             break
         records.append(SealedRecord(seq=seq, envelope=envelope, alert=bool(alert)))
     return tuple(records)
-
-
-def _moment(text: str) -> dt.datetime | None:
-    """A moment that was written with its time zone; None when there is none."""
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
 
 
 def _only(key: Any) -> Any:

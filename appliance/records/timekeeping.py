@@ -5,11 +5,12 @@ so that whoever reads the records of that boot can tell when they truly were.
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from appliance.clock import TimeQuality, wall_of
+from appliance.clock import BUILD_TIME, TimeQuality, wall_of
 from appliance.contracts.movement import Stamp
 
 TOLERANCE: Final = dt.timedelta(seconds=1)
@@ -45,6 +46,23 @@ class ClockWatch:
             "quality_before": before.quality,
             "shift_ms": round(shift / dt.timedelta(milliseconds=1)),
         }
+
+
+def certainly_past(meta: Mapping[str, Any], stamp: Stamp | None = None) -> dt.datetime:
+    """The latest moment that is certainly past: by central's word, by the last record, by a sure `stamp`."""
+    moments = [BUILD_TIME, past_by(str(meta["last_stamp"])), moment_of(str(meta["acknowledged_at"]))]
+    if stamp is not None and TimeQuality(stamp.quality).sure:
+        moments.append(wall_of(stamp))
+    return max(moment for moment in moments if moment is not None)
+
+
+def moment_of(text: str) -> dt.datetime | None:
+    """A moment that was written with its time zone; None when there is none."""
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def past_by(last_record: str) -> dt.datetime | None:

@@ -35,7 +35,7 @@ from appliance.contracts.transport import Operation
 from appliance.face_settings import FaceSettings
 from appliance.records.chain import JournalStatus
 from appliance.records.commands import Action, Rights, read_message
-from appliance.records.errors import CommandError, RecordsError, StorageError
+from appliance.records.errors import CommandError, ManifestError, RecordsError, StorageError
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.records.timekeeping import ClockWatch
@@ -61,6 +61,8 @@ MAX_OUTBOX_WAIT_SECONDS = 60.0
 LISTS_SECONDS = 2.0
 """How often it is looked for new lists, which may come by stick and another process."""
 MAX_URGENT = 16
+COSE = b"\xd2"
+"""What a signed list of central's keys begins with (CBOR tag 18)."""
 log = logging.getLogger(__name__)
 
 
@@ -254,10 +256,22 @@ class LaneService:
         return now if quality.sure else self._clock.floor
 
     async def install(self, request: SignedData) -> Installed:
+        if request.data.startswith(COSE):
+            return await asyncio.to_thread(self._install_keys, request.data)
         now, quality = self._clock.now()
         installed = await asyncio.to_thread(self._lists.receive, request.data, now=now, time_quality=quality)
         self._refresh()
         return installed
+
+    def _install_keys(self, data: bytes) -> Installed:
+        """Central's own keys, for the journal; lists and the like come in another form."""
+        try:
+            new = self._journal.install_keys(data, stamp=self._clock.stamp())
+        except ManifestError as error:
+            return Installed(accepted=False, sentence=str(error))
+        except StorageError as error:
+            raise ServiceError("storage_broken", str(error), retry=True) from error
+        return Installed(accepted=True, sentence="New keys." if new else "These keys are known.")
 
     async def link(self, request: LinkState) -> Nothing:
         if request.connected and not self._link.connected:
