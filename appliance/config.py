@@ -47,6 +47,14 @@ class ClockSource(enum.StrEnum):
     HOST = "host"
 
 
+class ClockFollows(enum.StrEnum):
+    """What the time daemon follows: the kernel knows only that something disciplines its clock."""
+
+    RTC = "rtc"
+    NTS = "nts"
+    GNSS = "gnss"
+
+
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
@@ -60,6 +68,8 @@ class Box(_Section, frozen=True, kw_only=True):
     direction: Direction = Direction.ENTRY
     profile: Profile = Profile.PRODUCTION
     clock: ClockSource = ClockSource.AUTO
+    clock_follows: ClockFollows = ClockFollows.RTC
+    """With `clock` auto: nts or gnss, where the time daemon is set up so; rtc promises nothing."""
 
 
 class Paths(_Section, frozen=True, kw_only=True):
@@ -108,6 +118,8 @@ class Central(_Section, frozen=True, kw_only=True):
     watermark_key: Path
     operator_key: Path | None = None
     """Who may order this box to send again, how fast, and to carry out persons' requests; None: nobody."""
+    authority_key: Path | None = None
+    """Who signs lists of central's keys that replace these; None: these stay."""
     reference_root: Path | None = None
     """The root of trust for lists, trust anchors and policies; None: reference-root.json beside the keys."""
     gateway_sealing_key: Path | None = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 
-from appliance.clock import Clock
+from appliance.clock import Clock, TimeQuality
 from appliance.config import Config, Profile, Use, line_of
 from appliance.contracts.capture import Capture, CaptureClient
 from appliance.contracts.lane import Lane, LaneClient
@@ -155,7 +155,9 @@ def open_journal(config: Config, *, begin: bool = True) -> "Journal":
         return Journal.open(
             path,
             keys=load_box_keys(config.paths.keys),
-            central=load_central_keys(central.sealing_key, central.watermark_key, central.operator_key),
+            central=load_central_keys(
+                central.sealing_key, central.watermark_key, central.operator_key, central.authority_key
+            ),
             device=config.box.device,
             begin=begin,
             steps=config.paths.data / "steps.db",
@@ -187,7 +189,7 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     except CannotStart:
         journal.close()
         raise
-    clock = Clock(source=config.box.clock)
+    clock = Clock(source=config.box.clock, disciplined_by=TimeQuality(config.box.clock_follows.value))
     floor = journal.time_floor()
     if floor is not None:
         clock.raise_floor(floor)

@@ -102,7 +102,8 @@ def _export_set_aside(arguments: argparse.Namespace) -> int:
         arguments.folder.mkdir(parents=True, exist_ok=True)
         files = [
             path
-            for path in sorted((paths.outbox or paths.data).glob("journal.db.corrupt-*"))
+            for why in ("corrupt", "behind")
+            for path in sorted((paths.outbox or paths.data).glob(f"journal.db.{why}-*"))
             if not path.name.endswith(("-wal", "-shm"))
         ]
         for file in files:

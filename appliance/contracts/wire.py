@@ -12,6 +12,8 @@ ALL_QUERIES = f"{ROOT}/+/query"
 ALL_STATUS = f"{ROOT}/+/status"
 REFERENCE_FILTER = f"{REFERENCE}/+"
 
+CENTRAL_KEYS = "central-keys"
+"""The name under REFERENCE of central's signed list of its own keys: see records/manifest.py."""
 COMMAND = "command"
 """Retained: every signed command that the box has not recorded yet, or one alone; see records/commands.py."""
 

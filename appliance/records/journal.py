@@ -9,6 +9,7 @@ rows at a power cut, and FULL does not). One process at a time holds it. Safe to
 
 import contextlib
 import datetime as dt
+import logging
 import os
 import shutil
 import sqlite3
@@ -17,14 +18,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
+import msgspec
+
+from appliance.clock import Clock
 from appliance.contracts.lane import SealedRecord
 from appliance.contracts.movement import (
+    RECORD_TYPE_KEYS,
     RECORD_TYPE_MEDIA,
     RECORD_TYPE_MOVEMENT,
     RECORD_TYPE_RETENTION,
+    RECORD_TYPE_TAMPER,
     Stamp,
     media_body,
 )
+from appliance.records.central_keys import CentralRing
 from appliance.records.chain import (
     MEDIA,
     JournalStatus,
@@ -32,24 +39,28 @@ from appliance.records.chain import (
     VerifyReport,
     append,
     chain_hash_of,
+    last_counter,
     set_meta,
     status_of,
     walk,
 )
 from appliance.records.commands import read_command
-from appliance.records.database import hold, open_database, read_meta, translated
-from appliance.records.errors import CommandError, StorageBroken, WatermarkError
+from appliance.records.counter import Counter
+from appliance.records.database import hold, open_database, read_meta, set_aside, translated
+from appliance.records.errors import CommandError, CounterError, StorageBroken, WatermarkError
 from appliance.records.keys import BoxKeys, CentralKeys
 from appliance.records.orders import Local, carry_out
 from appliance.records.retention import drop_media, mark, remove_old
 from appliance.records.steps import OpenCrossing, Steps
-from appliance.records.watermark import read_watermark
+from appliance.records.timekeeping import certainly_past, moment_of, past_by
+from appliance.records.watermark import Watermark, read_watermark
 
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """One page of the outbox, beyond its first record: what a small board spares twice over."""
 ALMOST_FULL: Final = 0.1
 """Share of the disk that should be free: at 300 travellers a day the last tenth lasts for weeks."""
 MAX_PAGE_RECORDS: Final = 256
+log = logging.getLogger(__name__)
 _META: Final = {
     "device",
     "last_hash",
@@ -58,16 +69,21 @@ _META: Final = {
     "command_counter",
     "resynced_at",
     "crossings",
+    "last_stamp",
 }
 _MAX_SEQ: Final = 2**63 - 1
 """What SQLite counts to; callers across a socket may ask for more."""
 STEPS: Final = "steps.db"
+TAIL_LOST: Final = "records_cut"
+"""Notice: a journal that had lost its newest records lies beside this one."""
+COUNTER_LOST: Final = "counter_lost"
+"""Notice: the hardware counter does not answer, or is another one than before."""
 SET_ASIDE: Final = "database_set_aside"
 """Notice: a damaged journal lies beside this one, kept for those who can read it."""
 
 
 class Journal:
-    """An open journal; `notices` are codes for the screen."""
+    """An open journal."""
 
     def __init__(
         self,
@@ -76,10 +92,10 @@ class Journal:
         lock: int,
         steps: Steps,
         keys: BoxKeys,
-        central: CentralKeys,
+        central: CentralRing,
         device: str,
-        notices: tuple[str, ...],
-        folder: Path,
+        path: Path,
+        counter: Counter | None,
     ) -> None:
         self._connection = connection
         self._lock = lock
@@ -89,8 +105,9 @@ class Journal:
         self._device = device
         self._sealer = Sealer(device=device, keys=keys, central=central)
         self._mutex = threading.Lock()
-        self._folder = folder
-        self.notices = notices
+        self._path = path
+        self._counter = counter
+        self._counter_notices: tuple[str, ...] = ()
 
     @classmethod
     def open(
@@ -102,11 +119,13 @@ class Journal:
         device: str,
         begin: bool = True,
         steps: Path | None = None,
+        counter: Counter | None = None,
     ) -> Self:
         """Open the journal, or begin one; a damaged one is kept aside and a new one begun.
 
-        `steps` is the file of the open crossing; None: beside the journal. Whoever only looks does not
-        `begin` one: then what is not there, or damaged, is an error.
+        `steps` is the file of the open crossing; None: beside the journal. A journal that is behind the
+        hardware `counter` has lost its end: it is kept aside too. Whoever only looks does not `begin` one:
+        then what is not there, or damaged, is an error.
 
         Raises:
             JournalBusy: another process holds it.
@@ -117,22 +136,25 @@ class Journal:
         with contextlib.ExitStack() as undo:
             lock = hold(path)
             undo.callback(os.close, lock)
-            connection, aside = open_database(path, device=device, check=_check, begin=begin)
+            connection = open_database(path, device=device, check=_check, begin=begin)
             undo.callback(connection.close)
-            kept = Steps.open(steps or path.with_name(STEPS), storage=keys.storage)
+            kept_in = steps or path.with_name(STEPS)
+            kept = Steps.open(kept_in, storage=keys.storage)
             undo.callback(kept.close)
             _move_steps(connection, kept)
+            ring = CentralRing(central, authority=central.authority, folder=kept_in.parent)
             undo.pop_all()
-        return cls(
-            connection,
-            lock=lock,
-            steps=kept,
-            keys=keys,
-            central=central,
-            device=device,
-            notices=(SET_ASIDE,) if aside or kept.damaged else (),
-            folder=path.parent,
-        )
+        journal = cls(
+            connection, lock=lock, steps=kept, keys=keys, central=ring, device=device, path=path,
+            counter=counter,
+        )  # fmt: skip
+        if begin and counter is not None:
+            try:
+                journal._compare_counter(counter)
+            except BaseException:
+                journal.close()
+                raise
+        return journal
 
     def close(self) -> None:
         """Let go of the file; closing twice does nothing."""
@@ -143,9 +165,21 @@ class Journal:
                 os.close(self._lock)
                 self._lock = -1
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Codes for the screen: what stands until somebody has looked after it."""
+        beside = self._path.parent
+        damaged = self._steps.damaged or any(beside.glob(f"{self._path.name}.corrupt-*"))
+        behind = any(beside.glob(f"{self._path.name}.behind-*"))
+        return (
+            *((SET_ASIDE,) if damaged else ()),
+            *((TAIL_LOST,) if behind else ()),
+            *self._counter_notices,
+        )
+
     def almost_full(self) -> bool:
         """Whether the journal's disk has less room left than `ALMOST_FULL` asks for."""
-        usage = shutil.disk_usage(self._folder)
+        usage = shutil.disk_usage(self._path.parent)
         return usage.free < ALMOST_FULL * usage.total
 
     # The open crossing
@@ -240,35 +274,95 @@ class Journal:
     def acknowledge(self, data: bytes) -> JournalStatus:
         """Take central's signed word; an older one than we have changes nothing.
 
+        A word for more than was ever recorded here, or for other records with these numbers, means that this
+        journal has lost its end, or is an older copy that was put back. It is kept aside, and a new one
+        begun: its numbers were used before, and central would take none of its records any more.
+
         Raises:
-            WatermarkError: it is not central's, not for this journal, or for what was never recorded.
+            WatermarkError: it is not central's, or not for this journal.
             StorageError: it is not on disk.
         """
-        watermark = read_watermark(data, verify_key_for=_only(self._central.watermark))
         with self._transaction() as connection:
             meta = read_meta(connection)
+            past = certainly_past(meta)
+            watermark = read_watermark(data, verify_key_for=lambda kid: self._central.watermark(kid, past))
             if watermark.device != self._device:
                 raise WatermarkError("The acknowledgement is for another box.")
             if watermark.epoch != meta["epoch"]:
                 raise WatermarkError("The acknowledgement is for an earlier journal of this box.")
-            if watermark.seq > meta["last_seq"]:
-                raise WatermarkError("The acknowledgement is for records that this box has not made.")
-            if watermark.chain != chain_hash_of(connection, watermark.seq):
-                if watermark.seq < meta["base_seq"]:
-                    return status_of(meta)  # an old word for what was removed long ago
-                raise WatermarkError("The acknowledgement is for other records with the same numbers.")
-            issued_at = _moment(watermark.issued_at)
-            resynced_at = _moment(meta["resynced_at"])
-            if resynced_at and (issued_at is None or issued_at <= resynced_at):
-                return status_of(meta)  # said before central was put back: it holds for nothing now
-            if watermark.seq > meta["acknowledged_seq"]:
-                set_meta(connection, acknowledged_seq=watermark.seq, acknowledged_at=watermark.issued_at)
-                if issued_at is not None:
-                    mark(connection, watermark.seq, issued_at)
-            if watermark.seq >= meta["acknowledged_seq"]:
-                gaps = (n for gap in watermark.gaps if gap[1] <= meta["last_seq"] for n in gap)
-                set_meta(connection, gaps=" ".join(str(n) for n in gaps))
-            return status_of(read_meta(connection))
+            if watermark.seq < meta["base_seq"]:
+                return status_of(meta)  # an old word, for what was removed long ago
+            if watermark.chain == chain_hash_of(connection, watermark.seq):
+                return self._take_word(connection, meta, watermark)
+        self._begin_anew({"central_has": watermark.seq, "recorded": meta["last_seq"], "epoch": meta["epoch"]})
+        return self.status()
+
+    def _take_word(
+        self, connection: sqlite3.Connection, meta: Mapping[str, Any], watermark: Watermark
+    ) -> JournalStatus:
+        issued_at = moment_of(watermark.issued_at)
+        resynced_at = moment_of(meta["resynced_at"])
+        if resynced_at and (issued_at is None or issued_at <= resynced_at):
+            return status_of(meta)  # said before central was put back: it holds for nothing now
+        if watermark.seq > meta["acknowledged_seq"]:
+            set_meta(connection, acknowledged_seq=watermark.seq, acknowledged_at=watermark.issued_at)
+            if issued_at is not None:
+                mark(connection, watermark.seq, issued_at)
+        if watermark.seq >= meta["acknowledged_seq"]:
+            gaps = (n for gap in watermark.gaps if gap[1] <= meta["last_seq"] for n in gap)
+            set_meta(connection, gaps=" ".join(str(n) for n in gaps))
+        return status_of(read_meta(connection))
+
+    def _begin_anew(self, evidence: dict[str, Any]) -> None:
+        """Keep this journal aside, because its end is gone, and begin another, whose first record says so."""
+        with self._mutex:
+            self._connection.close()
+            set_aside(self._path, why="behind")
+            self._connection = open_database(self._path, device=self._device, check=_check)
+        log.error("the journal had lost its newest records; it is kept aside, and a new one begun")
+        self._record_tamper("tail_lost", evidence)
+
+    def _record_tamper(self, what: str, evidence: dict[str, Any]) -> None:
+        number = self.status().last_seq + 1
+        body = {"what": what, **evidence}
+        self.commit(f"tamper/{number}", RECORD_TYPE_TAMPER, body, Clock().stamp(), alert=True)
+
+    def _compare_counter(self, counter: Counter) -> None:
+        """What the last record says of the hardware counter, against what it says itself."""
+        try:
+            value = counter.read()
+            recorded = last_counter(self._connection, self._keys.signing.verify_key)
+            if recorded is not None and value == recorded - 1:
+                value = counter.step()  # the power went between the record and the step
+        except CounterError as error:
+            log.error("%s", error)  # noqa: TRY400 - the sentence says it all
+            self._counter_notices = (COUNTER_LOST,)
+            return
+        self._sealer.counter = value
+        if recorded is None or value == recorded:
+            return
+        status = self.status()
+        evidence = {
+            "counter": value,
+            "recorded": recorded,
+            "last_seq": status.last_seq,
+            "epoch": status.epoch,
+        }
+        if value > recorded:
+            self._begin_anew(evidence)
+        else:
+            self._counter_notices = (COUNTER_LOST,)
+            self._record_tamper("counter_lost", evidence)
+
+    def _step_counter(self) -> None:
+        """After the commit; a counter that fails is said, and its records name the old value."""
+        due, self._sealer.due = self._sealer.due, False
+        if due and self._counter is not None:
+            try:
+                self._sealer.counter = self._counter.step()
+            except CounterError as error:
+                log.error("%s", error)  # noqa: TRY400 - the sentence says it all
+                self._counter_notices = (COUNTER_LOST,)
 
     def command(self, data: bytes, *, stamp: Stamp, now: dt.datetime, local: Local) -> bool:
         """Carry out what central's operator has signed, and record it; False when that was done before.
@@ -280,12 +374,27 @@ class Journal:
             CommandError: it is not the operator's, not for this journal, or too late.
             StorageError: nothing was done, and it may be tried again.
         """
-        operator = self._central.operator
-        if operator is None:
+        if not self._central.takes_orders:
             raise CommandError("This box obeys nobody: no operator's key is configured.")
-        command = read_command(data, verify_key_for=_only(operator))
+        command = read_command(data, verify_key_for=lambda kid: self._central.operator(kid, now))
         with self._transaction() as connection:
             return carry_out(connection, self._sealer, command, stamp=stamp, now=now, local=local)
+
+    def install_keys(self, data: bytes, *, stamp: Stamp) -> bool:
+        """Take a list of central's keys that its authority has signed, and record it; False when it is known.
+
+        Raises:
+            ManifestError: it is not the authority's, older than what this box has had, or of no use.
+            StorageError: it is not on disk.
+        """
+        try:
+            new = self._central.install(data)
+        except OSError as error:
+            raise translated(error) from error
+        if new:
+            version = self._central.version
+            self.commit(f"keys/{version}", RECORD_TYPE_KEYS, {"owner": "central", "version": version}, stamp)
+        return new
 
     def retain(self, *, stamp: Stamp, now: dt.datetime) -> tuple[int, int]:
         """Remove what central acknowledged long enough ago, and record that; how many, and their bytes.
@@ -331,10 +440,28 @@ class Journal:
             return status_of(read_meta(connection))
 
     def time_floor(self) -> dt.datetime | None:
-        """The latest moment that central has signed for: true time is not before it."""
+        """The latest moment that is past by central's signed word or by the last record; true time is not
+        before it."""
         with self._reading() as connection:
-            issued_at = read_meta(connection)["acknowledged_at"]
-        return _moment(issued_at)
+            meta = read_meta(connection)
+        return max(
+            (past for past in (moment_of(meta["acknowledged_at"]), past_by(meta["last_stamp"])) if past),
+            default=None,
+        )
+
+    def acknowledged_at(self) -> dt.datetime | None:
+        """The latest moment that central has signed for; None when it has signed for nothing yet."""
+        with self._reading() as connection:
+            return moment_of(read_meta(connection)["acknowledged_at"])
+
+    def last_stamp(self) -> Stamp | None:
+        """Of the last record; None when there is none that this version can read."""
+        with self._reading() as connection:
+            meta = read_meta(connection)
+        try:
+            return msgspec.json.decode(meta["last_stamp"], type=Stamp)
+        except msgspec.MsgspecError:
+            return None
 
     def verify(self) -> VerifyReport:
         """Walk the whole chain: signatures, links, numbers, and the end that `meta` remembers.
@@ -353,6 +480,7 @@ class Journal:
                 try:
                     yield self._connection
                     self._connection.execute("COMMIT")
+                    self._step_counter()
                 except BaseException:
                     with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back by itself
                         self._connection.execute("ROLLBACK")
@@ -407,15 +535,6 @@ def _bounded(rows: Iterable[tuple[int, bytes, int]]) -> tuple[SealedRecord, ...]
             break
         records.append(SealedRecord(seq=seq, envelope=envelope, alert=bool(alert)))
     return tuple(records)
-
-
-def _moment(text: str) -> dt.datetime | None:
-    """A moment that was written with its time zone; None when there is none."""
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
 
 
 def _only(key: Any) -> Any:

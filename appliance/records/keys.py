@@ -33,6 +33,8 @@ class CentralKeys:
     watermark: VerifyKey
     operator: VerifyKey | None = None
     """None: the box takes no orders."""
+    authority: VerifyKey | None = None
+    """Signs the lists of keys that come later than this configuration; None: it stays as it is."""
 
 
 def load_box_keys(folder: Path) -> BoxKeys:
@@ -72,7 +74,9 @@ def load_box_keys(folder: Path) -> BoxKeys:
     return keys
 
 
-def load_central_keys(sealing: Path, watermark: Path, operator: Path | None = None) -> CentralKeys:
+def load_central_keys(
+    sealing: Path, watermark: Path, operator: Path | None = None, authority: Path | None = None
+) -> CentralKeys:
     """Central's public keys.
 
     Raises:
@@ -82,4 +86,5 @@ def load_central_keys(sealing: Path, watermark: Path, operator: Path | None = No
         sealing=read_key(sealing, PublicKey),
         watermark=read_key(watermark, VerifyKey),
         operator=None if operator is None else read_key(operator, VerifyKey),
+        authority=None if authority is None else read_key(authority, VerifyKey),
     )

@@ -20,7 +20,7 @@ from appliance.records.errors import StorageBroken
 MAX_FOUND: Final = 64
 """Journals on one disk: one, and those that were set aside in its life."""
 MAX_HEADER_BYTES: Final = 1024
-_ROOTS: Final = ("journal.db", "journal.db.corrupt-*")
+_ROOTS: Final = ("journal.db", "journal.db.corrupt-*", "journal.db.behind-*")
 
 
 class Salvage:

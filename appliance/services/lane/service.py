@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime as dt
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -29,14 +30,16 @@ from appliance.contracts.lane import (
     SignedData,
     View,
 )
+from appliance.contracts.movement import RECORD_TYPE_CLOCK
 from appliance.contracts.transport import Operation
 from appliance.face_settings import FaceSettings
 from appliance.records.chain import JournalStatus
 from appliance.records.commands import Action, Rights, read_message
-from appliance.records.errors import CommandError, RecordsError, StorageError
+from appliance.records.errors import CommandError, ManifestError, RecordsError, StorageError
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.records.statistics.book import Book
+from appliance.records.timekeeping import ClockWatch
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
@@ -59,6 +62,9 @@ MAX_OUTBOX_WAIT_SECONDS = 60.0
 LISTS_SECONDS = 2.0
 """How often it is looked for new lists, which may come by stick and another process."""
 MAX_URGENT = 16
+COSE = b"\xd2"
+"""What a signed list of central's keys begins with (CBOR tag 18)."""
+log = logging.getLogger(__name__)
 
 
 class LaneService:
@@ -90,6 +96,7 @@ class LaneService:
         self._outbox_grew = asyncio.Event()
         self._records_status = journal.status()
         self._almost_full = False
+        self._clock_watch = ClockWatch(journal.last_stamp())
         self._presenter = Presenter(box)
         self._memory = memory
         self._chaser = Chaser(
@@ -186,9 +193,9 @@ class LaneService:
             self._journal.acknowledge(request.data)
         except RecordsError as error:
             return Installed(accepted=False, sentence=str(error))
-        floor = self._journal.time_floor()
-        if floor is not None:
-            self._clock.raise_floor(floor)
+        said_at = self._journal.acknowledged_at()
+        if said_at is not None:
+            self._clock.raise_floor(said_at)
         self._refresh()
         return Installed(accepted=True, sentence="Acknowledged.")
 
@@ -255,10 +262,22 @@ class LaneService:
         return now if quality.sure else self._clock.floor
 
     async def install(self, request: SignedData) -> Installed:
+        if request.data.startswith(COSE):
+            return await asyncio.to_thread(self._install_keys, request.data)
         now, quality = self._clock.now()
         installed = await asyncio.to_thread(self._lists.receive, request.data, now=now, time_quality=quality)
         self._refresh()
         return installed
+
+    def _install_keys(self, data: bytes) -> Installed:
+        """Central's own keys, for the journal; lists and the like come in another form."""
+        try:
+            new = self._journal.install_keys(data, stamp=self._clock.stamp())
+        except ManifestError as error:
+            return Installed(accepted=False, sentence=str(error))
+        except StorageError as error:
+            raise ServiceError("storage_broken", str(error), retry=True) from error
+        return Installed(accepted=True, sentence="New keys." if new else "These keys are known.")
 
     async def link(self, request: LinkState) -> Nothing:
         if request.connected and not self._link.connected:
@@ -339,6 +358,7 @@ class LaneService:
                 self._presenter.capture_reachable = True
             except ServiceError:
                 self._presenter.capture_reachable = False
+            await asyncio.to_thread(self._watch_the_clock)
             with contextlib.suppress(OSError):  # a disk that does not answer is said by the next step
                 self._almost_full = self._journal.almost_full()
             self._refresh()
@@ -346,6 +366,18 @@ class LaneService:
                 device.state in UNSETTLED for device in self._presenter.devices
             )
             await asyncio.sleep(UNSETTLED_SECONDS if unsettled else REFRESH_SECONDS)
+
+    def _watch_the_clock(self) -> None:
+        """A clock that was set, or has become sure, is recorded: earlier stamps can be told by it."""
+        stamp = self._clock.stamp()
+        correction = self._clock_watch.look(stamp)
+        if correction is None:
+            return
+        name = f"clock/{stamp.boot_id}/{stamp.monotonic_ns}"
+        try:
+            self._journal.commit(name, RECORD_TYPE_CLOCK, correction, stamp)
+        except StorageError as error:
+            log.warning("the clock's correction is not recorded: %s", error)
 
     async def _watch_the_lists(self) -> None:
         """New lists, however they came: crossings since the old ones are screened again; changes are
