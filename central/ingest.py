@@ -7,9 +7,11 @@ import msgspec
 from nacl.signing import VerifyKey
 
 from appliance.contracts.movement import (
+    RECORD_TYPE_CLOCK,
     RECORD_TYPE_COMMAND,
     RECORD_TYPE_LATE_HIT,
     RECORD_TYPE_MOVEMENT,
+    RECORD_TYPE_TAMPER,
     Movement,
     from_plain,
 )
@@ -19,6 +21,7 @@ from appliance.records.errors import EnvelopeError, Erased
 from central.fleet.alerts import alerts_of, raise_alert
 from central.fleet.commands import note_done
 from central.keys import Keys
+from central.merge.clocks import follow, note_correction
 from central.merge.rules import Task
 from central.merge.settle import add_task, settle
 from central.rights.erase import erase
@@ -101,7 +104,7 @@ def _examined(registered: Device | None, message: bytes, keys: Keys) -> Examined
     except EnvelopeError as error:
         return Examined(message, error=str(error))
     try:
-        opened = envelopes.open_(sealed, private_key=keys.sealing)
+        opened = envelopes.open_(sealed, private_key=keys.sealing_for(sealed.header.recipient))
     except Erased:
         return Examined(message, sealed, erased=True)
     except EnvelopeError as error:
@@ -155,6 +158,11 @@ def _follow(batch: Batch, opened: envelopes.Opened, result: Ingested) -> None:
     crossing = body.get("crossing")
     if isinstance(crossing, str) and 0 < len(crossing) <= MAX_CROSSING and "\0" not in crossing:
         batch.note_crossing(opened.sealed, crossing)
+    if opened.type == RECORD_TYPE_CLOCK:
+        result.persons |= note_correction(batch.connection, header.device, body)
+    if opened.type == RECORD_TYPE_TAMPER:
+        sentence = f"The box says that somebody was at it: {str(body.get('what'))[:64]!r}."
+        raise_alert(batch.connection, "tamper", header.device, sentence, epoch=header.epoch, seq=header.seq)
     if opened.type != RECORD_TYPE_COMMAND:
         return
     result.commands_done |= note_done(batch.connection, header.device, body)
@@ -178,6 +186,7 @@ def _keep_movement(batch: Batch, sealed: envelopes.Sealed, movement: Movement, r
         add_task(batch.connection, "", task)
         return
     facts = add_facts(batch.connection, movement, link_key=batch.link_key())
+    follow(batch.connection, movement.crossing)
     result.persons.add(facts.person)
     for kind, sentence in alerts_of(movement):
         raise_alert(batch.connection, kind, header.device, sentence, epoch=header.epoch, seq=header.seq)
