@@ -52,10 +52,9 @@ def _key(text: str) -> Key:
     first, _, last = days.partition(",")
     if use not in _USES or not last:
         raise ValueError(f"--key takes USE=FILE.pub,FROM,TO, not {text}.")
-    kind = PublicKey if use == Use.SEALING else VerifyKey
-    key = Key(
-        use=Use(use), public=bytes(read_key(Path(file), kind)), not_before=_day(first), not_after=_day(last)
-    )
+    path = Path(file)
+    public = bytes(read_key(path, PublicKey) if use == Use.SEALING else read_key(path, VerifyKey))
+    key = Key(use=Use(use), public=public, not_before=_day(first), not_after=_day(last))
     if key.not_after <= key.not_before:
         raise ValueError(f"A key that ends before it begins: {text}.")
     return key

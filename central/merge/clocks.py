@@ -1,6 +1,7 @@
 """Clock corrections: when a box's clock turns out to have been wrong, its crossings count at true time.
 
-A box never rewrites a record; it records a correction, which maps the monotonic time of one boot to wall time.
+A box never rewrites a record; it records a correction, which maps the monotonic time of one boot to wall
+time.
 What was recorded before it in the same boot is moved by its shift, here, in the derived columns. All of a
 boot's later corrections add up, so the result is the same in whatever order they arrive.
 """
