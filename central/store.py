@@ -6,7 +6,7 @@ watermark is only ever signed for what has been committed.
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -104,10 +104,14 @@ class Store:
 class Batch(Progress):
     """What can be done within one transaction."""
 
+    _link_key: bytes | None = None
+
     def link_key(self) -> bytes:
         """The key of this database's pseudonyms."""
-        found = self.connection.execute(sa.select(SETTINGS.c.value).where(SETTINGS.c.name == LINK_KEY))
-        return bytes.fromhex(found.scalar_one())
+        if self._link_key is None:
+            query = sa.select(SETTINGS.c.value).where(SETTINGS.c.name == LINK_KEY)
+            self._link_key = bytes.fromhex(self.connection.execute(query).scalar_one())
+        return self._link_key
 
     def register(self, device: str, signing_key: bytes, sealing_key: bytes | None) -> None:
         """Know this box from now on; its keys replace those known before."""
@@ -133,10 +137,13 @@ class Batch(Progress):
         ).one_or_none()
         return None if row is None else (bytes(row.chain_hash), bytes(row.envelope))
 
-    def previous_link(self, device: str, epoch: str, seq: int) -> bytes | None:
-        """`prev` of a committed record."""
-        row = self.connection.execute(sa.select(RECORDS.c.prev).where(_is(device, epoch, seq))).one_or_none()
-        return None if row is None else bytes(row.prev)
+    def links(self, device: str, epoch: str, seqs: Iterable[int]) -> dict[int, tuple[bytes, bytes]]:
+        """Of these numbers and their neighbours, those that are committed: chain hash and `prev`."""
+        near = {number for seq in seqs for number in (seq - 1, seq, seq + 1)}
+        query = sa.select(RECORDS.c.seq, RECORDS.c.chain_hash, RECORDS.c.prev).where(
+            RECORDS.c.device == device, RECORDS.c.epoch == epoch, RECORDS.c.seq.in_(sorted(near))
+        )
+        return {row.seq: (bytes(row.chain_hash), bytes(row.prev)) for row in self.connection.execute(query)}
 
     def count_copy(self, device: str, epoch: str, seq: int) -> None:
         """The same record came once more."""
@@ -147,20 +154,19 @@ class Batch(Progress):
     def add_record(self, sealed: Sealed, envelope: bytes, *, record_type: str, readable: bool) -> None:
         """Keep a verified record."""
         header = sealed.header
-        self.connection.execute(
-            sa.insert(RECORDS).values(
-                device=header.device,
-                epoch=header.epoch,
-                seq=header.seq,
-                chain_hash=sealed.chain_hash,
-                prev=header.prev,
-                type=record_type[:32],
-                readable=readable,
-                envelope=envelope,
-                copies=1,
-                received_at=_now(),
-            )
-        )
+        values = {
+            "device": header.device,
+            "epoch": header.epoch,
+            "seq": header.seq,
+            "chain_hash": sealed.chain_hash,
+            "prev": header.prev,
+            "type": record_type[:32],
+            "readable": readable,
+            "envelope": envelope,
+            "copies": 1,
+            "received_at": _now(),
+        }
+        self.connection.execute(sa.insert(RECORDS), values)
 
     def note_crossing(self, sealed: Sealed, crossing: str) -> None:
         """Which crossing this record is about."""

@@ -1,9 +1,8 @@
 """Clock corrections: when a box's clock turns out to have been wrong, its crossings count at true time.
 
 A box never rewrites a record; it records a correction, which maps the monotonic time of one boot to wall
-time.
-What was recorded before it in the same boot is moved by its shift, here, in the derived columns. All of a
-boot's later corrections add up, so the result is the same in whatever order they arrive.
+time. What was recorded before it in the same boot is moved by its shift, here, in the derived columns. All
+of a boot's later corrections add up, so the result is the same in whatever order they arrive.
 """
 
 import datetime as dt
@@ -50,6 +49,14 @@ def note_correction(connection: Connection, device: str, body: Mapping[str, Any]
     here = sa.and_(FACTS.c.device == device, FACTS.c.boot_id == boot, FACTS.c.monotonic_ns < monotonic)
     found = connection.execute(sa.select(FACTS.c.crossing).where(here)).scalars().all()
     return {person for crossing in found if (person := follow(connection, crossing)) is not None}
+
+
+def has_corrections(connection: Connection, device: str, boot: str) -> bool:
+    """Whether anything is known of the clock in this boot."""
+    query = sa.select(CLOCK_CORRECTIONS.c.shift_ms).where(
+        CLOCK_CORRECTIONS.c.device == device, CLOCK_CORRECTIONS.c.boot_id == boot
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def follow(connection: Connection, crossing: str) -> str | None:
