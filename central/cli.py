@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--workers", type=int, default=1, metavar="N", help="so many processes share the boxes' batches"
     )
-    run.add_argument("--worker", type=int, default=0, help=argparse.SUPPRESS)
+    run.add_argument("--worker", type=int, default=0, metavar="K", help="be the K-th, and start no others")
     run.add_argument("--quiet", action="store_true", help="no table")
     run.add_argument("--json", action="store_true", help="an object a line instead of the table")
     run.set_defaults(run=_run)

@@ -58,6 +58,8 @@ class Ingested:
     """Whose crossings are to be put together anew."""
     links: dict[str, dict[int, tuple[bytes, bytes]]] = field(default_factory=dict)
     """By epoch and number, chain hash and `prev` of what is stored, as far as this batch touches it."""
+    erased: int = 0
+    """Records whose keys were destroyed because the box was ordered to."""
     commands_done: bool = False
     """The box has recorded a command: it needs not be told any more."""
 
@@ -179,7 +181,7 @@ def _follow(batch: Batch, opened: envelopes.Opened, result: Ingested) -> None:
         # Also when this central was put back from a copy that does not know of the request any more.
         seqs = body.get("seqs")
         if isinstance(seqs, list) and all(type(seq) is int and 0 < seq < header.seq for seq in seqs):
-            erase(batch.connection, header.device, header.epoch, seqs)
+            result.erased += erase(batch.connection, header.device, header.epoch, seqs)
 
 
 def _keep_movement(batch: Batch, sealed: envelopes.Sealed, movement: Movement, result: Ingested) -> None:
