@@ -102,6 +102,21 @@ def ingest(
     return result
 
 
+def derive_from(batch: Batch, opened: Iterable[envelopes.Opened]) -> int:
+    """What records that are stored already give rise to now; of how many something was derived."""
+    result = Ingested()
+    count = 0
+    for one in opened:
+        movement = _movement_of(one)
+        _follow(batch, one, result)
+        if movement is not None:
+            batch.add_crossing(one.sealed, movement)
+            result.persons.add(_add_facts(batch, one.sealed, movement))
+        count += 1
+    settle(batch.connection, result.persons)
+    return count
+
+
 def _examined(registered: Device | None, message: bytes, keys: Keys) -> Examined:
     try:
         if registered is None:
@@ -196,13 +211,18 @@ def _keep_movement(batch: Batch, sealed: envelopes.Sealed, movement: Movement, r
         )
         add_task(batch.connection, "", task)
         return
-    facts = add_facts(batch.connection, movement, link_key=batch.link_key())
-    if has_corrections(batch.connection, header.device, movement.decided.boot_id):
-        follow(batch.connection, movement.crossing)
-    result.persons.add(facts.person)
+    result.persons.add(_add_facts(batch, sealed, movement))
     for kind, sentence in alerts_of(movement):
         raise_alert(batch.connection, kind, header.device, sentence, epoch=header.epoch, seq=header.seq)
     result.movements.append((sealed, movement))
+
+
+def _add_facts(batch: Batch, sealed: envelopes.Sealed, movement: Movement) -> str:
+    """What is counted of a crossing, at its true time as far as that is known; its person."""
+    facts = add_facts(batch.connection, movement, link_key=batch.link_key())
+    if has_corrections(batch.connection, sealed.header.device, movement.decided.boot_id):
+        follow(batch.connection, movement.crossing)
+    return facts.person
 
 
 def _check_links(links: Mapping[int, tuple[bytes, bytes]], sealed: envelopes.Sealed) -> None:
