@@ -101,6 +101,35 @@ class DeviceEntry(_Section, frozen=True, kw_only=True):
     """Of a camera."""
 
 
+class KeyTier(enum.StrEnum):
+    """What protects the box's secret keys: see records/vault.py."""
+
+    TPM = "tpm"
+    BOARD = "board"
+    SOFTWARE = "software"
+
+
+class Protection(_Section, frozen=True, kw_only=True):
+    """How this board protects keys and records."""
+
+    keys: KeyTier = KeyTier.SOFTWARE
+    board_key: Path | None = None
+    """With keys = "board": where the board's own key is read."""
+    tpm: str = "device:/dev/tpmrm0"
+    """How tpm2-tools reach the TPM (their TCTI)."""
+    counter: bool = False
+    """Count records in the TPM too, so that a journal that was cut or copied is found out at the start."""
+
+
+class Retention(_Section, frozen=True, kw_only=True):
+    """How many days sealed records stay on the box once central has acknowledged them, by class."""
+
+    facts_days: Annotated[float, msgspec.Meta(ge=1, le=365)] = 14.0
+    """Two weeks: central may have to be put back from a copy, and asks for them again."""
+    media_days: Annotated[float, msgspec.Meta(ge=1, le=365)] = 14.0
+    """Pictures may go earlier; what is signed of them stays as long as the facts."""
+
+
 class Broker(_Section, frozen=True, kw_only=True):
     """The MQTT broker and this box's certificate for it."""
 
@@ -144,6 +173,8 @@ class Config(_Section, frozen=True, kw_only=True):
     broker: Broker | None = None
     kiosk: Kiosk = Kiosk()
     face: FaceSettings = FaceSettings()
+    retention: Retention = Retention()
+    protection: Protection = Protection()
     device: tuple[DeviceEntry, ...] = ()
 
 

@@ -256,6 +256,10 @@ class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[str, ...]
     lists: tuple[ListView, ...]
     time_quality: str
+    key_tier: str = "software"
+    """What protects the box's keys: tpm, board, software (for the laboratory)."""
+    uncertainty_ms: int | None = None
+    """How far wall time may be off at most, where the kernel says so."""
 
 
 class Lane(Protocol):

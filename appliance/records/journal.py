@@ -21,7 +21,8 @@ from typing import Any, Final, Self
 import msgspec
 
 from appliance.clock import Clock
-from appliance.contracts.lane import SealedRecord
+from appliance.config import Retention
+from appliance.contracts.lane import Retained, SealedRecord
 from appliance.contracts.movement import (
     RECORD_TYPE_KEYS,
     RECORD_TYPE_MEDIA,
@@ -50,7 +51,7 @@ from appliance.records.database import hold, open_database, read_meta, set_aside
 from appliance.records.errors import CommandError, CounterError, StorageBroken, WatermarkError
 from appliance.records.keys import BoxKeys, CentralKeys
 from appliance.records.orders import Local, carry_out
-from appliance.records.retention import drop_media, mark, remove_old
+from appliance.records.retention import drop_media, drop_old_media, mark, remove_old
 from appliance.records.steps import OpenCrossing, Steps
 from appliance.records.timekeeping import certainly_past, moment_of, past_by
 from appliance.records.watermark import Watermark, read_watermark
@@ -176,6 +177,11 @@ class Journal:
             *((TAIL_LOST,) if behind else ()),
             *self._counter_notices,
         )
+
+    @property
+    def key_tier(self) -> str:
+        """What protects this box's keys."""
+        return self._keys.tier
 
     def almost_full(self) -> bool:
         """Whether the journal's disk has less room left than `ALMOST_FULL` asks for."""
@@ -396,23 +402,34 @@ class Journal:
             self.commit(f"keys/{version}", RECORD_TYPE_KEYS, {"owner": "central", "version": version}, stamp)
         return new
 
-    def retain(self, *, stamp: Stamp, now: dt.datetime) -> tuple[int, int]:
-        """Remove what central acknowledged long enough ago, and record that; how many, and their bytes.
+    def retain(
+        self, *, stamp: Stamp, now: dt.datetime, settings: Retention | None = None, forgotten: int = 0
+    ) -> Retained:
+        """Remove what central acknowledged long enough ago, by class, and record that.
 
-        `now` is the latest moment that is certainly past.
+        `now` is the latest moment that is certainly past; `forgotten` is what went elsewhere on the box, and
+        is recorded with it.
 
         Raises:
             StorageError: nothing was removed.
         """
+        settings = settings or Retention()
         with self._transaction() as connection:
-            count, size = remove_old(connection, now=now)
-            if count:
-                through = read_meta(connection)["base_seq"]
-                self._record_retention(connection, stamp, removed=count, through=through, bytes=size)
-            return count, size
+            removed, freed = remove_old(connection, now=now, days=settings.facts_days)
+            dropped, more = drop_old_media(connection, now=now, days=settings.media_days)
+            done = Retained(
+                records_removed=removed, media_dropped=dropped, bytes_freed=freed + more, forgotten=forgotten
+            )
+            if removed or dropped or forgotten:
+                through = {"through": read_meta(connection)["base_seq"]} if removed else {}
+                self._record_retention(
+                    connection, stamp, removed=removed, media_dropped=dropped, bytes=freed + more,
+                    forgotten=forgotten, **through,
+                )  # fmt: skip
+            return done
 
-    def make_room(self, wanted: int, *, stamp: Stamp) -> tuple[int, int]:
-        """Acknowledged media give up their bodies, the oldest first; how many, and the bytes that are free.
+    def make_room(self, wanted: int, *, stamp: Stamp) -> Retained:
+        """Acknowledged media give up their bodies, the oldest first.
 
         Raises:
             StorageError: nothing was given up.
@@ -421,7 +438,7 @@ class Journal:
             count, size = drop_media(connection, wanted)
             if count:
                 self._record_retention(connection, stamp, media_dropped=count, bytes=size)
-            return count, size
+            return Retained(records_removed=0, media_dropped=count, bytes_freed=size)
 
     def _record_retention(self, connection: sqlite3.Connection, stamp: Stamp, **body: int) -> None:
         number = read_meta(connection)["last_seq"] + 1

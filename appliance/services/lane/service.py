@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from appliance.clock import Clock
-from appliance.config import Box
+from appliance.config import Box, Retention
 from appliance.contracts.capture import Capture, Nothing, Wait
 from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
@@ -36,6 +36,7 @@ from appliance.face_settings import FaceSettings
 from appliance.records.chain import JournalStatus
 from appliance.records.commands import Action, Rights, read_message
 from appliance.records.errors import CommandError, ManifestError, RecordsError, StorageError
+from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.records.timekeeping import ClockWatch
@@ -82,6 +83,8 @@ class LaneService:
         memory: Memory,
         gateway: GatewayKeys | None = None,
         face: FaceSettings | None = None,
+        history: History | None = None,
+        retention: Retention | None = None,
     ) -> None:
         self._box = box
         self._capture = capture
@@ -118,13 +121,19 @@ class LaneService:
             live=self._live,
             changed=self._refresh,
             face=face,
+            history=history,
         )
+        self._history = history
+        self._retention = retention or Retention()
+        self._history_days = policy.memory.history_days
         self._refresh()
 
     def close(self) -> None:
         """Let go of the journal, so that another may open it."""
         self._journal.close()
         self._memory.close()
+        if self._history is not None:
+            self._history.close()
 
     async def run(self) -> None:
         """Serve travellers until cancelled."""
@@ -219,9 +228,14 @@ class LaneService:
     def _local_request(self, order: Rights, crossings: tuple[str, ...]) -> dict[str, Any]:
         """What this box itself can read of these crossings: found, shown to central, or forgotten."""
         found = {one: kept for one in crossings if (kept := self._memory.recent(one)) is not None}
+        done: dict[str, Any] = {"remembered": sorted(found)}
+        if self._history is not None:
+            now = self._clock.now()[0]
+            done["history"] = list(self._history.of_crossings(crossings, purpose=order.purpose, now=now))
         if order.action in (Action.RESTRICT, Action.CORRECT, Action.ERASE):
             self._memory.forget(crossings)
-        done: dict[str, Any] = {"remembered": sorted(found)}
+            if self._history is not None:
+                self._history.forget(crossings)
         if order.action is Action.EXPORT:
             done["export"] = {one: msgspec.msgpack.decode(kept.payload) for one, kept in found.items()}
         return done
@@ -229,20 +243,27 @@ class LaneService:
     async def retain(self, request: Nothing) -> Retained:  # noqa: ARG002 - the Protocol's shape
         """What was kept long enough goes; the agent starts it, and the journal records it."""
 
-        def work() -> tuple[int, int]:
-            return self._journal.retain(stamp=self._clock.stamp(), now=self._certainly_past())
+        def work() -> Retained:
+            now = self._certainly_past()
+            forgotten = self._forget_old(now)
+            return self._journal.retain(
+                stamp=self._clock.stamp(), now=now, settings=self._retention, forgotten=forgotten
+            )
 
-        removed, freed = await self._storing(work)
-        return Retained(records_removed=removed, media_dropped=0, bytes_freed=freed)
+        return await self._storing(work)
+
+    def _forget_old(self, now: dt.datetime) -> int:
+        if self._history is None:
+            return 0
+        return self._history.forget_old(now=now, days=self._history_days)
 
     async def make_room(self, request: MakeRoom) -> Retained:
-        def work() -> tuple[int, int]:
+        def work() -> Retained:
             return self._journal.make_room(request.bytes, stamp=self._clock.stamp())
 
-        dropped, freed = await self._storing(work)
-        return Retained(records_removed=0, media_dropped=dropped, bytes_freed=freed)
+        return await self._storing(work)
 
-    async def _storing(self, work: Callable[[], tuple[int, int]]) -> tuple[int, int]:
+    async def _storing(self, work: Callable[[], Retained]) -> Retained:
         try:
             return await asyncio.to_thread(work)
         except StorageError as error:
@@ -302,6 +323,8 @@ class LaneService:
             notices=view.notices,
             lists=view.lists,
             time_quality=view.time_quality,
+            key_tier=self._journal.key_tier,
+            uncertainty_ms=self._clock.stamp().uncertainty_ms,
         )
 
     # The kiosk's source
