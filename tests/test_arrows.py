@@ -25,12 +25,14 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "models.*.conversion": ("models",),
     # the vocabulary and the small tools
     "appliance": (),
-    "appliance.contracts": (),
-    "appliance.cose": (),
+    "appliance.cbor": (),
+    "appliance.contracts": ("appliance.cbor",),
+    "appliance.cose": ("appliance.cbor",),
     "appliance.key_files": (),
     "appliance.face_settings": ("appliance.contracts",),
     "appliance.config": ("appliance.contracts", "appliance.face_settings"),
     "appliance.live_query": (
+        "appliance.cbor",
         "appliance.contracts",
         "appliance.cose",
     ),  # what lane and gateway say to each other
@@ -52,6 +54,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.travel_document",
     ),
     "appliance.reference_data": (
+        "appliance.cbor",
         "appliance.clock",
         "appliance.config",
         "appliance.contracts",
@@ -61,6 +64,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.travel_document",
     ),
     "appliance.records": (
+        "appliance.cbor",
         "appliance.clock",
         "appliance.config",
         "appliance.contracts",

@@ -85,6 +85,8 @@ RECORD_TYPE_LATE_HIT = "late_hit"
 RECORD_TYPE_MEDIA = "media"
 """One picture of a crossing: a map of `crossing`, `name`, `sha256` (which the movement names too) and
 `content`."""
+RECORD_TYPE_CORRECTION = "correction"
+"""An earlier crossing was recorded wrongly, and stays as it is: `crossing`, `seq`, `reason` and `values`."""
 RECORD_TYPE_COMMAND = "command"
 """A signed command of central's operator that the box has carried out: see records/orders.py."""
 RECORD_TYPE_KEYS = "keys"

@@ -24,6 +24,7 @@ from appliance.clock import Clock
 from appliance.config import Retention
 from appliance.contracts.lane import Retained, SealedRecord
 from appliance.contracts.movement import (
+    RECORD_TYPE_CORRECTION,
     RECORD_TYPE_KEYS,
     RECORD_TYPE_MEDIA,
     RECORD_TYPE_MOVEMENT,
@@ -385,6 +386,27 @@ class Journal:
         command = read_command(data, verify_key_for=lambda kid: self._central.operator(kid, now))
         with self._transaction() as connection:
             return carry_out(connection, self._sealer, command, stamp=stamp, now=now, local=local)
+
+    def correct(
+        self, crossing: str, *, reason: str, values: Mapping[str, str], stamp: Stamp
+    ) -> tuple[int, int | None]:
+        """Record that an earlier crossing was recorded wrongly; this record's number, and the wrong one's.
+
+        Nothing that was recorded changes. A crossing can be corrected again and again.
+
+        Raises:
+            StorageError: nothing was written, and it may be tried again.
+        """
+        with self._transaction() as connection:
+            row = connection.execute("SELECT seq FROM records WHERE crossing = ?", (crossing,)).fetchone()
+            corrects = None if row is None else int(row[0])
+            number = int(read_meta(connection)["last_seq"]) + 1
+            body = {"crossing": crossing, "seq": corrects, "reason": reason, "values": dict(values)}
+            seq = append(
+                connection, self._sealer, crossing=f"{crossing}/correction/{number}", body=body, stamp=stamp,
+                record_type=RECORD_TYPE_CORRECTION,
+            )  # fmt: skip
+        return seq, corrects
 
     def install_keys(self, data: bytes, *, stamp: Stamp) -> bool:
         """Take a list of central's keys that its authority has signed, and record it; False when it is known.

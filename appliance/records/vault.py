@@ -15,6 +15,7 @@ import cbor2
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
+from appliance import cbor
 from appliance.key_files import KeyFileError
 from appliance.records.counter import run_tpm
 from appliance.records.errors import CounterError
@@ -122,7 +123,7 @@ class TpmVault:
 
     def reveal(self, name: str, protected: bytes) -> bytes:
         try:
-            public, private = cbor2.loads(protected[:_MAX_SEALED_BYTES])
+            public, private = _pair(protected[:_MAX_SEALED_BYTES])
             with tempfile.TemporaryDirectory() as folder:
                 Path(f"{folder}/public").write_bytes(public)
                 Path(f"{folder}/private").write_bytes(private)
@@ -140,7 +141,7 @@ class TpmVault:
                     loaded,
                 )
                 plain = self._run("tpm2_unseal", "-c", loaded)
-        except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        except ValueError as error:
             raise KeyFileError(f"The protected key {name} is damaged.") from error
         owner, _, secret = plain.partition(b"\0")
         if owner != name.encode():
@@ -160,6 +161,13 @@ class TpmVault:
         except CounterError as error:
             raise KeyFileError(str(error)) from error
         return said
+
+
+def _pair(protected: bytes) -> tuple[bytes, bytes]:
+    found = cbor.loads(protected)
+    if not isinstance(found, list) or len(found) != 2 or not all(isinstance(one, bytes) for one in found):
+        raise ValueError("no pair of a public and a private part")
+    return found[0], found[1]
 
 
 def _named(name: str, secret: bytes) -> bytes:

@@ -16,6 +16,8 @@ from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face_record import picture_of
 from appliance.contracts.lane import (
+    Correct,
+    Corrected,
     FetchOutbox,
     FetchQueries,
     Installed,
@@ -30,7 +32,7 @@ from appliance.contracts.lane import (
     SignedData,
     View,
 )
-from appliance.contracts.movement import RECORD_TYPE_CLOCK
+from appliance.contracts.movement import RECORD_TYPE_CLOCK, DocumentFacts
 from appliance.contracts.transport import Operation
 from appliance.face_settings import FaceSettings
 from appliance.records.chain import JournalStatus
@@ -62,6 +64,7 @@ MAX_OUTBOX_WAIT_SECONDS = 60.0
 LISTS_SECONDS = 2.0
 """How often it is looked for new lists, which may come by stick and another process."""
 MAX_URGENT = 16
+MAX_CORRECTION_TEXT = 500
 COSE = b"\xd2"
 """What a signed list of central's keys begins with (CBOR tag 18)."""
 log = logging.getLogger(__name__)
@@ -152,6 +155,7 @@ class LaneService:
             Operation("acknowledge", SignedData, self.acknowledge),
             Operation("install", SignedData, self.install),
             Operation("command", SignedData, self.command),
+            Operation("correct", Correct, self.correct),
             Operation("retain", Nothing, self.retain),
             Operation("make_room", MakeRoom, self.make_room),
             Operation("link", LinkState, self.link),
@@ -239,6 +243,30 @@ class LaneService:
         if order.action is Action.EXPORT:
             done["export"] = {one: msgspec.msgpack.decode(kept.payload) for one, kept in found.items()}
         return done
+
+    async def correct(self, request: Correct) -> Corrected:
+        """A new record that names the old one; what the box itself remembers of it is forgotten as wrong."""
+        unknown = set(request.values) - set(DocumentFacts.__struct_fields__)
+        texts = (request.crossing, request.reason, *request.values.values())
+        if unknown or not request.reason or not all(len(text) <= MAX_CORRECTION_TEXT for text in texts):
+            raise ServiceError("not_correctable", "A correction names fields of the document, and a reason.")
+
+        def work() -> tuple[int, int | None]:
+            done = self._journal.correct(
+                request.crossing, reason=request.reason, values=request.values, stamp=self._clock.stamp()
+            )
+            self._memory.forget((request.crossing,))
+            if self._history is not None:
+                self._history.forget((request.crossing,))
+            return done
+
+        try:
+            seq, corrects = await asyncio.to_thread(work)
+        except StorageError as error:
+            raise ServiceError("storage_broken", str(error), retry=True) from error
+        self._outbox_grew.set()
+        self._refresh()
+        return Corrected(seq=seq, corrects=corrects)
 
     async def retain(self, request: Nothing) -> Retained:  # noqa: ARG002 - the Protocol's shape
         """What was kept long enough goes; the agent starts it, and the journal records it."""

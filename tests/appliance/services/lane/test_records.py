@@ -13,7 +13,7 @@ from appliance.clock import Clock, Kernel
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Recommendation
 from appliance.contracts.errors import ServiceError
-from appliance.contracts.lane import FetchOutbox, LinkState, MakeRoom, SignedData
+from appliance.contracts.lane import Correct, FetchOutbox, LinkState, MakeRoom, SignedData
 from appliance.records import envelope
 from appliance.records.commands import Action, Command, Rate, Resync, Rights, pack_commands, sign_command
 from appliance.records.manifest import Key, Manifest, Use, sign_manifest
@@ -242,3 +242,40 @@ def test_ok__health_says_what_protects_the_keys(make_lane, house) -> None:
     lane = make_lane(capture_of(1))
     status = asyncio.run(lane.status(Nothing()))
     assert status.key_tier == "software"
+
+
+def test_ok__a_correction_is_a_new_record_that_names_the_old(make_lane, house) -> None:
+    lane = make_lane(capture_of(1))
+    cross(lane, house)
+    before = page(lane).records
+    crossing = bodies(lane, house)[0][1]["crossing"]
+    values = {"birth_date": "1974-08-12"}
+    done = asyncio.run(lane.correct(Correct(crossing=crossing, reason="misread", values=values)))
+    assert (done.seq, done.corrects) == (4, 1)
+    assert page(lane).records[:3] == before
+    kind, body = bodies(lane, house)[-1]
+    assert (kind, body) == (
+        "correction", {"crossing": crossing, "seq": 1, "reason": "misread", "values": values},
+    )  # fmt: skip
+    assert lane._memory.recent(crossing) is None
+    again = asyncio.run(lane.correct(Correct(crossing=crossing, reason="again", values=values)))
+    assert (again.seq, again.corrects) == (5, 1)
+    elsewhere = asyncio.run(lane.correct(Correct(crossing="of before", reason="r", values=values)))
+    assert elsewhere.corrects is None
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Correct(crossing="c", reason="", values={}),
+        Correct(crossing="c", reason="r", values={"shoe_size": "9"}),
+        Correct(crossing="c", reason="r" * 501, values={}),
+    ],
+)
+def test_fail__no_correction(make_lane, request_: Correct) -> None:
+    lane = make_lane(capture_of(1))
+    with pytest.raises(ServiceError, match="names fields"):
+        asyncio.run(lane.correct(request_))
+    lane._journal.close()
+    with pytest.raises(ServiceError):
+        asyncio.run(lane.correct(Correct(crossing="c", reason="r", values={})))
