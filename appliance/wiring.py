@@ -171,9 +171,10 @@ def open_journal(config: Config, *, begin: bool = True) -> "Journal":
         CannotStart: a key is missing, or the journal cannot be opened.
     """
     from appliance.key_files import KeyFileError
+    from appliance.records.book import must_exist
     from appliance.records.counter import TpmCounter
     from appliance.records.errors import StorageError
-    from appliance.records.journal import Journal, must_exist
+    from appliance.records.journal import Journal
     from appliance.records.keys import load_central_keys
 
     central, path = config.central, (config.paths.outbox or config.paths.data) / "journal.db"

@@ -49,8 +49,8 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def verify_chain(arguments: argparse.Namespace) -> int:
     """0: the chain is whole, 1: it is not, 2: it cannot be read."""
+    from appliance.records.book import SET_ASIDE
     from appliance.records.errors import StorageError
-    from appliance.records.journal import SET_ASIDE
 
     journal = _journal(arguments.config)
     try:

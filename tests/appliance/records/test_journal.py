@@ -13,13 +13,14 @@ from nacl.signing import SigningKey
 from records_common import CENTRAL, CENTRAL_SEALING, STAMP, acknowledgement, chain_of, opened, word_for
 
 from appliance.records import envelope, journal
+from appliance.records.book import SET_ASIDE, TAIL_LOST
 from appliance.records.errors import (
     JournalBusy,
     StorageBroken,
     StorageFull,
     WatermarkError,
 )
-from appliance.records.journal import SET_ASIDE, TAIL_LOST, Journal
+from appliance.records.journal import Journal
 from appliance.records.keys import load_box_keys
 
 
