@@ -29,6 +29,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "appliance.contracts": ("appliance.cbor",),
     "appliance.cose": ("appliance.cbor",),
     "appliance.key_files": (),
+    "appliance.whole_files": (),
     "appliance.face_settings": ("appliance.contracts",),
     "appliance.config": ("appliance.contracts", "appliance.face_settings"),
     "appliance.live_query": (
@@ -53,6 +54,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
         "appliance.travel_document",
     ),
+    "appliance.rules": ("appliance.config", "appliance.contracts", "appliance.travel_document"),
     "appliance.reference_data": (
         "appliance.cbor",
         "appliance.clock",
@@ -62,6 +64,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.key_files",
         "appliance.screening",
         "appliance.travel_document",
+        "appliance.whole_files",
     ),
     "appliance.records": (
         "appliance.cbor",
@@ -70,6 +73,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",
+        "appliance.whole_files",
     ),
     # the services: each knows the libraries of its work, and of the others the contracts alone
     "appliance.services": (),
@@ -96,6 +100,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.live_query",
         "appliance.records",
         "appliance.reference_data",
+        "appliance.rules",
         "appliance.screening",
         "appliance.secure_messaging",
         "appliance.travel_document",
@@ -133,6 +138,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # the programs: they wire
     "appliance.cli": (ANYTHING,),
     "appliance.commands": (ANYTHING,),
+    "appliance.opening": (ANYTHING,),
     "appliance.wiring": (ANYTHING,),
     # the other end of the wire
     "central": (

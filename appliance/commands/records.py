@@ -206,7 +206,7 @@ def _ask_lane(
 
 def _journal(path: Path) -> Any:
     from appliance.config import ConfigError, load_config
-    from appliance.wiring import CannotStart, open_journal
+    from appliance.opening import CannotStart, open_journal
 
     try:
         return open_journal(load_config(path), begin=False)
