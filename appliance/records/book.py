@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from appliance.clock import Clock
 from appliance.contracts.movement import RECORD_TYPE_TAMPER
 from appliance.records.central_keys import CentralRing
-from appliance.records.chain import Sealer, append, last_counter, status_of
+from appliance.records.chain import Sealer, append, last_counter, set_meta, status_of
 from appliance.records.counter import Counter
 from appliance.records.database import hold, open_database, read_meta, set_aside, translated
 from appliance.records.errors import CounterError, StorageBroken
@@ -153,9 +153,13 @@ class Book:
     def _begin_anew(self, evidence: dict[str, Any]) -> None:
         """Keep this journal aside, because its end is gone, and begin another, whose first record says so."""
         with self._mutex:
+            meta = read_meta(self._connection)
             self._connection.close()
             set_aside(self._path, why="behind")
             self._connection = open_database(self._path, device=self._device, check=_check)
+            # What was ordered once is not obeyed again because the journal is another.
+            kept = {name: meta[name] for name in ("command_counter", "records_per_second")}
+            set_meta(self._connection, **kept)
         log.error("the journal had lost its newest records; it is kept aside, and a new one begun")
         self._record_tamper("tail_lost", evidence)
 

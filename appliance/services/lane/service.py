@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from appliance.clock import Clock
+from appliance.clock import BUILD_TIME, Clock, TimeQuality
 from appliance.config import Box, Retention
 from appliance.contracts.capture import Capture, Nothing, Wait
 from appliance.contracts.checks import Check
@@ -279,10 +279,12 @@ class LaneService:
         """What was kept long enough goes; the agent starts it, and the journal records it."""
 
         def work() -> Retained:
-            now = self._certainly_past()
-            forgotten = self._forget_old(now)
+            forgotten = self._forget_old(self._certainly_past())
             return self._journal.retain(
-                stamp=self._clock.stamp(), now=now, settings=self._retention, forgotten=forgotten
+                stamp=self._clock.stamp(),
+                now=self._past_for_retention(),
+                settings=self._retention,
+                forgotten=forgotten,
             )
 
         return await self._storing(work)
@@ -305,6 +307,13 @@ class LaneService:
             raise ServiceError("storage_broken", str(error), retry=True) from error
         finally:
             self._refresh()
+
+    def _past_for_retention(self) -> dt.datetime:
+        """By central's word, or a clock that follows the network or satellites: a battery-backed clock that
+        jumped ahead must not make two weeks of a minute."""
+        now, quality = self._clock.now()
+        said_at = self._journal.acknowledged_at() or BUILD_TIME
+        return max(now, said_at) if quality in (TimeQuality.NTS, TimeQuality.GNSS) else said_at
 
     def _certainly_past(self) -> dt.datetime:
         """Now, on a clock that is sure; else the floor, which is behind and never ahead."""
