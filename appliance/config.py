@@ -101,6 +101,35 @@ class DeviceEntry(_Section, frozen=True, kw_only=True):
     """Of a camera."""
 
 
+class KeyTier(enum.StrEnum):
+    """What protects the box's secret keys: see records/vault.py."""
+
+    TPM = "tpm"
+    BOARD = "board"
+    SOFTWARE = "software"
+
+
+class Protection(_Section, frozen=True, kw_only=True):
+    """How this board protects keys and records."""
+
+    keys: KeyTier = KeyTier.SOFTWARE
+    board_key: Path | None = None
+    """With keys = "board": where the board's own key is read."""
+    tpm: str = "device:/dev/tpmrm0"
+    """How tpm2-tools reach the TPM (their TCTI)."""
+    counter: bool = False
+    """Count records in the TPM too, so that a journal that was cut or copied is found out at the start."""
+
+
+class Retention(_Section, frozen=True, kw_only=True):
+    """How many days sealed records stay on the box once central has acknowledged them, by class."""
+
+    facts_days: Annotated[float, msgspec.Meta(ge=1, le=365)] = 14.0
+    """Two weeks: central may have to be put back from a copy, and asks for them again."""
+    media_days: Annotated[float, msgspec.Meta(ge=1, le=365)] = 14.0
+    """Pictures may go earlier; what is signed of them stays as long as the facts."""
+
+
 class Broker(_Section, frozen=True, kw_only=True):
     """The MQTT broker and this box's certificate for it."""
 
@@ -144,6 +173,8 @@ class Config(_Section, frozen=True, kw_only=True):
     broker: Broker | None = None
     kiosk: Kiosk = Kiosk()
     face: FaceSettings = FaceSettings()
+    retention: Retention = Retention()
+    protection: Protection = Protection()
     device: tuple[DeviceEntry, ...] = ()
 
 
@@ -162,15 +193,23 @@ def load_toml(path: Path, settings: type[Settings]) -> Settings:
     Raises:
         ConfigError: it cannot be read, is not TOML, or has a wrong key or value.
     """
-    text = _read(path)
+    return parse_toml(read_toml(path), settings, name=str(path))
+
+
+def parse_toml(text: str, settings: type[Settings], *, name: str) -> Settings:
+    """The same for a text that came otherwise; `name` is what complaints call it.
+
+    Raises:
+        ConfigError: it is not TOML, or has a wrong key or value.
+    """
     try:
         plain = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{name}: {error}") from error
     try:
         return msgspec.convert(plain, settings, dec_hook=_from_text)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_explain(str(error), text, settings)}") from error
+        raise ConfigError(f"{name}: {_explain(str(error), text, settings)}") from error
 
 
 def line_of(path: Path, *steps: str | int) -> int:
@@ -179,10 +218,20 @@ def line_of(path: Path, *steps: str | int) -> int:
     Raises:
         ConfigError: the file cannot be read any more.
     """
-    return _line_of(_read(path), [str(step) for step in steps])
+    return line_in(read_toml(path), *steps)
 
 
-def _read(path: Path) -> str:
+def line_in(text: str, *steps: str | int) -> int:
+    """`line_of` in a text."""
+    return _line_of(text, [str(step) for step in steps])
+
+
+def read_toml(path: Path) -> str:
+    """The text of a settings file.
+
+    Raises:
+        ConfigError: it cannot be read, is too large, or is no text.
+    """
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is not a configuration.")

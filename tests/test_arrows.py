@@ -25,12 +25,15 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "models.*.conversion": ("models",),
     # the vocabulary and the small tools
     "appliance": (),
-    "appliance.contracts": (),
-    "appliance.cose": (),
+    "appliance.cbor": (),
+    "appliance.contracts": ("appliance.cbor",),
+    "appliance.cose": ("appliance.cbor",),
     "appliance.key_files": (),
+    "appliance.whole_files": (),
     "appliance.face_settings": ("appliance.contracts",),
     "appliance.config": ("appliance.contracts", "appliance.face_settings"),
     "appliance.live_query": (
+        "appliance.cbor",
         "appliance.contracts",
         "appliance.cose",
     ),  # what lane and gateway say to each other
@@ -51,7 +54,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
         "appliance.travel_document",
     ),
+    "appliance.rules": ("appliance.config", "appliance.contracts", "appliance.travel_document"),
     "appliance.reference_data": (
+        "appliance.cbor",
         "appliance.clock",
         "appliance.config",
         "appliance.contracts",
@@ -59,13 +64,16 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.key_files",
         "appliance.screening",
         "appliance.travel_document",
+        "appliance.whole_files",
     ),
     "appliance.records": (
+        "appliance.cbor",
         "appliance.clock",
         "appliance.config",
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",
+        "appliance.whole_files",
     ),
     # the services: each knows the libraries of its work, and of the others the contracts alone
     "appliance.services": (),
@@ -92,6 +100,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.live_query",
         "appliance.records",
         "appliance.reference_data",
+        "appliance.rules",
         "appliance.screening",
         "appliance.secure_messaging",
         "appliance.travel_document",
@@ -129,10 +138,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # the programs: they wire
     "appliance.cli": (ANYTHING,),
     "appliance.commands": (ANYTHING,),
+    "appliance.opening": (ANYTHING,),
     "appliance.wiring": (ANYTHING,),
     # the other end of the wire
     "central": (
         VERSION,
+        "appliance.cbor",
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",
@@ -157,7 +168,7 @@ NOBODY = ("benchmarks", "models.*.training", "models.*.conversion")
 FOREIGN: dict[str, tuple[str, ...]] = {
     # The way to the network: httpx speaks to unix sockets, in one file; paho only where the broker is.
     "httpx": ("appliance.contracts.transport",),
-    "paho": ("appliance.services.uplink", "central", "appliance.simulation"),
+    "paho": ("appliance.services.uplink", "central", "appliance.simulation", "benchmarks"),
     "requests": (),
     "urllib.request": (),
     "urllib3": (),

@@ -6,6 +6,7 @@ import msgspec
 
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
+from appliance.contracts.officers import OfficerView
 from appliance.contracts.transport import RemoteService
 
 
@@ -73,6 +74,23 @@ class Retained(msgspec.Struct, frozen=True, kw_only=True):
     bytes_freed: int
     forgotten: int = 0
     """Crossings that the local history no longer needs."""
+
+
+class Correct(msgspec.Struct, frozen=True, kw_only=True):
+    """An earlier crossing of this box was recorded wrongly."""
+
+    crossing: str
+    reason: str
+    values: dict[str, str]
+    """Fields of the document, as they should have been."""
+
+
+class Corrected(msgspec.Struct, frozen=True, kw_only=True):
+    """The record that says so."""
+
+    seq: int
+    corrects: int | None
+    """The record that it corrects; None when the box no longer has it."""
 
 
 class MakeRoom(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,7 +234,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     unsent: int
     """Records; a crossing has one of facts and one for each picture."""
     notices: tuple[str, ...]
-    """Codes of standing notices: database_set_aside, crossing_unreadable, disk_almost_full, clock_unsure."""
+    """Codes of standing notices: database_set_aside, crossing_unreadable, disk_almost_full,
+    signed_data_unreadable, clock_unsure."""
     last_outcome: Outcome | None
     """Of the crossing recorded just before."""
     late_hits: tuple[LateHit, ...] = ()
@@ -230,6 +249,16 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """Recorded on this box."""
     page_hint: str | None = None
     """While a camera reads the page: a code of `appliance.contracts.capture.PAGE_HINTS`."""
+    officer: OfficerView | None = None
+    """Who is on duty."""
+    officers: tuple[OfficerView, ...] = ()
+    """Who may log in."""
+    needs_login: bool = False
+    """No traveller is served before somebody has logged in."""
+    may_release: bool = False
+    """A traveller stands under RED: an officer's PIN and reason may let them go on."""
+    takes_typed: bool = False
+    """The officer may type the document in, because it cannot be read or there is none."""
 
 
 class Press(msgspec.Struct, frozen=True, kw_only=True):
@@ -256,18 +285,23 @@ class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[str, ...]
     lists: tuple[ListView, ...]
     time_quality: str
+    key_tier: str = "software"
+    """What protects the box's keys: tpm, board, software (for the laboratory)."""
+    uncertainty_ms: int | None = None
+    """How far wall time may be off at most, where the kernel says so."""
 
 
 class Lane(Protocol):
     """The service as uplink and agent see it, in one process or across the socket.
 
-    Raises `ServiceError` with the codes storage_full, storage_broken, not_signed.
+    Raises `ServiceError` with the codes storage_full, storage_broken, not_signed, not_correctable.
     """
 
     async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage: ...
     async def acknowledge(self, request: SignedData) -> Installed: ...
     async def install(self, request: SignedData) -> Installed: ...
     async def command(self, request: SignedData) -> Installed: ...
+    async def correct(self, request: Correct) -> Corrected: ...
     async def retain(self, request: Nothing) -> Retained: ...
     async def make_room(self, request: MakeRoom) -> Retained: ...
     async def link(self, request: LinkState) -> Nothing: ...
@@ -290,6 +324,9 @@ class LaneClient(RemoteService):
 
     async def command(self, request: SignedData) -> Installed:
         return await self.call("command", request, Installed, wait=60.0)
+
+    async def correct(self, request: Correct) -> Corrected:
+        return await self.call("correct", request, Corrected)
 
     async def retain(self, request: Nothing) -> Retained:
         return await self.call("retain", request, Retained, wait=60.0)

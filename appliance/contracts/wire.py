@@ -4,6 +4,8 @@ import re
 
 import cbor2
 
+from appliance import cbor
+
 ROOT = "borne/v1"
 REFERENCE = f"{ROOT}/reference"
 ALL_RECORDS = f"{ROOT}/+/records"
@@ -73,8 +75,8 @@ def unpack(batch: bytes) -> list[bytes]:
     if len(batch) > MAX_BATCH_BYTES:
         raise WireError("The batch is larger than a box sends.")
     try:
-        envelopes = cbor2.loads(batch)
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
+        envelopes = cbor.loads(batch)
+    except (cbor.CborError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
         raise WireError("The batch is not CBOR.") from error
     if not isinstance(envelopes, list) or len(envelopes) > MAX_BATCH_RECORDS:
         raise WireError("The batch is no list of records.")

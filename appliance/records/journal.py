@@ -7,180 +7,53 @@ SQLite in WAL mode with synchronous=FULL: what a method has returned is on disk 
 rows at a power cut, and FULL does not). One process at a time holds it. Safe to use from several threads.
 """
 
-import contextlib
 import datetime as dt
-import logging
-import os
-import shutil
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Final, Self
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 
-from appliance.clock import Clock
-from appliance.contracts.lane import SealedRecord
+from appliance.config import Retention
+from appliance.contracts.lane import Retained, SealedRecord
 from appliance.contracts.movement import (
+    RECORD_TYPE_CORRECTION,
     RECORD_TYPE_KEYS,
     RECORD_TYPE_MEDIA,
     RECORD_TYPE_MOVEMENT,
     RECORD_TYPE_RETENTION,
-    RECORD_TYPE_TAMPER,
     Stamp,
     media_body,
 )
-from appliance.records.central_keys import CentralRing
+from appliance.records.book import Book
 from appliance.records.chain import (
     MEDIA,
     JournalStatus,
-    Sealer,
     VerifyReport,
     append,
     chain_hash_of,
-    last_counter,
     set_meta,
     status_of,
     walk,
 )
 from appliance.records.commands import read_command
-from appliance.records.counter import Counter
-from appliance.records.database import hold, open_database, read_meta, set_aside, translated
-from appliance.records.errors import CommandError, CounterError, StorageBroken, WatermarkError
-from appliance.records.keys import BoxKeys, CentralKeys
+from appliance.records.database import read_meta, translated
+from appliance.records.errors import CommandError, WatermarkError
 from appliance.records.orders import Local, carry_out
-from appliance.records.retention import drop_media, mark, remove_old
-from appliance.records.steps import OpenCrossing, Steps
+from appliance.records.retention import drop_media, drop_old_media, mark, remove_old
+from appliance.records.steps import OpenCrossing
 from appliance.records.timekeeping import certainly_past, moment_of, past_by
 from appliance.records.watermark import Watermark, read_watermark
 
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """One page of the outbox, beyond its first record: what a small board spares twice over."""
-ALMOST_FULL: Final = 0.1
-"""Share of the disk that should be free: at 300 travellers a day the last tenth lasts for weeks."""
 MAX_PAGE_RECORDS: Final = 256
-log = logging.getLogger(__name__)
-_META: Final = {
-    "device",
-    "last_hash",
-    "base_hash",
-    "acknowledged_at",
-    "command_counter",
-    "resynced_at",
-    "crossings",
-    "last_stamp",
-}
 _MAX_SEQ: Final = 2**63 - 1
 """What SQLite counts to; callers across a socket may ask for more."""
-STEPS: Final = "steps.db"
-TAIL_LOST: Final = "records_cut"
-"""Notice: a journal that had lost its newest records lies beside this one."""
-COUNTER_LOST: Final = "counter_lost"
-"""Notice: the hardware counter does not answer, or is another one than before."""
-SET_ASIDE: Final = "database_set_aside"
-"""Notice: a damaged journal lies beside this one, kept for those who can read it."""
 
 
-class Journal:
-    """An open journal."""
-
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        *,
-        lock: int,
-        steps: Steps,
-        keys: BoxKeys,
-        central: CentralRing,
-        device: str,
-        path: Path,
-        counter: Counter | None,
-    ) -> None:
-        self._connection = connection
-        self._lock = lock
-        self._steps = steps
-        self._keys = keys
-        self._central = central
-        self._device = device
-        self._sealer = Sealer(device=device, keys=keys, central=central)
-        self._mutex = threading.Lock()
-        self._path = path
-        self._counter = counter
-        self._counter_notices: tuple[str, ...] = ()
-
-    @classmethod
-    def open(
-        cls,
-        path: Path,
-        *,
-        keys: BoxKeys,
-        central: CentralKeys,
-        device: str,
-        begin: bool = True,
-        steps: Path | None = None,
-        counter: Counter | None = None,
-    ) -> Self:
-        """Open the journal, or begin one; a damaged one is kept aside and a new one begun.
-
-        `steps` is the file of the open crossing; None: beside the journal. A journal that is behind the
-        hardware `counter` has lost its end: it is kept aside too. Whoever only looks does not `begin` one:
-        then what is not there, or damaged, is an error.
-
-        Raises:
-            JournalBusy: another process holds it.
-            StorageError: the disk does not let us, or the journal is another box's.
-        """
-        if not begin:
-            must_exist(path)
-        with contextlib.ExitStack() as undo:
-            lock = hold(path)
-            undo.callback(os.close, lock)
-            connection = open_database(path, device=device, check=_check, begin=begin)
-            undo.callback(connection.close)
-            kept_in = steps or path.with_name(STEPS)
-            kept = Steps.open(kept_in, storage=keys.storage)
-            undo.callback(kept.close)
-            _move_steps(connection, kept)
-            ring = CentralRing(central, authority=central.authority, folder=kept_in.parent)
-            undo.pop_all()
-        journal = cls(
-            connection, lock=lock, steps=kept, keys=keys, central=ring, device=device, path=path,
-            counter=counter,
-        )  # fmt: skip
-        if begin and counter is not None:
-            try:
-                journal._compare_counter(counter)
-            except BaseException:
-                journal.close()
-                raise
-        return journal
-
-    def close(self) -> None:
-        """Let go of the file; closing twice does nothing."""
-        with self._mutex:
-            if self._lock >= 0:
-                self._connection.close()
-                self._steps.close()
-                os.close(self._lock)
-                self._lock = -1
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """Codes for the screen: what stands until somebody has looked after it."""
-        beside = self._path.parent
-        damaged = self._steps.damaged or any(beside.glob(f"{self._path.name}.corrupt-*"))
-        behind = any(beside.glob(f"{self._path.name}.behind-*"))
-        return (
-            *((SET_ASIDE,) if damaged else ()),
-            *((TAIL_LOST,) if behind else ()),
-            *self._counter_notices,
-        )
-
-    def almost_full(self) -> bool:
-        """Whether the journal's disk has less room left than `ALMOST_FULL` asks for."""
-        usage = shutil.disk_usage(self._path.parent)
-        return usage.free < ALMOST_FULL * usage.total
+class Journal(Book):
+    """What is done with an open journal."""
 
     # The open crossing
 
@@ -313,57 +186,6 @@ class Journal:
             set_meta(connection, gaps=" ".join(str(n) for n in gaps))
         return status_of(read_meta(connection))
 
-    def _begin_anew(self, evidence: dict[str, Any]) -> None:
-        """Keep this journal aside, because its end is gone, and begin another, whose first record says so."""
-        with self._mutex:
-            self._connection.close()
-            set_aside(self._path, why="behind")
-            self._connection = open_database(self._path, device=self._device, check=_check)
-        log.error("the journal had lost its newest records; it is kept aside, and a new one begun")
-        self._record_tamper("tail_lost", evidence)
-
-    def _record_tamper(self, what: str, evidence: dict[str, Any]) -> None:
-        number = self.status().last_seq + 1
-        body = {"what": what, **evidence}
-        self.commit(f"tamper/{number}", RECORD_TYPE_TAMPER, body, Clock().stamp(), alert=True)
-
-    def _compare_counter(self, counter: Counter) -> None:
-        """What the last record says of the hardware counter, against what it says itself."""
-        try:
-            value = counter.read()
-            recorded = last_counter(self._connection, self._keys.signing.verify_key)
-            if recorded is not None and value == recorded - 1:
-                value = counter.step()  # the power went between the record and the step
-        except CounterError as error:
-            log.error("%s", error)  # noqa: TRY400 - the sentence says it all
-            self._counter_notices = (COUNTER_LOST,)
-            return
-        self._sealer.counter = value
-        if recorded is None or value == recorded:
-            return
-        status = self.status()
-        evidence = {
-            "counter": value,
-            "recorded": recorded,
-            "last_seq": status.last_seq,
-            "epoch": status.epoch,
-        }
-        if value > recorded:
-            self._begin_anew(evidence)
-        else:
-            self._counter_notices = (COUNTER_LOST,)
-            self._record_tamper("counter_lost", evidence)
-
-    def _step_counter(self) -> None:
-        """After the commit; a counter that fails is said, and its records name the old value."""
-        due, self._sealer.due = self._sealer.due, False
-        if due and self._counter is not None:
-            try:
-                self._sealer.counter = self._counter.step()
-            except CounterError as error:
-                log.error("%s", error)  # noqa: TRY400 - the sentence says it all
-                self._counter_notices = (COUNTER_LOST,)
-
     def command(self, data: bytes, *, stamp: Stamp, now: dt.datetime, local: Local) -> bool:
         """Carry out what central's operator has signed, and record it; False when that was done before.
 
@@ -379,6 +201,27 @@ class Journal:
         command = read_command(data, verify_key_for=lambda kid: self._central.operator(kid, now))
         with self._transaction() as connection:
             return carry_out(connection, self._sealer, command, stamp=stamp, now=now, local=local)
+
+    def correct(
+        self, crossing: str, *, reason: str, values: Mapping[str, str], stamp: Stamp
+    ) -> tuple[int, int | None]:
+        """Record that an earlier crossing was recorded wrongly; this record's number, and the wrong one's.
+
+        Nothing that was recorded changes. A crossing can be corrected again and again.
+
+        Raises:
+            StorageError: nothing was written, and it may be tried again.
+        """
+        with self._transaction() as connection:
+            row = connection.execute("SELECT seq FROM records WHERE crossing = ?", (crossing,)).fetchone()
+            corrects = None if row is None else int(row[0])
+            number = int(read_meta(connection)["last_seq"]) + 1
+            body = {"crossing": crossing, "seq": corrects, "reason": reason, "values": dict(values)}
+            seq = append(
+                connection, self._sealer, crossing=f"{crossing}/correction/{number}", body=body, stamp=stamp,
+                record_type=RECORD_TYPE_CORRECTION,
+            )  # fmt: skip
+        return seq, corrects
 
     def install_keys(self, data: bytes, *, stamp: Stamp) -> bool:
         """Take a list of central's keys that its authority has signed, and record it; False when it is known.
@@ -396,23 +239,34 @@ class Journal:
             self.commit(f"keys/{version}", RECORD_TYPE_KEYS, {"owner": "central", "version": version}, stamp)
         return new
 
-    def retain(self, *, stamp: Stamp, now: dt.datetime) -> tuple[int, int]:
-        """Remove what central acknowledged long enough ago, and record that; how many, and their bytes.
+    def retain(
+        self, *, stamp: Stamp, now: dt.datetime, settings: Retention | None = None, forgotten: int = 0
+    ) -> Retained:
+        """Remove what central acknowledged long enough ago, by class, and record that.
 
-        `now` is the latest moment that is certainly past.
+        `now` is the latest moment that is certainly past; `forgotten` is what went elsewhere on the box, and
+        is recorded with it.
 
         Raises:
             StorageError: nothing was removed.
         """
+        settings = settings or Retention()
         with self._transaction() as connection:
-            count, size = remove_old(connection, now=now)
-            if count:
-                through = read_meta(connection)["base_seq"]
-                self._record_retention(connection, stamp, removed=count, through=through, bytes=size)
-            return count, size
+            removed, freed = remove_old(connection, now=now, days=settings.facts_days)
+            dropped, more = drop_old_media(connection, now=now, days=settings.media_days)
+            done = Retained(
+                records_removed=removed, media_dropped=dropped, bytes_freed=freed + more, forgotten=forgotten
+            )
+            if removed or dropped or forgotten:
+                through = {"through": read_meta(connection)["base_seq"]} if removed else {}
+                self._record_retention(
+                    connection, stamp, removed=removed, media_dropped=dropped, bytes=freed + more,
+                    forgotten=forgotten, **through,
+                )  # fmt: skip
+            return done
 
-    def make_room(self, wanted: int, *, stamp: Stamp) -> tuple[int, int]:
-        """Acknowledged media give up their bodies, the oldest first; how many, and the bytes that are free.
+    def make_room(self, wanted: int, *, stamp: Stamp) -> Retained:
+        """Acknowledged media give up their bodies, the oldest first.
 
         Raises:
             StorageError: nothing was given up.
@@ -421,7 +275,7 @@ class Journal:
             count, size = drop_media(connection, wanted)
             if count:
                 self._record_retention(connection, stamp, media_dropped=count, bytes=size)
-            return count, size
+            return Retained(records_removed=0, media_dropped=count, bytes_freed=size)
 
     def _record_retention(self, connection: sqlite3.Connection, stamp: Stamp, **body: int) -> None:
         number = read_meta(connection)["last_seq"] + 1
@@ -471,58 +325,6 @@ class Journal:
         """
         with self._reading() as connection:
             return walk(connection, device=self._device, key_of=_only(self._keys.signing.verify_key))
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._connection
-                    self._connection.execute("COMMIT")
-                    self._step_counter()
-                except BaseException:
-                    with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back by itself
-                        self._connection.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                raise translated(error) from error
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex:
-            try:
-                yield self._connection
-            except sqlite3.Error as error:
-                raise translated(error) from error
-
-
-def must_exist(path: Path) -> None:
-    """For those who only look, before they make so much as a folder.
-
-    Raises:
-        StorageBroken: there is no journal here.
-    """
-    if not any(Path(f"{path}{tail}").exists() for tail in ("", "-wal")):
-        raise StorageBroken(f"There is no journal at {path}.")
-
-
-def _check(connection: sqlite3.Connection) -> None:
-    """The journal stands somewhere."""
-    meta = read_meta(connection)
-    if missing := _META - set(meta):
-        raise StorageBroken(f"The journal does not know its {', '.join(sorted(missing))}.")
-    status_of(meta)
-
-
-def _move_steps(connection: sqlite3.Connection, steps: Steps) -> None:
-    """Format 1 kept the steps with the records; a cut between the two lines does no harm."""
-    try:
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
-            steps.take_over(connection.execute("SELECT crossing, sealed FROM events ORDER BY id").fetchall())
-            connection.execute("DROP TABLE events")
-    except sqlite3.Error as error:
-        raise translated(error) from error
 
 
 def _bounded(rows: Iterable[tuple[int, bytes, int]]) -> tuple[SealedRecord, ...]:

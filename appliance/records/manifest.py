@@ -15,7 +15,7 @@ import msgspec
 from nacl.public import PublicKey
 from nacl.signing import SigningKey, VerifyKey
 
-from appliance import cose
+from appliance import cbor, cose
 from appliance.records.errors import ManifestError
 
 CONTENT_TYPE: Final = "application/vnd.borne.keys+cbor"
@@ -97,12 +97,12 @@ def read_manifest(data: bytes, *, verify_key_for: Callable[[bytes], VerifyKey | 
     if named.get(cose.CONTENT_TYPE) != CONTENT_TYPE or named.get("v") != VERSION:
         raise ManifestError("The message is signed, but it is no list of keys of this version.")
     try:
-        listed = cbor2.loads(payload)
+        listed = cbor.loads(payload)
         if not isinstance(listed, list) or len(listed) > MAX_KEYS:
             raise ManifestError("The list of keys is none, or longer than any owner needs.")
         known = [one for one in listed if not isinstance(one, Mapping) or one.get("use") in set(Use)]
         manifest = msgspec.convert(_plain(named, known), Manifest)
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
+    except (cbor.CborError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
         raise ManifestError("The list of keys lacks a value, or has one of another kind.") from error
     _check(manifest)
     return manifest

@@ -25,7 +25,7 @@ from nacl.bindings import crypto_secretbox, crypto_secretbox_open
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
-from appliance import cose
+from appliance import cbor, cose
 from appliance.reference_data.errors import Reason, Refused
 
 MAGIC: Final = b"BORNE\x00S1"
@@ -53,6 +53,13 @@ class ContentType(enum.StrEnum):
     """Of a watchlist of numbers: from one version to the next."""
     TRUST_ANCHORS = "trust_anchors"
     POLICY = "policy"
+    RULES = "rules"
+    """Which documents serve whom, and how long who may stay."""
+
+    @property
+    def stands_alone(self) -> bool:
+        """One of it is installed at a time, under the type's own name, which no list may bear."""
+        return self in (ContentType.TRUST_ANCHORS, ContentType.POLICY, ContentType.RULES)
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,6 +72,11 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     expires_at: Annotated[datetime, msgspec.Meta(tz=True)]
     kind: str = ""
     """Of a watchlist: persons, documents, vehicles, visas."""
+
+    def __post_init__(self) -> None:
+        alone = {one.value for one in ContentType if one.stands_alone}
+        if self.name != self.type.value if self.type.stands_alone else self.name in alone:
+            raise ValueError(f"A {self.type.value} cannot be called {self.name}.")
 
 
 class _Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -137,8 +149,8 @@ class SealedFile:
         try:
             if len(encoded) != length:
                 raise ValueError("cut short")
-            self._header = msgspec.convert(cbor2.loads(encoded), _Header, builtin_types=(bytes,))
-        except (cbor2.CBORError, msgspec.ValidationError, ValueError, TypeError, RecursionError,
+            self._header = msgspec.convert(cbor.loads(encoded), _Header, builtin_types=(bytes,))
+        except (cbor.CborError, msgspec.ValidationError, ValueError, TypeError, RecursionError,
                 OverflowError, MemoryError) as error:  # fmt: skip
             raise Refused(Reason.MALFORMED, "The file's header is malformed, or of a newer kind.") from error
         sealed_key = self._header.recipients.get(cose.key_id(private_key.public_key))

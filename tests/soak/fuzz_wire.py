@@ -9,7 +9,7 @@ from nacl.public import PrivateKey, SealedBox
 from nacl.secret import SecretBox
 from nacl.signing import SigningKey
 
-from appliance import cose
+from appliance import cbor, cose
 from appliance.contracts import wire
 from appliance.contracts.movement import Stamp
 from appliance.records import commands
@@ -115,7 +115,7 @@ def _signed(data: bytes, payload: bytes, read: Callable[..., object]) -> None:
 def _header(data: bytes) -> dict[int | str, int | str | bytes] | None:
     """As much of the bytes as can be signed as a header at all."""
     try:
-        named = cbor2.loads(data)
+        named = cbor.loads(data)
         if not isinstance(named, dict):
             return None
         cose.sign1(b"", protected=named, signing_key=KEY)

@@ -2,20 +2,17 @@
 
 import asyncio
 import contextlib
-import datetime as dt
 import logging
-from collections.abc import Callable
-from typing import Any
-
-import msgspec
 
 from appliance.clock import Clock
-from appliance.config import Box
+from appliance.config import Box, Retention
 from appliance.contracts.capture import Capture, Nothing, Wait
 from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face_record import picture_of
 from appliance.contracts.lane import (
+    Correct,
+    Corrected,
     FetchOutbox,
     FetchQueries,
     Installed,
@@ -30,25 +27,28 @@ from appliance.contracts.lane import (
     SignedData,
     View,
 )
-from appliance.contracts.movement import RECORD_TYPE_CLOCK
+from appliance.contracts.officers import Login, OfficerAnswer, Release
 from appliance.contracts.transport import Operation
+from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
 from appliance.records.chain import JournalStatus
-from appliance.records.commands import Action, Rights, read_message
-from appliance.records.errors import CommandError, ManifestError, RecordsError, StorageError
+from appliance.records.errors import RecordsError, StorageError
+from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
+from appliance.records.officers import Officers
 from appliance.records.statistics.book import Book
-from appliance.records.timekeeping import ClockWatch
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.button import ButtonEvent
 from appliance.services.lane.chase import Chaser
+from appliance.services.lane.duty import Duty
 from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
+from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
-from appliance.services.lane.policy import Policy
 from appliance.services.lane.presenter import Presenter, Situation
+from appliance.services.lane.records_desk import RecordsDesk
 from appliance.services.lane.workflow import Step
 
 REFRESH_SECONDS = 5.0
@@ -74,29 +74,32 @@ class LaneService:
         self,
         *,
         box: Box,
-        policy: Policy,
+        in_force: InForce,
         capture: Capture,
         journal: Journal,
         lists: ReferenceStore,
         trust: TrustFolder,
         clock: Clock,
         memory: Memory,
+        officers: Officers,
         gateway: GatewayKeys | None = None,
         face: FaceSettings | None = None,
         book: Book | None = None,
+        history: History | None = None,
+        retention: Retention | None = None,
     ) -> None:
         self._book = book
         self._box = box
         self._capture = capture
         self._journal = journal
         self._lists = lists
+        self._in_force = in_force
         self._clock = clock
         self._link = LinkState(connected=False)
         self._historical_before = 1
         self._outbox_grew = asyncio.Event()
         self._records_status = journal.status()
         self._almost_full = False
-        self._clock_watch = ClockWatch(journal.last_stamp())
         self._presenter = Presenter(box)
         self._memory = memory
         self._chaser = Chaser(
@@ -104,13 +107,13 @@ class LaneService:
             memory=memory,
             lists=lists,
             clock=clock,
-            recent_days=policy.memory.recent_days,
+            recent_days=lambda: in_force.policy.memory.recent_days,
             changed=self._late_hits_came,
         )
         self._live = LiveDesk(device=box.device, keys=gateway, late=self._late_answer)
         self.engine = Engine(
             box=box,
-            policy=policy,
+            in_force=in_force,
             capture=capture,
             journal=journal,
             lists=lists,
@@ -119,9 +122,21 @@ class LaneService:
             memory=memory,
             chaser=self._chaser,
             live=self._live,
+            duty=Duty(officers=officers, journal=journal, clock=clock, changed=self._duty_changed),
             changed=self._refresh,
             face=face,
             book=book,
+            history=history,
+        )
+        self._history = history
+        self._desk = RecordsDesk(
+            journal=journal,
+            memory=memory,
+            history=history,
+            clock=clock,
+            retention=retention or Retention(),
+            history_days=lambda: in_force.policy.memory.history_days,
+            changed=self._records_changed,
         )
         self._refresh()
 
@@ -131,9 +146,12 @@ class LaneService:
         self._memory.close()
         if self._book is not None:
             self._book.close()
+        if self._history is not None:
+            self._history.close()
 
     async def run(self) -> None:
         """Serve travellers until cancelled."""
+        self._loop_of_run = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen_to_the_panel())
             tasks.create_task(self._keep_the_screen_fresh())
@@ -149,6 +167,7 @@ class LaneService:
             Operation("acknowledge", SignedData, self.acknowledge),
             Operation("install", SignedData, self.install),
             Operation("command", SignedData, self.command),
+            Operation("correct", Correct, self.correct),
             Operation("retain", Nothing, self.retain),
             Operation("make_room", MakeRoom, self.make_room),
             Operation("link", LinkState, self.link),
@@ -200,84 +219,25 @@ class LaneService:
         return Installed(accepted=True, sentence="Acknowledged.")
 
     async def command(self, request: SignedData) -> Installed:
-        """Every command of the message; what is not obeyed is said, and holds up none behind it."""
-        try:
-            orders = read_message(request.data)
-        except CommandError as error:
-            return Installed(accepted=False, sentence=str(error))
-        refused: list[str] = []
-        for order in orders:
-            try:
-                await asyncio.to_thread(self._obey, order)
-            except CommandError as error:
-                refused.append(str(error))
-            except StorageError as error:
-                raise ServiceError("storage_broken", str(error), retry=True) from error
-        self._refresh()
-        self._outbox_grew.set()
-        return Installed(accepted=not refused, sentence=" ".join(refused) or "Carried out.")
+        return await self._desk.command(request)
 
-    def _obey(self, order: bytes) -> None:
-        self._journal.command(
-            order, stamp=self._clock.stamp(), now=self._certainly_past(), local=self._local_request
-        )
-
-    def _local_request(self, order: Rights, crossings: tuple[str, ...]) -> dict[str, Any]:
-        """What this box itself can read of these crossings: found, shown to central, or forgotten."""
-        found = {one: kept for one in crossings if (kept := self._memory.recent(one)) is not None}
-        if order.action in (Action.RESTRICT, Action.CORRECT, Action.ERASE):
-            self._memory.forget(crossings)
-        done: dict[str, Any] = {"remembered": sorted(found)}
-        if order.action is Action.EXPORT:
-            done["export"] = {one: msgspec.msgpack.decode(kept.payload) for one, kept in found.items()}
-        return done
+    async def correct(self, request: Correct) -> Corrected:
+        return await self._desk.correct(request)
 
     async def retain(self, request: Nothing) -> Retained:  # noqa: ARG002 - the Protocol's shape
-        """What was kept long enough goes; the agent starts it, and the journal records it."""
-
-        def work() -> tuple[int, int]:
-            return self._journal.retain(stamp=self._clock.stamp(), now=self._certainly_past())
-
-        removed, freed = await self._storing(work)
-        return Retained(records_removed=removed, media_dropped=0, bytes_freed=freed)
+        return await self._desk.retain()
 
     async def make_room(self, request: MakeRoom) -> Retained:
-        def work() -> tuple[int, int]:
-            return self._journal.make_room(request.bytes, stamp=self._clock.stamp())
-
-        dropped, freed = await self._storing(work)
-        return Retained(records_removed=0, media_dropped=dropped, bytes_freed=freed)
-
-    async def _storing(self, work: Callable[[], tuple[int, int]]) -> tuple[int, int]:
-        try:
-            return await asyncio.to_thread(work)
-        except StorageError as error:
-            raise ServiceError("storage_broken", str(error), retry=True) from error
-        finally:
-            self._refresh()
-
-    def _certainly_past(self) -> dt.datetime:
-        """Now, on a clock that is sure; else the floor, which is behind and never ahead."""
-        now, quality = self._clock.now()
-        return now if quality.sure else self._clock.floor
+        return await self._desk.make_room(request.bytes)
 
     async def install(self, request: SignedData) -> Installed:
         if request.data.startswith(COSE):
-            return await asyncio.to_thread(self._install_keys, request.data)
+            return await asyncio.to_thread(self._desk.install_keys, request.data)
         now, quality = self._clock.now()
         installed = await asyncio.to_thread(self._lists.receive, request.data, now=now, time_quality=quality)
+        await asyncio.to_thread(self._in_force.look)
         self._refresh()
         return installed
-
-    def _install_keys(self, data: bytes) -> Installed:
-        """Central's own keys, for the journal; lists and the like come in another form."""
-        try:
-            new = self._journal.install_keys(data, stamp=self._clock.stamp())
-        except ManifestError as error:
-            return Installed(accepted=False, sentence=str(error))
-        except StorageError as error:
-            raise ServiceError("storage_broken", str(error), retry=True) from error
-        return Installed(accepted=True, sentence="New keys." if new else "These keys are known.")
 
     async def link(self, request: LinkState) -> Nothing:
         if request.connected and not self._link.connected:
@@ -308,6 +268,8 @@ class LaneService:
             notices=view.notices,
             lists=view.lists,
             time_quality=view.time_quality,
+            key_tier=self._journal.key_tier,
+            uncertainty_ms=self._clock.stamp().uncertainty_ms,
         )
 
     # The kiosk's source
@@ -325,6 +287,18 @@ class LaneService:
         if not self._presenter.answers(press.revision) or press.event not in set(ButtonEvent):
             return PressTaken(taken=False)
         return PressTaken(taken=self.engine.button.happened(ButtonEvent(press.event), seen=True))
+
+    async def login(self, login: Login) -> OfficerAnswer:
+        """An officer takes the lane over, or the shift ends."""
+        return await asyncio.to_thread(self.engine.duty.login, login)
+
+    async def release(self, release: Release) -> OfficerAnswer:
+        """A traveller under RED is let go on."""
+        return await self.engine.release(release)
+
+    def enter(self, entry: TypedEntry) -> TypedAnswer:
+        """A document that the officer typed, for the traveller who stood there when the form was opened."""
+        return self.engine.enter(entry)
 
     def traveller_page(self, *, opened: bool) -> None:
         """A traveller's page was opened or is gone."""
@@ -358,7 +332,7 @@ class LaneService:
                 self._presenter.capture_reachable = True
             except ServiceError:
                 self._presenter.capture_reachable = False
-            await asyncio.to_thread(self._watch_the_clock)
+            await asyncio.to_thread(self._desk.watch_the_clock)
             with contextlib.suppress(OSError):  # a disk that does not answer is said by the next step
                 self._almost_full = self._journal.almost_full()
             self._refresh()
@@ -367,26 +341,25 @@ class LaneService:
             )
             await asyncio.sleep(UNSETTLED_SECONDS if unsettled else REFRESH_SECONDS)
 
-    def _watch_the_clock(self) -> None:
-        """A clock that was set, or has become sure, is recorded: earlier stamps can be told by it."""
-        stamp = self._clock.stamp()
-        correction = self._clock_watch.look(stamp)
-        if correction is None:
-            return
-        name = f"clock/{stamp.boot_id}/{stamp.monotonic_ns}"
-        try:
-            self._journal.commit(name, RECORD_TYPE_CLOCK, correction, stamp)
-        except StorageError as error:
-            log.warning("the clock's correction is not recorded: %s", error)
-
     async def _watch_the_lists(self) -> None:
-        """New lists, however they came: crossings since the old ones are screened again; changes are
-        merged."""
+        """New lists, however they came: crossings since the old ones are screened again, changes are merged;
+        a new policy and new trust anchors are taken up."""
         while True:
+            if await asyncio.to_thread(self._in_force.look):
+                self._refresh()
+            await asyncio.to_thread(self.engine.duty.look)
             await self._chaser.look_at_lists()
             with contextlib.suppress(Refused):  # said by the list's own state
                 await asyncio.to_thread(self._lists.merge)
             await asyncio.sleep(LISTS_SECONDS)
+
+    def _duty_changed(self) -> None:
+        """In whatever thread the PIN was looked at."""
+        self._loop_of_run.call_soon_threadsafe(self.engine.duty_changed)
+
+    def _records_changed(self) -> None:
+        self._outbox_grew.set()
+        self._refresh()
 
     def _late_hits_came(self) -> None:
         self._outbox_grew.set()
@@ -419,10 +392,16 @@ class LaneService:
                 notices=(
                     *self._journal.notices,
                     *engine.notices,
+                    *self._in_force.notices,
                     *(("disk_almost_full",) if self._almost_full else ()),
                 ),
                 last_outcome=engine.last_outcome,
-                page_hint=engine.page.hint,
+                page_hint=engine.documents.page.hint,
+                takes_typed=engine.documents.takes_typed,
+                officer=engine.duty.officer,
+                officers=engine.duty.known,
+                needs_login=engine.needs_login,
+                may_release=engine.may_release,
                 late_hits=self._chaser.late_hits() if engine.state.step is Step.WAITING else (),
                 now=now,
                 time_quality=quality,
