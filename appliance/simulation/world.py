@@ -19,6 +19,7 @@ from nacl.signing import SigningKey
 from appliance.key_files import KeyFileError, read_key
 from appliance.records.keys import load_box_keys
 from appliance.reference_data.trust_folder import install_trust_store
+from appliance.simulation import leash
 from appliance.simulation.broker import CENTRAL, Broker
 from appliance.simulation.chip.authority import trust_store_for
 from appliance.simulation.travellers import ISSUING_STATES
@@ -129,6 +130,7 @@ class World:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        leash.hold(self._receiver)
 
     def start_gateway(self, *registers: str) -> None:
         """Start central's gateway, with registers as `borne-central gateway --register` takes them."""
@@ -150,6 +152,7 @@ class World:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        leash.hold(self._gateway)
 
     def _stop(self, process: "subprocess.Popen[bytes] | None") -> None:
         if process is not None:
