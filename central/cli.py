@@ -14,11 +14,12 @@ from pathlib import Path
 from nacl.public import PublicKey
 from nacl.signing import VerifyKey
 
+from appliance.carry.errors import CarryError
 from appliance.contracts.wire import WireError, check_name
 from appliance.key_files import HashingKey, KeyFileError, read_key
 from appliance.reference_data.repository import Repository, RepositoryError
 from appliance.screening import ScreeningError
-from central import trust
+from central import carry_command, trust
 from central.broker import Access, BrokerError, publish_reference
 from central.gateway import Desk, Gateway
 from central.keys import create_keys, load_gateway_keys, load_keys
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(chosen.run(chosen))
     except (
-        *(BrokerError, KeyFileError, RepositoryError, ScreeningError, StoreError, WireError),
+        *(BrokerError, CarryError, KeyFileError, RepositoryError, ScreeningError, StoreError, WireError),
         *(ValueError, OSError),
     ) as error:
         print(f"borne-central: {error}", file=sys.stderr)
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     publish.set_defaults(run=_publish)
 
     trust.add_to(actions)
+    carry_command.add_to(actions)
 
     count = actions.add_parser("count", help="what the database holds")
     _add_database(count)

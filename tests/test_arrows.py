@@ -67,6 +67,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
         "appliance.key_files",
     ),
+    # the stick that stands in for the network: both ends' format, and the box's courier
+    "appliance.carry": ("appliance.contracts",),
     # the services: each knows the libraries of its work, and of the others the contracts alone
     "appliance.services": (),
     "appliance.services.capture": (
@@ -133,6 +135,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # the other end of the wire
     "central": (
         VERSION,
+        "appliance.carry",
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from appliance.commands import carry
 from appliance.commands.output import CouldNot, add_json_flag, print_json, sentence
 
 CONFIG = Path("/etc/borne/borne.toml")
@@ -20,6 +21,7 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     export.add_argument("folder", type=Path)
     export.add_argument("--after", type=int, default=0, metavar="N", help="only those after this number")
     export.set_defaults(run=export_records)
+    carry.add_to(actions)
     for action in (verify, export):
         action.add_argument("--config", type=Path, default=CONFIG, help=f"default {CONFIG}")
         add_json_flag(action)

@@ -126,29 +126,33 @@ class JournalLane:
         raise AssertionError("uplink does not ask for it")
 
 
+def movement_of(device: str, *, media: int = 0) -> Movement:
+    """One crossing of nobody."""
+    return Movement(
+        crossing=secrets.token_hex(16),
+        device=device,
+        post="Test post",
+        lane="1",
+        profile="training",
+        direction=Direction.ENTRY,
+        started=STAMP,
+        decided=STAMP,
+        document=None,
+        checks=(),
+        recommendation=Recommendation.AMBER,
+        reasons=(),
+        outcome=next(iter(Outcome)),
+        simulated=("camera",),
+        policy="test",
+        media={"portrait": bytes(media)} if media else {},
+    )
+
+
 def record_movements(lane: JournalLane, count: int, *, media: int = 0) -> None:
     """So many crossings recorded, as lane would."""
     for _ in range(count):
-        crossing = secrets.token_hex(16)
-        movement = Movement(
-            crossing=crossing,
-            device=lane.device,
-            post="Test post",
-            lane="1",
-            profile="training",
-            direction=Direction.ENTRY,
-            started=STAMP,
-            decided=STAMP,
-            document=None,
-            checks=(),
-            recommendation=Recommendation.AMBER,
-            reasons=(),
-            outcome=next(iter(Outcome)),
-            simulated=("camera",),
-            policy="test",
-            media={"portrait": bytes(media)} if media else {},
-        )
-        lane.journal.commit(crossing, RECORD_TYPE_MOVEMENT, to_plain(movement), STAMP)
+        movement = movement_of(lane.device, media=media)
+        lane.journal.commit(movement.crossing, RECORD_TYPE_MOVEMENT, to_plain(movement), STAMP)
 
 
 async def until(wanted: Callable[[], Any], seconds: float = 60.0) -> None:
