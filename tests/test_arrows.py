@@ -34,6 +34,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
     ),  # what lane and gateway say to each other
+    # what the boxes of one post say to each other
+    "appliance.post_items": ("appliance.contracts", "appliance.cose", "appliance.key_files"),
     "appliance.clock": ("appliance.config", "appliance.contracts"),
     # the libraries: no service, no device
     "appliance.travel_document": (),
@@ -92,6 +94,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
         "appliance.face_settings",
         "appliance.live_query",
+        "appliance.post_items",
         "appliance.records",
         "appliance.reference_data",
         "appliance.screening",
@@ -105,6 +108,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",
+        "appliance.post_items",
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.watermark",

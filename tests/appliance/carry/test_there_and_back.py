@@ -71,13 +71,13 @@ def place(tmp_path: Path) -> Place:
         signing_key=read_key(keys / "reference.key", SigningKey),
         recipients=[box.sealing.public_key],
     )
-    (tmp_path / "root.json").write_bytes(repository.first_root)
+    (tmp_path / "reference-root.json").write_bytes(repository.first_root)
     config = tmp_path / "borne.toml"
     config.write_text(
         f'[box]\ndevice = "{DEVICE}"\npost = "p"\nprofile = "demo"\nclock = "host"\n'
         f'[paths]\ndata = "{tmp_path}/data"\nkeys = "{tmp_path}/keys"\nrun = "{tmp_path}/run"\n'
         f'[central]\nsealing_key = "{keys}/sealing.pub"\nwatermark_key = "{keys}/watermark.pub"\n'
-        f'reference_root = "{tmp_path}/root.json"\n[kiosk]\nport = 0\n'
+        f'reference_root = "{tmp_path}/reference-root.json"\n[kiosk]\nport = 0\n'
     )
     return Place(tmp_path, config, database, keys, tmp_path / "repository")
 
