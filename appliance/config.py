@@ -120,6 +120,8 @@ class Central(_Section, frozen=True, kw_only=True):
 
     sealing_key: Path
     watermark_key: Path
+    operator_key: Path | None = None
+    """Who may order this box to send again, how fast, and to carry out persons' requests; None: nobody."""
     reference_root: Path | None = None
     """The root of trust for lists, trust anchors and policies; None: reference-root.json beside the keys."""
     gateway_sealing_key: Path | None = None

@@ -152,7 +152,7 @@ def open_journal(config: Config, *, begin: bool = True) -> "Journal":
         return Journal.open(
             path,
             keys=load_box_keys(config.paths.keys),
-            central=load_central_keys(central.sealing_key, central.watermark_key),
+            central=load_central_keys(central.sealing_key, central.watermark_key, central.operator_key),
             device=config.box.device,
             begin=begin,
         )

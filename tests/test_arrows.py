@@ -144,6 +144,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
         "appliance.key_files",
         "appliance.live_query",
+        "appliance.records.commands",
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.watermark",

@@ -23,6 +23,8 @@ class SealedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     seq: int
     envelope: bytes
+    alert: bool = False
+    """RED, a late hit, tampering: sent before history, and again in its turn."""
 
 
 class OutboxPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +36,16 @@ class OutboxPage(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_seq: int
     records: tuple[SealedRecord, ...]
     urgent: tuple[SealedRecord, ...] = ()
-    """Late hits that central has not acknowledged: sent before anything else, and again in their turn."""
+    """Alerts that central has not acknowledged: sent before anything else, and again in their turn."""
+    send_from: int = 1
+    """The first number that central wants: the one after its word, or a lower one that it has ordered."""
+    gaps: tuple[tuple[int, int], ...] = ()
+    """First and last of each run above central's word that it lacks, while it has something above them:
+    only these need to be sent again. Empty when central did not say."""
+    records_per_second: float | None = None
+    """At most so many, as central has ordered; None: as fast as the line allows."""
+    historical_before: int = 1
+    """Records with a lower number were made before the line was last up, or are sent again: history."""
 
 
 class SignedData(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +61,24 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
     lists: tuple[str, ...] = ()
     """Names of the lists that are new."""
+
+
+class Retained(msgspec.Struct, frozen=True, kw_only=True):
+    """What retention did: counts and bytes, nothing of any traveller."""
+
+    records_removed: int
+    """Acknowledged longer ago than they are kept for."""
+    media_dropped: int
+    """Records of media, acknowledged, that gave up their body; what is signed of them stays."""
+    bytes_freed: int
+    forgotten: int = 0
+    """Crossings that the local history no longer needs."""
+
+
+class MakeRoom(msgspec.Struct, frozen=True, kw_only=True):
+    """So many bytes are wanted: acknowledged media give up their bodies, the oldest first; nothing else."""
+
+    bytes: int
 
 
 class FetchQueries(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,6 +264,9 @@ class Lane(Protocol):
     async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage: ...
     async def acknowledge(self, request: SignedData) -> Installed: ...
     async def install(self, request: SignedData) -> Installed: ...
+    async def command(self, request: SignedData) -> Installed: ...
+    async def retain(self, request: Nothing) -> Retained: ...
+    async def make_room(self, request: MakeRoom) -> Retained: ...
     async def link(self, request: LinkState) -> Nothing: ...
     async def fetch_queries(self, request: FetchQueries) -> LiveQueries: ...
     async def answer(self, request: SignedData) -> Installed: ...
@@ -252,6 +284,15 @@ class LaneClient(RemoteService):
 
     async def install(self, request: SignedData) -> Installed:
         return await self.call("install", request, Installed, wait=60.0)
+
+    async def command(self, request: SignedData) -> Installed:
+        return await self.call("command", request, Installed, wait=60.0)
+
+    async def retain(self, request: Nothing) -> Retained:
+        return await self.call("retain", request, Retained, wait=60.0)
+
+    async def make_room(self, request: MakeRoom) -> Retained:
+        return await self.call("make_room", request, Retained, wait=60.0)
 
     async def link(self, request: LinkState) -> Nothing:
         return await self.call("link", request, Nothing)

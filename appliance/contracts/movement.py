@@ -17,6 +17,8 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     """ISO 8601 in UTC."""
     quality: str
     """nts, gnss, rtc, carried, unsure: the best first."""
+    uncertainty_ms: int | None = None
+    """How far wall time may be from true time at most, where the kernel says so."""
 
 
 class DocumentFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +71,11 @@ RECORD_TYPE_MOVEMENT = "movement"
 """The `type` of a sealed body that holds a `Movement`; other types come later."""
 RECORD_TYPE_LATE_HIT = "late_hit"
 """A hit that came after its traveller had gone: a map of `crossing`, `found` and `checks`."""
+
+RECORD_TYPE_COMMAND = "command"
+"""A signed command of central's operator that the box has carried out: see records/orders.py."""
+RECORD_TYPE_RETENTION = "retention"
+"""What the box has removed because it had kept it long enough: counts and numbers."""
 
 
 def to_plain(movement: Movement) -> dict[str, Any]:

@@ -12,6 +12,9 @@ ALL_QUERIES = f"{ROOT}/+/query"
 ALL_STATUS = f"{ROOT}/+/status"
 REFERENCE_FILTER = f"{REFERENCE}/+"
 
+COMMAND = "command"
+"""Retained: every signed command that the box has not recorded yet, or one alone; see records/commands.py."""
+
 ONLINE = b"online"
 OFFLINE = b"offline"
 
@@ -38,7 +41,7 @@ def check_name(name: str) -> str:
 
 
 def topic(device: str, what: str) -> str:
-    """The topic of one device: records, watermark, telemetry, status, query or answer."""
+    """The topic of one device: records, watermark, command, telemetry, status, query or answer."""
     return f"{ROOT}/{check_name(device)}/{what}"
 
 

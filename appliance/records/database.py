@@ -13,8 +13,8 @@ from typing import Any, Final
 from appliance.records.envelope import GENESIS
 from appliance.records.errors import JournalBusy, StorageBroken, StorageError, StorageFull
 
-FORMAT: Final = 1
-"""user_version of the database."""
+FORMAT: Final = 2
+"""user_version of the database; 1 is migrated when it is opened."""
 APPLICATION_ID: Final = 0x424F524A
 """BORJ: this file is a journal and not some other database."""
 BUSY_SECONDS: Final = 5.0
@@ -34,13 +34,31 @@ CREATE TABLE records (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     crossing TEXT NOT NULL UNIQUE,
     envelope BLOB NOT NULL,
-    chain_hash BLOB NOT NULL
+    chain_hash BLOB NOT NULL,
+    alert INTEGER NOT NULL DEFAULT 0,
+    class TEXT NOT NULL DEFAULT 'facts',
+    state INTEGER NOT NULL DEFAULT 0
 );
 """
+_SINCE_2: Final = """
+CREATE TABLE marks (hour TEXT PRIMARY KEY, seq INTEGER NOT NULL, at TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX alerts ON records (seq) WHERE alert;
+CREATE INDEX media ON records (seq) WHERE class = 'media' AND state = 0
+"""
+_NEW_VALUES: Final[dict[str, Any]] = {
+    "base_seq": 0,  # the last that retention removed, and its chain hash
+    "base_hash": GENESIS,
+    "command_counter": 0,
+    "resynced_at": "",  # words of central from before this order say nothing
+    "gaps": "",
+    "records_per_second": "",
+}
+"""What format 2 adds to `meta`."""
 _COLUMNS: Final = {
     "meta": "name, value",
     "events": "id, crossing, sealed",
-    "records": "seq, crossing, envelope, chain_hash",
+    "records": "seq, crossing, envelope, chain_hash, alert, class, state",
+    "marks": "hour, seq, at",
 }
 
 
@@ -122,7 +140,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         healthy = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        usable = healthy == "ok" and (not tables or (application, version) == (APPLICATION_ID, FORMAT))
+        usable = healthy == "ok" and (not tables or (application == APPLICATION_ID and 0 < version <= FORMAT))
         if usable:  # or it is somebody else's, and kept as it was found
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -147,6 +165,7 @@ def _check_readable(connection: sqlite3.Connection, check: Callable[[sqlite3.Con
     """Its tables are there, and what is in them can be used, or the journal is of no use here."""
     try:
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            _migrate(connection)
             for table, columns in _COLUMNS.items():
                 connection.execute(f"SELECT {columns} FROM {table} LIMIT 0")  # noqa: S608 - our own words
             check(connection)
@@ -173,14 +192,38 @@ def _prepare(connection: sqlite3.Connection, device: str) -> None:
         "last_hash": GENESIS,
         "acknowledged_seq": 0,
         "acknowledged_at": "",
+        **_NEW_VALUES,
     }
     connection.execute("BEGIN IMMEDIATE")
-    for statement in _SCHEMA.split(";"):
+    for statement in (_SCHEMA + _SINCE_2).split(";"):
         connection.execute(statement)
     connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("COMMIT")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """From format 1, in one transaction: a cut in the middle leaves the old one, which is migrated again."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] == FORMAT:
+        return
+    meta = read_meta(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for column in ("alert INTEGER NOT NULL DEFAULT 0", "class TEXT NOT NULL DEFAULT 'facts'",
+                       "state INTEGER NOT NULL DEFAULT 0"):  # fmt: skip
+            connection.execute(f"ALTER TABLE records ADD COLUMN {column}")
+        for statement in _SINCE_2.split(";"):
+            connection.execute(statement)
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", _NEW_VALUES.items())
+        if meta["acknowledged_seq"]:
+            at = meta["acknowledged_at"]
+            connection.execute("INSERT INTO marks VALUES (?, ?, ?)", (at[:13], meta["acknowledged_seq"], at))
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
 
 
 def _set_aside(path: Path) -> None:

@@ -10,7 +10,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -18,15 +18,23 @@ from typing import Any, Final, Self
 from nacl.exceptions import CryptoError
 
 from appliance.contracts.lane import SealedRecord
-from appliance.contracts.movement import Stamp
-from appliance.records import envelope as envelopes
-from appliance.records.database import hold, open_database, read_meta, translated
-from appliance.records.errors import (
-    EnvelopeError,
-    StorageBroken,
-    WatermarkError,
+from appliance.contracts.movement import RECORD_TYPE_RETENTION, Stamp
+from appliance.records.chain import (
+    JournalStatus,
+    Sealer,
+    VerifyReport,
+    append,
+    chain_hash_of,
+    set_meta,
+    status_of,
+    walk,
 )
+from appliance.records.commands import read_command
+from appliance.records.database import hold, open_database, read_meta, translated
+from appliance.records.errors import CommandError, StorageBroken, WatermarkError
 from appliance.records.keys import BoxKeys, CentralKeys
+from appliance.records.orders import Local, carry_out
+from appliance.records.retention import drop_media, mark, remove_old
 from appliance.records.watermark import read_watermark
 
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
@@ -34,6 +42,7 @@ MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 ALMOST_FULL: Final = 0.1
 """Share of the disk that should be free: at 300 travellers a day the last tenth lasts for weeks."""
 MAX_PAGE_RECORDS: Final = 256
+_META: Final = {"device", "last_hash", "base_hash", "acknowledged_at", "command_counter", "resynced_at"}
 _MAX_SEQ: Final = 2**63 - 1
 """What SQLite counts to; callers across a socket may ask for more."""
 SET_ASIDE: Final = "database_set_aside"
@@ -46,28 +55,6 @@ class OpenCrossing:
 
     crossing: str
     events: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class JournalStatus:
-    """Where the journal stands."""
-
-    epoch: str
-    last_seq: int
-    acknowledged_seq: int
-
-    @property
-    def unsent(self) -> int:
-        return self.last_seq - self.acknowledged_seq
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyReport:
-    """What a walk along the chain found."""
-
-    epoch: str
-    records: int
-    problems: tuple[str, ...]
 
 
 class Journal:
@@ -89,6 +76,7 @@ class Journal:
         self._keys = keys
         self._central = central
         self._device = device
+        self._sealer = Sealer(device=device, keys=keys, central=central)
         self._mutex = threading.Lock()
         self._folder = folder
         self.notices = notices
@@ -170,38 +158,33 @@ class Journal:
 
     # The chain
 
-    def commit(self, crossing: str, record_type: str, body: Mapping[str, Any], stamp: Stamp) -> int:
+    def commit(
+        self,
+        crossing: str,
+        record_type: str,
+        body: Mapping[str, Any],
+        stamp: Stamp,
+        *,
+        alert: bool = False,
+    ) -> int:
         """Seal the record, link it to the chain, and end the crossing, all in one transaction.
 
-        A crossing that is recorded already is not recorded again: its first number is returned.
+        A crossing that is recorded already is not recorded again: its first number is returned. An `alert`
+        goes to central before all history.
 
         Raises:
             StorageError: nothing was written, and it may be tried again.
         """
         with self._transaction() as connection:
             known = connection.execute("SELECT seq FROM records WHERE crossing = ?", (crossing,)).fetchone()
-            if known is not None:
-                connection.execute("DELETE FROM events WHERE crossing = ?", (crossing,))
-                return int(known[0])
-            meta = read_meta(connection)
-            seq = int(meta["last_seq"]) + 1
-            envelope, chain_hash = envelopes.seal(
-                record_type=record_type,
-                body=body,
-                device=self._device,
-                epoch=meta["epoch"],
-                seq=seq,
-                prev=meta["last_hash"],
-                stamp=stamp,
-                signing_key=self._keys.signing,
-                recipient=self._central.sealing,
-            )
-            connection.execute(
-                "INSERT INTO records (seq, crossing, envelope, chain_hash) VALUES (?, ?, ?, ?)",
-                (seq, crossing, envelope, chain_hash),
-            )
-            connection.execute("UPDATE meta SET value = ? WHERE name = 'last_seq'", (seq,))
-            connection.execute("UPDATE meta SET value = ? WHERE name = 'last_hash'", (chain_hash,))
+            seq = (
+                int(known[0])
+                if known is not None
+                else append(
+                    connection, self._sealer, crossing=crossing, record_type=record_type, body=body,
+                    stamp=stamp, alert=alert,
+                )
+            )  # fmt: skip
             connection.execute("DELETE FROM events WHERE crossing = ?", (crossing,))
             return seq
 
@@ -211,19 +194,27 @@ class Journal:
         Raises:
             StorageError: the database cannot be read.
         """
-        records: list[SealedRecord] = []
-        size = 0
         with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT seq, envelope FROM records WHERE seq > ? ORDER BY seq LIMIT ?",
-                (max(0, min(after, _MAX_SEQ)), max(0, min(limit, MAX_PAGE_RECORDS))),
+            return _bounded(
+                connection.execute(
+                    "SELECT seq, envelope, alert FROM records WHERE seq > ? ORDER BY seq LIMIT ?",
+                    (max(0, min(after, _MAX_SEQ)), max(0, min(limit, MAX_PAGE_RECORDS))),
+                )
             )
-            for seq, envelope in rows:
-                size += len(envelope)
-                if records and size > MAX_PAGE_BYTES:
-                    break
-                records.append(SealedRecord(seq=seq, envelope=envelope))
-        return tuple(records)
+
+    def alerts(self, limit: int) -> tuple[SealedRecord, ...]:
+        """Alerts that central has not acknowledged, in order, at most `limit`.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
+        with self._reading() as connection:
+            return _bounded(
+                connection.execute(
+                    "SELECT seq, envelope, alert FROM records WHERE alert AND seq > ? ORDER BY seq LIMIT ?",
+                    (read_meta(connection)["acknowledged_seq"], limit),
+                )
+            )
 
     def acknowledge(self, data: bytes) -> JournalStatus:
         """Take central's signed word; an older one than we have changes nothing.
@@ -241,16 +232,73 @@ class Journal:
                 raise WatermarkError("The acknowledgement is for an earlier journal of this box.")
             if watermark.seq > meta["last_seq"]:
                 raise WatermarkError("The acknowledgement is for records that this box has not made.")
-            if watermark.chain != _chain_hash(connection, watermark.seq):
+            if watermark.chain != chain_hash_of(connection, watermark.seq):
+                if watermark.seq < meta["base_seq"]:
+                    return status_of(meta)  # an old word for what was removed long ago
                 raise WatermarkError("The acknowledgement is for other records with the same numbers.")
+            issued_at = _moment(watermark.issued_at)
+            resynced_at = _moment(meta["resynced_at"])
+            if resynced_at and (issued_at is None or issued_at <= resynced_at):
+                return status_of(meta)  # said before central was put back: it holds for nothing now
             if watermark.seq > meta["acknowledged_seq"]:
-                connection.execute(
-                    "UPDATE meta SET value = ? WHERE name = 'acknowledged_seq'", (watermark.seq,)
-                )
-                connection.execute(
-                    "UPDATE meta SET value = ? WHERE name = 'acknowledged_at'", (watermark.issued_at,)
-                )
-            return _status(read_meta(connection))
+                set_meta(connection, acknowledged_seq=watermark.seq, acknowledged_at=watermark.issued_at)
+                if issued_at is not None:
+                    mark(connection, watermark.seq, issued_at)
+            if watermark.seq >= meta["acknowledged_seq"]:
+                gaps = (n for gap in watermark.gaps if gap[1] <= meta["last_seq"] for n in gap)
+                set_meta(connection, gaps=" ".join(str(n) for n in gaps))
+            return status_of(read_meta(connection))
+
+    def command(self, data: bytes, *, stamp: Stamp, now: dt.datetime, local: Local) -> bool:
+        """Carry out what central's operator has signed, and record it; False when that was done before.
+
+        `now` is the latest moment that is certainly past; `local` does what a person's request asks of what
+        the box itself can read.
+
+        Raises:
+            CommandError: it is not the operator's, not for this journal, or too late.
+            StorageError: nothing was done, and it may be tried again.
+        """
+        operator = self._central.operator
+        if operator is None:
+            raise CommandError("This box obeys nobody: no operator's key is configured.")
+        command = read_command(data, verify_key_for=_only(operator))
+        with self._transaction() as connection:
+            return carry_out(connection, self._sealer, command, stamp=stamp, now=now, local=local)
+
+    def retain(self, *, stamp: Stamp, now: dt.datetime) -> tuple[int, int]:
+        """Remove what central acknowledged long enough ago, and record that; how many, and their bytes.
+
+        `now` is the latest moment that is certainly past.
+
+        Raises:
+            StorageError: nothing was removed.
+        """
+        with self._transaction() as connection:
+            count, size = remove_old(connection, now=now)
+            if count:
+                through = read_meta(connection)["base_seq"]
+                self._record_retention(connection, stamp, removed=count, through=through, bytes=size)
+            return count, size
+
+    def make_room(self, wanted: int, *, stamp: Stamp) -> tuple[int, int]:
+        """Acknowledged media give up their bodies, the oldest first; how many, and the bytes that are free.
+
+        Raises:
+            StorageError: nothing was given up.
+        """
+        with self._transaction() as connection:
+            count, size = drop_media(connection, wanted)
+            if count:
+                self._record_retention(connection, stamp, media_dropped=count, bytes=size)
+            return count, size
+
+    def _record_retention(self, connection: sqlite3.Connection, stamp: Stamp, **body: int) -> None:
+        number = read_meta(connection)["last_seq"] + 1
+        append(
+            connection, self._sealer, crossing=f"retention/{number}", record_type=RECORD_TYPE_RETENTION,
+            body=body, stamp=stamp,
+        )  # fmt: skip
 
     def status(self) -> JournalStatus:
         """Where the journal stands.
@@ -259,17 +307,13 @@ class Journal:
             StorageError: the database cannot be read.
         """
         with self._reading() as connection:
-            return _status(read_meta(connection))
+            return status_of(read_meta(connection))
 
     def time_floor(self) -> dt.datetime | None:
         """The latest moment that central has signed for: true time is not before it."""
         with self._reading() as connection:
             issued_at = read_meta(connection)["acknowledged_at"]
-        try:
-            moment = dt.datetime.fromisoformat(issued_at)
-        except ValueError:
-            return None  # nothing acknowledged yet
-        return moment if moment.tzinfo else None
+        return _moment(issued_at)
 
     def verify(self) -> VerifyReport:
         """Walk the whole chain: signatures, links, numbers, and the end that `meta` remembers.
@@ -277,31 +321,8 @@ class Journal:
         Raises:
             StorageError: the database cannot be read.
         """
-        problems: list[str] = []
-        prev, expected, count = envelopes.GENESIS, 1, 0
         with self._reading() as connection:
-            meta = read_meta(connection)
-            for seq, envelope in connection.execute("SELECT seq, envelope FROM records ORDER BY seq"):
-                count += 1
-                try:
-                    sealed = envelopes.verify(envelope, verify_key_for=_only(self._keys.signing.verify_key))
-                except EnvelopeError as error:
-                    problems.append(f"record {seq}: {error}")
-                    expected = seq + 1
-                    continue
-                header = sealed.header
-                if (header.device, header.epoch, header.seq) != (self._device, meta["epoch"], seq):
-                    problems.append(f"record {seq}: it says that it is another one")
-                if seq != expected:
-                    problems.append(f"record {expected}: missing")
-                if header.prev != prev:
-                    problems.append(f"record {seq}: it does not follow the record before it")
-                prev, expected = sealed.chain_hash, seq + 1
-        if expected - 1 != meta["last_seq"]:
-            problems.append(f"record {meta['last_seq']}: missing at the end")
-        elif not problems and prev != meta["last_hash"]:
-            problems.append(f"record {meta['last_seq']}: it is not the one that was recorded last")
-        return VerifyReport(meta["epoch"], count, tuple(problems))
+            return walk(connection, device=self._device, key_of=_only(self._keys.signing.verify_key))
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -340,17 +361,11 @@ def must_exist(path: Path) -> None:
 def _check(connection: sqlite3.Connection, keys: BoxKeys) -> None:
     """The journal stands somewhere, and the open crossing can be decrypted."""
     meta = read_meta(connection)
-    _status(meta)
-    if missing := {"device", "last_hash", "acknowledged_at"} - set(meta):
+    if missing := _META - set(meta):
         raise StorageBroken(f"The journal does not know its {', '.join(sorted(missing))}.")
+    status_of(meta)
     for owner, sealed in connection.execute("SELECT crossing, sealed FROM events ORDER BY id"):
         _unpack(keys, owner, sealed)
-
-
-def _status(meta: Mapping[str, Any]) -> JournalStatus:
-    return JournalStatus(
-        epoch=meta["epoch"], last_seq=meta["last_seq"], acknowledged_seq=meta["acknowledged_seq"]
-    )
 
 
 def _pack(crossing: str, name: str, payload: bytes) -> bytes:
@@ -369,10 +384,25 @@ def _unpack(keys: BoxKeys, owner: str, sealed: bytes) -> bytes:
     return payload
 
 
-def _chain_hash(connection: sqlite3.Connection, seq: int) -> bytes:
-    """Of the record with this number; before the first one the chain begins."""
-    row = connection.execute("SELECT chain_hash FROM records WHERE seq = ?", (seq,)).fetchone()
-    return envelopes.GENESIS if row is None else bytes(row[0])
+def _bounded(rows: Iterable[tuple[int, bytes, int]]) -> tuple[SealedRecord, ...]:
+    """Few enough to carry, and never nothing, or the outbox would stand still."""
+    records: list[SealedRecord] = []
+    size = 0
+    for seq, envelope, alert in rows:
+        size += len(envelope)
+        if records and size > MAX_PAGE_BYTES:
+            break
+        records.append(SealedRecord(seq=seq, envelope=envelope, alert=bool(alert)))
+    return tuple(records)
+
+
+def _moment(text: str) -> dt.datetime | None:
+    """A moment that was written with its time zone; None when there is none."""
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _only(key: Any) -> Any:

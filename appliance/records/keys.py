@@ -27,10 +27,12 @@ class BoxKeys:
 
 @dataclass(frozen=True, slots=True)
 class CentralKeys:
-    """Records are sealed to the one; the other signs what central has committed."""
+    """Records are sealed to the first; the others sign what central has committed, and what it orders."""
 
     sealing: PublicKey
     watermark: VerifyKey
+    operator: VerifyKey | None = None
+    """None: the box takes no orders."""
 
 
 def load_box_keys(folder: Path) -> BoxKeys:
@@ -70,10 +72,14 @@ def load_box_keys(folder: Path) -> BoxKeys:
     return keys
 
 
-def load_central_keys(sealing: Path, watermark: Path) -> CentralKeys:
+def load_central_keys(sealing: Path, watermark: Path, operator: Path | None = None) -> CentralKeys:
     """Central's public keys.
 
     Raises:
         KeyFileError: a file is missing or holds something else.
     """
-    return CentralKeys(sealing=read_key(sealing, PublicKey), watermark=read_key(watermark, VerifyKey))
+    return CentralKeys(
+        sealing=read_key(sealing, PublicKey),
+        watermark=read_key(watermark, VerifyKey),
+        operator=None if operator is None else read_key(operator, VerifyKey),
+    )

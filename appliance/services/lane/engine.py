@@ -14,7 +14,7 @@ import msgspec
 from appliance.clock import Clock, wall_of
 from appliance.config import Box
 from appliance.contracts.capture import Capture, ReadChip, Show, TakePortrait, Wait
-from appliance.contracts.checks import Check, Direction, Outcome
+from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, to_plain
@@ -368,9 +368,13 @@ class Engine:
         assert started is not None
         assert decided is not None
         document = document_of(self.state, today=self.today)
-        body = to_plain(movement_of(self.state, box=self._box, document=document))
+        movement = movement_of(self.state, box=self._box, document=document)
+        body = to_plain(movement)
+        alert = movement.recommendation is Recommendation.RED
         await self._storing(
-            lambda: self._journal.commit(started.crossing, RECORD_TYPE_MOVEMENT, body, decided.stamp)
+            lambda: self._journal.commit(
+                started.crossing, RECORD_TYPE_MOVEMENT, body, decided.stamp, alert=alert
+            )
         )
         if document is not None and self.state.assessed is not None:
             await self._remember(subject_of(document), decided)

@@ -20,7 +20,7 @@ from appliance.contracts.lane import (
     Trouble,
     View,
 )
-from appliance.records.journal import JournalStatus
+from appliance.records.chain import JournalStatus
 from appliance.services.lane.assessment import document_of
 from appliance.services.lane.button import Offer
 from appliance.services.lane.workflow import State, Step

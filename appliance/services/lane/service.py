@@ -2,6 +2,11 @@
 
 import asyncio
 import contextlib
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
 
 from appliance.clock import Clock
 from appliance.config import Box
@@ -16,17 +21,20 @@ from appliance.contracts.lane import (
     LaneStatus,
     LinkState,
     LiveQueries,
+    MakeRoom,
     OutboxPage,
     Press,
     PressTaken,
-    SealedRecord,
+    Retained,
     SignedData,
     View,
 )
 from appliance.contracts.transport import Operation
 from appliance.face_settings import FaceSettings
-from appliance.records.errors import RecordsError, StorageError
-from appliance.records.journal import Journal, JournalStatus
+from appliance.records.chain import JournalStatus
+from appliance.records.commands import Action, Rights, read_message
+from appliance.records.errors import CommandError, RecordsError, StorageError
+from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
@@ -75,6 +83,7 @@ class LaneService:
         self._lists = lists
         self._clock = clock
         self._link = LinkState(connected=False)
+        self._historical_before = 1
         self._outbox_grew = asyncio.Event()
         self._records_status = journal.status()
         self._almost_full = False
@@ -126,6 +135,9 @@ class LaneService:
             Operation("fetch_outbox", FetchOutbox, self.fetch_outbox),
             Operation("acknowledge", SignedData, self.acknowledge),
             Operation("install", SignedData, self.install),
+            Operation("command", SignedData, self.command),
+            Operation("retain", Nothing, self.retain),
+            Operation("make_room", MakeRoom, self.make_room),
             Operation("link", LinkState, self.link),
             Operation("fetch_queries", FetchQueries, self.fetch_queries),
             Operation("answer", SignedData, self.answer),
@@ -147,7 +159,7 @@ class LaneService:
         try:
             status = self._journal.status()
             records = self._journal.page(request.after, request.limit)
-            urgent = self._urgent(status.acknowledged_seq)
+            urgent = self._journal.alerts(MAX_URGENT)
         except StorageError as error:
             raise ServiceError("storage_broken", str(error)) from error
         return OutboxPage(
@@ -157,14 +169,11 @@ class LaneService:
             acknowledged_seq=status.acknowledged_seq,
             records=tuple(records),
             urgent=urgent,
+            send_from=max(status.acknowledged_seq + 1, status.first_seq),
+            gaps=status.gaps,
+            records_per_second=status.records_per_second,
+            historical_before=self._historical_before,
         )
-
-    def _urgent(self, acknowledged: int) -> tuple[SealedRecord, ...]:
-        """Late hits that central has not heard of."""
-        found: list[SealedRecord] = []
-        for seq in self._memory.urgent(acknowledged)[:MAX_URGENT]:
-            found.extend(one for one in self._journal.page(seq - 1, 1) if one.seq == seq)
-        return tuple(found)
 
     async def acknowledge(self, request: SignedData) -> Installed:
         try:
@@ -177,6 +186,68 @@ class LaneService:
         self._refresh()
         return Installed(accepted=True, sentence="Acknowledged.")
 
+    async def command(self, request: SignedData) -> Installed:
+        """Every command of the message; what is not obeyed is said, and holds up none behind it."""
+        try:
+            orders = read_message(request.data)
+        except CommandError as error:
+            return Installed(accepted=False, sentence=str(error))
+        refused: list[str] = []
+        for order in orders:
+            try:
+                await asyncio.to_thread(self._obey, order)
+            except CommandError as error:
+                refused.append(str(error))
+            except StorageError as error:
+                raise ServiceError("storage_broken", str(error), retry=True) from error
+        self._refresh()
+        self._outbox_grew.set()
+        return Installed(accepted=not refused, sentence=" ".join(refused) or "Carried out.")
+
+    def _obey(self, order: bytes) -> None:
+        self._journal.command(
+            order, stamp=self._clock.stamp(), now=self._certainly_past(), local=self._local_request
+        )
+
+    def _local_request(self, order: Rights, crossings: tuple[str, ...]) -> dict[str, Any]:
+        """What this box itself can read of these crossings: found, shown to central, or forgotten."""
+        found = {one: kept for one in crossings if (kept := self._memory.recent(one)) is not None}
+        if order.action in (Action.RESTRICT, Action.CORRECT, Action.ERASE):
+            self._memory.forget(crossings)
+        done: dict[str, Any] = {"remembered": sorted(found)}
+        if order.action is Action.EXPORT:
+            done["export"] = {one: msgspec.msgpack.decode(kept.payload) for one, kept in found.items()}
+        return done
+
+    async def retain(self, request: Nothing) -> Retained:  # noqa: ARG002 - the Protocol's shape
+        """What was kept long enough goes; the agent starts it, and the journal records it."""
+
+        def work() -> tuple[int, int]:
+            return self._journal.retain(stamp=self._clock.stamp(), now=self._certainly_past())
+
+        removed, freed = await self._storing(work)
+        return Retained(records_removed=removed, media_dropped=0, bytes_freed=freed)
+
+    async def make_room(self, request: MakeRoom) -> Retained:
+        def work() -> tuple[int, int]:
+            return self._journal.make_room(request.bytes, stamp=self._clock.stamp())
+
+        dropped, freed = await self._storing(work)
+        return Retained(records_removed=0, media_dropped=dropped, bytes_freed=freed)
+
+    async def _storing(self, work: Callable[[], tuple[int, int]]) -> tuple[int, int]:
+        try:
+            return await asyncio.to_thread(work)
+        except StorageError as error:
+            raise ServiceError("storage_broken", str(error), retry=True) from error
+        finally:
+            self._refresh()
+
+    def _certainly_past(self) -> dt.datetime:
+        """Now, on a clock that is sure; else the floor, which is behind and never ahead."""
+        now, quality = self._clock.now()
+        return now if quality.sure else self._clock.floor
+
     async def install(self, request: SignedData) -> Installed:
         now, quality = self._clock.now()
         installed = await asyncio.to_thread(self._lists.receive, request.data, now=now, time_quality=quality)
@@ -184,6 +255,8 @@ class LaneService:
         return installed
 
     async def link(self, request: LinkState) -> Nothing:
+        if request.connected and not self._link.connected:
+            self._historical_before = self._records().last_seq + 1
         self._link = request
         self._live.connected = request.connected
         self._refresh()

@@ -134,7 +134,7 @@ def test_fail__another_programs_database(written: Path) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "PRAGMA user_version = 2",
+        "PRAGMA user_version = 3",
         "PRAGMA application_id = 1",
         "DROP TABLE meta",
         "DROP TABLE events",
