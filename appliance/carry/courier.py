@@ -49,8 +49,9 @@ async def carry_out(lane: Lane, stick: Stick) -> CarriedOut:
     stick.clear_parts()
     page = await lane.fetch_outbox(FetchOutbox(after=0, limit=1))
     device, epoch, last = page.device, page.epoch, page.last_seq
-    there = _already_there(stick, device, epoch, acknowledged=page.acknowledged_seq)
-    written, at, full = 0, page.acknowledged_seq, False
+    at = page.send_from - 1
+    there = _already_there(stick, device, epoch, committed=at)
+    written, full = 0, False
     known = len(there)
     while at < last and not full:
         if at + 1 in there:
@@ -83,21 +84,17 @@ async def carry_in(lane: Lane, brought: Iterable[Brought]) -> list[TakenIn]:
         CarryError: the stick cannot be read.
         ServiceError: lane does not answer.
     """
-    deliver = {"watermark": lane.acknowledge, "reference": lane.install}
-    return [
-        TakenIn(one, await deliver[one.kind](SignedData(data=one.data)))
-        for one in brought
-        if one.kind in deliver
-    ]
+    deliver = {"watermark": lane.acknowledge, "command": lane.command, "reference": lane.install}
+    return [TakenIn(one, await deliver[one.kind](SignedData(data=one.data))) for one in brought]
 
 
-def _already_there(stick: Stick, device: str, epoch: str, *, acknowledged: int) -> set[int]:
+def _already_there(stick: Stick, device: str, epoch: str, *, committed: int) -> set[int]:
     """The numbers that lie there whole. What central has committed, or is damaged, makes room."""
     there: set[int] = set()
     for file in list(stick.batches(device)):
         if file.epoch != epoch:
             continue  # of an earlier journal: nobody here can say what became of it
-        if file.name.last <= acknowledged or stick.read(file) is None:
+        if file.name.last <= committed or stick.read(file) is None:
             stick.remove(file)
         else:
             there.update(range(file.name.first, file.name.last + 1))

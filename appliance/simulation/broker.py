@@ -170,6 +170,7 @@ class Broker:
             "pattern write borne/v1/%u/query",
             "pattern read borne/v1/%u/answer",
             "pattern read borne/v1/%u/watermark",
+            "pattern read borne/v1/%u/command",
             "pattern read borne/v1/reference/+",
         ]
         acl_file = self._folder / "acl"

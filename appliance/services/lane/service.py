@@ -159,7 +159,7 @@ class LaneService:
         try:
             status = self._journal.status()
             records = self._journal.page(request.after, request.limit)
-            urgent = self._journal.alerts(MAX_URGENT)
+            urgent = self._journal.alerts(MAX_URGENT, after=request.alerts_after)
         except StorageError as error:
             raise ServiceError("storage_broken", str(error)) from error
         return OutboxPage(

@@ -23,8 +23,9 @@ from appliance.contracts import wire
 KEEPALIVE_SECONDS = 20
 CONNECT_SECONDS = 10.0
 """For the connection, TLS and CONNACK together; a satellite line takes some seconds."""
-MAX_OUTSTANDING = 8
-"""Batches without PUBACK; the broker may ask for fewer (Receive Maximum), which paho does not heed."""
+MAX_OUTSTANDING = 16
+"""Batches without PUBACK; the broker may ask for fewer (Receive Maximum), which paho does not heed. More than
+20 makes paho slower: it looks through all of them at each PUBACK."""
 DEAF_SECONDS = 2.0 * KEEPALIVE_SECONDS
 """A connection that leaves a PUBLISH unanswered for so long is dead, whatever paho says of it."""
 SLOWEST_BYTES_PER_SECOND = 4096
@@ -118,15 +119,27 @@ class Link:
         properties.MessageExpiryInterval = seconds
         self._hand_over(topic, payload, retain=False, properties=properties)
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Hand a message over with QoS 1. Its PUBACK is not delivery; it only makes room.
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        user: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """Hand a message over with QoS 1, with these user properties. Its PUBACK is not delivery; it only
+        makes room.
 
         What a connection was given that ends in this moment is lost with it.
 
         Raises:
             LinkError: the connection is over.
         """
-        self._hand_over(topic, payload, retain=retain, properties=None)
+        properties = None
+        if user:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.UserProperty = list(user)
+        self._hand_over(topic, payload, retain=retain, properties=properties)
 
     def _hand_over(self, topic: str, payload: bytes, *, retain: bool, properties: Properties | None) -> None:
         if self.ended.done():
@@ -247,12 +260,14 @@ class Link:
         if reason.is_failure:
             self._tell(self._end, f"The broker refuses this box: {reason}.")
             return
+        # MQTT 5, 3.2.2.3.3: without the property it is 65,535.
         receive_maximum = getattr(properties, "ReceiveMaximum", None) or MAX_OUTSTANDING
         packet_size = getattr(properties, "MaximumPacketSize", None) or wire.MAX_BATCH_BYTES + PACKET_ROOM
         self.max_outstanding = min(MAX_OUTSTANDING, receive_maximum)
         self.max_payload = max(1, min(wire.MAX_BATCH_BYTES, packet_size - PACKET_ROOM))
         topics = (
             wire.topic(self._device, "watermark"),
+            wire.topic(self._device, wire.COMMAND),
             wire.topic(self._device, "answer"),
             wire.REFERENCE_FILTER,
         )

@@ -14,8 +14,8 @@ from uplink_scripted import DEVICE, until
 
 from appliance.contracts import wire
 from appliance.records import envelope
+from appliance.services.uplink import drain
 from appliance.services.uplink import link as links
-from appliance.services.uplink import service as services
 
 
 @pytest.fixture(autouse=True)
@@ -246,7 +246,8 @@ def test_fail__a_record_larger_than_the_broker_takes_is_said(lane, run_uplink, t
 
 def test_ok__large_batches_in_haste_arrive_whole(lane, run_uplink, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(links, "DEAF_SECONDS", 30.0)
-    monkeypatch.setattr(services, "BATCH_BYTES", 8_000_000)
+    monkeypatch.setattr(drain, "BATCH_BYTES", 8_000_000)
+    monkeypatch.setattr(drain, "WINDOW_BYTES", 10**9)
     # Fails when paho writes from the caller's thread beside its own: packets get torn into each other.
     lane.record(160, size=300_000)
     seen = set()

@@ -1,0 +1,61 @@
+"""How fast: the rate that central has ordered for history, and the wait before the next connection."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Final
+
+MIN_BACKOFF_SECONDS: Final = 2.0
+MAX_BACKOFF_SECONDS: Final = 60.0
+LEAST_SHARE: Final = 0.1
+"""Thousands of boxes lose one broker in one moment: each comes back at its own, anywhere in the wait."""
+BURST_SECONDS: Final = 1.0
+"""What was not sent in the last second is not made up for."""
+
+
+class Backoff:
+    """Waits that double, each anywhere between a tenth of its length and all of it."""
+
+    def __init__(self, least: float = MIN_BACKOFF_SECONDS) -> None:
+        self._least = least
+        self._length = least
+
+    def reset(self) -> None:
+        """The last connection was a good one."""
+        self._length = self._least
+
+    def next(self) -> float:
+        """Seconds to wait now."""
+        wait = random.uniform(LEAST_SHARE, 1.0) * self._length
+        self._length = min(2 * self._length, MAX_BACKOFF_SECONDS)
+        return wait
+
+
+class Rate:
+    """A token bucket of records; without a rate it is always full. Alerts are counted and never held back."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._per_second: float | None = None
+        self._tokens = 0.0
+        self._at = now()
+
+    def set(self, per_second: float | None) -> None:
+        """As central has ordered; a new rate begins with an empty bucket."""
+        if per_second != self._per_second:
+            self._per_second, self._tokens, self._at = per_second, 1.0, self._now()
+
+    def allowed(self, most: int) -> int:
+        """How many records may go now, at most so many."""
+        if self._per_second is None:
+            return most
+        now = self._now()
+        fill = self._tokens + (now - self._at) * self._per_second
+        self._tokens = min(fill, max(1.0, self._per_second * BURST_SECONDS))
+        self._at = now
+        return max(0, min(most, int(self._tokens)))
+
+    def spend(self, records: int) -> None:
+        """So many have gone; alerts may leave the bucket in debt, which history then pays."""
+        if self._per_second is not None:
+            self._tokens -= records

@@ -1,0 +1,85 @@
+"""Rate and backoff, with a clock of the test's own."""
+
+from appliance.services.uplink.pace import MAX_BACKOFF_SECONDS, Backoff, Rate
+
+
+class Hands:
+    """A clock that the test turns."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_ok_without_a_rate_all_may_go() -> None:
+    rate = Rate(Hands())
+    rate.spend(10_000)
+    assert rate.allowed(64) == 64
+
+
+def test_ok_a_rate_is_kept_over_time() -> None:
+    hands = Hands()
+    rate = Rate(hands)
+    rate.set(10.0)
+    gone = 0
+    for _ in range(1000):
+        hands.now += 0.05
+        allowed = rate.allowed(64)
+        rate.spend(allowed)
+        gone += allowed
+    assert 498 <= gone <= 502  # 50 seconds
+
+
+def test_ok_a_pause_is_not_made_up_for() -> None:
+    hands = Hands()
+    rate = Rate(hands)
+    rate.set(10.0)
+    hands.now += 3600
+    assert rate.allowed(64) == 10
+
+
+def test_ok_slower_than_one_a_second() -> None:
+    hands = Hands()
+    rate = Rate(hands)
+    rate.set(0.1)
+    assert rate.allowed(64) == 1
+    rate.spend(1)
+    hands.now += 9.0
+    assert rate.allowed(64) == 0
+    rate.set(0.1)  # the same order again is no new one
+    hands.now += 1.5
+    assert rate.allowed(64) == 1
+
+
+def test_ok_alerts_are_never_held_back_and_history_pays() -> None:
+    hands = Hands()
+    rate = Rate(hands)
+    rate.set(10.0)
+    rate.spend(21)  # alerts
+    assert rate.allowed(64) == 0
+    hands.now += 1.0
+    assert rate.allowed(64) == 0
+    hands.now += 2.0
+    assert rate.allowed(64) > 0
+    rate.set(None)
+    assert rate.allowed(64) == 64
+
+
+def test_ok_thousands_of_boxes_come_back_at_different_moments() -> None:
+    """After one outage: in no tenth of the first wait more than a fifth of them."""
+    waits = sorted(Backoff(2.0).next() for _ in range(2000))
+    assert 0.2 <= waits[0] <= waits[-1] <= 2.0
+    for tenth in range(10):
+        within = sum(0.2 * tenth <= wait < 0.2 * (tenth + 1) for wait in waits)
+        assert within < 400
+
+
+def test_ok_waits_double_to_a_minute_and_begin_again() -> None:
+    backoff = Backoff(1.0)
+    waits = [backoff.next() for _ in range(20)]
+    assert all(wait <= min(2.0**number, MAX_BACKOFF_SECONDS) for number, wait in enumerate(waits))
+    assert max(Backoff(1.0).next() for _ in range(20)) <= 1.0
+    assert max(waits[10:]) > 10
+    backoff.reset()
+    assert backoff.next() <= 1.0
