@@ -66,6 +66,8 @@ class Paths(_Section, frozen=True, kw_only=True):
     """Where things lie."""
 
     data: Path = Path("/var/lib/borne")
+    outbox: Path | None = None
+    """Where the sealed records lie, on a disk that opens without the board's key; None: in `data`."""
     keys: Path = Path("/etc/borne/keys")
     run: Path = Path("/run/borne")
     policy: Path | None = None

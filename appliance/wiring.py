@@ -145,7 +145,10 @@ def open_journal(config: Config, *, begin: bool = True) -> "Journal":
     from appliance.records.journal import Journal, must_exist
     from appliance.records.keys import load_box_keys, load_central_keys
 
-    central, path = config.central, config.paths.data / "journal.db"
+    central, path = config.central, (config.paths.outbox or config.paths.data) / "journal.db"
+    old = config.paths.data / "journal.db"
+    if old != path and old.exists() and not path.exists():
+        raise CannotStart(f"The journal still lies at {old}; move it, and what begins like it, to {path}.")
     try:
         if not begin:
             must_exist(path)
@@ -155,6 +158,7 @@ def open_journal(config: Config, *, begin: bool = True) -> "Journal":
             central=load_central_keys(central.sealing_key, central.watermark_key, central.operator_key),
             device=config.box.device,
             begin=begin,
+            steps=config.paths.data / "steps.db",
         )
     except (KeyFileError, StorageError) as error:
         raise CannotStart(str(error)) from error

@@ -1,11 +1,16 @@
-"""`borne records`: the chain verified, and sealed records taken along."""
+"""`borne records`: the chain verified, sealed records taken along, what is old removed."""
 
 import argparse
+import sys
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from appliance.commands import carry
+from appliance.commands import carry, salvage
 from appliance.commands.output import CouldNot, add_json_flag, print_json, sentence
+
+if TYPE_CHECKING:
+    from appliance.records.salvage import Salvage
 
 CONFIG = Path("/etc/borne/borne.toml")
 
@@ -20,9 +25,15 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     export = actions.add_parser("export", help="the sealed records as files, which only central can open")
     export.add_argument("folder", type=Path)
     export.add_argument("--after", type=int, default=0, metavar="N", help="only those after this number")
+    export.add_argument(
+        "--set-aside", action="store_true", help="those of damaged journals that were set aside instead"
+    )
     export.set_defaults(run=export_records)
     carry.add_to(actions)
-    for action in (verify, export):
+    retain = actions.add_parser("retain", help="have the running box remove what it has kept long enough")
+    retain.set_defaults(run=retain_records)
+    salvage.add_to(actions)
+    for action in (verify, export, retain):
         action.add_argument("--config", type=Path, default=CONFIG, help=f"default {CONFIG}")
         add_json_flag(action)
 
@@ -61,6 +72,8 @@ def export_records(arguments: argparse.Namespace) -> int:
     """0: written, 2: could not."""
     from appliance.records.errors import StorageError
 
+    if arguments.set_aside:
+        return _export_set_aside(arguments)
     journal = _journal(arguments.config)
     written, after = 0, arguments.after
     try:
@@ -74,10 +87,75 @@ def export_records(arguments: argparse.Namespace) -> int:
         raise CouldNot(sentence(error)) from error
     finally:
         journal.close()
+    _tell_exported(arguments, epoch, written)
+    return 0
+
+
+def _export_set_aside(arguments: argparse.Namespace) -> int:
+    """What can still be read of each journal that was set aside; no key is needed, and none is used."""
+    from appliance.config import ConfigError, load_config
+    from appliance.records.errors import StorageError
+    from appliance.records.salvage import Salvage
+
+    try:
+        paths = load_config(arguments.config).paths
+        arguments.folder.mkdir(parents=True, exist_ok=True)
+        files = [
+            path
+            for path in sorted((paths.outbox or paths.data).glob("journal.db.corrupt-*"))
+            if not path.name.endswith(("-wal", "-shm"))
+        ]
+        for file in files:
+            with tempfile.TemporaryDirectory() as work:
+                try:
+                    with Salvage.open(file, Path(work)) as found:
+                        written = _write_out(found, arguments.folder, arguments.after)
+                        _tell_exported(arguments, found.epoch, written)
+                except StorageError as error:
+                    print(sentence(error), file=sys.stderr)
+    except (ConfigError, OSError) as error:
+        raise CouldNot(sentence(error)) from error
+    if not files:
+        raise CouldNot("No journal was set aside here.")
+    return 0
+
+
+def _write_out(found: "Salvage", folder: Path, after: int) -> int:
+    written = 0
+    for record in found.records(after):
+        (folder / f"{found.epoch}-{record.seq:08}.cose").write_bytes(record.envelope)
+        written += 1
+    return written
+
+
+def _tell_exported(arguments: argparse.Namespace, epoch: str, written: int) -> None:
     if arguments.json:
         print_json({"epoch": epoch, "records": written, "folder": str(arguments.folder)})
     else:
         print(f"{written} sealed records of epoch {epoch} in {arguments.folder}")
+
+
+def retain_records(arguments: argparse.Namespace) -> int:
+    """0: done, 2: the box does not run, or its disk does not let us."""
+    import asyncio
+
+    from appliance.config import ConfigError, load_config
+    from appliance.contracts.capture import Nothing
+    from appliance.contracts.errors import ServiceError
+    from appliance.contracts.lane import LaneClient
+
+    try:
+        socket = load_config(arguments.config).paths.run / "lane.sock"
+        done = asyncio.run(LaneClient(socket).retain(Nothing()))
+    except ConfigError as error:
+        raise CouldNot(str(error)) from error
+    except ServiceError as error:
+        raise CouldNot(error.sentence) from error
+    if arguments.json:
+        print_json({"records_removed": done.records_removed, "bytes_freed": done.bytes_freed,
+                    "forgotten": done.forgotten})  # fmt: skip
+    else:
+        print(f"{done.records_removed} records removed, {done.bytes_freed} bytes; {done.forgotten} forgotten")
     return 0
 
 

@@ -216,6 +216,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     connected: bool
     last_seq: int
     unsent: int
+    """Records; a crossing has one of facts and one for each picture."""
     notices: tuple[str, ...]
     """Codes of standing notices: database_set_aside, crossing_unreadable, disk_almost_full, clock_unsure."""
     last_outcome: Outcome | None
@@ -227,6 +228,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     time_quality: str
     portrait: PortraitView | None = None
     """None between travellers, and where no picture is asked for."""
+    crossings: int = 0
+    """Recorded on this box."""
     page_hint: str | None = None
     """While a camera reads the page: a code of `appliance.contracts.capture.PAGE_HINTS`."""
 

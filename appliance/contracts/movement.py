@@ -1,5 +1,6 @@
 """The movement: what is recorded of one crossing, sealed on the box and opened by central."""
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -40,6 +41,13 @@ class DocumentFacts(msgspec.Struct, frozen=True, kw_only=True):
     personal_number: str | None
 
 
+class MediaName(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a picture stands in the facts: enough to find it, and to know it again."""
+
+    sha256: bytes
+    size: int
+
+
 class Movement(msgspec.Struct, frozen=True, kw_only=True):
     """One crossing; `crossing` is unique for ever and is what duplicates are removed by."""
 
@@ -64,7 +72,9 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     """Pairs of this traveller and a list's entry that the officer found to be two persons, as hashes."""
     media: dict[str, bytes] = {}
     """portrait_record: ISO/IEC 19794-5:2005, its picture a JPEG;
-    chip_portrait and page (as a camera read it): JPEG."""
+    chip_portrait and page (as a camera read it): JPEG. Within the box, and in records of version 1; since
+    then each is a record of its own, and `media_named` says which."""
+    media_named: dict[str, MediaName] = {}
 
 
 RECORD_TYPE_MOVEMENT = "movement"
@@ -72,10 +82,28 @@ RECORD_TYPE_MOVEMENT = "movement"
 RECORD_TYPE_LATE_HIT = "late_hit"
 """A hit that came after its traveller had gone: a map of `crossing`, `found` and `checks`."""
 
+RECORD_TYPE_MEDIA = "media"
+"""One picture of a crossing: a map of `crossing`, `name`, `sha256` (which the movement names too) and
+`content`."""
 RECORD_TYPE_COMMAND = "command"
 """A signed command of central's operator that the box has carried out: see records/orders.py."""
 RECORD_TYPE_RETENTION = "retention"
 """What the box has removed because it had kept it long enough: counts and numbers."""
+
+
+def apart(movement: Movement) -> tuple[Movement, dict[str, bytes]]:
+    """The facts, which name the media by their hashes, and the media."""
+    named = {
+        name: MediaName(sha256=hashlib.sha256(content).digest(), size=len(content))
+        for name, content in movement.media.items()
+    }
+    return msgspec.structs.replace(movement, media={}, media_named=named), dict(movement.media)
+
+
+def media_body(crossing: str, name: str, content: bytes) -> dict[str, Any]:
+    """The body of a record of type `media`."""
+    digest = hashlib.sha256(content).digest()
+    return {"crossing": crossing, "name": name, "sha256": digest, "content": content}
 
 
 def to_plain(movement: Movement) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from appliance import cose
 from appliance.contracts.movement import Stamp
 from appliance.records import envelope as envelopes
 from appliance.records.database import read_meta
-from appliance.records.errors import EnvelopeError
+from appliance.records.errors import EnvelopeError, StorageBroken
 from appliance.records.keys import BoxKeys, CentralKeys
 
 FACTS: Final = "facts"
@@ -32,6 +32,8 @@ class JournalStatus:
     gaps: tuple[tuple[int, int], ...] = ()
     """What central lacks above its word, as it last said."""
     records_per_second: float | None = None
+    crossings: int = 0
+    """Movements that were recorded; each has a record, and its media others."""
 
     @property
     def unsent(self) -> int:
@@ -57,17 +59,25 @@ class Sealer:
 
 
 def status_of(meta: Mapping[str, Any]) -> JournalStatus:
-    """Where the journal stands, by its `meta`."""
-    gaps = [int(number) for number in str(meta["gaps"]).split()]
+    """Where the journal stands, by its `meta`.
+
+    Raises:
+        StorageBroken: by that it stands nowhere.
+    """
     rate = meta["records_per_second"]
-    return JournalStatus(
-        epoch=meta["epoch"],
-        last_seq=meta["last_seq"],
-        acknowledged_seq=meta["acknowledged_seq"],
-        first_seq=meta["base_seq"] + 1,
-        gaps=tuple(zip(gaps[::2], gaps[1::2], strict=True)),
-        records_per_second=float(rate) if rate != "" else None,
-    )
+    try:
+        gaps = [int(number) for number in str(meta["gaps"]).split()]
+        return JournalStatus(
+            epoch=meta["epoch"],
+            last_seq=meta["last_seq"],
+            acknowledged_seq=meta["acknowledged_seq"],
+            first_seq=meta["base_seq"] + 1,
+            crossings=int(meta["crossings"]),
+            gaps=tuple(zip(gaps[::2], gaps[1::2], strict=True)),
+            records_per_second=float(rate) if rate != "" else None,
+        )
+    except (ValueError, TypeError) as error:
+        raise StorageBroken("The journal does not know where it stands.") from error
 
 
 def append(

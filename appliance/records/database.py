@@ -27,9 +27,6 @@ _DAMAGE: Final = {
 
 _SCHEMA: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, crossing TEXT NOT NULL, sealed BLOB NOT NULL
-);
 CREATE TABLE records (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     crossing TEXT NOT NULL UNIQUE,
@@ -52,11 +49,11 @@ _NEW_VALUES: Final[dict[str, Any]] = {
     "resynced_at": "",  # words of central from before this order say nothing
     "gaps": "",
     "records_per_second": "",
+    "crossings": 0,  # movements recorded; one has several records
 }
 """What format 2 adds to `meta`."""
 _COLUMNS: Final = {
     "meta": "name, value",
-    "events": "id, crossing, sealed",
     "records": "seq, crossing, envelope, chain_hash, alert, class, state",
     "marks": "hour, seq, at",
 }
@@ -72,7 +69,8 @@ class _NotText(sqlite3.DatabaseError):
     sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 
 
-def _text(data: bytes) -> str:
+def as_text(data: bytes) -> str:
+    """What SQLite calls text; damage when it is none."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -119,7 +117,7 @@ def open_database(
                 raise StorageBroken(
                     f"The journal {path} is damaged. A box that starts keeps it aside and begins a new one."
                 ) from error
-            _set_aside(path)
+            set_aside(path)
             connection = _connect(path)
         _prepare(connection, device)
         return connection, any(path.parent.glob(f"{path.name}.corrupt-*"))
@@ -133,7 +131,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         # SQLite would take the empty file for a new database, and delete the log with what is in it.
         raise _Damaged
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.text_factory = _text
+    connection.text_factory = as_text
     try:
         path.chmod(0o600)
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -142,12 +140,10 @@ def _connect(path: Path) -> sqlite3.Connection:
         healthy = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         usable = healthy == "ok" and (not tables or (application == APPLICATION_ID and 0 < version <= FORMAT))
         if usable:  # or it is somebody else's, and kept as it was found
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA secure_delete = ON")
+            durable(connection)
     except sqlite3.DatabaseError as error:
         connection.close()
-        if _is_damage(error):
+        if is_damage(error):
             raise _Damaged from error
         raise
     except (
@@ -161,6 +157,13 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def durable(connection: sqlite3.Connection) -> None:
+    """What has returned is on disk (NORMAL loses committed rows), and what is deleted is overwritten."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")
+
+
 def _check_readable(connection: sqlite3.Connection, check: Callable[[sqlite3.Connection], None]) -> None:
     """Its tables are there, and what is in them can be used, or the journal is of no use here."""
     try:
@@ -171,7 +174,7 @@ def _check_readable(connection: sqlite3.Connection, check: Callable[[sqlite3.Con
             check(connection)
     except (sqlite3.DatabaseError, KeyError, StorageBroken, UnicodeDecodeError) as error:
         connection.close()
-        if isinstance(error, sqlite3.DatabaseError) and not _is_damage(error):
+        if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
             raise
         raise _Damaged from error
 
@@ -216,6 +219,10 @@ def _migrate(connection: sqlite3.Connection) -> None:
         for statement in _SINCE_2.split(";"):
             connection.execute(statement)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", _NEW_VALUES.items())
+        connection.execute(
+            "UPDATE meta SET value = (SELECT count(*) FROM records WHERE crossing NOT LIKE '%/%')"
+            " WHERE name = 'crossings'"
+        )
         if meta["acknowledged_seq"]:
             at = meta["acknowledged_at"]
             connection.execute("INSERT INTO marks VALUES (?, ?, ?)", (at[:13], meta["acknowledged_seq"], at))
@@ -226,7 +233,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
         raise
 
 
-def _set_aside(path: Path) -> None:
+def set_aside(path: Path) -> None:
     """Keep the damaged database, its write-ahead log too, under another name; nothing is deleted."""
     suffix = f".corrupt-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     for tail in ("", "-wal", "-shm"):
@@ -251,7 +258,7 @@ def translated(error: sqlite3.Error | OSError) -> StorageError:
     return StorageBroken(f"The journal cannot be used: {error}.")
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
+def is_damage(error: sqlite3.DatabaseError) -> bool:
     """Whether the file is at fault; a disk that is full, read-only or gone leaves it as good as it was."""
     return _code(error) in _DAMAGE
 

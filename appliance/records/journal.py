@@ -1,4 +1,7 @@
-"""The journal: every step of the open crossing, and the chain of sealed records that is also the outbox.
+"""The journal: the chain of sealed records that is also the outbox, and every step of the open crossing.
+
+The records need no key of this box to be delivered, so they may lie on a disk that opens without one; the
+steps lie in a file of their own (`steps.py`).
 
 SQLite in WAL mode with synchronous=FULL: what a method has returned is on disk (NORMAL loses committed
 rows at a power cut, and FULL does not). One process at a time holds it. Safe to use from several threads.
@@ -11,15 +14,19 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from nacl.exceptions import CryptoError
-
 from appliance.contracts.lane import SealedRecord
-from appliance.contracts.movement import RECORD_TYPE_RETENTION, Stamp
+from appliance.contracts.movement import (
+    RECORD_TYPE_MEDIA,
+    RECORD_TYPE_MOVEMENT,
+    RECORD_TYPE_RETENTION,
+    Stamp,
+    media_body,
+)
 from appliance.records.chain import (
+    MEDIA,
     JournalStatus,
     Sealer,
     VerifyReport,
@@ -35,6 +42,7 @@ from appliance.records.errors import CommandError, StorageBroken, WatermarkError
 from appliance.records.keys import BoxKeys, CentralKeys
 from appliance.records.orders import Local, carry_out
 from appliance.records.retention import drop_media, mark, remove_old
+from appliance.records.steps import OpenCrossing, Steps
 from appliance.records.watermark import read_watermark
 
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
@@ -42,19 +50,20 @@ MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 ALMOST_FULL: Final = 0.1
 """Share of the disk that should be free: at 300 travellers a day the last tenth lasts for weeks."""
 MAX_PAGE_RECORDS: Final = 256
-_META: Final = {"device", "last_hash", "base_hash", "acknowledged_at", "command_counter", "resynced_at"}
+_META: Final = {
+    "device",
+    "last_hash",
+    "base_hash",
+    "acknowledged_at",
+    "command_counter",
+    "resynced_at",
+    "crossings",
+}
 _MAX_SEQ: Final = 2**63 - 1
 """What SQLite counts to; callers across a socket may ask for more."""
+STEPS: Final = "steps.db"
 SET_ASIDE: Final = "database_set_aside"
 """Notice: a damaged journal lies beside this one, kept for those who can read it."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenCrossing:
-    """The crossing that was under way, with its events in order."""
-
-    crossing: str
-    events: tuple[bytes, ...]
 
 
 class Journal:
@@ -65,6 +74,7 @@ class Journal:
         connection: sqlite3.Connection,
         *,
         lock: int,
+        steps: Steps,
         keys: BoxKeys,
         central: CentralKeys,
         device: str,
@@ -73,6 +83,7 @@ class Journal:
     ) -> None:
         self._connection = connection
         self._lock = lock
+        self._steps = steps
         self._keys = keys
         self._central = central
         self._device = device
@@ -83,11 +94,19 @@ class Journal:
 
     @classmethod
     def open(
-        cls, path: Path, *, keys: BoxKeys, central: CentralKeys, device: str, begin: bool = True
+        cls,
+        path: Path,
+        *,
+        keys: BoxKeys,
+        central: CentralKeys,
+        device: str,
+        begin: bool = True,
+        steps: Path | None = None,
     ) -> Self:
         """Open the journal, or begin one; a damaged one is kept aside and a new one begun.
 
-        Whoever only looks does not `begin` one: then what is not there, or damaged, is an error.
+        `steps` is the file of the open crossing; None: beside the journal. Whoever only looks does not
+        `begin` one: then what is not there, or damaged, is an error.
 
         Raises:
             JournalBusy: another process holds it.
@@ -95,21 +114,23 @@ class Journal:
         """
         if not begin:
             must_exist(path)
-        lock = hold(path)
-        try:
-            connection, aside = open_database(
-                path, device=device, check=lambda found: _check(found, keys), begin=begin
-            )
-        except BaseException:
-            os.close(lock)
-            raise
+        with contextlib.ExitStack() as undo:
+            lock = hold(path)
+            undo.callback(os.close, lock)
+            connection, aside = open_database(path, device=device, check=_check, begin=begin)
+            undo.callback(connection.close)
+            kept = Steps.open(steps or path.with_name(STEPS), storage=keys.storage)
+            undo.callback(kept.close)
+            _move_steps(connection, kept)
+            undo.pop_all()
         return cls(
             connection,
             lock=lock,
+            steps=kept,
             keys=keys,
             central=central,
             device=device,
-            notices=(SET_ASIDE,) if aside else (),
+            notices=(SET_ASIDE,) if aside or kept.damaged else (),
             folder=path.parent,
         )
 
@@ -118,6 +139,7 @@ class Journal:
         with self._mutex:
             if self._lock >= 0:
                 self._connection.close()
+                self._steps.close()
                 os.close(self._lock)
                 self._lock = -1
 
@@ -134,27 +156,17 @@ class Journal:
         Raises:
             StorageError: it is not on disk, and may be tried again.
         """
-        sealed = bytes(self._keys.storage.encrypt(_pack(crossing, name, payload)))
-        with self._transaction() as connection:
-            cursor = connection.execute(
-                "INSERT INTO events (crossing, sealed) VALUES (?, ?)", (crossing, sealed)
-            )
-            assert cursor.lastrowid is not None
-            return cursor.lastrowid
+        with self._mutex:
+            return self._steps.append(crossing, name, payload)
 
     def open_crossing(self) -> OpenCrossing | None:
         """The crossing that has begun and is not recorded, None when there is none.
 
         Raises:
-            StorageError: the database cannot be read.
+            StorageError: the file cannot be read.
         """
-        with self._reading() as connection:
-            rows = connection.execute("SELECT crossing, sealed FROM events ORDER BY id").fetchall()
-        if not rows:
-            return None
-        crossing = str(rows[-1][0])
-        events = tuple(_unpack(self._keys, owner, sealed) for owner, sealed in rows if owner == crossing)
-        return OpenCrossing(crossing, events)
+        with self._mutex:
+            return self._steps.open_crossing()
 
     # The chain
 
@@ -166,27 +178,36 @@ class Journal:
         stamp: Stamp,
         *,
         alert: bool = False,
+        media: Mapping[str, bytes] | None = None,
     ) -> int:
-        """Seal the record, link it to the chain, and end the crossing, all in one transaction.
+        """Seal the record and link it to the chain, and its media behind it, in one transaction; then the
+        steps of the crossing go.
 
-        A crossing that is recorded already is not recorded again: its first number is returned. An `alert`
-        goes to central before all history.
+        A crossing that is recorded already is not recorded again: its first number is returned, which is what
+        happens after a power cut between the two. An `alert` goes to central before all history.
 
         Raises:
-            StorageError: nothing was written, and it may be tried again.
+            StorageError: it may be tried again.
         """
         with self._transaction() as connection:
             known = connection.execute("SELECT seq FROM records WHERE crossing = ?", (crossing,)).fetchone()
-            seq = (
-                int(known[0])
-                if known is not None
-                else append(
+            if known is None:
+                seq = append(
                     connection, self._sealer, crossing=crossing, record_type=record_type, body=body,
                     stamp=stamp, alert=alert,
-                )
-            )  # fmt: skip
-            connection.execute("DELETE FROM events WHERE crossing = ?", (crossing,))
-            return seq
+                )  # fmt: skip
+                for name, content in (media or {}).items():
+                    append(
+                        connection, self._sealer, crossing=f"{crossing}/{name}", kind=MEDIA, stamp=stamp,
+                        record_type=RECORD_TYPE_MEDIA, body=media_body(crossing, name, content),
+                    )  # fmt: skip
+                if record_type == RECORD_TYPE_MOVEMENT:
+                    set_meta(connection, crossings=int(read_meta(connection)["crossings"]) + 1)
+            else:
+                seq = int(known[0])
+        with self._mutex:
+            self._steps.end(crossing)
+        return seq
 
     def page(self, after: int, limit: int) -> tuple[SealedRecord, ...]:
         """Sealed records after this number, in order: at most `limit`, and few enough to carry.
@@ -358,30 +379,22 @@ def must_exist(path: Path) -> None:
         raise StorageBroken(f"There is no journal at {path}.")
 
 
-def _check(connection: sqlite3.Connection, keys: BoxKeys) -> None:
-    """The journal stands somewhere, and the open crossing can be decrypted."""
+def _check(connection: sqlite3.Connection) -> None:
+    """The journal stands somewhere."""
     meta = read_meta(connection)
     if missing := _META - set(meta):
         raise StorageBroken(f"The journal does not know its {', '.join(sorted(missing))}.")
     status_of(meta)
-    for owner, sealed in connection.execute("SELECT crossing, sealed FROM events ORDER BY id"):
-        _unpack(keys, owner, sealed)
 
 
-def _pack(crossing: str, name: str, payload: bytes) -> bytes:
-    """The event with whose it is inside, so that rows cannot be moved between crossings."""
-    return b"\0".join((crossing.encode(), name.encode(), payload))
-
-
-def _unpack(keys: BoxKeys, owner: str, sealed: bytes) -> bytes:
-    """The payload of an event that belongs to this crossing."""
+def _move_steps(connection: sqlite3.Connection, steps: Steps) -> None:
+    """Format 1 kept the steps with the records; a cut between the two lines does no harm."""
     try:
-        crossing, _name, payload = bytes(keys.storage.decrypt(sealed)).split(b"\0", 2)
-    except (CryptoError, ValueError, TypeError) as error:
-        raise StorageBroken("An open crossing cannot be decrypted with this box's key.") from error
-    if crossing != owner.encode():
-        raise StorageBroken("A step of another crossing lies in the open one.")
-    return payload
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
+            steps.take_over(connection.execute("SELECT crossing, sealed FROM events ORDER BY id").fetchall())
+            connection.execute("DROP TABLE events")
+    except sqlite3.Error as error:
+        raise translated(error) from error
 
 
 def _bounded(rows: Iterable[tuple[int, bytes, int]]) -> tuple[SealedRecord, ...]:

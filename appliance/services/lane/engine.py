@@ -17,7 +17,7 @@ from appliance.contracts.capture import Capture, ReadChip, Show, TakePortrait, W
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
-from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, to_plain
+from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, apart, to_plain
 from appliance.face_settings import FaceSettings
 from appliance.records.errors import StorageError, StorageFull
 from appliance.records.journal import Journal
@@ -368,12 +368,12 @@ class Engine:
         assert started is not None
         assert decided is not None
         document = document_of(self.state, today=self.today)
-        movement = movement_of(self.state, box=self._box, document=document)
+        movement, media = apart(movement_of(self.state, box=self._box, document=document))
         body = to_plain(movement)
         alert = movement.recommendation is Recommendation.RED
         await self._storing(
             lambda: self._journal.commit(
-                started.crossing, RECORD_TYPE_MOVEMENT, body, decided.stamp, alert=alert
+                started.crossing, RECORD_TYPE_MOVEMENT, body, decided.stamp, alert=alert, media=media
             )
         )
         if document is not None and self.state.assessed is not None:

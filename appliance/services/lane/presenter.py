@@ -134,6 +134,7 @@ class Presenter:
             connected=situation.connected,
             last_seq=situation.records.last_seq,
             unsent=situation.records.unsent,
+            crossings=situation.records.crossings,
             notices=self._notices(situation),
             last_outcome=situation.last_outcome,
             late_hits=situation.late_hits,

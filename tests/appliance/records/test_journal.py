@@ -314,8 +314,9 @@ def test_fail__damage_found_in_flight(open_journal, tmp_path: Path) -> None:
 def test_fail__full_disk_loses_nothing(open_journal) -> None:
     book = open_journal()
     record(book)
-    pages = book._connection.execute("PRAGMA page_count").fetchone()[0]
-    book._connection.execute(f"PRAGMA max_page_count = {pages + 3}")
+    for connection in (book._connection, book._steps._connection):
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages + 3}")
     book.append_event("c", "began", b"first")
     with pytest.raises(StorageFull, match="disk is full"):
         book.append_event("c", "picture", bytes(100_000))
@@ -325,7 +326,8 @@ def test_fail__full_disk_loses_nothing(open_journal) -> None:
     assert crossing is not None
     assert crossing.events == (b"first",)
     assert book.status().last_seq == 1
-    book._connection.execute("PRAGMA max_page_count = 1000000")
+    for connection in (book._connection, book._steps._connection):
+        connection.execute("PRAGMA max_page_count = 1000000")
     assert book.append_event("c", "picture", bytes(100_000)) == 2
     assert book.commit("c", "test", {"x": bytes(100_000)}, STAMP) == 2
     assert book.verify().problems == ()

@@ -140,8 +140,8 @@ class Officer:
                 return view
             await asyncio.sleep(0.01)  # the screen changed between the look and the press
 
-    async def until_recorded(self, seq: int) -> View:
-        return await self.until(lambda view: view.last_seq == seq)
+    async def until_recorded(self, crossings: int) -> View:
+        return await self.until(lambda view: view.crossings == crossings)
 
 
 def run_with_officer(lane: LaneService, work: Callable[[Officer], Any]) -> Any:
