@@ -15,14 +15,17 @@ from appliance.contracts import wire
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import FetchOutbox, Lane, OutboxPage, SealedRecord
 from appliance.services.uplink.link import Link, LinkError
-from appliance.services.uplink.pace import Rate
+from appliance.services.uplink.pace import Rate, Window
 
 BATCH_RECORDS: Final = 64
 BATCH_BYTES = 256 * 1024
 """One batch, beyond its first record: a thin line carries it in seconds, and loses no more than that."""
 OUTBOX_WAIT_SECONDS: Final = 1.0
 WINDOW_RECORDS = 1024
-"""How far ahead of central's word records are sent; a quarter of it costs a quarter of the speed."""
+"""How far ahead of central's word records are sent, at most; a quarter of it costs a quarter of the speed."""
+MIN_WINDOW_RECORDS = 128
+WINDOW_SECONDS: Final = 2.0
+"""An alert waits behind what is under way: no more than what central commits in so long."""
 WINDOW_BYTES = 8 * 1024 * 1024
 """The same for pictures: what a broker has to hold for central while that is away."""
 WINDOW_FULL_SECONDS: Final = 0.05
@@ -55,6 +58,7 @@ class Drain:
         """Read and not yet handed over; at most one page."""
         self._progress_at = time.monotonic()
         self._resend_after = resend_seconds
+        self._window = Window(MIN_WINDOW_RECORDS, WINDOW_RECORDS, WINDOW_SECONDS)
         self.acknowledged = 0
         self.published = 0
         self.repeated = 0
@@ -107,7 +111,8 @@ class Drain:
 
     @property
     def _window_is_full(self) -> bool:
-        return len(self._ahead) >= WINDOW_RECORDS or self._ahead_bytes >= WINDOW_BYTES
+        most = min(self._window.records, WINDOW_RECORDS)
+        return len(self._ahead) >= most or self._ahead_bytes >= WINDOW_BYTES
 
     def _note(self, page: OutboxPage, link: Link) -> bool:
         """Where central's word stands; True when what it lacks is to be sent again now."""
@@ -119,6 +124,7 @@ class Drain:
             self.acknowledged = begun
             self._restart_at(begun)
         if begun > self.acknowledged:
+            self._window.committed(begun - self.acknowledged, under_way=len(self._ahead))
             self.acknowledged = begun
             self._progress_at, self._resend_after = now, self._resend_seconds
         self._sent = max(self._sent, begun)

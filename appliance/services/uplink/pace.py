@@ -1,4 +1,4 @@
-"""How fast: the rate that central has ordered for history, and the wait before the next connection."""
+"""How fast: central's ordered rate, the window that fits its speed, the wait before the next connection."""
 
 import random
 import time
@@ -11,6 +11,7 @@ LEAST_SHARE: Final = 0.1
 """Thousands of boxes lose one broker in one moment: each comes back at its own, anywhere in the wait."""
 BURST_SECONDS: Final = 1.0
 """What was not sent in the last second is not made up for."""
+SAMPLE_SECONDS: Final = 0.25
 
 
 class Backoff:
@@ -59,3 +60,31 @@ class Rate:
         """So many have gone; alerts may leave the bucket in debt, which history then pays."""
         if self._per_second is not None:
             self._tokens -= records
+
+
+class Window:
+    """How many records are under way: what central commits in `seconds`, as it was last seen to.
+
+    With a longer round trip than `seconds` it would shrink to its least; with any shorter one it grows until
+    central or the line is the limit.
+    """
+
+    def __init__(
+        self, least: int, most: int, seconds: float, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._least, self._most, self._seconds = least, most, seconds
+        self._now = now
+        self._since = now()
+        self._count = 0
+        self.records = least
+
+    def committed(self, records: int, *, under_way: int) -> None:
+        """Central has spoken for so many more, of so many that were under way."""
+        self._count += records
+        took = self._now() - self._since
+        if took < SAMPLE_SECONDS:
+            return
+        fits = int(self._count / took * self._seconds)
+        if 2 * under_way >= self.records:  # a window that is not used tells no speed
+            self.records = max(self._least, min(self._most, (self.records + fits) // 2))
+        self._since, self._count = self._now(), 0

@@ -1,6 +1,6 @@
 """Rate and backoff, with a clock of the test's own."""
 
-from appliance.services.uplink.pace import MAX_BACKOFF_SECONDS, Backoff, Rate
+from appliance.services.uplink.pace import MAX_BACKOFF_SECONDS, Backoff, Rate, Window
 
 
 class Hands:
@@ -83,3 +83,39 @@ def test_ok_waits_double_to_a_minute_and_begin_again() -> None:
     assert max(waits[10:]) > 10
     backoff.reset()
     assert backoff.next() <= 1.0
+
+
+def through(window: Window, hands: Hands, *, central: float, round_trip: float, seconds: float) -> float:
+    """A central of this speed behind a line of this round trip; the records a second that came of it."""
+    done, end = 0, hands.now + seconds
+    while hands.now < end:
+        step = max(round_trip, window.records / central)  # one window, there and back
+        hands.now += step
+        done += window.records
+        window.committed(window.records, under_way=window.records)
+    return done / seconds
+
+
+def test_ok_the_window_grows_until_central_is_the_limit() -> None:
+    hands = Hands()
+    window = Window(128, 1024, 2.0, hands)
+    through(window, hands, central=2000.0, round_trip=0.3, seconds=20)
+    assert window.records == 1024
+    assert through(window, hands, central=2000.0, round_trip=0.3, seconds=20) > 1900
+
+
+def test_ok_behind_a_slow_central_no_more_than_its_two_seconds_are_under_way() -> None:
+    hands = Hands()
+    window = Window(128, 1024, 2.0, hands)
+    through(window, hands, central=120.0, round_trip=0.05, seconds=60)
+    assert window.records <= 260
+    assert through(window, hands, central=120.0, round_trip=0.05, seconds=60) > 110
+
+
+def test_ok_a_window_that_is_not_used_stays() -> None:
+    hands = Hands()
+    window = Window(128, 1024, 2.0, hands)
+    window.records = 600
+    hands.now += 1.0
+    window.committed(1000, under_way=3)
+    assert window.records == 600
