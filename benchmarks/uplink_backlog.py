@@ -2,7 +2,8 @@
 
 Journal, uplink, a real mosquitto with mutual TLS, and central's receiver, each in a process of its own on
 this machine. `--central plain` puts a receiver in central's place that verifies and opens nothing and commits
-each batch in one SQLite transaction: what the edge itself can do, and what 2,082 records/s were measured with.
+each batch in one SQLite transaction: what the edge itself can do, and what 2,082 records/s were measured
+with.
 `--media` gives every crossing a picture of so many bytes, a record of its own.
 """
 
@@ -180,8 +181,9 @@ def start_central(folder: Path, broker: Broker, kind: str) -> "subprocess.Popen[
         return subprocess.Popen(
             [
                 sys.executable, "-m", "central.cli", "run", "--quiet",
-                "--database", str(folder / "central.db"), "--keys", str(folder / "keys"), "--host", access.host, "--port", str(access.port),
-                "--ca", str(access.ca), "--certificate", str(access.certificate), "--key", str(access.key),
+                "--database", str(folder / "central.db"), "--keys", str(folder / "keys"),
+                "--host", access.host, "--port", str(access.port), "--ca", str(access.ca),
+                "--certificate", str(access.certificate), "--key", str(access.key),
             ],
             stdout=log, stderr=log,
         )  # fmt: skip
