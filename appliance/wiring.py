@@ -26,6 +26,7 @@ from appliance.services import systemd
 if TYPE_CHECKING:
     from appliance.records.journal import Journal
     from appliance.records.memory import Memory
+    from appliance.records.statistics.book import Book
     from appliance.reference_data.store import ReferenceStore
     from appliance.reference_data.trust_folder import TrustFolder
     from appliance.services.agent.service import AgentService
@@ -183,6 +184,7 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     journal = open_journal(config)
     try:
         memory = open_memory(config, pair_days=policy.memory.not_same_days)
+        book = open_book(config)
     except CannotStart:
         journal.close()
         raise
@@ -202,6 +204,7 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         memory=memory,
         gateway=gateway,
         face=config.face,
+        book=book,
     )
 
 
@@ -244,6 +247,24 @@ def open_memory(config: Config, *, pair_days: float) -> "Memory":
     try:
         storage = load_box_keys(config.paths.keys).storage
         return Memory.open(config.paths.data / "memory.db", storage=storage, pair_days=pair_days)
+    except (KeyFileError, StorageError) as error:
+        raise CannotStart(str(error)) from error
+
+
+def open_book(config: Config) -> "Book":
+    """The box's own statistics of its last weeks.
+
+    Raises:
+        CannotStart: a key is missing, or the disk does not let us.
+    """
+    from appliance.key_files import KeyFileError
+    from appliance.records.errors import StorageError
+    from appliance.records.keys import load_box_keys
+    from appliance.records.statistics.book import Book
+
+    try:
+        storage = load_box_keys(config.paths.keys).storage
+        return Book.open(config.paths.data / "statistics.db", storage=storage)
     except (KeyFileError, StorageError) as error:
         raise CannotStart(str(error)) from error
 

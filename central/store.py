@@ -5,7 +5,7 @@ watermark is only ever signed for what has been committed.
 """
 
 import hashlib
-import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,15 +17,29 @@ from sqlalchemy.engine import Connection, Engine
 
 from appliance.contracts.movement import Movement
 from appliance.records.envelope import Sealed
-from central.tables import CROSSINGS, DEVICES, EPOCHS, METADATA, RECORDS, REFUSED, facts_of
+from appliance.records.watermark import MAX_GAPS
+from central.database import WRITES, StoreError, insert_once, lock_names, open_engine, translating
+from central.fleet.tables import HEARD
+from central.schema import create_schema
+from central.tables import (
+    CLOCKS,
+    CROSSINGS,
+    DEVICES,
+    EPOCHS,
+    MAX_REFUSED_BYTES,
+    RECORD_CROSSINGS,
+    RECORDS,
+    REFUSED,
+    SETTINGS,
+    facts_of,
+)
 
-MAX_REFUSED_BYTES: Final = 256 * 1024
-"""Of what was refused, so much is kept to look at."""
+__all__ = ["Batch", "Device", "Store", "StoreError"]
+
+LINK_KEY: Final = "link_key"
+"""Setting: the key of persons' pseudonyms, so that they mean nothing outside this database."""
+
 MAX_REPORT_BYTES: Final = 256 * 1024
-
-
-class StoreError(Exception):
-    """The database does not take it; nothing was committed, and it may be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +56,44 @@ class Store:
     """One database. A transaction is a `Batch`."""
 
     def __init__(self, database: str) -> None:
-        url = database if "://" in database else f"sqlite:///{database}"
-        with _translating():
-            self._engine: Engine = sa.create_engine(url, pool_pre_ping=True)
-            if self._engine.dialect.name == "sqlite":
-                sa.event.listen(self._engine, "connect", _durable)
-                _make_private(self._engine.url.database)
-            METADATA.create_all(self._engine)
+        self.database = database
+        self._engine: Engine = open_engine(database)
+        with translating():
+            self._create()
 
     def close(self) -> None:
         self._engine.dispose()
 
+    def _create(self) -> None:
+        """Tables, views and settings that are not there yet; two that begin at once get in no one's way."""
+        with self._engine.execution_options(**{WRITES: True}).begin() as connection:
+            lock_names(connection, {"borne schema"})
+            create_schema(connection)
+            insert_once(connection, SETTINGS, name=LINK_KEY, value=secrets.token_hex(32))
+
     @contextmanager
     def batch(self) -> Iterator["Batch"]:
-        """One transaction, committed at the end of the block.
+        """One transaction that writes, committed at the end of the block.
 
         Raises:
             StoreError: nothing of it is committed.
         """
-        with _translating(), self._engine.begin() as connection:
+        with translating(), self._engine.execution_options(**{WRITES: True}).begin() as connection:
+            yield Batch(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator["Batch"]:
+        """One transaction that only reads, and holds up nobody who writes.
+
+        Raises:
+            StoreError: the database does not answer.
+        """
+        with translating(), self._engine.connect() as connection:
             yield Batch(connection)
 
     def counts(self) -> dict[str, int]:
         """How many records, crossings, refused messages, duplicates and devices there are."""
-        with _translating(), self._engine.connect() as connection:
+        with translating(), self._engine.connect() as connection:
             copies = connection.execute(sa.select(sa.func.coalesce(sa.func.sum(RECORDS.c.copies - 1), 0)))
             return {
                 "records": _count(connection, RECORDS),
@@ -80,47 +108,52 @@ class Batch:
     """What can be done within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
+
+    def link_key(self) -> bytes:
+        """The key of this database's pseudonyms."""
+        found = self.connection.execute(sa.select(SETTINGS.c.value).where(SETTINGS.c.name == LINK_KEY))
+        return bytes.fromhex(found.scalar_one())
 
     def register(self, device: str, signing_key: bytes, sealing_key: bytes | None) -> None:
         """Know this box from now on; its keys replace those known before."""
         keys = {"signing_key": signing_key, "sealing_key": sealing_key}
-        known = self._connection.execute(sa.update(DEVICES).where(DEVICES.c.device == device).values(**keys))
+        known = self.connection.execute(sa.update(DEVICES).where(DEVICES.c.device == device).values(**keys))
         if not known.rowcount:
-            self._connection.execute(sa.insert(DEVICES).values(device=device, **keys))
+            self.connection.execute(sa.insert(DEVICES).values(device=device, **keys))
 
-    def device(self, name: str) -> Device | None:
-        row = self._connection.execute(
-            sa.select(DEVICES.c.device, DEVICES.c.signing_key, DEVICES.c.sealing_key).where(
-                DEVICES.c.device == name
-            )
-        ).one_or_none()
+    def device(self, name: str, *, hold: bool = False) -> Device | None:
+        """A registered box; `hold` keeps other workers from its records until this transaction ends."""
+        query = sa.select(DEVICES.c.device, DEVICES.c.signing_key, DEVICES.c.sealing_key).where(
+            DEVICES.c.device == name
+        )
+        row = self.connection.execute(query.with_for_update() if hold else query).one_or_none()
         if row is None:
             return None
         return Device(row.device, bytes(row.signing_key), row.sealing_key and bytes(row.sealing_key))
 
     def record(self, device: str, epoch: str, seq: int) -> tuple[bytes, bytes] | None:
         """Chain hash and envelope of a committed record."""
-        row = self._connection.execute(
+        row = self.connection.execute(
             sa.select(RECORDS.c.chain_hash, RECORDS.c.envelope).where(_is(device, epoch, seq))
         ).one_or_none()
         return None if row is None else (bytes(row.chain_hash), bytes(row.envelope))
 
     def previous_link(self, device: str, epoch: str, seq: int) -> bytes | None:
         """`prev` of a committed record."""
-        row = self._connection.execute(sa.select(RECORDS.c.prev).where(_is(device, epoch, seq))).one_or_none()
+        row = self.connection.execute(sa.select(RECORDS.c.prev).where(_is(device, epoch, seq))).one_or_none()
         return None if row is None else bytes(row.prev)
 
     def count_copy(self, device: str, epoch: str, seq: int) -> None:
         """The same record came once more."""
-        self._connection.execute(
+        self.connection.execute(
             sa.update(RECORDS).where(_is(device, epoch, seq)).values(copies=RECORDS.c.copies + 1)
         )
 
     def add_record(self, sealed: Sealed, envelope: bytes, *, record_type: str, readable: bool) -> None:
         """Keep a verified record."""
         header = sealed.header
-        self._connection.execute(
+        self.connection.execute(
             sa.insert(RECORDS).values(
                 device=header.device,
                 epoch=header.epoch,
@@ -135,28 +168,36 @@ class Batch:
             )
         )
 
-    def has_crossing(self, crossing: str) -> bool:
-        found = self._connection.execute(
-            sa.select(CROSSINGS.c.crossing).where(CROSSINGS.c.crossing == crossing)
-        ).first()
-        return found is not None
-
-    def add_crossing(self, sealed: Sealed, movement: Movement) -> None:
-        """The facts of a movement that `fits`; pictures stay in the record."""
+    def note_crossing(self, sealed: Sealed, crossing: str) -> None:
+        """Which crossing this record is about."""
         header = sealed.header
-        self._connection.execute(
-            sa.insert(CROSSINGS).values(
-                device=header.device, epoch=header.epoch, seq=header.seq, **facts_of(movement)
-            )
+        insert_once(
+            self.connection,
+            RECORD_CROSSINGS,
+            device=header.device,
+            epoch=header.epoch,
+            seq=header.seq,
+            crossing=crossing,
         )
 
-    def note_epoch(self, device: str, epoch: str) -> None:
-        """Remember when this journal of the box was first heard of."""
-        known = self._connection.execute(sa.select(EPOCHS.c.epoch).where(_is_epoch(device, epoch))).first()
-        if known is None:
-            self._connection.execute(
-                sa.insert(EPOCHS).values(device=device, epoch=epoch, first_seen_at=_now())
-            )
+    def add_crossing(self, sealed: Sealed, movement: Movement) -> bool:
+        """The facts of a movement that `fits`, pictures stay in the record; False if it is known already."""
+        header = sealed.header
+        return insert_once(
+            self.connection,
+            CROSSINGS,
+            device=header.device,
+            epoch=header.epoch,
+            seq=header.seq,
+            **facts_of(movement),
+        )
+
+    def note_epoch(self, device: str, epoch: str) -> int:
+        """Remember when this journal of the box was first heard of; the how manieth it is, 0 if known."""
+        if not insert_once(self.connection, EPOCHS, device=device, epoch=epoch, first_seen_at=_now()):
+            return 0
+        query = sa.select(sa.func.count()).where(EPOCHS.c.device == device)
+        return int(self.connection.execute(query).scalar_one())
 
     def epochs(self) -> list[tuple[str, str]]:
         """Every journal of a box that was heard of, as device and epoch."""
@@ -171,7 +212,7 @@ class Batch:
 
     def note_fork(self, device: str, epoch: str, seq: int) -> None:
         """The box has signed two records with this number: nothing from here on is acknowledged."""
-        self._connection.execute(
+        self.connection.execute(
             sa.update(EPOCHS)
             .where(_is_epoch(device, epoch), sa.func.coalesce(EPOCHS.c.forked_at, seq) >= seq)
             .values(forked_at=seq)
@@ -180,19 +221,19 @@ class Batch:
     def refuse(self, device: str, reason: str, envelope: bytes) -> None:
         """Keep what cannot be believed, once, with the reason."""
         digest = hashlib.sha256(envelope).digest()
-        known = self._connection.execute(
-            sa.update(REFUSED).where(REFUSED.c.sha256 == digest).values(times=REFUSED.c.times + 1)
+        first = insert_once(
+            self.connection,
+            REFUSED,
+            device=device[:200],
+            reason=reason,
+            sha256=digest,
+            envelope=envelope[:MAX_REFUSED_BYTES],
+            times=1,
+            received_at=_now(),
         )
-        if not known.rowcount:
-            self._connection.execute(
-                sa.insert(REFUSED).values(
-                    device=device[:200],
-                    reason=reason,
-                    sha256=digest,
-                    envelope=envelope[:MAX_REFUSED_BYTES],
-                    times=1,
-                    received_at=_now(),
-                )
+        if not first:
+            self.connection.execute(
+                sa.update(REFUSED).where(REFUSED.c.sha256 == digest).values(times=REFUSED.c.times + 1)
             )
 
     def acknowledged(self, device: str, epoch: str, *, above: int = 0) -> int:
@@ -200,7 +241,7 @@ class Batch:
 
         The numbers up to `above` were all there when asked before, which saves the walk over them.
         """
-        forked_at = self._connection.execute(
+        forked_at = self.connection.execute(
             sa.select(EPOCHS.c.forked_at).where(_is_epoch(device, epoch))
         ).scalar_one_or_none()
         reached = self._contiguous(device, epoch, above)
@@ -234,10 +275,37 @@ class Batch:
             .order_by(here.c.seq)
             .limit(1)
         )
-        return int(self._connection.execute(query).scalar_one())
+        return int(self.connection.execute(query).scalar_one())
+
+    def present_epoch(self, device: str) -> str | None:
+        """The journal of the box that was heard of last."""
+        query = (
+            sa.select(EPOCHS.c.epoch)
+            .where(EPOCHS.c.device == device)
+            .order_by(EPOCHS.c.first_seen_at.desc(), EPOCHS.c.epoch.desc())
+            .limit(1)
+        )
+        return self.connection.execute(query).scalar()
+
+    def is_forked(self, device: str, epoch: str) -> bool:
+        query = sa.select(EPOCHS.c.forked_at).where(_is_epoch(device, epoch))
+        return self.connection.execute(query).scalar() is not None
+
+    def gaps(self, device: str, epoch: str, *, above: int) -> tuple[tuple[int, int], ...]:
+        """First and last number of each run that is missing below others, the lowest first."""
+        before = sa.func.lag(RECORDS.c.seq, 1, above).over(order_by=RECORDS.c.seq).label("before")
+        above_it = sa.and_(RECORDS.c.device == device, RECORDS.c.epoch == epoch, RECORDS.c.seq > above)
+        held = sa.select(RECORDS.c.seq, before).where(above_it).subquery()
+        query = (
+            sa.select(held.c.before, held.c.seq)
+            .where(held.c.seq - held.c.before > 1)
+            .order_by(held.c.seq)
+            .limit(MAX_GAPS)
+        )
+        return tuple((int(row.before) + 1, int(row.seq) - 1) for row in self.connection.execute(query))
 
     def _has(self, device: str, epoch: str, seq: int) -> bool:
-        found = self._connection.execute(sa.select(RECORDS.c.seq).where(_is(device, epoch, seq)))
+        found = self.connection.execute(sa.select(RECORDS.c.seq).where(_is(device, epoch, seq)))
         return found.first() is not None
 
     def note_device(self, device: str, *, status: str | None = None, telemetry: str | None = None) -> None:
@@ -247,35 +315,16 @@ class Batch:
             values["status"] = status
         if telemetry is not None:
             values["telemetry"] = telemetry
-        self._connection.execute(sa.update(DEVICES).where(DEVICES.c.device == device).values(**values))
+        done = self.connection.execute(sa.update(DEVICES).where(DEVICES.c.device == device).values(**values))
+        if done.rowcount and telemetry is not None:
+            insert_once(self.connection, HEARD, device=device, hour=values["heard_at"][:13])
 
-
-@contextmanager
-def _translating() -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise StoreError(f"The database's driver is not installed ({error.name}).") from error
-    except OSError as error:
-        raise StoreError(f"The database's file cannot be used ({error.strerror}).") from error
-    except sa.exc.SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        # Its code and never its text, which may quote a traveller's data.
-        code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
-        raise StoreError(f"The database does not take it ({code or type(cause).__name__}).") from error
-
-
-def _make_private(path: str | None) -> None:
-    """Travellers' names lie in this file and in what SQLite puts beside it: for its owner alone."""
-    if path and path != ":memory:":
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-
-
-def _durable(connection: Any, _record: Any) -> None:
-    """SQLite as on the box: what is committed survives a power cut."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA busy_timeout = 10000")
+    def note_clock(self, device: str, offset_seconds: float) -> None:
+        """How far the box's clock is from ours."""
+        values = {"offset_seconds": offset_seconds, "measured_at": _now()}
+        known = self.connection.execute(sa.update(CLOCKS).where(CLOCKS.c.device == device).values(**values))
+        if not known.rowcount and self.device(device) is not None:
+            insert_once(self.connection, CLOCKS, device=device, **values)
 
 
 def _is(device: str, epoch: str, seq: int) -> sa.ColumnElement[bool]:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from appliance.commands import carry, salvage
+from appliance.commands import carry, salvage, statistics
 from appliance.commands.output import CouldNot, add_json_flag, print_json, sentence
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     retain = actions.add_parser("retain", help="have the running box remove what it has kept long enough")
     retain.set_defaults(run=retain_records)
     salvage.add_to(actions)
+    statistics.add_to(actions)
     for action in (verify, export, retain):
         action.add_argument("--config", type=Path, default=CONFIG, help=f"default {CONFIG}")
         add_json_flag(action)

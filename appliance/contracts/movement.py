@@ -41,6 +41,19 @@ class DocumentFacts(msgspec.Struct, frozen=True, kw_only=True):
     personal_number: str | None
 
 
+class Stated(msgspec.Struct, frozen=True, kw_only=True):
+    """What the traveller said, for statistics (UN Recommendations on Statistics of International Migration);
+    None where nobody asked."""
+
+    birth_country: str | None = None
+    """Countries are codes of ICAO Doc 9303-3, section 5."""
+    previous_residence: str | None = None
+    next_residence: str | None = None
+    purpose: str | None = None
+    """visit, holiday, business, work, study, family, transit, health, return, protection, other."""
+    intended_stay_days: int | None = None
+
+
 class MediaName(msgspec.Struct, frozen=True, kw_only=True):
     """What of a picture stands in the facts: enough to find it, and to know it again."""
 
@@ -70,6 +83,7 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     """Name and SHA-256 of the policy that recommended."""
     not_same: tuple[str, ...] = ()
     """Pairs of this traveller and a list's entry that the officer found to be two persons, as hashes."""
+    stated: Stated | None = None
     media: dict[str, bytes] = {}
     """portrait_record: ISO/IEC 19794-5:2005, its picture a JPEG;
     chip_portrait and page (as a camera read it): JPEG. Within the box, and in records of version 1; since

@@ -53,6 +53,8 @@ class DemoSettings:
     language: str = "en"
     folder: Path | None = None
     json: bool = False
+    database: str | None = None
+    """Central's: a PostgreSQL URL; None: SQLite in the demo's folder."""
 
 
 class Demo:
@@ -80,7 +82,7 @@ class Demo:
             slot = stack.enter_context(self._chip_slot())
             self._say(f"Starting the broker and central in {folder} ...")
             try:
-                world = stack.enter_context(World(folder.resolve()))
+                world = stack.enter_context(World(folder.resolve(), database=self._settings.database))
                 configuration = world.write_configuration(
                     self.devices(slot),
                     kiosk_port=0 if self._settings.headless else self._settings.port,

@@ -48,10 +48,11 @@ class DeviceTable:
 class World:
     """Everything outside the box. Use it as a context manager."""
 
-    def __init__(self, folder: Path, *, device: str = DEVICE) -> None:
+    def __init__(self, folder: Path, *, device: str = DEVICE, database: str | None = None) -> None:
         self.folder = folder
         self.device = device
-        self.database = folder / "central" / "central.db"
+        self.database = database or str(folder / "central" / "central.db")
+        """Central's: SQLite in the folder, unless a PostgreSQL URL is given."""
         self.broker = Broker(folder / "broker", devices=[device])
         self._central_keys = folder / "central" / "keys"
         self._receiver: subprocess.Popen[bytes] | None = None
@@ -68,8 +69,7 @@ class World:
     def _begin(self) -> None:
         (self.folder / "central").mkdir(parents=True, exist_ok=True)
         self.broker.start()
-        if not self._central_keys.exists():
-            self._central("keys", "--folder", str(self._central_keys))
+        self._central("keys", "--missing", "--folder", str(self._central_keys))
         try:
             keys = load_box_keys(self.keys)
         except KeyFileError as error:
@@ -77,7 +77,7 @@ class World:
         self._central(
             "register",
             "--database",
-            str(self.database),
+            self.database,
             self.device,
             str(self.keys / "signing.pub"),
             "--sealing",
@@ -120,7 +120,7 @@ class World:
                     "run",
                     "--json",
                     "--database",
-                    str(self.database),
+                    self.database,
                     "--keys",
                     str(self._central_keys),
                     *self._broker_arguments(),
@@ -141,7 +141,7 @@ class World:
                     *_CENTRAL,
                     "gateway",
                     "--database",
-                    str(self.database),
+                    self.database,
                     "--keys",
                     str(self._central_keys),
                     *named,
@@ -177,7 +177,7 @@ class World:
 
     def count(self) -> dict[str, int]:
         """What is in central's database: records, crossings, refused, duplicates."""
-        answer = self._central("count", "--json", "--database", str(self.database))
+        answer = self._central("count", "--json", "--database", self.database)
         counted = json.loads(answer)
         assert isinstance(counted, dict)
         return counted
@@ -220,6 +220,7 @@ class World:
                 {
                     "sealing_key": str(self._central_keys / "sealing.pub"),
                     "watermark_key": str(self._central_keys / "watermark.pub"),
+                    "operator_key": str(self._central_keys / "operator.pub"),
                     "reference_root": str(self._central_keys / "reference-root.json"),
                 },
             ),

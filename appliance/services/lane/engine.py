@@ -17,11 +17,12 @@ from appliance.contracts.capture import Capture, ReadChip, Show, TakePortrait, W
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
-from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, apart, to_plain
+from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, apart, to_plain
 from appliance.face_settings import FaceSettings
 from appliance.records.errors import StorageError, StorageFull
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
+from appliance.records.statistics.book import Book
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder, TrustUnavailable
 from appliance.screening import Subject
@@ -90,8 +91,10 @@ class Engine:
         live: LiveDesk,
         changed: Callable[[], None],
         face: FaceSettings | None = None,
+        book: Book | None = None,
     ) -> None:
         self._box = box
+        self._book = book
         self._face = face or FaceSettings()
         self.guide = PortraitGuide(capture, changed)
         self._policy = policy
@@ -376,12 +379,22 @@ class Engine:
                 started.crossing, RECORD_TYPE_MOVEMENT, body, decided.stamp, alert=alert, media=media
             )
         )
+        await self._count(movement, decided)
         if document is not None and self.state.assessed is not None:
             await self._remember(subject_of(document), decided)
         self.last_outcome = decided.outcome
         self.guide.forget()
         self.state = State()
         self._changed()
+
+    async def _count(self, movement: Movement, decided: workflow.Decided) -> None:
+        """For the post's own statistics. The record stands already: if this fails, it is said and no more."""
+        if self._book is None:
+            return
+        try:
+            await asyncio.to_thread(self._book.note, movement, now=wall_of(decided.stamp))
+        except StorageError as error:
+            log.warning("this crossing is not in the box's statistics: %s", error)
 
     async def _remember(self, subject: Subject, decided: workflow.Decided) -> None:
         """For the lists that come later. The record stands already: if this fails, it is said and no more."""

@@ -36,6 +36,7 @@ from appliance.records.commands import Action, Rights, read_message
 from appliance.records.errors import CommandError, RecordsError, StorageError
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
+from appliance.records.statistics.book import Book
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
@@ -76,7 +77,9 @@ class LaneService:
         memory: Memory,
         gateway: GatewayKeys | None = None,
         face: FaceSettings | None = None,
+        book: Book | None = None,
     ) -> None:
+        self._book = book
         self._box = box
         self._capture = capture
         self._journal = journal
@@ -111,6 +114,7 @@ class LaneService:
             live=self._live,
             changed=self._refresh,
             face=face,
+            book=book,
         )
         self._refresh()
 
@@ -118,6 +122,8 @@ class LaneService:
         """Let go of the journal, so that another may open it."""
         self._journal.close()
         self._memory.close()
+        if self._book is not None:
+            self._book.close()
 
     async def run(self) -> None:
         """Serve travellers until cancelled."""

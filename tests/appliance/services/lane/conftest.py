@@ -20,6 +20,7 @@ from appliance.face_settings import FaceSettings
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.records.memory import Memory
+from appliance.records.statistics.book import Book
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder, install_trust_store
 from appliance.services.lane.live import GatewayKeys
@@ -107,6 +108,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
                 clock=Clock(source=ClockSource.HOST),
                 memory=Memory.open(tmp_path / "memory.db", storage=keys.storage),
                 gateway=gateway,
+                book=Book.open(tmp_path / "statistics.db", storage=keys.storage),
             )
         )
         return opened[-1]
