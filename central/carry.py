@@ -1,19 +1,21 @@
-"""Central's end of the stick: batches in as from the broker, watermarks and reference data out.
+"""Central's end of the stick: batches in as from the broker; watermarks, commands and reference data out.
 
 The same `ingest` as over MQTT, so that a record that comes both ways counts once. What is committed is signed
 for on the stick at once, and the visit can end with one copy.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from appliance.carry.stick import BatchFile, Stick
 from appliance.contracts import wire
+from appliance.records.commands import pack_commands
 from appliance.records.envelope import GENESIS
 from appliance.records.watermark import Watermark, sign_watermark
 from appliance.reference_data.repository import Repository
+from central.fleet.commands import pending
 from central.ingest import ingest
 from central.keys import Keys
 from central.store import Batch, Store, StoreError
@@ -21,6 +23,7 @@ from central.store import Batch, Store, StoreError
 TRIES = 5
 """The receiver writes to the same database; a transaction that meets it is begun again."""
 RETRY_SECONDS = 1.0
+NO_COMMANDS = pack_commands([])
 
 
 @dataclass(slots=True)
@@ -60,22 +63,27 @@ def carry_in(store: Store, keys: Keys, stick: Stick) -> CarriedIn:
 
 
 def carry_out(store: Store, keys: Keys, stick: Stick, *, repository: Repository | None) -> dict[str, int]:
-    """Watermarks for every journal that central knows, and the signed lists; how many of each.
+    """Watermarks for every journal that central knows, waiting commands, the signed lists; how many of each.
 
     Raises:
         CarryError: the stick does not do as it is told.
         StoreError: the database does not answer.
     """
-    written = {"watermarks": 0, "references": 0}
+    written = {"watermarks": 0, "commands": 0, "references": 0}
     with store.batch() as batch:
         words = [
             (device, epoch, signed[1])
             for device, epoch in batch.epochs()
             if (signed := _watermark(batch, keys, device, epoch)) is not None
         ]
+        orders = {device: pending(batch.connection, device) for device in sorted({one[0] for one in words})}
     for device, epoch, data in words:
         stick.write_word(device, f"{epoch}.watermark", data)
         written["watermarks"] += 1
+    for device, message in orders.items():
+        if message != NO_COMMANDS:
+            stick.write_word(device, "waiting.command", message)
+            written["commands"] += 1
     if repository is not None:
         for name in sorted({one.name for one in repository.targets().values()}):
             stick.write_reference(name, repository.message(name))
@@ -98,7 +106,7 @@ def _take(store: Store, keys: Keys, stick: Stick, file: BatchFile, result: Carri
     result.records += len(messages)
 
 
-def _ingest(store: Store, keys: Keys, device: str, messages: Iterable[bytes]) -> list[str]:
+def _ingest(store: Store, keys: Keys, device: str, messages: Sequence[bytes]) -> list[str]:
     for attempt in range(1, TRIES + 1):
         try:
             with store.batch() as batch:
@@ -122,5 +130,6 @@ def _watermark(batch: Batch, keys: Keys, device: str, epoch: str) -> tuple[int, 
         seq=seq,
         chain=GENESIS if record is None else record[0],
         issued_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        gaps=batch.gaps(device, epoch, above=seq),
     )
     return seq, sign_watermark(watermark, signing_key=keys.watermark)

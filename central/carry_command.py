@@ -66,5 +66,5 @@ def _carry_out(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(written))
     else:
-        print(f"{written['watermarks']} watermarks, {written['references']} lists")
+        print(", ".join(f"{count} {what}" for what, count in written.items()))
     return 0

@@ -201,13 +201,13 @@ class Batch:
 
     def epochs(self) -> list[tuple[str, str]]:
         """Every journal of a box that was heard of, as device and epoch."""
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             sa.select(EPOCHS.c.device, EPOCHS.c.epoch).order_by(EPOCHS.c.device, EPOCHS.c.epoch)
         )
         return [(row.device, row.epoch) for row in rows]
 
     def knows_epoch(self, device: str, epoch: str) -> bool:
-        found = self._connection.execute(sa.select(EPOCHS.c.epoch).where(_is_epoch(device, epoch)))
+        found = self.connection.execute(sa.select(EPOCHS.c.epoch).where(_is_epoch(device, epoch)))
         return found.first() is not None
 
     def note_fork(self, device: str, epoch: str, seq: int) -> None:

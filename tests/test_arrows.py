@@ -163,7 +163,7 @@ NOBODY = ("benchmarks", "models.*.training", "models.*.conversion")
 FOREIGN: dict[str, tuple[str, ...]] = {
     # The way to the network: httpx speaks to unix sockets, in one file; paho only where the broker is.
     "httpx": ("appliance.contracts.transport",),
-    "paho": ("appliance.services.uplink", "central", "appliance.simulation"),
+    "paho": ("appliance.services.uplink", "central", "appliance.simulation", "benchmarks"),
     "requests": (),
     "urllib.request": (),
     "urllib3": (),

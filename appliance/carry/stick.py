@@ -22,8 +22,8 @@ TO_CENTRAL: Final = "to-central"
 TO_BOX: Final = "to-box"
 REFERENCE: Final = "reference"
 MAX_BATCH_BYTES: Final = wire.MAX_BATCH_BYTES
-MAX_WORD_BYTES: Final = 64 * 1024
-"""A watermark or a command."""
+MAX_WORD_BYTES: Final = 1024 * 1024
+"""A watermark, or all waiting commands."""
 MAX_REFERENCE_BYTES: Final = 64 * 1024 * 1024
 """A list as it goes over MQTT; larger ones go as a repository, with `borne list import`."""
 MAX_ENTRIES: Final = 100_000
@@ -127,7 +127,7 @@ class Stick:
     # Central to boxes
 
     def write_word(self, device: str, name: str, data: bytes) -> None:
-        """A watermark (`EPOCH.watermark`) or a command (`COUNTER.command`) for this box.
+        """A watermark (`EPOCH.watermark`) or the waiting commands (`waiting.command`) for this box.
 
         Raises:
             StickFull, StickBroken: it is not on the stick.
