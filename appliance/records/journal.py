@@ -10,7 +10,6 @@ rows at a power cut, and FULL does not). One process at a time holds it. Safe to
 import contextlib
 import datetime as dt
 import os
-import shutil
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,17 +37,16 @@ from appliance.records.chain import (
 )
 from appliance.records.commands import read_command
 from appliance.records.database import hold, open_database, read_meta, translated
-from appliance.records.errors import CommandError, StorageBroken, WatermarkError
+from appliance.records.errors import CommandError, StorageBroken, StorageFull, WatermarkError
 from appliance.records.keys import BoxKeys, CentralKeys
 from appliance.records.orders import Local, carry_out
+from appliance.records.quota import Disk, Level, measure
 from appliance.records.retention import drop_media, mark, remove_old
 from appliance.records.steps import OpenCrossing, Steps
 from appliance.records.watermark import read_watermark
 
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """One page of the outbox, beyond its first record: what a small board spares twice over."""
-ALMOST_FULL: Final = 0.1
-"""Share of the disk that should be free: at 300 travellers a day the last tenth lasts for weeks."""
 MAX_PAGE_RECORDS: Final = 256
 _META: Final = {
     "device",
@@ -143,10 +141,28 @@ class Journal:
                 os.close(self._lock)
                 self._lock = -1
 
-    def almost_full(self) -> bool:
-        """Whether the journal's disk has less room left than `ALMOST_FULL` asks for."""
-        usage = shutil.disk_usage(self._folder)
-        return usage.free < ALMOST_FULL * usage.total
+    def disk(self) -> Disk:
+        """How full the journal's disk is.
+
+        Raises:
+            StorageError: it does not answer.
+        """
+        with self._reading() as connection:
+            pages = connection.execute("PRAGMA freelist_count").fetchone()[0]
+            size = connection.execute("PRAGMA page_size").fetchone()[0]
+        try:
+            return measure(self._folder, reusable=pages * size)
+        except OSError as error:
+            raise translated(error) from error
+
+    def room_to_begin(self) -> None:
+        """Whether a new crossing can be brought to its end.
+
+        Raises:
+            StorageError: it cannot, and may be tried again.
+        """
+        if self.disk().level is Level.FULL:
+            raise StorageFull("The disk is full of records that central does not have: nobody new is begun.")
 
     # The open crossing
 

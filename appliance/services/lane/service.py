@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime as dt
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,7 @@ from appliance.records.commands import Action, Rights, read_message
 from appliance.records.errors import CommandError, RecordsError, StorageError
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
+from appliance.records.quota import Level
 from appliance.records.statistics.book import Book
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
@@ -59,6 +61,8 @@ MAX_OUTBOX_WAIT_SECONDS = 60.0
 LISTS_SECONDS = 2.0
 """How often it is looked for new lists, which may come by stick and another process."""
 MAX_URGENT = 16
+
+log = logging.getLogger(__name__)
 
 
 class LaneService:
@@ -339,13 +343,23 @@ class LaneService:
                 self._presenter.capture_reachable = True
             except ServiceError:
                 self._presenter.capture_reachable = False
-            with contextlib.suppress(OSError):  # a disk that does not answer is said by the next step
-                self._almost_full = self._journal.almost_full()
+            with contextlib.suppress(StorageError):  # a disk that does not answer is said by the next step
+                await self._look_at_the_disk()
             self._refresh()
             unsettled = not self._presenter.capture_reachable or any(
                 device.state in UNSETTLED for device in self._presenter.devices
             )
             await asyncio.sleep(UNSETTLED_SECONDS if unsettled else REFRESH_SECONDS)
+
+    async def _look_at_the_disk(self) -> None:
+        """Say in time that it fills; when it is tight, acknowledged media make room."""
+        disk = await asyncio.to_thread(self._journal.disk)
+        self._almost_full = disk.level >= Level.ALARM
+        if disk.wanted:  # one step; the next look takes the next
+            stamp = self._clock.stamp()
+            dropped, freed = await asyncio.to_thread(self._journal.make_room, disk.wanted, stamp=stamp)
+            if dropped:
+                log.warning("the disk is tight: %d acknowledged pictures gave up %d bytes", dropped, freed)
 
     async def _watch_the_lists(self) -> None:
         """New lists, however they came: crossings since the old ones are screened again; changes are
