@@ -15,7 +15,7 @@ from appliance.contracts import wire
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import FetchOutbox, Lane, OutboxPage, SealedRecord
 from appliance.services.uplink.link import Link, LinkError
-from appliance.services.uplink.pace import Rate, Window
+from appliance.services.uplink.pace import Patience, Rate, Window
 
 BATCH_RECORDS: Final = 64
 BATCH_BYTES = 256 * 1024
@@ -29,7 +29,6 @@ WINDOW_SECONDS: Final = 2.0
 WINDOW_BYTES = 8 * 1024 * 1024
 """The same for pictures: what a broker has to hold for central while that is away."""
 WINDOW_FULL_SECONDS: Final = 0.05
-MAX_RESEND_SECONDS: Final = 60.0
 LANE_RETRY_SECONDS = 1.0
 HISTORICAL: Final = ("historical", "true")
 """User property of a PUBLISH whose records were made before the line was up, or are sent again."""
@@ -43,7 +42,6 @@ class Drain:
     ) -> None:
         self._lane = lane
         self._topic = wire.topic(device, "records")
-        self._resend_seconds = resend_seconds
         self._problem = problem
         self._rate = Rate()
         self._epoch = ""
@@ -57,7 +55,7 @@ class Drain:
         self._pending: collections.deque[SealedRecord] = collections.deque()
         """Read and not yet handed over; at most one page."""
         self._progress_at = time.monotonic()
-        self._resend_after = resend_seconds
+        self._patience = Patience(resend_seconds)
         self._window = Window(MIN_WINDOW_RECORDS, WINDOW_RECORDS, WINDOW_SECONDS)
         self.acknowledged = 0
         self.published = 0
@@ -67,7 +65,7 @@ class Drain:
     def begin(self) -> None:
         """A new connection: what the last one had handed over may be lost with it."""
         self._restart_at(self.acknowledged)
-        self._progress_at, self._resend_after = time.monotonic(), self._resend_seconds
+        self._progress_at = time.monotonic()
 
     async def run(self, link: Link, progressed: Callable[[], None]) -> None:
         """Until the connection is over.
@@ -126,15 +124,16 @@ class Drain:
         if begun > self.acknowledged:
             self._window.committed(begun - self.acknowledged, under_way=len(self._ahead))
             self.acknowledged = begun
-            self._progress_at, self._resend_after = now, self._resend_seconds
+            self._patience.heard(now - self._progress_at)
+            self._progress_at = now
         self._sent = max(self._sent, begun)
         while self._ahead and self._ahead[0][0] <= begun:
             self._ahead_bytes -= self._ahead.popleft()[1]
         if self._sent == begun:
             self._progress_at = now
-        elif link.idle and now - max(self._progress_at, link.heard_at) > self._resend_after:
+        elif link.idle and now - max(self._progress_at, link.heard_at) > self._patience.seconds:
             self._progress_at = now
-            self._resend_after = min(2 * self._resend_after, MAX_RESEND_SECONDS)
+            self._patience.lost()
             return True
         return False
 

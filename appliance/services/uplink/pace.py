@@ -11,6 +11,9 @@ LEAST_SHARE: Final = 0.1
 """Thousands of boxes lose one broker in one moment: each comes back at its own, anywhere in the wait."""
 BURST_SECONDS: Final = 1.0
 """What was not sent in the last second is not made up for."""
+MAX_PATIENCE_SECONDS: Final = 60.0
+PATIENT_TIMES: Final = 4
+MAX_TIMES: Final = 64
 SAMPLE_SECONDS: Final = 0.25
 
 
@@ -60,6 +63,32 @@ class Rate:
         """So many have gone; alerts may leave the bucket in debt, which history then pays."""
         if self._per_second is not None:
             self._tokens -= records
+
+
+class Patience:
+    """How long central may be silent before what it has not spoken for is sent again.
+
+    Some times what it usually takes: a central that is slow, and gets everything twice, is slower still.
+    """
+
+    def __init__(self, least: float) -> None:
+        self._least = least
+        self._usual = 0.0
+        self._times = 1
+        """Doubled at each silence, and one again at the next word."""
+
+    @property
+    def seconds(self) -> float:
+        return min(MAX_PATIENCE_SECONDS, self._times * max(self._least, PATIENT_TIMES * self._usual))
+
+    def heard(self, after: float) -> None:
+        """Central has spoken, so many seconds after its last word, or after it was first owed one."""
+        self._usual += (after - self._usual) / 4
+        self._times = 1
+
+    def lost(self) -> None:
+        """It is sent again now."""
+        self._times = min(2 * self._times, MAX_TIMES)
 
 
 class Window:

@@ -1,6 +1,6 @@
 """Rate and backoff, with a clock of the test's own."""
 
-from appliance.services.uplink.pace import MAX_BACKOFF_SECONDS, Backoff, Rate, Window
+from appliance.services.uplink.pace import MAX_BACKOFF_SECONDS, Backoff, Patience, Rate, Window
 
 
 class Hands:
@@ -119,3 +119,26 @@ def test_ok_a_window_that_is_not_used_stays() -> None:
     hands.now += 1.0
     window.committed(1000, under_way=3)
     assert window.records == 600
+
+
+def test_ok_patience_follows_how_long_central_usually_takes() -> None:
+    patience = Patience(2.0)
+    assert patience.seconds == 2.0
+    for _ in range(30):
+        patience.heard(3.0)
+    assert 11.5 < patience.seconds <= 12.0
+    for _ in range(30):
+        patience.heard(0.05)
+    assert patience.seconds == 2.0
+
+
+def test_ok_patience_doubles_while_central_is_silent() -> None:
+    patience = Patience(2.0)
+    seen = []
+    for _ in range(10):
+        seen.append(patience.seconds)
+        patience.lost()
+    assert seen[:6] == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0]
+    assert seen[-1] == 60.0
+    patience.heard(0.1)
+    assert patience.seconds == 2.0
