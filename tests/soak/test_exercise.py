@@ -2,9 +2,8 @@
 
 All come back in one moment. In the middle central is put back from a copy made when it had a third, and one
 box never comes back: its disk is salvaged with a laptop's certificate and none of its keys. At the end
-central's counts must be the truth's: entries, exits, and stays put together from an entry at one post and an exit
-at
-another. POSTS, LANES, DAYS, A_DAY, SEED change the run; REPORT=file keeps its figures.
+central's counts must be the truth's: entries, exits, and stays put together from an entry at one post and an
+exit at another. POSTS, LANES, DAYS, A_DAY, SEED change the run; REPORT=file keeps its figures.
 """
 
 import json

@@ -36,6 +36,10 @@ LOOP_SECONDS = 1.0
 DISCONNECT_WITH_WILL = 0x04
 MAX_INCOMING_BYTES = 64 * 1024 * 1024
 """A list of a hundred thousand persons, sealed; more is not even shown to lane."""
+MAX_WAITING_BYTES = 80 * 1024 * 1024
+"""Of messages that lane has not taken yet: the largest list, and the small ones behind it."""
+MESSAGE_ROOM = 512
+"""What a waiting message costs besides its payload, so that empty ones are bounded too."""
 PACKET_ROOM = 512
 """Room for topic and properties under the broker's Maximum Packet Size."""
 
@@ -68,7 +72,7 @@ class Incoming:
 
 
 class Link:
-    """One connection: `incoming` gives what arrives, `ended` is set with the reason when it is over.
+    """One connection: `next_incoming` gives what arrives, `ended` is set with the reason when it is over.
 
     All state is touched in the event loop's thread alone; paho's callbacks only send word there.
     """
@@ -79,7 +83,9 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[str] = self._loop.create_future()
-        self.incoming: asyncio.Queue[Incoming] = asyncio.Queue(maxsize=256)
+        self._incoming: asyncio.Queue[Incoming] = asyncio.Queue()
+        self._incoming_bytes = 0
+        self._counting = threading.Lock()
         self._closing = threading.Event()
         self._unanswered: dict[int, int] = {}
         """Message ids and their sizes, in the order in which they were handed over."""
@@ -285,13 +291,21 @@ class Link:
         self._tell(self._end, f"The broker ended the connection: {reason}." if said else LOST)
 
     def _on_message(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        if len(message.payload) <= MAX_INCOMING_BYTES:
-            self._tell(self._arrived, Incoming(message.topic, bytes(message.payload)))
+        # A flood drops the newest: everything that is for us is retained, and comes again. It is counted
+        # here, in paho's thread, because what is handed to a busy event loop waits there uncounted.
+        size = len(message.payload) + MESSAGE_ROOM
+        with self._counting:
+            if self._incoming_bytes and self._incoming_bytes + size > MAX_WAITING_BYTES:
+                return
+            self._incoming_bytes += size
+        self._tell(self._incoming.put_nowait, Incoming(message.topic, bytes(message.payload)))
 
-    def _arrived(self, incoming: Incoming) -> None:
-        # A flood drops the newest: everything that comes is retained, and asked for again.
-        with contextlib.suppress(asyncio.QueueFull):
-            self.incoming.put_nowait(incoming)
+    async def next_incoming(self) -> Incoming:
+        """What the broker has sent, in its order."""
+        incoming = await self._incoming.get()
+        with self._counting:
+            self._incoming_bytes -= len(incoming.payload) + MESSAGE_ROOM
+        return incoming
 
     def _on_publish(self, _client: mqtt.Client, _userdata: Any, mid: int, *_: Any) -> None:
         self._tell(self._answered, mid)

@@ -144,7 +144,7 @@ class UplinkService:
             wire.topic(device, "answer"): self._lane.answer,
         }
         while True:
-            incoming = await link.incoming.get()
+            incoming = await link.next_incoming()
             deliver = delivers.get(incoming.topic, self._lane.install)
             while True:
                 try:
