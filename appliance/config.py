@@ -47,6 +47,14 @@ class ClockSource(enum.StrEnum):
     HOST = "host"
 
 
+class ClockFollows(enum.StrEnum):
+    """What the time daemon follows: the kernel knows only that something disciplines its clock."""
+
+    RTC = "rtc"
+    NTS = "nts"
+    GNSS = "gnss"
+
+
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
@@ -60,6 +68,8 @@ class Box(_Section, frozen=True, kw_only=True):
     direction: Direction = Direction.ENTRY
     profile: Profile = Profile.PRODUCTION
     clock: ClockSource = ClockSource.AUTO
+    clock_follows: ClockFollows = ClockFollows.RTC
+    """With `clock` auto: nts or gnss, where the time daemon is set up so; rtc promises nothing."""
 
 
 class Paths(_Section, frozen=True, kw_only=True):
@@ -89,6 +99,35 @@ class DeviceEntry(_Section, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
     use: Use = Use.PORTRAIT
     """Of a camera."""
+
+
+class KeyTier(enum.StrEnum):
+    """What protects the box's secret keys: see records/vault.py."""
+
+    TPM = "tpm"
+    BOARD = "board"
+    SOFTWARE = "software"
+
+
+class Protection(_Section, frozen=True, kw_only=True):
+    """How this board protects keys and records."""
+
+    keys: KeyTier = KeyTier.SOFTWARE
+    board_key: Path | None = None
+    """With keys = "board": where the board's own key is read."""
+    tpm: str = "device:/dev/tpmrm0"
+    """How tpm2-tools reach the TPM (their TCTI)."""
+    counter: bool = False
+    """Count records in the TPM too, so that a journal that was cut or copied is found out at the start."""
+
+
+class Retention(_Section, frozen=True, kw_only=True):
+    """How many days sealed records stay on the box once central has acknowledged them, by class."""
+
+    facts_days: Annotated[float, msgspec.Meta(ge=1, le=365)] = 14.0
+    """Two weeks: central may have to be put back from a copy, and asks for them again."""
+    media_days: Annotated[float, msgspec.Meta(ge=1, le=365)] = 14.0
+    """Pictures may go earlier; what is signed of them stays as long as the facts."""
 
 
 class Broker(_Section, frozen=True, kw_only=True):
@@ -124,6 +163,8 @@ class Central(_Section, frozen=True, kw_only=True):
     watermark_key: Path
     operator_key: Path | None = None
     """Who may order this box to send again, how fast, and to carry out persons' requests; None: nobody."""
+    authority_key: Path | None = None
+    """Who signs lists of central's keys that replace these; None: these stay."""
     reference_root: Path | None = None
     """The root of trust for lists, trust anchors and policies; None: reference-root.json beside the keys."""
     gateway_sealing_key: Path | None = None
@@ -150,6 +191,8 @@ class Config(_Section, frozen=True, kw_only=True):
     """None: this box stands alone."""
     kiosk: Kiosk = Kiosk()
     face: FaceSettings = FaceSettings()
+    retention: Retention = Retention()
+    protection: Protection = Protection()
     device: tuple[DeviceEntry, ...] = ()
 
 

@@ -14,6 +14,8 @@ from nacl.exceptions import BadSignatureError
 from nacl.public import PublicKey
 from nacl.signing import SigningKey, VerifyKey
 
+from appliance import cbor
+
 ALGORITHM: Final = 1
 """Header label alg."""
 CONTENT_TYPE: Final = 3
@@ -218,9 +220,9 @@ def _decode_header(encoded: bytes) -> Header:
     if len(encoded) > MAX_HEADER_BYTES:
         raise Malformed(f"The header has {len(encoded)} bytes; at most {MAX_HEADER_BYTES} are taken.")
     try:
-        header: object = cbor2.loads(encoded)
+        header: object = cbor.loads(encoded)
         deterministic = cbor2.dumps(header, canonical=True) == encoded
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (cbor.CborError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise Malformed("The header is not CBOR.") from error
     if not isinstance(header, dict) or not deterministic:
         raise Malformed("The header is not a map in deterministic encoding.")

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 
-from appliance.clock import Clock
-from appliance.config import Config, Profile, Use, line_of
+from appliance.clock import Clock, TimeQuality
+from appliance.config import Config, KeyTier, Profile, Use, line_of
 from appliance.contracts.capture import Capture, CaptureClient
 from appliance.contracts.lane import Lane, LaneClient
 from appliance.contracts.transport import Operation, application, listen_unix, serve
@@ -24,7 +24,11 @@ from appliance.contracts.uplink import Uplink, UplinkClient
 from appliance.services import systemd
 
 if TYPE_CHECKING:
+    from nacl.public import PrivateKey
+
+    from appliance.records.history import History
     from appliance.records.journal import Journal
+    from appliance.records.keys import BoxKeys
     from appliance.records.memory import Memory
     from appliance.records.statistics.book import Book
     from appliance.reference_data.store import ReferenceStore
@@ -99,12 +103,18 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
 
 
 def reference_store(
-    folder: Path, keys: Path, root: Path | None = None, *, floor: Path | None = None
+    folder: Path,
+    keys: Path,
+    root: Path | None = None,
+    *,
+    floor: Path | None = None,
+    private_key: "PrivateKey | None" = None,
 ) -> "ReferenceStore":
     """The store of signed reference data. `root` is its root of trust; none: reference-root.json among the
     keys.
 
-    `floor` is the folder of its second copy of the highest versions seen; none: beside the store's folder.
+    `private_key` is what lists are sealed to; none: sealing.key among the keys. `floor` is the folder of its
+    second copy of the highest versions seen; none: beside the store's folder.
 
     Raises:
         CannotStart: a key file is missing or is not one.
@@ -116,7 +126,7 @@ def reference_store(
 
     root = root or keys / "reference-root.json"
     try:
-        private_key = read_key(keys / "sealing.key", PrivateKey)
+        private_key = private_key or read_key(keys / "sealing.key", PrivateKey)
         trusted = root.read_bytes()
     except KeyFileError as error:
         raise CannotStart(str(error)) from error
@@ -135,6 +145,27 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
     return AgentService(box=config.box, data=config.paths.data, capture=capture, lane=lane, uplink=uplink)
 
 
+def box_keys(config: Config) -> "BoxKeys":
+    """The box's keys, out of what protects them on this board.
+
+    Raises:
+        KeyFileError: one is missing, or was protected elsewhere.
+        CannotStart: the configuration does not say where the board's key is.
+    """
+    from appliance.records.keys import load_box_keys
+    from appliance.records.vault import BoardVault, TpmVault, Vault
+
+    protection = config.protection
+    vault: Vault | None = None
+    if protection.keys is KeyTier.TPM:
+        vault = TpmVault(protection.tpm)
+    elif protection.keys is KeyTier.BOARD:
+        if protection.board_key is None:
+            raise CannotStart("keys = board needs board_key.", key=("protection", "keys"))
+        vault = BoardVault.of_file(protection.board_key)
+    return load_box_keys(config.paths.keys, vault)
+
+
 def open_journal(config: Config, *, begin: bool = True) -> "Journal":
     """The box's journal; one process at a time has it. Whoever only looks does not `begin` one.
 
@@ -142,9 +173,10 @@ def open_journal(config: Config, *, begin: bool = True) -> "Journal":
         CannotStart: a key is missing, or the journal cannot be opened.
     """
     from appliance.key_files import KeyFileError
+    from appliance.records.counter import TpmCounter
     from appliance.records.errors import StorageError
     from appliance.records.journal import Journal, must_exist
-    from appliance.records.keys import load_box_keys, load_central_keys
+    from appliance.records.keys import load_central_keys
 
     central, path = config.central, (config.paths.outbox or config.paths.data) / "journal.db"
     old = config.paths.data / "journal.db"
@@ -155,11 +187,14 @@ def open_journal(config: Config, *, begin: bool = True) -> "Journal":
             must_exist(path)
         return Journal.open(
             path,
-            keys=load_box_keys(config.paths.keys),
-            central=load_central_keys(central.sealing_key, central.watermark_key, central.operator_key),
+            keys=box_keys(config),
+            central=load_central_keys(
+                central.sealing_key, central.watermark_key, central.operator_key, central.authority_key
+            ),
             device=config.box.device,
             begin=begin,
             steps=config.paths.data / "steps.db",
+            counter=TpmCounter(config.protection.tpm) if config.protection.counter else None,
         )
     except (KeyFileError, StorageError) as error:
         raise CannotStart(str(error)) from error
@@ -172,6 +207,7 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         CannotStart: a key is missing, the policy is wrong, or the journal cannot be opened.
     """
     from appliance.config import ConfigError
+    from appliance.key_files import KeyFileError
     from appliance.services.lane.policy import load_policy
     from appliance.services.lane.service import LaneService
 
@@ -180,15 +216,22 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     except ConfigError as error:
         raise CannotStart(str(error)) from error
     gateway = gateway_keys(config)
-    lists = reference_store(config.paths.data / "lists", config.paths.keys, config.central.reference_root)
+    try:
+        sealing = box_keys(config).sealing
+    except KeyFileError as error:
+        raise CannotStart(str(error)) from error
+    lists = reference_store(
+        config.paths.data / "lists", config.paths.keys, config.central.reference_root, private_key=sealing
+    )
     journal = open_journal(config)
     try:
         memory = open_memory(config, pair_days=policy.memory.not_same_days)
         book = open_book(config)
+        history = open_history(config)
     except CannotStart:
         journal.close()
         raise
-    clock = Clock(source=config.box.clock)
+    clock = Clock(source=config.box.clock, disciplined_by=TimeQuality(config.box.clock_follows.value))
     floor = journal.time_floor()
     if floor is not None:
         clock.raise_floor(floor)
@@ -205,6 +248,8 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         gateway=gateway,
         face=config.face,
         book=book,
+        history=history,
+        retention=config.retention,
     )
 
 
@@ -241,11 +286,10 @@ def open_memory(config: Config, *, pair_days: float) -> "Memory":
     """
     from appliance.key_files import KeyFileError
     from appliance.records.errors import StorageError
-    from appliance.records.keys import load_box_keys
     from appliance.records.memory import Memory
 
     try:
-        storage = load_box_keys(config.paths.keys).storage
+        storage = box_keys(config).storage
         return Memory.open(config.paths.data / "memory.db", storage=storage, pair_days=pair_days)
     except (KeyFileError, StorageError) as error:
         raise CannotStart(str(error)) from error
@@ -259,12 +303,26 @@ def open_book(config: Config) -> "Book":
     """
     from appliance.key_files import KeyFileError
     from appliance.records.errors import StorageError
-    from appliance.records.keys import load_box_keys
     from appliance.records.statistics.book import Book
 
     try:
-        storage = load_box_keys(config.paths.keys).storage
-        return Book.open(config.paths.data / "statistics.db", storage=storage)
+        return Book.open(config.paths.data / "statistics.db", storage=box_keys(config).storage)
+    except (KeyFileError, StorageError) as error:
+        raise CannotStart(str(error)) from error
+
+
+def open_history(config: Config) -> "History":
+    """Which document crossed here when.
+
+    Raises:
+        CannotStart: a key is missing, or the disk does not let us.
+    """
+    from appliance.key_files import KeyFileError
+    from appliance.records.errors import StorageError
+    from appliance.records.history import History
+
+    try:
+        return History.open(config.paths.data / "history.db", storage=box_keys(config).storage)
     except (KeyFileError, StorageError) as error:
         raise CannotStart(str(error)) from error
 
@@ -279,7 +337,6 @@ def gateway_keys(config: Config) -> "GatewayKeys | None":
     from nacl.signing import VerifyKey
 
     from appliance.key_files import KeyFileError, read_key
-    from appliance.records.keys import load_box_keys
     from appliance.services.lane.live import GatewayKeys
 
     central = config.central
@@ -288,7 +345,7 @@ def gateway_keys(config: Config) -> "GatewayKeys | None":
     if central.gateway_sealing_key is None or central.gateway_signing_key is None:
         raise CannotStart("Live queries need both gateway_sealing_key and gateway_signing_key in [central].")
     try:
-        own = load_box_keys(config.paths.keys)
+        own = box_keys(config)
         return GatewayKeys(
             signing=own.signing,
             sealing=own.sealing,

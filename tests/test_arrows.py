@@ -25,12 +25,14 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "models.*.conversion": ("models",),
     # the vocabulary and the small tools
     "appliance": (),
-    "appliance.contracts": (),
-    "appliance.cose": (),
+    "appliance.cbor": (),
+    "appliance.contracts": ("appliance.cbor",),
+    "appliance.cose": ("appliance.cbor",),
     "appliance.key_files": (),
     "appliance.face_settings": ("appliance.contracts",),
     "appliance.config": ("appliance.contracts", "appliance.face_settings"),
     "appliance.live_query": (
+        "appliance.cbor",
         "appliance.contracts",
         "appliance.cose",
     ),  # what lane and gateway say to each other
@@ -54,6 +56,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.travel_document",
     ),
     "appliance.reference_data": (
+        "appliance.cbor",
         "appliance.clock",
         "appliance.config",
         "appliance.contracts",
@@ -63,6 +66,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.travel_document",
     ),
     "appliance.records": (
+        "appliance.cbor",
         "appliance.clock",
         "appliance.config",
         "appliance.contracts",

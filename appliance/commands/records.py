@@ -3,15 +3,18 @@
 import argparse
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from appliance.commands import carry, salvage, statistics
 from appliance.commands.output import CouldNot, add_json_flag, print_json, sentence
 
 if TYPE_CHECKING:
+    from appliance.contracts.lane import LaneClient
     from appliance.records.salvage import Salvage
 
+_Answer = TypeVar("_Answer")
 CONFIG = Path("/etc/borne/borne.toml")
 
 
@@ -32,9 +35,16 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     carry.add_to(actions)
     retain = actions.add_parser("retain", help="have the running box remove what it has kept long enough")
     retain.set_defaults(run=retain_records)
+    correct = actions.add_parser("correct", help="record that an earlier crossing was recorded wrongly")
+    correct.add_argument("crossing", help="as central names it")
+    correct.add_argument(
+        "values", nargs="+", metavar="FIELD=VALUE", help="of the document: birth_date=1974-08-12"
+    )
+    correct.add_argument("--reason", required=True)
+    correct.set_defaults(run=correct_record)
     salvage.add_to(actions)
     statistics.add_to(actions)
-    for action in (verify, export, retain):
+    for action in (verify, export, retain, correct):
         action.add_argument("--config", type=Path, default=CONFIG, help=f"default {CONFIG}")
         add_json_flag(action)
 
@@ -103,7 +113,8 @@ def _export_set_aside(arguments: argparse.Namespace) -> int:
         arguments.folder.mkdir(parents=True, exist_ok=True)
         files = [
             path
-            for path in sorted((paths.outbox or paths.data).glob("journal.db.corrupt-*"))
+            for why in ("corrupt", "behind")
+            for path in sorted((paths.outbox or paths.data).glob(f"journal.db.{why}-*"))
             if not path.name.endswith(("-wal", "-shm"))
         ]
         for file in files:
@@ -138,26 +149,61 @@ def _tell_exported(arguments: argparse.Namespace, epoch: str, written: int) -> N
 
 def retain_records(arguments: argparse.Namespace) -> int:
     """0: done, 2: the box does not run, or its disk does not let us."""
+    from appliance.contracts.capture import Nothing
+
+    done = _ask_lane(arguments, lambda lane: lane.retain(Nothing()))
+    if arguments.json:
+        print_json({"records_removed": done.records_removed, "media_dropped": done.media_dropped,
+                    "bytes_freed": done.bytes_freed, "forgotten": done.forgotten})  # fmt: skip
+    else:
+        print(f"{done.records_removed} records removed, {done.media_dropped} media given up")
+        print(f"{done.bytes_freed} bytes freed; {done.forgotten} crossings forgotten")
+    return 0
+
+
+def correct_record(arguments: argparse.Namespace) -> int:
+    """0: recorded, 2: the box does not run, or does not take it."""
+    from appliance.contracts.lane import Correct
+
+    values = {}
+    for text in arguments.values:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise CouldNot(f"A correction takes FIELD=VALUE, not {text}.")
+        values[name] = value
+    request = Correct(crossing=arguments.crossing, reason=arguments.reason, values=values)
+    done = _ask_lane(arguments, lambda lane: lane.correct(request))
+    if arguments.json:
+        print_json({"seq": done.seq, "corrects": done.corrects})
+    else:
+        named = "a record that this box no longer has" if done.corrects is None else f"record {done.corrects}"
+        print(f"record {done.seq} corrects {named}")
+    return 0
+
+
+def _ask_lane(
+    arguments: argparse.Namespace, question: Callable[["LaneClient"], Awaitable[_Answer]]
+) -> _Answer:
+    """What the running box answers on its own socket."""
     import asyncio
 
     from appliance.config import ConfigError, load_config
-    from appliance.contracts.capture import Nothing
     from appliance.contracts.errors import ServiceError
     from appliance.contracts.lane import LaneClient
 
+    async def ask(socket: Path) -> _Answer:
+        lane = LaneClient(socket)
+        try:
+            return await question(lane)
+        finally:
+            await lane.close()
+
     try:
-        socket = load_config(arguments.config).paths.run / "lane.sock"
-        done = asyncio.run(LaneClient(socket).retain(Nothing()))
+        return asyncio.run(ask(load_config(arguments.config).paths.run / "lane.sock"))
     except ConfigError as error:
         raise CouldNot(str(error)) from error
     except ServiceError as error:
         raise CouldNot(error.sentence) from error
-    if arguments.json:
-        print_json({"records_removed": done.records_removed, "bytes_freed": done.bytes_freed,
-                    "forgotten": done.forgotten})  # fmt: skip
-    else:
-        print(f"{done.records_removed} records removed, {done.bytes_freed} bytes; {done.forgotten} forgotten")
-    return 0
 
 
 def _journal(path: Path) -> Any:

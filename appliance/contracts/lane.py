@@ -77,6 +77,23 @@ class Retained(msgspec.Struct, frozen=True, kw_only=True):
     """Crossings that the local history no longer needs."""
 
 
+class Correct(msgspec.Struct, frozen=True, kw_only=True):
+    """An earlier crossing of this box was recorded wrongly."""
+
+    crossing: str
+    reason: str
+    values: dict[str, str]
+    """Fields of the document, as they should have been."""
+
+
+class Corrected(msgspec.Struct, frozen=True, kw_only=True):
+    """The record that says so."""
+
+    seq: int
+    corrects: int | None
+    """The record that it corrects; None when the box no longer has it."""
+
+
 class MakeRoom(msgspec.Struct, frozen=True, kw_only=True):
     """So many bytes are wanted: acknowledged media give up their bodies, the oldest first; nothing else."""
 
@@ -258,18 +275,23 @@ class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[str, ...]
     lists: tuple[ListView, ...]
     time_quality: str
+    key_tier: str = "software"
+    """What protects the box's keys: tpm, board, software (for the laboratory)."""
+    uncertainty_ms: int | None = None
+    """How far wall time may be off at most, where the kernel says so."""
 
 
 class Lane(Protocol):
     """The service as uplink and agent see it, in one process or across the socket.
 
-    Raises `ServiceError` with the codes storage_full, storage_broken, not_signed.
+    Raises `ServiceError` with the codes storage_full, storage_broken, not_signed, not_correctable.
     """
 
     async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage: ...
     async def acknowledge(self, request: SignedData) -> Installed: ...
     async def install(self, request: SignedData) -> Installed: ...
     async def command(self, request: SignedData) -> Installed: ...
+    async def correct(self, request: Correct) -> Corrected: ...
     async def retain(self, request: Nothing) -> Retained: ...
     async def make_room(self, request: MakeRoom) -> Retained: ...
     async def link(self, request: LinkState) -> Nothing: ...
@@ -292,6 +314,9 @@ class LaneClient(RemoteService):
 
     async def command(self, request: SignedData) -> Installed:
         return await self.call("command", request, Installed, wait=60.0)
+
+    async def correct(self, request: Correct) -> Corrected:
+        return await self.call("correct", request, Corrected)
 
     async def retain(self, request: Nothing) -> Retained:
         return await self.call("retain", request, Retained, wait=60.0)

@@ -6,14 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from nacl.signing import VerifyKey
 
 from appliance import cose
 from appliance.contracts.movement import Stamp
 from appliance.records import envelope as envelopes
+from appliance.records.central_keys import CentralRing
+from appliance.records.counter import EVERY
 from appliance.records.database import read_meta
 from appliance.records.errors import EnvelopeError, StorageBroken
-from appliance.records.keys import BoxKeys, CentralKeys
+from appliance.records.keys import BoxKeys
+from appliance.records.timekeeping import certainly_past
 
 FACTS: Final = "facts"
 MEDIA: Final = "media"
@@ -49,13 +53,17 @@ class VerifyReport:
     problems: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sealer:
     """Who seals: the box and its keys, and whom it seals to."""
 
     device: str
     keys: BoxKeys
-    central: CentralKeys
+    central: CentralRing
+    counter: int | None = None
+    """The hardware counter's value; None where there is none."""
+    due: bool = False
+    """A record names the counter's next value: it must step once that record is on disk."""
 
 
 def status_of(meta: Mapping[str, Any]) -> JournalStatus:
@@ -94,6 +102,9 @@ def append(
     """Seal a record and link it to the chain, in the caller's transaction; its number."""
     meta = read_meta(connection)
     seq = int(meta["last_seq"]) + 1
+    counter = sealer.counter
+    if counter is not None and seq % EVERY == 0:
+        counter, sealer.due = counter + 1, True
     envelope, chain_hash = envelopes.seal(
         record_type=record_type,
         body=body,
@@ -103,14 +114,27 @@ def append(
         prev=meta["last_hash"],
         stamp=stamp,
         signing_key=sealer.keys.signing,
-        recipient=sealer.central.sealing,
+        recipient=sealer.central.sealing(certainly_past(meta, stamp)),
+        counter=counter,
     )
     connection.execute(
         "INSERT INTO records (seq, crossing, envelope, chain_hash, alert, class) VALUES (?, ?, ?, ?, ?, ?)",
         (seq, crossing, envelope, chain_hash, int(alert), kind),
     )
-    set_meta(connection, last_seq=seq, last_hash=chain_hash)
+    last_stamp = msgspec.json.encode(stamp).decode()
+    set_meta(connection, last_seq=seq, last_hash=chain_hash, last_stamp=last_stamp)
     return seq
+
+
+def last_counter(connection: sqlite3.Connection, verify_key: VerifyKey) -> int | None:
+    """What the last record that is here says of the hardware counter, if it is ours and says something."""
+    row = connection.execute("SELECT envelope FROM records ORDER BY seq DESC LIMIT 1").fetchone()
+    if row is None:
+        return None
+    try:
+        return envelopes.verify(row[0], verify_key_for=lambda _: verify_key).header.counter
+    except EnvelopeError:
+        return None
 
 
 def set_meta(connection: sqlite3.Connection, **values: object) -> None:

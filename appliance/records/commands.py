@@ -14,7 +14,7 @@ import cbor2
 import msgspec
 from nacl.signing import SigningKey, VerifyKey
 
-from appliance import cose
+from appliance import cbor, cose
 from appliance.records.errors import CommandError
 
 CONTENT_TYPE: Final = "application/vnd.borne.command+cbor"
@@ -118,16 +118,16 @@ def read_command(data: bytes, *, verify_key_for: Callable[[bytes], VerifyKey | N
         raise CommandError("The message is signed, but it is no command of this version.")
     if named.get("role") != OPERATOR:
         raise CommandError("The command is not given in the operator's role.")
-    plain = {
+    plain: dict[str, object] = {
         "device": named.get("dev"),
         "counter": named.get("ctr"),
         "issued_at": named.get("iat"),
         "expires_at": named.get("exp"),
     }
     try:
-        plain["order"] = cbor2.loads(payload)
+        plain["order"] = cbor.loads(payload)
         command = msgspec.convert(plain, Command)
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
+    except (cbor.CborError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
         raise CommandError("The command is none that this box knows.") from error
     _check(command)
     return command
@@ -144,8 +144,8 @@ def read_message(message: bytes) -> list[bytes]:
     if message[:1] == b"\xd2":
         return [message]
     try:
-        commands = cbor2.loads(message)
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
+        commands = cbor.loads(message)
+    except (cbor.CborError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
         raise CommandError("The message with commands is not CBOR.") from error
     if not isinstance(commands, list) or len(commands) > MAX_COMMANDS:
         raise CommandError("The message is no list of commands.")

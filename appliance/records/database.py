@@ -49,6 +49,7 @@ _NEW_VALUES: Final[dict[str, Any]] = {
     "resynced_at": "",  # words of central from before this order say nothing
     "gaps": "",
     "records_per_second": "",
+    "last_stamp": "",
     "crossings": 0,  # movements recorded; one has several records
 }
 """What format 2 adds to `meta`."""
@@ -99,8 +100,8 @@ def hold(path: Path) -> int:
 
 def open_database(
     path: Path, *, device: str, check: Callable[[sqlite3.Connection], None], begin: bool = True
-) -> tuple[sqlite3.Connection, bool]:
-    """The database of this box, a new one if need be, and whether a damaged one lies beside it.
+) -> sqlite3.Connection:
+    """The database of this box, a new one if need be; a damaged one is kept beside it.
 
     `check` raises `StorageBroken` or `KeyError` when what is in the database cannot be used.
 
@@ -120,9 +121,9 @@ def open_database(
             set_aside(path)
             connection = _connect(path)
         _prepare(connection, device)
-        return connection, any(path.parent.glob(f"{path.name}.corrupt-*"))
     except (sqlite3.Error, OSError) as error:
         raise translated(error) from error
+    return connection
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -233,9 +234,9 @@ def _migrate(connection: sqlite3.Connection) -> None:
         raise
 
 
-def set_aside(path: Path) -> None:
-    """Keep the damaged database, its write-ahead log too, under another name; nothing is deleted."""
-    suffix = f".corrupt-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+def set_aside(path: Path, *, why: str = "corrupt") -> None:
+    """Keep this database, its write-ahead log too, under another name; nothing is deleted."""
+    suffix = f".{why}-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     for tail in ("", "-wal", "-shm"):
         file = Path(f"{path}{tail}")
         if file.exists():

@@ -23,7 +23,7 @@ from nacl.public import PrivateKey, PublicKey, SealedBox
 from nacl.secret import SecretBox
 from nacl.signing import SigningKey, VerifyKey
 
-from appliance import cose
+from appliance import cbor, cose
 from appliance.contracts.movement import Stamp
 from appliance.records.errors import EnvelopeError, Erased
 
@@ -207,8 +207,8 @@ def open_(sealed: Sealed, *, private_key: PrivateKey) -> Opened:
         raise Erased("The record's key was destroyed, or its body given up.")
     try:
         plain = SealedBox(private_key).decrypt(sealed.body if sealed.key is None else sealed.key)
-        inside = cbor2.loads(plain if sealed.key is None else SecretBox(plain).decrypt(sealed.body))
-    except (CryptoError, cbor2.CBORError, ValueError, TypeError, RecursionError) as error:
+        inside = cbor.loads(plain if sealed.key is None else SecretBox(plain).decrypt(sealed.body))
+    except (CryptoError, cbor.CborError, ValueError, TypeError, RecursionError) as error:
         raise EnvelopeError("The record's body cannot be opened.") from error
     expected = {
         "dev": header.device,

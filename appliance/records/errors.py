@@ -8,7 +8,9 @@
 # ├── EnvelopeError           bytes that are no record, or not one of ours
 # │   └── Erased              a record whose key was destroyed or whose body was given up
 # ├── WatermarkError          bytes that are no acknowledgement, or not one for us
-# └── CommandError            bytes that are no command, or not one that this box obeys
+# ├── CommandError            bytes that are no command, or not one that this box obeys
+# ├── ManifestError           bytes that are no list of keys, or not one that is believed here
+# └── CounterError            the hardware counter does not answer
 
 
 class RecordsError(Exception):
@@ -45,3 +47,11 @@ class WatermarkError(RecordsError):
 
 class CommandError(RecordsError):
     """Bytes that are no command of central's operator, or not one that this box obeys."""
+
+
+class ManifestError(RecordsError):
+    """Bytes that are no list of keys, or not one that is believed here."""
+
+
+class CounterError(RecordsError):
+    """The hardware counter does not answer."""

@@ -9,6 +9,7 @@ rows at a power cut, and FULL does not). One process at a time holds it. Safe to
 
 import contextlib
 import datetime as dt
+import logging
 import os
 import sqlite3
 import threading
@@ -16,14 +17,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
-from appliance.contracts.lane import SealedRecord
+import msgspec
+
+from appliance.clock import Clock
+from appliance.config import Retention
+from appliance.contracts.lane import Retained, SealedRecord
 from appliance.contracts.movement import (
+    RECORD_TYPE_CORRECTION,
+    RECORD_TYPE_KEYS,
     RECORD_TYPE_MEDIA,
     RECORD_TYPE_MOVEMENT,
     RECORD_TYPE_RETENTION,
+    RECORD_TYPE_TAMPER,
     Stamp,
     media_body,
 )
+from appliance.records.central_keys import CentralRing
 from appliance.records.chain import (
     MEDIA,
     JournalStatus,
@@ -31,23 +40,27 @@ from appliance.records.chain import (
     VerifyReport,
     append,
     chain_hash_of,
+    last_counter,
     set_meta,
     status_of,
     walk,
 )
 from appliance.records.commands import read_command
-from appliance.records.database import hold, open_database, read_meta, translated
-from appliance.records.errors import CommandError, StorageBroken, StorageFull, WatermarkError
+from appliance.records.counter import Counter
+from appliance.records.database import hold, open_database, read_meta, set_aside, translated
+from appliance.records.errors import CommandError, CounterError, StorageBroken, StorageFull, WatermarkError
 from appliance.records.keys import BoxKeys, CentralKeys
 from appliance.records.orders import Local, carry_out
 from appliance.records.quota import Disk, Level, measure
-from appliance.records.retention import drop_media, mark, remove_old
+from appliance.records.retention import drop_media, drop_old_media, mark, remove_old
 from appliance.records.steps import OpenCrossing, Steps
-from appliance.records.watermark import read_watermark
+from appliance.records.timekeeping import certainly_past, moment_of, past_by
+from appliance.records.watermark import Watermark, read_watermark
 
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """One page of the outbox, beyond its first record: what a small board spares twice over."""
 MAX_PAGE_RECORDS: Final = 256
+log = logging.getLogger(__name__)
 _META: Final = {
     "device",
     "last_hash",
@@ -56,16 +69,21 @@ _META: Final = {
     "command_counter",
     "resynced_at",
     "crossings",
+    "last_stamp",
 }
 _MAX_SEQ: Final = 2**63 - 1
 """What SQLite counts to; callers across a socket may ask for more."""
 STEPS: Final = "steps.db"
+TAIL_LOST: Final = "records_cut"
+"""Notice: a journal that had lost its newest records lies beside this one."""
+COUNTER_LOST: Final = "counter_lost"
+"""Notice: the hardware counter does not answer, or is another one than before."""
 SET_ASIDE: Final = "database_set_aside"
 """Notice: a damaged journal lies beside this one, kept for those who can read it."""
 
 
 class Journal:
-    """An open journal; `notices` are codes for the screen."""
+    """An open journal."""
 
     def __init__(
         self,
@@ -74,10 +92,10 @@ class Journal:
         lock: int,
         steps: Steps,
         keys: BoxKeys,
-        central: CentralKeys,
+        central: CentralRing,
         device: str,
-        notices: tuple[str, ...],
-        folder: Path,
+        path: Path,
+        counter: Counter | None,
     ) -> None:
         self._connection = connection
         self._lock = lock
@@ -87,8 +105,9 @@ class Journal:
         self._device = device
         self._sealer = Sealer(device=device, keys=keys, central=central)
         self._mutex = threading.Lock()
-        self._folder = folder
-        self.notices = notices
+        self._path = path
+        self._counter = counter
+        self._counter_notices: tuple[str, ...] = ()
 
     @classmethod
     def open(
@@ -100,11 +119,13 @@ class Journal:
         device: str,
         begin: bool = True,
         steps: Path | None = None,
+        counter: Counter | None = None,
     ) -> Self:
         """Open the journal, or begin one; a damaged one is kept aside and a new one begun.
 
-        `steps` is the file of the open crossing; None: beside the journal. Whoever only looks does not
-        `begin` one: then what is not there, or damaged, is an error.
+        `steps` is the file of the open crossing; None: beside the journal. A journal that is behind the
+        hardware `counter` has lost its end: it is kept aside too. Whoever only looks does not `begin` one:
+        then what is not there, or damaged, is an error.
 
         Raises:
             JournalBusy: another process holds it.
@@ -115,22 +136,25 @@ class Journal:
         with contextlib.ExitStack() as undo:
             lock = hold(path)
             undo.callback(os.close, lock)
-            connection, aside = open_database(path, device=device, check=_check, begin=begin)
+            connection = open_database(path, device=device, check=_check, begin=begin)
             undo.callback(connection.close)
-            kept = Steps.open(steps or path.with_name(STEPS), storage=keys.storage)
+            kept_in = steps or path.with_name(STEPS)
+            kept = Steps.open(kept_in, storage=keys.storage)
             undo.callback(kept.close)
             _move_steps(connection, kept)
+            ring = CentralRing(central, authority=central.authority, folder=kept_in.parent)
             undo.pop_all()
-        return cls(
-            connection,
-            lock=lock,
-            steps=kept,
-            keys=keys,
-            central=central,
-            device=device,
-            notices=(SET_ASIDE,) if aside or kept.damaged else (),
-            folder=path.parent,
-        )
+        journal = cls(
+            connection, lock=lock, steps=kept, keys=keys, central=ring, device=device, path=path,
+            counter=counter,
+        )  # fmt: skip
+        if begin and counter is not None:
+            try:
+                journal._compare_counter(counter)
+            except BaseException:
+                journal.close()
+                raise
+        return journal
 
     def close(self) -> None:
         """Let go of the file; closing twice does nothing."""
@@ -151,7 +175,7 @@ class Journal:
             pages = connection.execute("PRAGMA freelist_count").fetchone()[0]
             size = connection.execute("PRAGMA page_size").fetchone()[0]
         try:
-            return measure(self._folder, reusable=pages * size)
+            return measure(self._path.parent, reusable=pages * size)
         except OSError as error:
             raise translated(error) from error
 
@@ -163,6 +187,23 @@ class Journal:
         """
         if self.disk().level is Level.FULL:
             raise StorageFull("The disk is full of records that central does not have: nobody new is begun.")
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Codes for the screen: what stands until somebody has looked after it."""
+        beside = self._path.parent
+        damaged = self._steps.damaged or any(beside.glob(f"{self._path.name}.corrupt-*"))
+        behind = any(beside.glob(f"{self._path.name}.behind-*"))
+        return (
+            *((SET_ASIDE,) if damaged else ()),
+            *((TAIL_LOST,) if behind else ()),
+            *self._counter_notices,
+        )
+
+    @property
+    def key_tier(self) -> str:
+        """What protects this box's keys."""
+        return self._keys.tier
 
     # The open crossing
 
@@ -256,35 +297,95 @@ class Journal:
     def acknowledge(self, data: bytes) -> JournalStatus:
         """Take central's signed word; an older one than we have changes nothing.
 
+        A word for more than was ever recorded here, or for other records with these numbers, means that this
+        journal has lost its end, or is an older copy that was put back. It is kept aside, and a new one
+        begun: its numbers were used before, and central would take none of its records any more.
+
         Raises:
-            WatermarkError: it is not central's, not for this journal, or for what was never recorded.
+            WatermarkError: it is not central's, or not for this journal.
             StorageError: it is not on disk.
         """
-        watermark = read_watermark(data, verify_key_for=_only(self._central.watermark))
         with self._transaction() as connection:
             meta = read_meta(connection)
+            past = certainly_past(meta)
+            watermark = read_watermark(data, verify_key_for=lambda kid: self._central.watermark(kid, past))
             if watermark.device != self._device:
                 raise WatermarkError("The acknowledgement is for another box.")
             if watermark.epoch != meta["epoch"]:
                 raise WatermarkError("The acknowledgement is for an earlier journal of this box.")
-            if watermark.seq > meta["last_seq"]:
-                raise WatermarkError("The acknowledgement is for records that this box has not made.")
-            if watermark.chain != chain_hash_of(connection, watermark.seq):
-                if watermark.seq < meta["base_seq"]:
-                    return status_of(meta)  # an old word for what was removed long ago
-                raise WatermarkError("The acknowledgement is for other records with the same numbers.")
-            issued_at = _moment(watermark.issued_at)
-            resynced_at = _moment(meta["resynced_at"])
-            if resynced_at and (issued_at is None or issued_at <= resynced_at):
-                return status_of(meta)  # said before central was put back: it holds for nothing now
-            if watermark.seq > meta["acknowledged_seq"]:
-                set_meta(connection, acknowledged_seq=watermark.seq, acknowledged_at=watermark.issued_at)
-                if issued_at is not None:
-                    mark(connection, watermark.seq, issued_at)
-            if watermark.seq >= meta["acknowledged_seq"]:
-                gaps = (n for gap in watermark.gaps if gap[1] <= meta["last_seq"] for n in gap)
-                set_meta(connection, gaps=" ".join(str(n) for n in gaps))
-            return status_of(read_meta(connection))
+            if watermark.seq < meta["base_seq"]:
+                return status_of(meta)  # an old word, for what was removed long ago
+            if watermark.chain == chain_hash_of(connection, watermark.seq):
+                return self._take_word(connection, meta, watermark)
+        self._begin_anew({"central_has": watermark.seq, "recorded": meta["last_seq"], "epoch": meta["epoch"]})
+        return self.status()
+
+    def _take_word(
+        self, connection: sqlite3.Connection, meta: Mapping[str, Any], watermark: Watermark
+    ) -> JournalStatus:
+        issued_at = moment_of(watermark.issued_at)
+        resynced_at = moment_of(meta["resynced_at"])
+        if resynced_at and (issued_at is None or issued_at <= resynced_at):
+            return status_of(meta)  # said before central was put back: it holds for nothing now
+        if watermark.seq > meta["acknowledged_seq"]:
+            set_meta(connection, acknowledged_seq=watermark.seq, acknowledged_at=watermark.issued_at)
+            if issued_at is not None:
+                mark(connection, watermark.seq, issued_at)
+        if watermark.seq >= meta["acknowledged_seq"]:
+            gaps = (n for gap in watermark.gaps if gap[1] <= meta["last_seq"] for n in gap)
+            set_meta(connection, gaps=" ".join(str(n) for n in gaps))
+        return status_of(read_meta(connection))
+
+    def _begin_anew(self, evidence: dict[str, Any]) -> None:
+        """Keep this journal aside, because its end is gone, and begin another, whose first record says so."""
+        with self._mutex:
+            self._connection.close()
+            set_aside(self._path, why="behind")
+            self._connection = open_database(self._path, device=self._device, check=_check)
+        log.error("the journal had lost its newest records; it is kept aside, and a new one begun")
+        self._record_tamper("tail_lost", evidence)
+
+    def _record_tamper(self, what: str, evidence: dict[str, Any]) -> None:
+        number = self.status().last_seq + 1
+        body = {"what": what, **evidence}
+        self.commit(f"tamper/{number}", RECORD_TYPE_TAMPER, body, Clock().stamp(), alert=True)
+
+    def _compare_counter(self, counter: Counter) -> None:
+        """What the last record says of the hardware counter, against what it says itself."""
+        try:
+            value = counter.read()
+            recorded = last_counter(self._connection, self._keys.signing.verify_key)
+            if recorded is not None and value == recorded - 1:
+                value = counter.step()  # the power went between the record and the step
+        except CounterError as error:
+            log.error("%s", error)  # noqa: TRY400 - the sentence says it all
+            self._counter_notices = (COUNTER_LOST,)
+            return
+        self._sealer.counter = value
+        if recorded is None or value == recorded:
+            return
+        status = self.status()
+        evidence = {
+            "counter": value,
+            "recorded": recorded,
+            "last_seq": status.last_seq,
+            "epoch": status.epoch,
+        }
+        if value > recorded:
+            self._begin_anew(evidence)
+        else:
+            self._counter_notices = (COUNTER_LOST,)
+            self._record_tamper("counter_lost", evidence)
+
+    def _step_counter(self) -> None:
+        """After the commit; a counter that fails is said, and its records name the old value."""
+        due, self._sealer.due = self._sealer.due, False
+        if due and self._counter is not None:
+            try:
+                self._sealer.counter = self._counter.step()
+            except CounterError as error:
+                log.error("%s", error)  # noqa: TRY400 - the sentence says it all
+                self._counter_notices = (COUNTER_LOST,)
 
     def command(self, data: bytes, *, stamp: Stamp, now: dt.datetime, local: Local) -> bool:
         """Carry out what central's operator has signed, and record it; False when that was done before.
@@ -296,30 +397,77 @@ class Journal:
             CommandError: it is not the operator's, not for this journal, or too late.
             StorageError: nothing was done, and it may be tried again.
         """
-        operator = self._central.operator
-        if operator is None:
+        if not self._central.takes_orders:
             raise CommandError("This box obeys nobody: no operator's key is configured.")
-        command = read_command(data, verify_key_for=_only(operator))
+        command = read_command(data, verify_key_for=lambda kid: self._central.operator(kid, now))
         with self._transaction() as connection:
             return carry_out(connection, self._sealer, command, stamp=stamp, now=now, local=local)
 
-    def retain(self, *, stamp: Stamp, now: dt.datetime) -> tuple[int, int]:
-        """Remove what central acknowledged long enough ago, and record that; how many, and their bytes.
+    def correct(
+        self, crossing: str, *, reason: str, values: Mapping[str, str], stamp: Stamp
+    ) -> tuple[int, int | None]:
+        """Record that an earlier crossing was recorded wrongly; this record's number, and the wrong one's.
 
-        `now` is the latest moment that is certainly past.
+        Nothing that was recorded changes. A crossing can be corrected again and again.
+
+        Raises:
+            StorageError: nothing was written, and it may be tried again.
+        """
+        with self._transaction() as connection:
+            row = connection.execute("SELECT seq FROM records WHERE crossing = ?", (crossing,)).fetchone()
+            corrects = None if row is None else int(row[0])
+            number = int(read_meta(connection)["last_seq"]) + 1
+            body = {"crossing": crossing, "seq": corrects, "reason": reason, "values": dict(values)}
+            seq = append(
+                connection, self._sealer, crossing=f"{crossing}/correction/{number}", body=body, stamp=stamp,
+                record_type=RECORD_TYPE_CORRECTION,
+            )  # fmt: skip
+        return seq, corrects
+
+    def install_keys(self, data: bytes, *, stamp: Stamp) -> bool:
+        """Take a list of central's keys that its authority has signed, and record it; False when it is known.
+
+        Raises:
+            ManifestError: it is not the authority's, older than what this box has had, or of no use.
+            StorageError: it is not on disk.
+        """
+        try:
+            new = self._central.install(data)
+        except OSError as error:
+            raise translated(error) from error
+        if new:
+            version = self._central.version
+            self.commit(f"keys/{version}", RECORD_TYPE_KEYS, {"owner": "central", "version": version}, stamp)
+        return new
+
+    def retain(
+        self, *, stamp: Stamp, now: dt.datetime, settings: Retention | None = None, forgotten: int = 0
+    ) -> Retained:
+        """Remove what central acknowledged long enough ago, by class, and record that.
+
+        `now` is the latest moment that is certainly past; `forgotten` is what went elsewhere on the box, and
+        is recorded with it.
 
         Raises:
             StorageError: nothing was removed.
         """
+        settings = settings or Retention()
         with self._transaction() as connection:
-            count, size = remove_old(connection, now=now)
-            if count:
-                through = read_meta(connection)["base_seq"]
-                self._record_retention(connection, stamp, removed=count, through=through, bytes=size)
-            return count, size
+            removed, freed = remove_old(connection, now=now, days=settings.facts_days)
+            dropped, more = drop_old_media(connection, now=now, days=settings.media_days)
+            done = Retained(
+                records_removed=removed, media_dropped=dropped, bytes_freed=freed + more, forgotten=forgotten
+            )
+            if removed or dropped or forgotten:
+                through = {"through": read_meta(connection)["base_seq"]} if removed else {}
+                self._record_retention(
+                    connection, stamp, removed=removed, media_dropped=dropped, bytes=freed + more,
+                    forgotten=forgotten, **through,
+                )  # fmt: skip
+            return done
 
-    def make_room(self, wanted: int, *, stamp: Stamp) -> tuple[int, int]:
-        """Acknowledged media give up their bodies, the oldest first; how many, and the bytes that are free.
+    def make_room(self, wanted: int, *, stamp: Stamp) -> Retained:
+        """Acknowledged media give up their bodies, the oldest first.
 
         Raises:
             StorageError: nothing was given up.
@@ -328,7 +476,7 @@ class Journal:
             count, size = drop_media(connection, wanted)
             if count:
                 self._record_retention(connection, stamp, media_dropped=count, bytes=size)
-            return count, size
+            return Retained(records_removed=0, media_dropped=count, bytes_freed=size)
 
     def _record_retention(self, connection: sqlite3.Connection, stamp: Stamp, **body: int) -> None:
         number = read_meta(connection)["last_seq"] + 1
@@ -347,10 +495,28 @@ class Journal:
             return status_of(read_meta(connection))
 
     def time_floor(self) -> dt.datetime | None:
-        """The latest moment that central has signed for: true time is not before it."""
+        """The latest moment that is past by central's signed word or by the last record; true time is not
+        before it."""
         with self._reading() as connection:
-            issued_at = read_meta(connection)["acknowledged_at"]
-        return _moment(issued_at)
+            meta = read_meta(connection)
+        return max(
+            (past for past in (moment_of(meta["acknowledged_at"]), past_by(meta["last_stamp"])) if past),
+            default=None,
+        )
+
+    def acknowledged_at(self) -> dt.datetime | None:
+        """The latest moment that central has signed for; None when it has signed for nothing yet."""
+        with self._reading() as connection:
+            return moment_of(read_meta(connection)["acknowledged_at"])
+
+    def last_stamp(self) -> Stamp | None:
+        """Of the last record; None when there is none that this version can read."""
+        with self._reading() as connection:
+            meta = read_meta(connection)
+        try:
+            return msgspec.json.decode(meta["last_stamp"], type=Stamp)
+        except msgspec.MsgspecError:
+            return None
 
     def verify(self) -> VerifyReport:
         """Walk the whole chain: signatures, links, numbers, and the end that `meta` remembers.
@@ -369,6 +535,7 @@ class Journal:
                 try:
                     yield self._connection
                     self._connection.execute("COMMIT")
+                    self._step_counter()
                 except BaseException:
                     with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back by itself
                         self._connection.execute("ROLLBACK")
@@ -423,15 +590,6 @@ def _bounded(rows: Iterable[tuple[int, bytes, int]]) -> tuple[SealedRecord, ...]
             break
         records.append(SealedRecord(seq=seq, envelope=envelope, alert=bool(alert)))
     return tuple(records)
-
-
-def _moment(text: str) -> dt.datetime | None:
-    """A moment that was written with its time zone; None when there is none."""
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
 
 
 def _only(key: Any) -> Any:

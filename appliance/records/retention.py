@@ -37,12 +37,11 @@ def unmark_from(connection: sqlite3.Connection, seq: int) -> None:
     connection.execute("DELETE FROM marks WHERE seq >= ?", (seq,))
 
 
-def remove_old(connection: sqlite3.Connection, *, now: dt.datetime) -> tuple[int, int]:
-    """Remove what was acknowledged long enough before `now`, from the chain's beginning; count and bytes."""
-    limit = (now - KEPT).astimezone(dt.UTC).isoformat(timespec="seconds")
+def remove_old(connection: sqlite3.Connection, *, now: dt.datetime, days: float) -> tuple[int, int]:
+    """Remove what was acknowledged so long before `now`, from the chain's beginning; count and bytes."""
     meta = read_meta(connection)
-    old = connection.execute("SELECT max(seq) FROM marks WHERE at <= ?", (limit,)).fetchone()[0]
-    last = min(old or 0, meta["acknowledged_seq"], meta["base_seq"] + MAX_REMOVED)
+    limit, old = _acknowledged_before(connection, now, days)
+    last = min(old, meta["acknowledged_seq"], meta["base_seq"] + MAX_REMOVED)
     if last <= meta["base_seq"]:
         return 0, 0
     base_hash = chain_hash_of(connection, last)
@@ -55,16 +54,32 @@ def remove_old(connection: sqlite3.Connection, *, now: dt.datetime) -> tuple[int
     return int(count), int(size or 0)
 
 
+def drop_old_media(connection: sqlite3.Connection, *, now: dt.datetime, days: float) -> tuple[int, int]:
+    """Media that were acknowledged so long before `now` give up their bodies; count and bytes."""
+    _, old = _acknowledged_before(connection, now, days)
+    return _drop(connection, min(old, read_meta(connection)["acknowledged_seq"]))
+
+
+def _acknowledged_before(connection: sqlite3.Connection, now: dt.datetime, days: float) -> tuple[str, int]:
+    """That moment, and the last record that was acknowledged by then."""
+    limit = (now - dt.timedelta(days=days)).astimezone(dt.UTC).isoformat(timespec="seconds")
+    old = connection.execute("SELECT max(seq) FROM marks WHERE at <= ?", (limit,)).fetchone()[0]
+    return limit, old or 0
+
+
 def drop_media(connection: sqlite3.Connection, wanted: int) -> tuple[int, int]:
     """Bodies of acknowledged media go, the oldest first, until so many bytes are free; count and bytes."""
-    acknowledged = read_meta(connection)["acknowledged_seq"]
+    return _drop(connection, read_meta(connection)["acknowledged_seq"], wanted)
+
+
+def _drop(connection: sqlite3.Connection, last: int, wanted: int | None = None) -> tuple[int, int]:
     rows = connection.execute(
         "SELECT seq, envelope FROM records WHERE class = ? AND state = ? AND seq <= ? ORDER BY seq LIMIT ?",
-        (MEDIA, WHOLE, acknowledged, MAX_REMOVED),
+        (MEDIA, WHOLE, last, MAX_REMOVED),
     )
     freed, changed = 0, []
     for seq, envelope in rows:
-        if freed >= wanted:
+        if wanted is not None and freed >= wanted:
             break
         bare = envelopes.without_body(envelope)
         freed += len(envelope) - len(bare)

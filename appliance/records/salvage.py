@@ -11,16 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Self
 
-import cbor2
-
-from appliance import cose
+from appliance import cbor, cose
 from appliance.contracts.lane import SealedRecord
 from appliance.records.errors import StorageBroken
 
 MAX_FOUND: Final = 64
 """Journals on one disk: one, and those that were set aside in its life."""
 MAX_HEADER_BYTES: Final = 1024
-_ROOTS: Final = ("journal.db", "journal.db.corrupt-*")
+_ROOTS: Final = ("journal.db", "journal.db.corrupt-*", "journal.db.behind-*")
 
 
 class Salvage:
@@ -140,7 +138,7 @@ def _says(envelope: bytes, name: str) -> object:
     """What the envelope's own header says; nobody vouches for it until central has verified the signature."""
     try:
         protected = cose.protected_bytes(envelope)
-        header = cbor2.loads(protected) if len(protected) <= MAX_HEADER_BYTES else None
-    except (cose.CoseError, cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError):
+        header = cbor.loads(protected) if len(protected) <= MAX_HEADER_BYTES else None
+    except (cose.CoseError, cbor.CborError, ValueError, TypeError, OverflowError, RecursionError):
         return None
     return header.get(name) if isinstance(header, dict) else None

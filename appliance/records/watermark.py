@@ -7,7 +7,7 @@ import cbor2
 import msgspec
 from nacl.signing import SigningKey, VerifyKey
 
-from appliance import cose
+from appliance import cbor, cose
 from appliance.records.errors import WatermarkError
 
 CONTENT_TYPE: Final = "application/vnd.borne.watermark"
@@ -91,8 +91,8 @@ def read_watermark(data: bytes, *, verify_key_for: Callable[[bytes], VerifyKey |
 def _gaps(encoded: object) -> list[list[int]]:
     """The runs of missing numbers, from a flat CBOR array of first and last."""
     try:
-        flat = cbor2.loads(encoded) if isinstance(encoded, bytes) else None
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
+        flat = cbor.loads(encoded) if isinstance(encoded, bytes) else None
+    except (cbor.CborError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
         flat = None
     if not isinstance(flat, list) or len(flat) % 2 or not all(type(number) is int for number in flat):
         raise WatermarkError("The acknowledgement has gaps that are none.")

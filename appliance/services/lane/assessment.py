@@ -6,6 +6,7 @@ from appliance.config import Box
 from appliance.contracts.checks import Check, Direction
 from appliance.contracts.movement import DocumentFacts, Movement, Stamp
 from appliance.face_settings import FaceSettings
+from appliance.records.history import History
 from appliance.reference_data.store import ReferenceStore
 from appliance.screening import Subject, screen
 from appliance.screening.pairs import KnownPairs
@@ -19,6 +20,7 @@ from appliance.services.lane.checks import (
 )
 from appliance.services.lane.chip_checks import moment_of
 from appliance.services.lane.face_checks import dg2_authenticated
+from appliance.services.lane.history_checks import history_check
 from appliance.services.lane.workflow import State
 from appliance.travel_document import Mrz, MrzError, MrzFormat, parse_mrz, to_json
 from appliance.travel_document.pki.trust_store import TrustStore
@@ -45,6 +47,8 @@ def assess(
     direction: Direction,
     face: FaceSettings,
     known: KnownPairs | None = None,
+    history: History | None = None,
+    stay_days: float = 0.0,
 ) -> tuple[Check, ...]:
     """Every check of the crossing, in the order of the work."""
     mrz = document_of(state, today=today)
@@ -63,6 +67,16 @@ def assess(
         now=dt.datetime.fromisoformat(stamp.wall),
         time_quality=stamp.quality,
         known=known,
+    )
+    checks.append(
+        history_check(
+            history,
+            None if mrz is None else subject_of(mrz),
+            direction=direction,
+            now=dt.datetime.fromisoformat(stamp.wall),
+            time_quality=stamp.quality,
+            stay_days=stay_days,
+        )
     )
     return tuple(checks)
 

@@ -20,6 +20,7 @@ from appliance.contracts.lane import Trouble
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, apart, to_plain
 from appliance.face_settings import FaceSettings
 from appliance.records.errors import StorageError, StorageFull
+from appliance.records.history import History, Passage
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.records.statistics.book import Book
@@ -92,6 +93,7 @@ class Engine:
         changed: Callable[[], None],
         face: FaceSettings | None = None,
         book: Book | None = None,
+        history: History | None = None,
     ) -> None:
         self._box = box
         self._book = book
@@ -104,6 +106,7 @@ class Engine:
         self._trust = trust
         self._clock = clock
         self._memory = memory
+        self._history = history if policy.memory.history_days > 0 else None
         self._chaser = chaser
         self._live = live
         self._late_checks: asyncio.Queue[Check] = asyncio.Queue()
@@ -303,6 +306,8 @@ class Engine:
             direction=self._direction,
             face=self._face,
             known=self._memory,
+            history=self._history,
+            stay_days=self._policy.memory.stay_days,
         )
         started = self.state.started
         assert started is not None
@@ -403,6 +408,19 @@ class Engine:
         assert started is not None
         assert assessed is not None
         try:
+            if self._history is not None and subject.document_number:
+                passage = Passage(
+                    crossing=started.crossing,
+                    direction=started.direction.value,
+                    at=wall_of(decided.stamp).astimezone(dt.UTC).isoformat(timespec="milliseconds"),
+                    outcome=decided.outcome.value,
+                )
+                await asyncio.to_thread(
+                    self._history.add,
+                    passage,
+                    issuing_state=subject.issuing_state,
+                    document_number=subject.document_number,
+                )
             if decided.not_same:
                 await asyncio.to_thread(self._memory.not_same, decided.not_same, wall_of(decided.stamp))
             await asyncio.to_thread(

@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 
 from appliance.clock import Clock
-from appliance.config import Box
+from appliance.config import Box, Retention
 from appliance.contracts.capture import Capture, Nothing, Wait
 from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face_record import picture_of
 from appliance.contracts.lane import (
+    Correct,
+    Corrected,
     FetchOutbox,
     FetchQueries,
     Installed,
@@ -30,15 +32,18 @@ from appliance.contracts.lane import (
     SignedData,
     View,
 )
+from appliance.contracts.movement import RECORD_TYPE_CLOCK, DocumentFacts
 from appliance.contracts.transport import Operation
 from appliance.face_settings import FaceSettings
 from appliance.records.chain import JournalStatus
 from appliance.records.commands import Action, Rights, read_message
-from appliance.records.errors import CommandError, RecordsError, StorageError
+from appliance.records.errors import CommandError, ManifestError, RecordsError, StorageError
+from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.records.quota import Level
 from appliance.records.statistics.book import Book
+from appliance.records.timekeeping import ClockWatch
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
@@ -61,7 +66,9 @@ MAX_OUTBOX_WAIT_SECONDS = 60.0
 LISTS_SECONDS = 2.0
 """How often it is looked for new lists, which may come by stick and another process."""
 MAX_URGENT = 16
-
+MAX_CORRECTION_TEXT = 500
+COSE = b"\xd2"
+"""What a signed list of central's keys begins with (CBOR tag 18)."""
 log = logging.getLogger(__name__)
 
 
@@ -82,6 +89,8 @@ class LaneService:
         gateway: GatewayKeys | None = None,
         face: FaceSettings | None = None,
         book: Book | None = None,
+        history: History | None = None,
+        retention: Retention | None = None,
     ) -> None:
         self._book = book
         self._box = box
@@ -94,6 +103,7 @@ class LaneService:
         self._outbox_grew = asyncio.Event()
         self._records_status = journal.status()
         self._almost_full = False
+        self._clock_watch = ClockWatch(journal.last_stamp())
         self._presenter = Presenter(box)
         self._memory = memory
         self._chaser = Chaser(
@@ -119,7 +129,11 @@ class LaneService:
             changed=self._refresh,
             face=face,
             book=book,
+            history=history,
         )
+        self._history = history
+        self._retention = retention or Retention()
+        self._history_days = policy.memory.history_days
         self._refresh()
 
     def close(self) -> None:
@@ -128,6 +142,8 @@ class LaneService:
         self._memory.close()
         if self._book is not None:
             self._book.close()
+        if self._history is not None:
+            self._history.close()
 
     async def run(self) -> None:
         """Serve travellers until cancelled."""
@@ -146,6 +162,7 @@ class LaneService:
             Operation("acknowledge", SignedData, self.acknowledge),
             Operation("install", SignedData, self.install),
             Operation("command", SignedData, self.command),
+            Operation("correct", Correct, self.correct),
             Operation("retain", Nothing, self.retain),
             Operation("make_room", MakeRoom, self.make_room),
             Operation("link", LinkState, self.link),
@@ -190,9 +207,9 @@ class LaneService:
             self._journal.acknowledge(request.data)
         except RecordsError as error:
             return Installed(accepted=False, sentence=str(error))
-        floor = self._journal.time_floor()
-        if floor is not None:
-            self._clock.raise_floor(floor)
+        said_at = self._journal.acknowledged_at()
+        if said_at is not None:
+            self._clock.raise_floor(said_at)
         self._refresh()
         return Installed(accepted=True, sentence="Acknowledged.")
 
@@ -222,30 +239,66 @@ class LaneService:
     def _local_request(self, order: Rights, crossings: tuple[str, ...]) -> dict[str, Any]:
         """What this box itself can read of these crossings: found, shown to central, or forgotten."""
         found = {one: kept for one in crossings if (kept := self._memory.recent(one)) is not None}
+        done: dict[str, Any] = {"remembered": sorted(found)}
+        if self._history is not None:
+            now = self._clock.now()[0]
+            done["history"] = list(self._history.of_crossings(crossings, purpose=order.purpose, now=now))
         if order.action in (Action.RESTRICT, Action.CORRECT, Action.ERASE):
             self._memory.forget(crossings)
-        done: dict[str, Any] = {"remembered": sorted(found)}
+            if self._history is not None:
+                self._history.forget(crossings)
         if order.action is Action.EXPORT:
             done["export"] = {one: msgspec.msgpack.decode(kept.payload) for one, kept in found.items()}
         return done
 
+    async def correct(self, request: Correct) -> Corrected:
+        """A new record that names the old one; what the box itself remembers of it is forgotten as wrong."""
+        unknown = set(request.values) - set(DocumentFacts.__struct_fields__)
+        texts = (request.crossing, request.reason, *request.values.values())
+        if unknown or not request.reason or not all(len(text) <= MAX_CORRECTION_TEXT for text in texts):
+            raise ServiceError("not_correctable", "A correction names fields of the document, and a reason.")
+
+        def work() -> tuple[int, int | None]:
+            done = self._journal.correct(
+                request.crossing, reason=request.reason, values=request.values, stamp=self._clock.stamp()
+            )
+            self._memory.forget((request.crossing,))
+            if self._history is not None:
+                self._history.forget((request.crossing,))
+            return done
+
+        try:
+            seq, corrects = await asyncio.to_thread(work)
+        except StorageError as error:
+            raise ServiceError("storage_broken", str(error), retry=True) from error
+        self._outbox_grew.set()
+        self._refresh()
+        return Corrected(seq=seq, corrects=corrects)
+
     async def retain(self, request: Nothing) -> Retained:  # noqa: ARG002 - the Protocol's shape
         """What was kept long enough goes; the agent starts it, and the journal records it."""
 
-        def work() -> tuple[int, int]:
-            return self._journal.retain(stamp=self._clock.stamp(), now=self._certainly_past())
+        def work() -> Retained:
+            now = self._certainly_past()
+            forgotten = self._forget_old(now)
+            return self._journal.retain(
+                stamp=self._clock.stamp(), now=now, settings=self._retention, forgotten=forgotten
+            )
 
-        removed, freed = await self._storing(work)
-        return Retained(records_removed=removed, media_dropped=0, bytes_freed=freed)
+        return await self._storing(work)
+
+    def _forget_old(self, now: dt.datetime) -> int:
+        if self._history is None:
+            return 0
+        return self._history.forget_old(now=now, days=self._history_days)
 
     async def make_room(self, request: MakeRoom) -> Retained:
-        def work() -> tuple[int, int]:
+        def work() -> Retained:
             return self._journal.make_room(request.bytes, stamp=self._clock.stamp())
 
-        dropped, freed = await self._storing(work)
-        return Retained(records_removed=0, media_dropped=dropped, bytes_freed=freed)
+        return await self._storing(work)
 
-    async def _storing(self, work: Callable[[], tuple[int, int]]) -> tuple[int, int]:
+    async def _storing(self, work: Callable[[], Retained]) -> Retained:
         try:
             return await asyncio.to_thread(work)
         except StorageError as error:
@@ -259,10 +312,22 @@ class LaneService:
         return now if quality.sure else self._clock.floor
 
     async def install(self, request: SignedData) -> Installed:
+        if request.data.startswith(COSE):
+            return await asyncio.to_thread(self._install_keys, request.data)
         now, quality = self._clock.now()
         installed = await asyncio.to_thread(self._lists.receive, request.data, now=now, time_quality=quality)
         self._refresh()
         return installed
+
+    def _install_keys(self, data: bytes) -> Installed:
+        """Central's own keys, for the journal; lists and the like come in another form."""
+        try:
+            new = self._journal.install_keys(data, stamp=self._clock.stamp())
+        except ManifestError as error:
+            return Installed(accepted=False, sentence=str(error))
+        except StorageError as error:
+            raise ServiceError("storage_broken", str(error), retry=True) from error
+        return Installed(accepted=True, sentence="New keys." if new else "These keys are known.")
 
     async def link(self, request: LinkState) -> Nothing:
         if request.connected and not self._link.connected:
@@ -293,6 +358,8 @@ class LaneService:
             notices=view.notices,
             lists=view.lists,
             time_quality=view.time_quality,
+            key_tier=self._journal.key_tier,
+            uncertainty_ms=self._clock.stamp().uncertainty_ms,
         )
 
     # The kiosk's source
@@ -343,6 +410,7 @@ class LaneService:
                 self._presenter.capture_reachable = True
             except ServiceError:
                 self._presenter.capture_reachable = False
+            await asyncio.to_thread(self._watch_the_clock)
             with contextlib.suppress(StorageError):  # a disk that does not answer is said by the next step
                 await self._look_at_the_disk()
             self._refresh()
@@ -357,9 +425,25 @@ class LaneService:
         self._almost_full = disk.level >= Level.ALARM
         if disk.wanted:  # one step; the next look takes the next
             stamp = self._clock.stamp()
-            dropped, freed = await asyncio.to_thread(self._journal.make_room, disk.wanted, stamp=stamp)
-            if dropped:
-                log.warning("the disk is tight: %d acknowledged pictures gave up %d bytes", dropped, freed)
+            done = await asyncio.to_thread(self._journal.make_room, disk.wanted, stamp=stamp)
+            if done.media_dropped:
+                log.warning(
+                    "the disk is tight: %d acknowledged pictures gave up %d bytes",
+                    done.media_dropped,
+                    done.bytes_freed,
+                )
+
+    def _watch_the_clock(self) -> None:
+        """A clock that was set, or has become sure, is recorded: earlier stamps can be told by it."""
+        stamp = self._clock.stamp()
+        correction = self._clock_watch.look(stamp)
+        if correction is None:
+            return
+        name = f"clock/{stamp.boot_id}/{stamp.monotonic_ns}"
+        try:
+            self._journal.commit(name, RECORD_TYPE_CLOCK, correction, stamp)
+        except StorageError as error:
+            log.warning("the clock's correction is not recorded: %s", error)
 
     async def _watch_the_lists(self) -> None:
         """New lists, however they came: crossings since the old ones are screened again; changes are

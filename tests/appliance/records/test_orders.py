@@ -103,7 +103,7 @@ def test_ok__erased_and_the_chain_still_verifies(book: Journal, open_journal) ->
 
 
 def test_ok__only_what_is_still_here(book: Journal) -> None:
-    assert book.retain(stamp=STAMP, now=NOW + KEPT + dt.timedelta(hours=1))[0] == 4
+    assert book.retain(stamp=STAMP, now=NOW + KEPT + dt.timedelta(hours=1)).records_removed == 4
     later = NOW + dt.timedelta(days=30)
     assert obey(book, order_of(rights(book, Action.ERASE, 1, 2), expires=later))
     assert opened(book, 7).body["held"] == []

@@ -97,13 +97,13 @@ def fill_until(level):
 
 fill_until(Level.ALARM)
 fill_until(Level.TIGHT)
-assert journal.make_room(journal.disk().wanted, stamp=stamp) == (0, 0)  # nothing is central's yet
+assert journal.make_room(journal.disk().wanted, stamp=stamp).media_dropped == 0  # nothing is central's yet
 half = journal.status().last_seq // 2
 acknowledge(half)
 unsent_before = [one.envelope for one in journal.page(half, 256)]
 while journal.disk().wanted:
-    dropped, freed = journal.make_room(journal.disk().wanted, stamp=stamp)
-    assert dropped and freed > 250_000, (dropped, freed)
+    done = journal.make_room(journal.disk().wanted, stamp=stamp)
+    assert done.media_dropped and done.bytes_freed > 250_000, done
 assert journal.disk().level < Level.TIGHT
 assert [one.envelope for one in journal.page(half, len(unsent_before))] == unsent_before
 fill_until(Level.TIGHT)  # what was given up is used again

@@ -17,6 +17,7 @@ from appliance.clock import Clock
 from appliance.config import Box, ClockSource, Profile
 from appliance.contracts.lane import Press, View
 from appliance.face_settings import FaceSettings
+from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.records.memory import Memory
@@ -35,6 +36,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # what the tests of this folder 
 BOX = Box(device="test-box", post="Test post", profile=Profile.TRAINING, clock=ClockSource.HOST)
 CENTRAL_SEALING = PrivateKey.generate()
 CENTRAL_WATERMARK = SigningKey.generate()
+CENTRAL_OPERATOR = SigningKey.generate()
+CENTRAL_AUTHORITY = SigningKey.generate()
 ISSUER = SigningKey.generate()
 
 
@@ -80,7 +83,12 @@ def make_lane(tmp_path: Path, keys_and_lists):
         journal = Journal.open(
             tmp_path / "journal.db",
             keys=keys,
-            central=CentralKeys(CENTRAL_SEALING.public_key, CENTRAL_WATERMARK.verify_key),
+            central=CentralKeys(
+                CENTRAL_SEALING.public_key,
+                CENTRAL_WATERMARK.verify_key,
+                CENTRAL_OPERATOR.verify_key,
+                CENTRAL_AUTHORITY.verify_key,
+            ),
             device=BOX.device,
         )
         store = ReferenceStore(
@@ -107,6 +115,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
                 trust=TrustFolder(tmp_path / "trust"),
                 clock=Clock(source=ClockSource.HOST),
                 memory=Memory.open(tmp_path / "memory.db", storage=keys.storage),
+                history=History.open(tmp_path / "history.db", storage=keys.storage),
                 gateway=gateway,
                 book=Book.open(tmp_path / "statistics.db", storage=keys.storage),
             )
@@ -168,5 +177,10 @@ def run_with_officer(lane: LaneService, work: Callable[[Officer], Any]) -> Any:
 @pytest.fixture
 def house() -> SimpleNamespace:
     return SimpleNamespace(
-        run=run_with_officer, central_sealing=CENTRAL_SEALING, central_watermark=CENTRAL_WATERMARK, box=BOX
+        run=run_with_officer,
+        central_sealing=CENTRAL_SEALING,
+        central_watermark=CENTRAL_WATERMARK,
+        central_operator=CENTRAL_OPERATOR,
+        central_authority=CENTRAL_AUTHORITY,
+        box=BOX,
     )

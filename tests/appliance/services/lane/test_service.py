@@ -12,7 +12,7 @@ from nacl.signing import SigningKey
 from appliance import cose
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Outcome, Recommendation
-from appliance.contracts.lane import FetchOutbox, LinkState, Press, SignedData
+from appliance.contracts.lane import FetchOutbox, LinkState, Press, Retained, SignedData
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, from_plain
 from appliance.records import envelope
 from appliance.records.errors import StorageFull
@@ -382,7 +382,12 @@ def test_ok_a_tight_disk_gives_up_acknowledged_media_and_no_more(make_lane, hous
     lane = make_lane(capture_of(1))
     asked = []
     monkeypatch.setattr(lane._journal, "disk", lambda: Disk(total=10**10, available=4 * 10**8, reusable=0))
-    monkeypatch.setattr(lane._journal, "make_room", lambda wanted, *, stamp: asked.append(wanted) or (0, 0))
+
+    def make_room(wanted, *, stamp):
+        asked.append(wanted)
+        return Retained(records_removed=0, media_dropped=1, bytes_freed=wanted)
+
+    monkeypatch.setattr(lane._journal, "make_room", make_room)
 
     async def look(officer):
         await officer.until(lambda view: "disk_almost_full" in view.notices)
