@@ -1,5 +1,6 @@
 """How central's database is opened: SQLite by path, PostgreSQL by URL; and what its errors say."""
 
+import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,14 +55,20 @@ def is_postgresql(connection: Connection) -> bool:
 
 def insert_once(connection: Connection, table: sa.Table, **values: Any) -> bool:
     """Insert a row unless its key is there already; whether it was inserted. Both databases know how."""
-    if is_postgresql(connection):
+    # psycopg's cursor is closed before an INSERT's rowcount would be read, unless told.
+    counted = connection.execution_options(preserve_rowcount=True)
+    return counted.execute(_insert_once(table, is_postgresql(connection)), values).rowcount == 1
+
+
+@functools.cache
+def _insert_once(table: sa.Table, postgresql: bool) -> sa.Executable:
+    """Made once a table: to build it anew costs as much as to run it."""
+    if postgresql:
         from sqlalchemy.dialects.postgresql import insert
     else:
         from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
 
-    # psycopg's cursor is closed before an INSERT's rowcount would be read, unless told.
-    counted = connection.execution_options(preserve_rowcount=True)
-    return counted.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+    return insert(table).on_conflict_do_nothing()
 
 
 def lock_names(connection: Connection, names: set[str]) -> None:

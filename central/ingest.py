@@ -1,15 +1,17 @@
 """What central does with a batch: verify, open, hold against the chain, store, in one open transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 from nacl.signing import VerifyKey
 
 from appliance.contracts.movement import (
+    RECORD_TYPE_CLOCK,
     RECORD_TYPE_COMMAND,
     RECORD_TYPE_LATE_HIT,
     RECORD_TYPE_MOVEMENT,
+    RECORD_TYPE_TAMPER,
     Movement,
     from_plain,
 )
@@ -19,6 +21,7 @@ from appliance.records.errors import EnvelopeError, Erased
 from central.fleet.alerts import alerts_of, raise_alert
 from central.fleet.commands import note_done
 from central.keys import Keys
+from central.merge.clocks import follow, has_corrections, note_correction
 from central.merge.rules import Task
 from central.merge.settle import add_task, settle
 from central.rights.erase import erase
@@ -53,6 +56,8 @@ class Ingested:
     refused: list[str] = field(default_factory=list)
     persons: set[str] = field(default_factory=set)
     """Whose crossings are to be put together anew."""
+    links: dict[str, dict[int, tuple[bytes, bytes]]] = field(default_factory=dict)
+    """By epoch and number, chain hash and `prev` of what is stored, as far as this batch touches it."""
     commands_done: bool = False
     """The box has recorded a command: it needs not be told any more."""
 
@@ -78,6 +83,11 @@ def ingest(
     registered = batch.device(device, hold=True)
     if examined is None or examined[0] != registered:
         examined = registered, examine(registered, messages, keys)
+    numbers: dict[str, list[int]] = {}
+    for one in examined[1]:
+        if one.sealed is not None:
+            numbers.setdefault(one.sealed.header.epoch, []).append(one.sealed.header.seq)
+    result.links = {epoch: batch.links(device, epoch, seqs) for epoch, seqs in numbers.items()}
     for one in examined[1]:
         try:
             _take(batch, one, result)
@@ -101,7 +111,7 @@ def _examined(registered: Device | None, message: bytes, keys: Keys) -> Examined
     except EnvelopeError as error:
         return Examined(message, error=str(error))
     try:
-        opened = envelopes.open_(sealed, private_key=keys.sealing)
+        opened = envelopes.open_(sealed, private_key=keys.sealing_for(sealed.header.recipient))
     except Erased:
         return Examined(message, sealed, erased=True)
     except EnvelopeError as error:
@@ -115,7 +125,8 @@ def _take(batch: Batch, one: Examined, result: Ingested) -> None:
     if sealed is None:
         raise EnvelopeError(one.error)
     header = sealed.header
-    known = batch.record(header.device, header.epoch, header.seq)
+    links = result.links[header.epoch]
+    known = links.get(header.seq)
     if known is not None:
         if known[0] != sealed.chain_hash:
             batch.note_fork(header.device, header.epoch, header.seq)
@@ -126,7 +137,7 @@ def _take(batch: Batch, one: Examined, result: Ingested) -> None:
         batch.count_copy(header.device, header.epoch, header.seq)
         result.epochs.add(header.epoch)
         return
-    _check_links(batch, sealed)
+    _check_links(links, sealed)
     if one.error:
         raise EnvelopeError(one.error)
     if header.epoch not in result.epochs and batch.note_epoch(header.device, header.epoch) > 1:
@@ -139,6 +150,7 @@ def _take(batch: Batch, one: Examined, result: Ingested) -> None:
         )
     record_type = "erased" if one.opened is None else one.opened.type
     batch.add_record(sealed, message, record_type=record_type, readable=one.movement is not None)
+    links[header.seq] = sealed.chain_hash, header.prev
     result.epochs.add(header.epoch)
     if one.opened is not None:
         _follow(batch, one.opened, result)
@@ -155,6 +167,11 @@ def _follow(batch: Batch, opened: envelopes.Opened, result: Ingested) -> None:
     crossing = body.get("crossing")
     if isinstance(crossing, str) and 0 < len(crossing) <= MAX_CROSSING and "\0" not in crossing:
         batch.note_crossing(opened.sealed, crossing)
+    if opened.type == RECORD_TYPE_CLOCK:
+        result.persons |= note_correction(batch.connection, header.device, body)
+    if opened.type == RECORD_TYPE_TAMPER:
+        sentence = f"The box says that somebody was at it: {str(body.get('what'))[:64]!r}."
+        raise_alert(batch.connection, "tamper", header.device, sentence, epoch=header.epoch, seq=header.seq)
     if opened.type != RECORD_TYPE_COMMAND:
         return
     result.commands_done |= note_done(batch.connection, header.device, body)
@@ -178,22 +195,23 @@ def _keep_movement(batch: Batch, sealed: envelopes.Sealed, movement: Movement, r
         add_task(batch.connection, "", task)
         return
     facts = add_facts(batch.connection, movement, link_key=batch.link_key())
+    if has_corrections(batch.connection, header.device, movement.decided.boot_id):
+        follow(batch.connection, movement.crossing)
     result.persons.add(facts.person)
     for kind, sentence in alerts_of(movement):
         raise_alert(batch.connection, kind, header.device, sentence, epoch=header.epoch, seq=header.seq)
     result.movements.append((sealed, movement))
 
 
-def _check_links(batch: Batch, sealed: envelopes.Sealed) -> None:
+def _check_links(links: Mapping[int, tuple[bytes, bytes]], sealed: envelopes.Sealed) -> None:
     """The chain on both sides, as far as its neighbours have arrived."""
     header = sealed.header
-    before = batch.record(header.device, header.epoch, header.seq - 1)
+    before, after = links.get(header.seq - 1), links.get(header.seq + 1)
     if header.seq == 1 and header.prev != envelopes.GENESIS:
         raise EnvelopeError("The first record of an epoch follows one that does not exist.")
     if before is not None and before[0] != header.prev:
         raise EnvelopeError("The record does not follow the one before it.")
-    after = batch.previous_link(header.device, header.epoch, header.seq + 1)
-    if after is not None and after != sealed.chain_hash:
+    if after is not None and after[1] != sealed.chain_hash:
         raise EnvelopeError("The record is not the one that the next one follows.")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
+from appliance.cose import key_id
 from appliance.key_files import read_key, write_key
 
 SEALING, WATERMARK, REFERENCE = "sealing", "watermark", "reference"
@@ -19,6 +20,13 @@ class Keys:
 
     sealing: PrivateKey
     watermark: SigningKey
+    earlier: tuple[PrivateKey, ...] = ()
+    """Sealing keys that were used before: a box that was away for weeks has sealed to one of them."""
+
+    def sealing_for(self, recipient: bytes) -> PrivateKey:
+        """The key that has this id, or the present one, with which opening then fails."""
+        every = (self.sealing, *self.earlier)
+        return next((key for key in every if key_id(key.public_key) == recipient), self.sealing)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -53,7 +61,7 @@ def create_keys(folder: Path, *, only_missing: bool = False) -> None:
 
 
 def load_keys(folder: Path) -> Keys:
-    """The receiver's keys.
+    """The receiver's keys; earlier sealing keys lie beside the present one as `sealing-*.key`.
 
     Raises:
         KeyFileError: a file is missing, is not a key, or others can read it.
@@ -61,6 +69,7 @@ def load_keys(folder: Path) -> Keys:
     return Keys(
         sealing=read_key(folder / f"{SEALING}.key", PrivateKey),
         watermark=read_key(folder / f"{WATERMARK}.key", SigningKey),
+        earlier=tuple(read_key(path, PrivateKey) for path in sorted(folder.glob(f"{SEALING}-*.key"))),
     )
 
 

@@ -3,7 +3,6 @@
 A message is acknowledged to the broker after the commit, so that a receiver that is killed gets it again.
 """
 
-import json
 import logging
 import queue
 import random
@@ -21,16 +20,15 @@ from paho.mqtt.properties import Properties
 
 from appliance.contracts import wire
 from appliance.contracts.movement import Movement
-from appliance.records.commands import Resync
 from appliance.records.envelope import GENESIS, Sealed
 from appliance.records.watermark import Watermark, sign_watermark
 from central.broker import Access
-from central.fleet.alerts import raise_alert
-from central.fleet.commands import give, note_published, pending, resync_waits, unpublished
-from central.fleet.lacking import lack_of
+from central.fleet.commands import note_published, pending, unpublished
+from central.fleet.lacking import ask_again
+from central.fleet.reports import note_report
 from central.ingest import examine, ingest
 from central.keys import Keys
-from central.store import MAX_REPORT_BYTES, Batch, Store, StoreError
+from central.store import Batch, Store, StoreError
 
 CLIENT_ID = "borne-central"
 SESSION_SECONDS = 7 * 24 * 3600
@@ -225,9 +223,12 @@ class Receiver:
         except (wire.WireError, UnicodeDecodeError):
             return []
         if what == "watermark":
-            return self._own_word(device, payload) if message.retain else []
+            if message.retain:
+                key = self._keys.watermark.verify_key
+                ask_again(self._store, device, payload, key=key, operator=self._operator)
+            return []
         if what != "records":
-            self._note(device, what, payload, retained=message.retain)
+            note_report(self._store, device, what, payload, retained=message.retain)
             return []
         try:
             messages = wire.unpack(payload)
@@ -266,44 +267,6 @@ class Receiver:
             gaps=batch.gaps(device, epoch, above=seq),
         )
 
-    def _own_word(self, device: str, payload: bytes) -> list[tuple[str, bytes]]:
-        """What we said before this start: if it is more than we hold, the box is asked to send again."""
-        key = self._keys.watermark.verify_key
-        with self._store.batch() as batch:
-            lack = lack_of(batch, device, payload, key=key)
-            if lack is None:
-                return []
-            sentence = f"Records {lack.first} to {lack.last} were acknowledged and are not here"
-            asked = self._operator is not None and not resync_waits(batch.connection, device)
-            end = "; the box is asked for them." if self._operator else ": borne-central resync."
-            raise_alert(batch.connection, "lacking", device, sentence + end, epoch=lack.epoch, seq=lack.first)
-            log.warning("%s: %s%s", device, sentence, end)
-            if self._operator is None or not asked:
-                return []
-            give(
-                batch.connection,
-                device,
-                Resync(epoch=lack.epoch, from_seq=lack.first),
-                by="receiver",
-                purpose="central holds less than it has acknowledged",
-                signing_key=self._operator,
-                now=datetime.now(UTC),
-            )
-        return []  # it is published with the others
-
-    def _note(self, device: str, what: str, payload: bytes, *, retained: bool) -> None:
-        if len(payload) > MAX_REPORT_BYTES:
-            return
-        text = payload.decode("utf-8", "replace")
-        with self._store.batch() as batch:
-            if what == "status" and payload in (wire.ONLINE, wire.OFFLINE):
-                batch.note_device(device, status=text)
-            elif what == "telemetry" and (report := _object(text)) is not None:
-                batch.note_device(device, telemetry=text)
-                offset = _clock_offset(report)
-                if offset is not None and not retained:
-                    batch.note_clock(device, offset)
-
 
 def _session(seconds: int) -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -311,20 +274,3 @@ def _session(seconds: int) -> Properties:
     properties.ReceiveMaximum = WAITING_MESSAGES
     properties.MaximumPacketSize = MAX_PACKET_BYTES
     return properties
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        report = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return report if isinstance(report, dict) else None
-
-
-def _clock_offset(report: dict[str, Any]) -> float | None:
-    """Seconds by which the box's clock is ahead of ours; None when it does not say the time."""
-    try:
-        told = datetime.fromisoformat(report["time"])
-        return (told - datetime.now(UTC)).total_seconds()
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None

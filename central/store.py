@@ -6,7 +6,7 @@ watermark is only ever signed for what has been committed.
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,15 +17,14 @@ from sqlalchemy.engine import Connection, Engine
 
 from appliance.contracts.movement import Movement
 from appliance.records.envelope import Sealed
-from appliance.records.watermark import MAX_GAPS
 from central.database import WRITES, StoreError, insert_once, lock_names, open_engine, translating
 from central.fleet.tables import HEARD
+from central.progress import Progress
 from central.schema import create_schema
 from central.tables import (
     CLOCKS,
     CROSSINGS,
     DEVICES,
-    EPOCHS,
     MAX_REFUSED_BYTES,
     RECORD_CROSSINGS,
     RECORDS,
@@ -38,8 +37,6 @@ __all__ = ["Batch", "Device", "Store", "StoreError"]
 
 LINK_KEY: Final = "link_key"
 """Setting: the key of persons' pseudonyms, so that they mean nothing outside this database."""
-
-MAX_REPORT_BYTES: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +101,17 @@ class Store:
             }
 
 
-class Batch:
+class Batch(Progress):
     """What can be done within one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    _link_key: bytes | None = None
 
     def link_key(self) -> bytes:
         """The key of this database's pseudonyms."""
-        found = self.connection.execute(sa.select(SETTINGS.c.value).where(SETTINGS.c.name == LINK_KEY))
-        return bytes.fromhex(found.scalar_one())
+        if self._link_key is None:
+            query = sa.select(SETTINGS.c.value).where(SETTINGS.c.name == LINK_KEY)
+            self._link_key = bytes.fromhex(self.connection.execute(query).scalar_one())
+        return self._link_key
 
     def register(self, device: str, signing_key: bytes, sealing_key: bytes | None) -> None:
         """Know this box from now on; its keys replace those known before."""
@@ -139,10 +137,13 @@ class Batch:
         ).one_or_none()
         return None if row is None else (bytes(row.chain_hash), bytes(row.envelope))
 
-    def previous_link(self, device: str, epoch: str, seq: int) -> bytes | None:
-        """`prev` of a committed record."""
-        row = self.connection.execute(sa.select(RECORDS.c.prev).where(_is(device, epoch, seq))).one_or_none()
-        return None if row is None else bytes(row.prev)
+    def links(self, device: str, epoch: str, seqs: Iterable[int]) -> dict[int, tuple[bytes, bytes]]:
+        """Of these numbers and their neighbours, those that are committed: chain hash and `prev`."""
+        near = {number for seq in seqs for number in (seq - 1, seq, seq + 1)}
+        query = sa.select(RECORDS.c.seq, RECORDS.c.chain_hash, RECORDS.c.prev).where(
+            RECORDS.c.device == device, RECORDS.c.epoch == epoch, RECORDS.c.seq.in_(sorted(near))
+        )
+        return {row.seq: (bytes(row.chain_hash), bytes(row.prev)) for row in self.connection.execute(query)}
 
     def count_copy(self, device: str, epoch: str, seq: int) -> None:
         """The same record came once more."""
@@ -153,20 +154,19 @@ class Batch:
     def add_record(self, sealed: Sealed, envelope: bytes, *, record_type: str, readable: bool) -> None:
         """Keep a verified record."""
         header = sealed.header
-        self.connection.execute(
-            sa.insert(RECORDS).values(
-                device=header.device,
-                epoch=header.epoch,
-                seq=header.seq,
-                chain_hash=sealed.chain_hash,
-                prev=header.prev,
-                type=record_type[:32],
-                readable=readable,
-                envelope=envelope,
-                copies=1,
-                received_at=_now(),
-            )
-        )
+        values = {
+            "device": header.device,
+            "epoch": header.epoch,
+            "seq": header.seq,
+            "chain_hash": sealed.chain_hash,
+            "prev": header.prev,
+            "type": record_type[:32],
+            "readable": readable,
+            "envelope": envelope,
+            "copies": 1,
+            "received_at": _now(),
+        }
+        self.connection.execute(sa.insert(RECORDS), values)
 
     def note_crossing(self, sealed: Sealed, crossing: str) -> None:
         """Which crossing this record is about."""
@@ -192,32 +192,6 @@ class Batch:
             **facts_of(movement),
         )
 
-    def note_epoch(self, device: str, epoch: str) -> int:
-        """Remember when this journal of the box was first heard of; the how manieth it is, 0 if known."""
-        if not insert_once(self.connection, EPOCHS, device=device, epoch=epoch, first_seen_at=_now()):
-            return 0
-        query = sa.select(sa.func.count()).where(EPOCHS.c.device == device)
-        return int(self.connection.execute(query).scalar_one())
-
-    def epochs(self) -> list[tuple[str, str]]:
-        """Every journal of a box that was heard of, as device and epoch."""
-        rows = self.connection.execute(
-            sa.select(EPOCHS.c.device, EPOCHS.c.epoch).order_by(EPOCHS.c.device, EPOCHS.c.epoch)
-        )
-        return [(row.device, row.epoch) for row in rows]
-
-    def knows_epoch(self, device: str, epoch: str) -> bool:
-        found = self.connection.execute(sa.select(EPOCHS.c.epoch).where(_is_epoch(device, epoch)))
-        return found.first() is not None
-
-    def note_fork(self, device: str, epoch: str, seq: int) -> None:
-        """The box has signed two records with this number: nothing from here on is acknowledged."""
-        self.connection.execute(
-            sa.update(EPOCHS)
-            .where(_is_epoch(device, epoch), sa.func.coalesce(EPOCHS.c.forked_at, seq) >= seq)
-            .values(forked_at=seq)
-        )
-
     def refuse(self, device: str, reason: str, envelope: bytes) -> None:
         """Keep what cannot be believed, once, with the reason."""
         digest = hashlib.sha256(envelope).digest()
@@ -235,78 +209,6 @@ class Batch:
             self.connection.execute(
                 sa.update(REFUSED).where(REFUSED.c.sha256 == digest).values(times=REFUSED.c.times + 1)
             )
-
-    def acknowledged(self, device: str, epoch: str, *, above: int = 0) -> int:
-        """How far records may be acknowledged: no gap, and no number that was signed twice.
-
-        The numbers up to `above` were all there when asked before, which saves the walk over them.
-        """
-        forked_at = self.connection.execute(
-            sa.select(EPOCHS.c.forked_at).where(_is_epoch(device, epoch))
-        ).scalar_one_or_none()
-        reached = self._contiguous(device, epoch, above)
-        return reached if forked_at is None else min(reached, int(forked_at) - 1)
-
-    def _contiguous(self, device: str, epoch: str, above: int) -> int:
-        """The highest number without a gap below it."""
-        if above and not self._has(device, epoch, above):
-            above = 0  # an older copy of the database was put back: only what it holds is signed for
-        start = above or 1
-        if not self._has(device, epoch, start):
-            return 0
-        # The first number whose successor is missing, by one index walk from where we stand.
-        here, successor = RECORDS.alias("here"), RECORDS.alias("successor")
-        query = (
-            sa.select(here.c.seq)
-            .select_from(
-                here.outerjoin(
-                    successor,
-                    (successor.c.device == here.c.device)
-                    & (successor.c.epoch == here.c.epoch)
-                    & (successor.c.seq == here.c.seq + 1),
-                )
-            )
-            .where(
-                here.c.device == device,
-                here.c.epoch == epoch,
-                here.c.seq >= start,
-                successor.c.seq.is_(None),
-            )
-            .order_by(here.c.seq)
-            .limit(1)
-        )
-        return int(self.connection.execute(query).scalar_one())
-
-    def present_epoch(self, device: str) -> str | None:
-        """The journal of the box that was heard of last."""
-        query = (
-            sa.select(EPOCHS.c.epoch)
-            .where(EPOCHS.c.device == device)
-            .order_by(EPOCHS.c.first_seen_at.desc(), EPOCHS.c.epoch.desc())
-            .limit(1)
-        )
-        return self.connection.execute(query).scalar()
-
-    def is_forked(self, device: str, epoch: str) -> bool:
-        query = sa.select(EPOCHS.c.forked_at).where(_is_epoch(device, epoch))
-        return self.connection.execute(query).scalar() is not None
-
-    def gaps(self, device: str, epoch: str, *, above: int) -> tuple[tuple[int, int], ...]:
-        """First and last number of each run that is missing below others, the lowest first."""
-        before = sa.func.lag(RECORDS.c.seq, 1, above).over(order_by=RECORDS.c.seq).label("before")
-        above_it = sa.and_(RECORDS.c.device == device, RECORDS.c.epoch == epoch, RECORDS.c.seq > above)
-        held = sa.select(RECORDS.c.seq, before).where(above_it).subquery()
-        query = (
-            sa.select(held.c.before, held.c.seq)
-            .where(held.c.seq - held.c.before > 1)
-            .order_by(held.c.seq)
-            .limit(MAX_GAPS)
-        )
-        return tuple((int(row.before) + 1, int(row.seq) - 1) for row in self.connection.execute(query))
-
-    def _has(self, device: str, epoch: str, seq: int) -> bool:
-        found = self.connection.execute(sa.select(RECORDS.c.seq).where(_is(device, epoch, seq)))
-        return found.first() is not None
 
     def note_device(self, device: str, *, status: str | None = None, telemetry: str | None = None) -> None:
         """What a box last said of itself."""
@@ -329,10 +231,6 @@ class Batch:
 
 def _is(device: str, epoch: str, seq: int) -> sa.ColumnElement[bool]:
     return sa.and_(RECORDS.c.device == device, RECORDS.c.epoch == epoch, RECORDS.c.seq == seq)
-
-
-def _is_epoch(device: str, epoch: str) -> sa.ColumnElement[bool]:
-    return sa.and_(EPOCHS.c.device == device, EPOCHS.c.epoch == epoch)
 
 
 def _count(connection: Connection, table: sa.Table) -> int:

@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from appliance.contracts.telemetry import Plain, flat
 from central.tables import CLOCKS, DEVICES, EPOCHS, RECORDS
 
 SILENT_SECONDS: Final = 300.0
@@ -17,10 +18,7 @@ CLOCK_SECONDS: Final = 60.0
 """A box that is further off is wrong about what has expired today."""
 DISK_SHARE: Final = 0.2
 """Less free: the alarm of the disk quota (80 % full)."""
-MAX_FIELDS: Final = 500
-"""Flat fields of one report; a box has some dozens."""
-
-Flat = Mapping[str, str | int | float | bool | None]
+Flat = Mapping[str, Plain]
 
 
 class FleetRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,22 +39,6 @@ class FleetRow(msgspec.Struct, frozen=True, kw_only=True):
     """Records of its present epoch here."""
     epoch: str | None
     problems: tuple[str, ...]
-
-
-def flat(report: object) -> dict[str, Any]:
-    """A report as one level of names and plain values, however deep it came: `records.unsent` becomes
-    `records_unsent`, and a list's parts get their place."""
-    found: dict[str, Any] = {}
-    waiting: list[tuple[str, object]] = [("", report)]
-    while waiting and len(found) < MAX_FIELDS:
-        name, value = waiting.pop()
-        if isinstance(value, dict):
-            waiting += [(f"{name}_{key}" if name else str(key), part) for key, part in value.items()]
-        elif isinstance(value, list):
-            waiting += [(f"{name}_{place}", part) for place, part in enumerate(value)]
-        else:
-            found[name] = value
-    return found
 
 
 def board(connection: Connection, *, now: dt.datetime) -> tuple[FleetRow, ...]:

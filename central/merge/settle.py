@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +16,12 @@ from central.merge.rules import Merged, Task, merge
 from central.merge.tables import REVIEWS, STAYS
 from central.statistics.tables import FACTS
 
+_DERIVED: Final = ("entry_without_exit", "two_posts_at_once")
+_SEEN: Final = (
+    *(FACTS.c.person, FACTS.c.simulated, FACTS.c.moment, FACTS.c.crossing, FACTS.c.direction),
+    *(FACTS.c.post, FACTS.c.time_quality, FACTS.c.document_link),
+)
+MAX_AT_ONCE: Final = 5000
 WAITING_DAYS: Final = 14
 """A box may be without network for nine days and more; then an exit without an entry is looked at."""
 
@@ -37,31 +43,38 @@ class NoSuchReview(Exception):
 
 def settle(connection: Connection, persons: Iterable[str]) -> None:
     """Put these persons' crossings together anew. Workers that do so for one person wait for each other."""
-    wanted = set(persons)
-    lock_names(connection, wanted)
+    wanted = sorted(set(persons))
+    if not wanted:
+        return
+    lock_names(connection, set(wanted))
+    crossings: dict[tuple[str, bool], list[Seen]] = {}
+    rows = (
+        row
+        for some in _parts(wanted)
+        for row in connection.execute(sa.select(*_SEEN).where(FACTS.c.person.in_(some)))
+    )
+    for row in rows:
+        one = Seen(
+            moment=row.moment,
+            crossing=row.crossing,
+            direction=row.direction,
+            post=row.post,
+            time_quality=row.time_quality,
+            document=row.document_link,
+        )
+        crossings.setdefault((row.person, bool(row.simulated)), []).append(one)
     # All first: a crossing that was corrected or erased may have gone from one of them to another.
-    connection.execute(sa.delete(STAYS).where(STAYS.c.person.in_(sorted(wanted))))
-    for person in sorted(wanted):
-        crossings = connection.execute(sa.select(FACTS).where(FACTS.c.person == person)).all()
-        tasks: list[Task] = []
-        for simulated in (False, True):
-            seen = [
-                Seen(
-                    moment=row.moment,
-                    crossing=row.crossing,
-                    direction=row.direction,
-                    post=row.post,
-                    time_quality=row.time_quality,
-                    document=row.document_link,
-                )
-                for row in crossings
-                if bool(row.simulated) is simulated
-            ]
-            merged: Merged = merge(seen)
-            tasks += merged.tasks
-            for stay in merged.stays:
-                connection.execute(sa.insert(STAYS).values(_row(person, stay, simulated=simulated)))
-        _keep_tasks(connection, person, tasks)
+    for some in _parts(wanted):
+        connection.execute(sa.delete(STAYS).where(STAYS.c.person.in_(some)))
+    stays: list[dict[str, Any]] = []
+    tasks: dict[str, list[Task]] = {person: [] for person in wanted}
+    for (person, simulated), seen in crossings.items():
+        merged: Merged = merge(seen)
+        tasks[person] += merged.tasks
+        stays += [_row(person, stay, simulated=simulated) for stay in merged.stays]
+    if stays:
+        connection.execute(sa.insert(STAYS), stays)
+    _keep_tasks(connection, tasks)
 
 
 def add_task(connection: Connection, person: str, task: Task) -> None:
@@ -156,24 +169,33 @@ def close_review(connection: Connection, id_: str, *, by: str, reason: str, now:
     raise NoSuchReview("There is no open task of this id.")
 
 
-def _keep_tasks(connection: Connection, person: str, tasks: Iterable[Task]) -> None:
+def _keep_tasks(connection: Connection, tasks: Mapping[str, Iterable[Task]]) -> None:
     """Open what is new, resolve what a later record has answered; what a person closed stays closed."""
-    wanted = {task.id: task for task in tasks}
-    derived = ("entry_without_exit", "two_posts_at_once")
-    known = connection.execute(
-        sa.select(REVIEWS.c.id, REVIEWS.c.state).where(
-            REVIEWS.c.person == person, REVIEWS.c.rule.in_(derived)
+    wanted = {task.id: (person, task) for person, theirs in tasks.items() for task in theirs}
+    known = [
+        row
+        for some in _parts(sorted(tasks))
+        for row in connection.execute(
+            sa.select(REVIEWS.c.id, REVIEWS.c.state).where(
+                REVIEWS.c.person.in_(some), REVIEWS.c.rule.in_(_DERIVED)
+            )
         )
-    ).all()
+    ]
     for row in known:
+        change: dict[str, str | None] = {}
         if row.state == "open" and row.id not in wanted:
             change = {"state": "resolved", "closed_at": _now(), "reason": "A later record answers it."}
-            connection.execute(sa.update(REVIEWS).where(REVIEWS.c.id == row.id).values(**change))
         elif row.state == "resolved" and row.id in wanted:
-            again: dict[str, str | None] = {"state": "open", "closed_at": None, "reason": None}
-            connection.execute(sa.update(REVIEWS).where(REVIEWS.c.id == row.id).values(**again))
-    for id_ in set(wanted) - {row.id for row in known}:
-        add_task(connection, person, wanted[id_])
+            change = {"state": "open", "closed_at": None, "reason": None}
+        if change:
+            connection.execute(sa.update(REVIEWS).where(REVIEWS.c.id == row.id).values(**change))
+    for id_ in sorted(set(wanted) - {row.id for row in known}):
+        add_task(connection, *wanted[id_])
+
+
+def _parts(persons: Sequence[str]) -> Iterator[Sequence[str]]:
+    """So many at once as both databases take in one statement."""
+    return (persons[at : at + MAX_AT_ONCE] for at in range(0, len(persons), MAX_AT_ONCE))
 
 
 def _row(person: str, stay: Stay, *, simulated: bool) -> dict[str, Any]:

@@ -20,6 +20,15 @@ STAYS = sa.Table(
     sa.Column("days", sa.Float),
 )
 """state: complete, open, left_open, waiting; a stay's crossings are never changed by it."""
+CLOCK_CORRECTIONS = sa.Table(
+    "clock_corrections",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("boot_id", sa.String(64), primary_key=True),
+    sa.Column("monotonic_ns", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("shift_ms", sa.BigInteger, nullable=False),
+    sa.Column("sure", sa.Boolean, nullable=False),
+)
 REVIEWS = sa.Table(
     "reviews",
     METADATA,

@@ -56,7 +56,7 @@ def _body(connection: Connection, one: Found, keys: Keys) -> dict[str, Any] | No
     key = VerifyKey(bytes(row.signing_key))
     try:
         sealed = envelopes.verify(bytes(row.envelope), verify_key_for=lambda _kid: key)
-        return envelopes.open_(sealed, private_key=keys.sealing).body
+        return envelopes.open_(sealed, private_key=keys.sealing_for(sealed.header.recipient)).body
     except (Erased, EnvelopeError):
         return None
 

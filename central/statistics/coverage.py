@@ -62,7 +62,7 @@ def _hours(connection: Connection, begin: dt.datetime, end: dt.datetime) -> List
         heard.setdefault(row.device, set()).add(row.hour)
     first_seen = sa.select(EPOCHS.c.device, sa.func.min(EPOCHS.c.first_seen_at)).group_by(EPOCHS.c.device)
     rows = []
-    for device, known in sorted(connection.execute(first_seen).tuples()):
+    for device, known in sorted((row[0], row[1]) for row in connection.execute(first_seen)):
         begun = max(begin, dt.datetime.fromisoformat(known))
         begun = min([begun, *(_hour(one) for one in recorded.get(device, ()))])
         hours = max(0, int((end - begun).total_seconds() // 3600))

@@ -38,8 +38,11 @@ FACTS = sa.Table(
     sa.Column("handling_seconds", sa.Float),
     sa.Column("false_hits", sa.Integer, nullable=False),
     sa.Column("restricted", sa.Boolean, nullable=False, default=False),
+    sa.Column("boot_id", sa.String(64), nullable=False),
+    sa.Column("monotonic_ns", sa.BigInteger, nullable=False),
 )
-"""`person` and `document_link` are pseudonyms under this database's own key."""
+"""`person` and `document_link` are pseudonyms under this database's own key. `moment` is the box's, or the
+true one when the box has corrected its clock since: `central.merge.clocks`."""
 MISSED = sa.Table(
     "checks_missed",
     METADATA,
@@ -73,6 +76,7 @@ RELEASES = sa.Table(
 """Digest: SHA-256 of a release's manifest, which has that of each of its files."""
 _PARTS = ("missed", "hits")
 MAX_TEXT = 64
+MAX_NS = 2**63 - 1
 
 
 def add_facts(connection: Connection, movement: Movement, *, link_key: bytes) -> Facts:
@@ -81,7 +85,14 @@ def add_facts(connection: Connection, movement: Movement, *, link_key: bytes) ->
     values = msgspec.structs.asdict(facts)
     missed, hits = (values.pop(name) for name in _PARTS)
     link = document_link(movement.document, key=link_key)
-    if not insert_once(connection, FACTS, **values, document_link=link, restricted=False):
+    decided = movement.decided
+    values |= {
+        "document_link": link,
+        "restricted": False,
+        "boot_id": decided.boot_id[:MAX_TEXT].replace("\0", "?"),
+        "monotonic_ns": max(0, min(decided.monotonic_ns, MAX_NS)),
+    }
+    if not insert_once(connection, FACTS, **values):
         return facts
     for one in missed:
         insert_once(

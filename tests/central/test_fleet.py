@@ -15,7 +15,7 @@ from appliance.key_files import read_key
 from appliance.records.commands import Rate, Resync, read_command, read_message
 from central.cli import main
 from central.fleet.alerts import NoSuchAlert, close_alert, open_alerts
-from central.fleet.board import MAX_FIELDS, board, flat
+from central.fleet.board import board
 from central.fleet.commands import give, given, note_done, pending
 
 NOW = dt.datetime(2026, 11, 2, 9, tzinfo=dt.UTC)
@@ -70,18 +70,6 @@ def test_ok__what_a_box_tells_is_on_the_board(either, keys, make_box) -> None:
     }
     later = row(either, dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
     assert any(problem.startswith("silent since") for problem in later.problems)
-
-
-def test_ok__flat_telemetry_and_nested_are_read_alike() -> None:
-    nested = {"records": {"unsent": 3, "notices": ["x"]}, "version": "1"}
-    assert flat(nested) == {"records_unsent": 3, "records_notices_0": "x", "version": "1"}
-    assert flat(flat(nested)) == flat(nested)
-    assert flat(None) == {"": None}
-    deep: object = 1
-    for _ in range(100_000):
-        deep = [deep]
-    assert len(flat(deep)) <= MAX_FIELDS
-    assert len(flat({str(number): number for number in range(100_000)})) <= MAX_FIELDS
 
 
 def test_ok__telemetry_of_a_hostile_box_stays_a_row(either, keys, make_box) -> None:

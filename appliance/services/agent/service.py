@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from appliance.config import Box
 from appliance.contracts.capture import Capture, Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Lane
+from appliance.contracts.telemetry import flat
 from appliance.contracts.uplink import Telemetry, Uplink
 from appliance.services.agent.health import box_health
 
@@ -53,7 +55,7 @@ class AgentService:
                 await self._retain()
                 retention_due = time.monotonic() + self._retention_seconds
             with contextlib.suppress(ServiceError):  # the report is gathered anew the next time
-                await self._uplink.publish_telemetry(Telemetry(report=await self.report()))
+                await self._uplink.publish_telemetry(Telemetry(report=flat(await self.report())))
             progressed()
             await asyncio.sleep(self._report_seconds)
 
@@ -62,6 +64,7 @@ class AgentService:
         records = await self._records()
         return {
             "version": appliance.__version__,
+            "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
             "device": self._box.device,
             "profile": self._box.profile.value,
             "key_tier": records.get("key_tier", "unknown"),

@@ -17,7 +17,7 @@ from appliance.contracts.capture import Capture, ReadChip, Show, TakePortrait, W
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
-from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, apart, to_plain
+from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, apart, to_plain
 from appliance.face_settings import FaceSettings
 from appliance.records.errors import StorageError, StorageFull
 from appliance.records.history import History, Passage
@@ -33,6 +33,7 @@ from appliance.services.lane.button import Button, Offer
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.chip_checks import moment_of, verify_ahead
 from appliance.services.lane.chip_reading import read_chip
+from appliance.services.lane.counting import count
 from appliance.services.lane.live import LIVE, LiveDesk
 from appliance.services.lane.page_guide import PageGuide
 from appliance.services.lane.pairs import possible_pairs
@@ -385,22 +386,13 @@ class Engine:
                 started.crossing, RECORD_TYPE_MOVEMENT, body, decided.stamp, alert=alert, media=media
             )
         )
-        await self._count(movement, decided)
+        await count(self._book, movement, decided.stamp)
         if document is not None and self.state.assessed is not None:
             await self._remember(subject_of(document), decided)
         self.last_outcome = decided.outcome
         self.guide.forget()
         self.state = State()
         self._changed()
-
-    async def _count(self, movement: Movement, decided: workflow.Decided) -> None:
-        """For the post's own statistics. The record stands already: if this fails, it is said and no more."""
-        if self._book is None:
-            return
-        try:
-            await asyncio.to_thread(self._book.note, movement, now=wall_of(decided.stamp))
-        except StorageError as error:
-            log.warning("this crossing is not in the box's statistics: %s", error)
 
     async def _remember(self, subject: Subject, decided: workflow.Decided) -> None:
         """For the lists that come later. The record stands already: if this fails, it is said and no more."""

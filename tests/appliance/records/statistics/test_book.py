@@ -93,7 +93,7 @@ run = "{0}/run"
 [central]
 sealing_key = "{0}/sealing.pub"
 watermark_key = "{0}/watermark.pub"
-reference_root = "{0}/root.json"
+reference_root = "{0}/first-root.json"
 """
 
 

@@ -92,16 +92,16 @@ def test_ok_the_report_tells_states_and_counts(tmp_path):
     run_until(agent(tmp_path, others), others, 1)
     report = others.sent[0]
     assert report["device"] == "box-1"
-    assert report["records"]["unsent"] == 2
+    assert report["records_unsent"] == 2
     assert report["key_tier"] == "tpm"
-    assert report["box"]["disk_total_bytes"] > report["box"]["disk_free_bytes"] > 0
+    assert report["box_disk_total_bytes"] > report["box_disk_free_bytes"] > 0
 
 
 def test_ok_a_service_that_does_not_answer_is_said_so(tmp_path):
     others = Others(broken=True)
     run_until(agent(tmp_path, others), others, 1)
-    assert others.sent[0]["devices"] == {"problem": "unreachable"}
-    assert others.sent[0]["records"] == {"problem": "unreachable"}
+    assert others.sent[0]["devices_problem"] == "unreachable"
+    assert others.sent[0]["records_problem"] == "unreachable"
     assert others.sent[0]["key_tier"] == "unknown"
 
 
