@@ -202,7 +202,7 @@ def test_ok_what_central_counts_is_what_happened(tmp_path: Path) -> None:
     assert entries == truth.entries
     assert stays == other_posts == truth.stays
     assert refused == 0
-    assert resyncs > 0
+    assert lost_with_the_disk > 0
     for device, box in country.boxes.items():
         journal = exercise.open_journal(box)
         assert journal.verify().problems == (), device
