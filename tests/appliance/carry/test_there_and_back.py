@@ -189,7 +189,7 @@ def test_ok_beside_a_lane_that_runs(place: Place, borne: Command, tmp_path: Path
         lane.wait(20)
 
 
-def test_fail_what_is_not_central_s_is_refused_by_name(
+def test_fail_what_is_not_central_s_is_refused(
     place: Place, borne: Command, central: Command, tmp_path: Path
 ) -> None:
     stick = Stick(tmp_path)

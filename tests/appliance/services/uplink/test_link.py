@@ -270,9 +270,7 @@ def test_ok__large_batches_in_haste_arrive_whole(lane, run_uplink, tmp_path: Pat
     assert broker.connections == 1
 
 
-def test_ok__a_flood_from_the_broker_takes_bounded_memory(
-    lane, run_uplink, tmp_path: Path, monkeypatch
-) -> None:
+def test_ok__a_flood_takes_bounded_memory(lane, run_uplink, tmp_path: Path, monkeypatch) -> None:
     """60 MB in, while lane is slow: what waits is bounded, and what central says is heard all the same."""
     monkeypatch.setattr(links, "DEAF_SECONDS", 30.0)
     monkeypatch.setattr(links, "MAX_WAITING_BYTES", 5_000_000)
