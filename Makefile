@@ -3,6 +3,9 @@ VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/.installed
 
+# A test holds the ZFM emulator to it. Its board support (Blinka, ten packages) is for boards.
+WITHOUT_DEPS := adafruit-circuitpython-fingerprint==2.2.25
+
 .DEFAULT_GOAL := help
 .PHONY: help setup packages demo test lint bench soak clean
 
@@ -19,6 +22,7 @@ $(READY): setup.cfg pyproject.toml config/apt-packages.txt | packages
 	@echo "setup: making $(VENV) (some minutes the first time)"
 	@[ -x $(PYTHON) ] && $(PYTHON) -c 'import pip' 2>/dev/null || /usr/bin/python3 -m venv --clear $(VENV)
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --retries 10 --editable '.[dev,postgresql]'
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --retries 10 --no-deps $(WITHOUT_DEPS)
 	@touch $@
 
 demo: setup ## the whole house with simulated devices; prints the kiosk's address (ARGS="--headless ...")

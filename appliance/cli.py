@@ -11,10 +11,12 @@ from types import ModuleType
 from typing import NoReturn
 
 import appliance
-from appliance.commands import chip, demo, devices, face, lists, mrz, records, run, seal, trust
+from appliance.commands import chip, demo, devices, face, lists, mrz, officers, records, run, seal, trust
 from appliance.commands.output import COULD_NOT, CouldNot, could_not
 
-COMMANDS: tuple[ModuleType, ...] = (demo, run, mrz, chip, seal, face, trust, lists, records, devices)
+COMMANDS: tuple[ModuleType, ...] = (
+    *(demo, run, mrz, chip, seal, face, trust, lists, records, officers, devices),
+)
 """Each has `add_to(subparsers)`; what a command needs is imported when it runs, so that help is quick."""
 
 

@@ -211,15 +211,23 @@ def load_toml(path: Path, settings: type[Settings]) -> Settings:
     Raises:
         ConfigError: it cannot be read, is not TOML, or has a wrong key or value.
     """
-    text = _read(path)
+    return parse_toml(read_toml(path), settings, name=str(path))
+
+
+def parse_toml(text: str, settings: type[Settings], *, name: str) -> Settings:
+    """The same for a text that came otherwise; `name` is what complaints call it.
+
+    Raises:
+        ConfigError: it is not TOML, or has a wrong key or value.
+    """
     try:
         plain = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{name}: {error}") from error
     try:
         return msgspec.convert(plain, settings, dec_hook=_from_text)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_explain(str(error), text, settings)}") from error
+        raise ConfigError(f"{name}: {_explain(str(error), text, settings)}") from error
 
 
 def line_of(path: Path, *steps: str | int) -> int:
@@ -228,10 +236,20 @@ def line_of(path: Path, *steps: str | int) -> int:
     Raises:
         ConfigError: the file cannot be read any more.
     """
-    return _line_of(_read(path), [str(step) for step in steps])
+    return line_in(read_toml(path), *steps)
 
 
-def _read(path: Path) -> str:
+def line_in(text: str, *steps: str | int) -> int:
+    """`line_of` in a text."""
+    return _line_of(text, [str(step) for step in steps])
+
+
+def read_toml(path: Path) -> str:
+    """The text of a settings file.
+
+    Raises:
+        ConfigError: it cannot be read, is too large, or is no text.
+    """
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is not a configuration.")

@@ -16,50 +16,39 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 
 from appliance.clock import Clock, TimeQuality
-from appliance.config import Config, KeyTier, Profile, Use, line_of
+from appliance.config import Config, Profile, Use
 from appliance.contracts.capture import Capture, CaptureClient
 from appliance.contracts.lane import Lane, LaneClient
 from appliance.contracts.transport import Operation, application, listen_unix, serve
 from appliance.contracts.uplink import Uplink, UplinkClient
+from appliance.opening import (
+    CannotStart,
+    box_keys,
+    content_checks,
+    gateway_keys,
+    officers_book,
+    open_book,
+    open_history,
+    open_journal,
+    open_memory,
+    reference_store,
+    trust_folder,
+)
 from appliance.services import systemd
 
 if TYPE_CHECKING:
-    from nacl.public import PrivateKey
-
-    from appliance.records.history import History
-    from appliance.records.journal import Journal
-    from appliance.records.keys import BoxKeys
-    from appliance.records.memory import Memory
-    from appliance.records.statistics.book import Book
-    from appliance.reference_data.store import ReferenceStore
-    from appliance.reference_data.trust_folder import TrustFolder
     from appliance.services.agent.service import AgentService
     from appliance.services.capture.service import CaptureService
-    from appliance.services.lane.live import GatewayKeys
     from appliance.services.lane.service import LaneService
     from appliance.services.uplink.post.service import NoPost, PostService
     from appliance.services.uplink.service import UplinkService
     from hal.device import Device
 
 LOOPBACK = "127.0.0.1"
-SIMULATED_AUTHORITY = "Borne simulation"
-"""The organization in the names of the simulator's certificates."""
 Works = list[Coroutine[Any, Any, None]]
 """What a process runs side by side."""
 
 log = logging.getLogger(__name__)
-
-
-class CannotStart(Exception):
-    """A service that cannot be built as configured, in one plain sentence; `key` is the one at fault."""
-
-    def __init__(self, sentence: str, *, key: tuple[str | int, ...] = ()) -> None:
-        super().__init__(sentence)
-        self.key = key
-
-    def in_file(self, path: Path) -> str:
-        """The sentence, with the line of this configuration file to mend."""
-        return f"{path}: line {line_of(path, *self.key)}: {self}" if self.key else str(self)
 
 
 # The parts of each service
@@ -102,102 +91,11 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
     return CaptureService(devices, chip_transport=chip_transport, document_cameras=pages, face=config.face)
 
 
-def reference_store(
-    folder: Path,
-    keys: Path,
-    root: Path | None = None,
-    *,
-    floor: Path | None = None,
-    private_key: "PrivateKey | None" = None,
-) -> "ReferenceStore":
-    """The store of signed reference data. `root` is its root of trust; none: reference-root.json among the
-    keys.
-
-    `private_key` is what lists are sealed to; none: sealing.key among the keys. `floor` is the folder of its
-    second copy of the highest versions seen; none: beside the store's folder.
-
-    Raises:
-        CannotStart: a key file is missing or is not one.
-    """
-    from nacl.public import PrivateKey
-
-    from appliance.key_files import KeyFileError, read_key
-    from appliance.reference_data.store import ReferenceStore
-
-    root = root or keys / "reference-root.json"
-    try:
-        private_key = private_key or read_key(keys / "sealing.key", PrivateKey)
-        trusted = root.read_bytes()
-    except KeyFileError as error:
-        raise CannotStart(str(error)) from error
-    except OSError as error:
-        raise CannotStart(
-            f"{root} cannot be read ({error.strerror}): nobody may sign lists for this box."
-        ) from error
-    floor = floor or folder.with_name(f"{folder.name}-floor")
-    return ReferenceStore(folder, root=trusted, private_key=private_key, floor_folders=(floor,))
-
-
 def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) -> "AgentService":
     """`agent`, asking the other three."""
     from appliance.services.agent.service import AgentService
 
     return AgentService(box=config.box, data=config.paths.data, capture=capture, lane=lane, uplink=uplink)
-
-
-def box_keys(config: Config) -> "BoxKeys":
-    """The box's keys, out of what protects them on this board.
-
-    Raises:
-        KeyFileError: one is missing, or was protected elsewhere.
-        CannotStart: the configuration does not say where the board's key is.
-    """
-    from appliance.records.keys import load_box_keys
-    from appliance.records.vault import BoardVault, TpmVault, Vault
-
-    protection = config.protection
-    vault: Vault | None = None
-    if protection.keys is KeyTier.TPM:
-        vault = TpmVault(protection.tpm)
-    elif protection.keys is KeyTier.BOARD:
-        if protection.board_key is None:
-            raise CannotStart("keys = board needs board_key.", key=("protection", "keys"))
-        vault = BoardVault.of_file(protection.board_key)
-    return load_box_keys(config.paths.keys, vault)
-
-
-def open_journal(config: Config, *, begin: bool = True) -> "Journal":
-    """The box's journal; one process at a time has it. Whoever only looks does not `begin` one.
-
-    Raises:
-        CannotStart: a key is missing, or the journal cannot be opened.
-    """
-    from appliance.key_files import KeyFileError
-    from appliance.records.counter import TpmCounter
-    from appliance.records.errors import StorageError
-    from appliance.records.journal import Journal, must_exist
-    from appliance.records.keys import load_central_keys
-
-    central, path = config.central, (config.paths.outbox or config.paths.data) / "journal.db"
-    old = config.paths.data / "journal.db"
-    if old != path and old.exists() and not path.exists():
-        raise CannotStart(f"The journal still lies at {old}; move it, and what begins like it, to {path}.")
-    try:
-        if not begin:
-            must_exist(path)
-        return Journal.open(
-            path,
-            keys=box_keys(config),
-            central=load_central_keys(
-                central.sealing_key, central.watermark_key, central.operator_key, central.authority_key
-            ),
-            device=config.box.device,
-            begin=begin,
-            steps=config.paths.data / "steps.db",
-            counter=TpmCounter(config.protection.tpm) if config.protection.counter else None,
-        )
-    except (KeyFileError, StorageError) as error:
-        raise CannotStart(str(error)) from error
 
 
 def make_lane(config: Config, *, capture: Capture) -> "LaneService":
@@ -208,6 +106,8 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     """
     from appliance.config import ConfigError
     from appliance.key_files import KeyFileError
+    from appliance.reference_data.sealed import ContentType
+    from appliance.services.lane.in_force import InForce
     from appliance.services.lane.policy import load_policy
     from appliance.services.lane.service import LaneService
 
@@ -216,16 +116,28 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     except ConfigError as error:
         raise CannotStart(str(error)) from error
     gateway = gateway_keys(config)
+    production = config.box.profile is Profile.PRODUCTION
     try:
         sealing = box_keys(config).sealing
     except KeyFileError as error:
         raise CannotStart(str(error)) from error
     lists = reference_store(
-        config.paths.data / "lists", config.paths.keys, config.central.reference_root, private_key=sealing
+        config.paths.data / "lists",
+        config.paths.keys,
+        config.central.reference_root,
+        production=production,
+        private_key=sealing,
     )
+    in_force = InForce(
+        policy,
+        signed=lists,
+        trust=config.paths.data / "trust",
+        trust_check=content_checks(production=production)[ContentType.TRUST_ANCHORS],
+    )
+    in_force.look()
     journal = open_journal(config)
     try:
-        memory = open_memory(config, pair_days=policy.memory.not_same_days)
+        memory = open_memory(config, pair_days=in_force.policy.memory.not_same_days)
         book = open_book(config)
         history = open_history(config)
     except CannotStart:
@@ -238,122 +150,20 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     trust = trust_folder(config)
     return LaneService(
         box=config.box,
-        policy=policy,
+        in_force=in_force,
         capture=capture,
         journal=journal,
         lists=lists,
         trust=trust,
         clock=clock,
         memory=memory,
+        officers=officers_book(config),
         gateway=gateway,
         face=config.face,
         book=book,
         history=history,
         retention=config.retention,
     )
-
-
-def trust_folder(config: Config) -> "TrustFolder":
-    """The trust store in the data folder; production refuses one that trusts the simulator's authority.
-
-    Raises:
-        CannotStart: it does.
-    """
-    from appliance.reference_data.trust_folder import TrustFolder, TrustUnavailable
-
-    folder = TrustFolder(config.paths.data / "trust")
-    try:
-        store = folder.store()
-    except TrustUnavailable as error:
-        log.error("%s", error)  # noqa: TRY400 - the box works without it, and every check says so
-        return folder
-    if config.box.profile is Profile.PRODUCTION and any(
-        SIMULATED_AUTHORITY in (value for _, value in one.subject.attributes)
-        for one in store.all_authorities()
-    ):
-        raise CannotStart(
-            "The trust store holds the simulator's authority, which the production profile refuses; "
-            f"remove {config.paths.data / 'trust'} and import a real list."
-        )
-    return folder
-
-
-def open_memory(config: Config, *, pair_days: float) -> "Memory":
-    """What the box remembers of its last crossings.
-
-    Raises:
-        CannotStart: a key is missing, or the disk does not let us.
-    """
-    from appliance.key_files import KeyFileError
-    from appliance.records.errors import StorageError
-    from appliance.records.memory import Memory
-
-    try:
-        storage = box_keys(config).storage
-        return Memory.open(config.paths.data / "memory.db", storage=storage, pair_days=pair_days)
-    except (KeyFileError, StorageError) as error:
-        raise CannotStart(str(error)) from error
-
-
-def open_book(config: Config) -> "Book":
-    """The box's own statistics of its last weeks.
-
-    Raises:
-        CannotStart: a key is missing, or the disk does not let us.
-    """
-    from appliance.key_files import KeyFileError
-    from appliance.records.errors import StorageError
-    from appliance.records.statistics.book import Book
-
-    try:
-        return Book.open(config.paths.data / "statistics.db", storage=box_keys(config).storage)
-    except (KeyFileError, StorageError) as error:
-        raise CannotStart(str(error)) from error
-
-
-def open_history(config: Config) -> "History":
-    """Which document crossed here when.
-
-    Raises:
-        CannotStart: a key is missing, or the disk does not let us.
-    """
-    from appliance.key_files import KeyFileError
-    from appliance.records.errors import StorageError
-    from appliance.records.history import History
-
-    try:
-        return History.open(config.paths.data / "history.db", storage=box_keys(config).storage)
-    except (KeyFileError, StorageError) as error:
-        raise CannotStart(str(error)) from error
-
-
-def gateway_keys(config: Config) -> "GatewayKeys | None":
-    """The keys for live queries; none when no gateway is configured.
-
-    Raises:
-        CannotStart: a key is missing, or only one of the two is configured.
-    """
-    from nacl.public import PublicKey
-    from nacl.signing import VerifyKey
-
-    from appliance.key_files import KeyFileError, read_key
-    from appliance.services.lane.live import GatewayKeys
-
-    central = config.central
-    if central.gateway_sealing_key is None and central.gateway_signing_key is None:
-        return None
-    if central.gateway_sealing_key is None or central.gateway_signing_key is None:
-        raise CannotStart("Live queries need both gateway_sealing_key and gateway_signing_key in [central].")
-    try:
-        own = box_keys(config)
-        return GatewayKeys(
-            signing=own.signing,
-            sealing=own.sealing,
-            gateway_sealing=read_key(central.gateway_sealing_key, PublicKey),
-            gateway_signing=read_key(central.gateway_signing_key, VerifyKey),
-        )
-    except KeyFileError as error:
-        raise CannotStart(str(error)) from error
 
 
 def make_uplink(config: Config, *, lane: Lane) -> "UplinkService":

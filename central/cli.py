@@ -184,7 +184,11 @@ def _gateway(arguments: argparse.Namespace) -> int:
     registers = [_register_of(text) for text in arguments.register]
     store = Store(arguments.database)
     keys = load_gateway_keys(arguments.keys)
-    desk = Desk(gateway=Gateway(store=store, keys=keys, registers=registers), access=_access(arguments))
+    desk = Desk(
+        gateway=Gateway(store=store, keys=keys, registers=registers),
+        access=_access(arguments),
+        listening=lambda: print(f"listening, with {len(registers)} registers", flush=True),
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: desk.stop())
     desk.run()

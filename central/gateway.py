@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from datetime import UTC, datetime
@@ -117,12 +117,15 @@ def _answer_of(register: Register, found: "Future[tuple[LiveHit, ...]]", until: 
 class Desk:
     """The gateway at the broker, until `stop`."""
 
-    def __init__(self, *, gateway: Gateway, access: Access) -> None:
+    def __init__(
+        self, *, gateway: Gateway, access: Access, listening: Callable[[], None] | None = None
+    ) -> None:
+        """`listening` is called whenever the broker has begun to pass queries on."""
         self._gateway = gateway
         self._access = access
         self._stopping = False
         self._workers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="query")
-        self.listening = threading.Event()
+        self._listening = listening or (lambda: None)
 
     def stop(self) -> None:
         """End soon."""
@@ -164,7 +167,7 @@ class Desk:
 
         client.on_connect = on_connect
         client.on_message = on_message
-        client.on_subscribe = lambda *_: self.listening.set()
+        client.on_subscribe = lambda *_: self._listening()
         client.on_disconnect = lambda *_: lost.set()
         client.connect(self._access.host, self._access.port, 20, clean_start=True)
         client.loop_start()

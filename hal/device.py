@@ -85,9 +85,16 @@ class Capability(enum.StrEnum):
     CHIP = "chip"
     IMAGE = "image"
     FINGERPRINT_IMAGE = "fingerprint_image"
+    FINGER_PRESENCE = "finger_presence"
+    """It feels the finger come and go: `wait_for_removal` may be called."""
+    BARCODE = "barcode"
+    ILLUMINATION = "illumination"
+    POWER_STATE = "power_state"
     BUTTON = "button"
     LIGHTS = "lights"
     BUZZER = "buzzer"
+    SELF_TEST = "self_test"
+    """Its protocol lets it say whether it is well: `self_test` may be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,7 @@ class Identity:
     """Who the device is, stable across unplugging."""
 
     kind: str
-    """The folder: document_reader, camera, fingerprint_sensor, panel."""
+    """The folder: document_reader, barcode_reader, camera, illumination, fingerprint_sensor, panel, power."""
     driver: str
     """The file: pcsc, mrz_line, v4l2, ... the name used in the configuration."""
     model: str
@@ -107,6 +114,16 @@ class Identity:
     def key(self) -> str:
         """The stable name in records and health."""
         return f"{self.kind}/{self.driver}/{self.serial or self.port or self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a self-test looked at."""
+
+    name: str
+    """In the words of the device's protocol, without anything of a traveller."""
+    passed: bool
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +139,8 @@ class Health:
     last_error: str | None
     """The error's class name; the sentence may hold what was read, so it is not kept."""
     p95_seconds: float | None
+    firmware: str | None = None
+    """What the device says of its own version; None where its protocol has no such question."""
 
 
 class DeviceView(Protocol):
@@ -129,6 +148,7 @@ class DeviceView(Protocol):
 
     identity: Identity
     simulated: bool
+    firmware: str | None
 
     @property
     def capabilities(self) -> frozenset[Capability]: ...
@@ -138,12 +158,15 @@ class DeviceView(Protocol):
     def health(self) -> Health: ...
     def open(self) -> None: ...
     def close(self) -> None: ...
+    def self_test(self) -> tuple[Finding, ...]: ...
 
 
 class Device(ABC):
     """One physical (or simulated) device: opened once, used by one caller at a time."""
 
     simulated: bool = False
+    firmware: str | None = None
+    """A driver sets it when it takes hold of the device."""
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
@@ -175,6 +198,15 @@ class Device(ABC):
     def close(self) -> None:
         """Let go of the device; closing a closed device does nothing. Never raises."""
 
+    def self_test(self) -> tuple[Finding, ...]:
+        """What the device itself finds of itself, where its protocol has such a command.
+
+        Raises:
+            NotSupported: it has none; callers ask for Capability.SELF_TEST first.
+            DeviceError: it is gone, held by another, or does not answer.
+        """
+        raise NotSupported(f"{self.identity.key} has no self-test.")
+
     @property
     def state(self) -> State:
         return self._state
@@ -192,6 +224,7 @@ class Device(ABC):
             consecutive_failures=self._consecutive_failures,
             last_error=self._last_error,
             p95_seconds=p95,
+            firmware=self.firmware,
         )
 
     def _become(self, state: State) -> None:

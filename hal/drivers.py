@@ -11,6 +11,7 @@ import msgspec.structs
 
 from hal.device import Device
 from hal.families import drivers
+from hal.vendor import VendorDriverError, check_vendor_device, load_vendor_class
 
 
 class ConfigurationError(Exception):
@@ -38,7 +39,7 @@ class _DriverFile(Protocol):
 
 
 def make_device(kind: str, driver: str, options: Mapping[str, Any]) -> Device:
-    """The device, not yet opened.
+    """The device, not yet opened. A driver of somebody else's is named `package.module:Class`.
 
     Raises:
         ConfigurationError: there is no such kind, driver or option, or an option's value does not fit.
@@ -46,18 +47,34 @@ def make_device(kind: str, driver: str, options: Mapping[str, Any]) -> Device:
     known = drivers()
     if kind not in known:
         raise _unknown("kind", kind, known)
+    if ":" in driver:
+        return _vendor_device(kind, driver, options)
     if driver not in known[kind]:
         raise _unknown("driver", driver, known[kind], f" of kind {kind}")
     module = cast(_DriverFile, importlib.import_module(f"hal.{kind}.{driver}"))
-    allowed = module.Options.__struct_fields__
+    return module.create(_parse(f"{kind}/{driver}", module.Options, options))
+
+
+def _vendor_device(kind: str, driver: str, options: Mapping[str, Any]) -> Device:
+    """A driver that is not ours, by `package.module:Class`; see docs/vendor-sdk.md."""
+    try:
+        vendor = load_vendor_class(driver)
+        device = vendor(_parse(f"{kind}/{driver}", vendor.Options, options))
+        check_vendor_device(device, kind, drivers()[kind])
+    except VendorDriverError as error:
+        raise ConfigurationError(str(error), key="driver") from error
+    return device
+
+
+def _parse(device: str, declared: type[msgspec.Struct], options: Mapping[str, Any]) -> msgspec.Struct:
+    allowed = declared.__struct_fields__
     for name in options:
         if name not in allowed:
-            raise _unknown(f"options.{name}", name, allowed, f" of {kind}/{driver}", what="option")
+            raise _unknown(f"options.{name}", name, allowed, f" of {device}", what="option")
     try:
-        parsed = msgspec.convert(dict(options), module.Options, str_keys=True)
+        return msgspec.convert(dict(options), declared, str_keys=True)
     except msgspec.ValidationError as error:
-        raise _does_not_fit(f"{kind}/{driver}", module.Options, options, error) from error
-    return module.create(parsed)
+        raise _does_not_fit(device, declared, options, error) from error
 
 
 def _unknown(

@@ -131,7 +131,30 @@ FAMILIES: Final[tuple[Family, ...]] = (
     Family("camera", "file", "pictures or a video from files", Configured(), OURS),
     Family("camera", "simulated", "simulated camera", Configured(), OURS),
     # Fingerprint sensors
-    Family("fingerprint_sensor", None, "DigitalPersona U.are.U 4500", Usb("05ba", ("000a",)), USB_IDS),
+    Family(
+        "fingerprint_sensor",
+        "uru4500",
+        "DigitalPersona U.are.U 4000, 4000B or 4500",
+        Usb("05ba", ("0007", "0008", "000a")),
+        USB_IDS,
+    ),
+    Family(
+        "fingerprint_sensor",
+        "uru4500",
+        "Microsoft Fingerprint Reader",
+        Usb("045e", ("00bb", "00bc", "00bd", "00ca")),
+        USB_IDS,
+    ),
+    Family(
+        "fingerprint_sensor", "libfprint", "sensors of libfprint that give pictures", Configured(), USB_IDS
+    ),
+    Family(
+        "fingerprint_sensor",
+        "zfm",
+        "ZFM-20, R30x or R503 module (training, enrolment checks)",
+        Configured(),
+        MAKER,
+    ),
     Family("fingerprint_sensor", "simulated", "simulated fingerprint sensor", Configured(), OURS),
     # Panels
     Family("panel", "gpio", "button, lights and buzzer on the board's pins", Configured(), OURS),

@@ -29,6 +29,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "appliance.contracts": ("appliance.cbor",),
     "appliance.cose": ("appliance.cbor",),
     "appliance.key_files": (),
+    "appliance.whole_files": (),
     "appliance.face_settings": ("appliance.contracts",),
     "appliance.config": ("appliance.contracts", "appliance.face_settings"),
     "appliance.live_query": (
@@ -55,6 +56,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
         "appliance.travel_document",
     ),
+    "appliance.rules": ("appliance.config", "appliance.contracts", "appliance.travel_document"),
     "appliance.reference_data": (
         "appliance.cbor",
         "appliance.clock",
@@ -64,6 +66,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.key_files",
         "appliance.screening",
         "appliance.travel_document",
+        "appliance.whole_files",
     ),
     "appliance.records": (
         "appliance.cbor",
@@ -72,6 +75,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",
+        "appliance.whole_files",
     ),
     # the stick that stands in for the network: both ends' format, and the box's courier
     "appliance.carry": ("appliance.contracts",),
@@ -101,6 +105,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.post_items",
         "appliance.records",
         "appliance.reference_data",
+        "appliance.rules",
         "appliance.screening",
         "appliance.secure_messaging",
         "appliance.travel_document",
@@ -139,6 +144,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # the programs: they wire
     "appliance.cli": (ANYTHING,),
     "appliance.commands": (ANYTHING,),
+    "appliance.opening": (ANYTHING,),
     "appliance.wiring": (ANYTHING,),
     # the other end of the wire
     "central": (

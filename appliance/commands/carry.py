@@ -116,7 +116,8 @@ async def _lane(config: "Config") -> "AsyncIterator[Lane]":
     from appliance.contracts.capture import CaptureClient, Nothing
     from appliance.contracts.errors import ServiceError
     from appliance.contracts.lane import LaneClient
-    from appliance.wiring import CannotStart, make_lane
+    from appliance.opening import CannotStart
+    from appliance.wiring import make_lane
 
     client = LaneClient(config.paths.run / "lane.sock")
     try:

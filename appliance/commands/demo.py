@@ -57,12 +57,12 @@ _port.__name__ = "port"
 
 def run_demo(arguments: argparse.Namespace) -> int:
     """0: with --headless, every record was acknowledged; 1: one was not; 2: the demo cannot run here."""
+    from appliance.opening import CannotStart
     from appliance.simulation.broker import BrokerUnavailable
     from appliance.simulation.chip import UnusableFiles
     from appliance.simulation.demo import Demo, DemoSettings
     from appliance.simulation.pages import CannotDraw
     from appliance.simulation.world import WorldUnavailable
-    from appliance.wiring import CannotStart
 
     if arguments.travellers < 1:
         raise CouldNot("--travellers is at least 1.")

@@ -44,7 +44,8 @@ def show_devices(arguments: argparse.Namespace) -> int:
 def _configured(path: Path | None) -> list[dict[str, Any]]:
     """Each configured device, opened once to see whether it answers."""
     from appliance.config import ConfigError, load_config
-    from appliance.wiring import CannotStart, make_devices
+    from appliance.opening import CannotStart
+    from appliance.wiring import make_devices
     from hal.device import HalError
 
     if path is None:

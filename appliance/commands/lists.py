@@ -90,10 +90,15 @@ def _add_sign(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     sign.add_argument(
         "--valid-days", type=int, default=30, metavar="N", help="after this nobody believes it any more"
     )
-    sign.add_argument("--type", choices=("list", "trust_anchors", "policy"), default="list")
-    sign.add_argument("--name", default="", help="of trust anchors or a policy")
     sign.add_argument(
-        "--list-version", type=_version, default=None, metavar="N", help="of trust anchors or a policy"
+        "--type",
+        choices=("list", "trust_anchors", "policy", "rules"),
+        default="list",
+        help="trust_anchors: the trust.store that `borne trust import` makes; policy: a policy.toml; "
+        "rules: a rules.toml (docs/rules.md)",
+    )
+    sign.add_argument(
+        "--list-version", type=_version, default=None, metavar="N", help="of trust anchors, a policy or rules"
     )
     sign.set_defaults(run=_sign)
 
@@ -122,7 +127,11 @@ def _add_query(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     query.add_argument("--sex", default="", choices=("", "M", "F"))
     query.add_argument("--nationality", default="")
     query.add_argument("--document", default="", metavar="NUMBER")
-    query.add_argument("--issuing-state", default="", help="of the document; default: the nationality")
+    query.add_argument(
+        "--issuing-state",
+        default="",
+        help="of the document; default: the nationality; without either every issuer is asked for",
+    )
     query.add_argument("--personal-number", default=None)
     query.add_argument("--visa", default="", metavar="NUMBER")
     query.add_argument("--plate", default="", metavar="PLATE", help="of a vehicle")
@@ -231,13 +240,14 @@ def _sign(arguments: argparse.Namespace) -> int:
                     progress=bar,
                 )
         else:
-            if not arguments.name or arguments.list_version is None:
-                raise CouldNot("Trust anchors and policies need --name and --list-version.")
+            if arguments.list_version is None:
+                raise CouldNot("This needs --list-version; it must rise each time.")
+            type_ = ContentType(arguments.type)
+            _look_at(type_, arguments.source.read_bytes())
             added = sign_other(
                 arguments.source,
                 repository,
-                type_=ContentType(arguments.type),
-                name=arguments.name,
+                type_=type_,
                 version=arguments.list_version,
                 recipients=boxes,
                 issuer_keys=issuers,
@@ -271,18 +281,42 @@ def _import(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _look_at(type_: Any, content: bytes) -> None:
+    """Refuse to sign what no box could go by.
+
+    Raises:
+        CouldNot: the reason, as a box would give it.
+    """
+    from appliance.opening import content_checks
+    from appliance.reference_data.installer import ContentUnusable
+
+    try:
+        content_checks()[type_](content)
+    except ContentUnusable as error:
+        raise CouldNot(str(error)) from error
+
+
 def _status(arguments: argparse.Namespace) -> int:
     from appliance.clock import Clock
     from appliance.reference_data.commands import status_json
+    from appliance.reference_data.errors import Refused
 
     now, quality = Clock().now()
-    lists = status_json(_store(arguments), now=now, time_quality=quality)
+    try:
+        status = status_json(_store(arguments), now=now, time_quality=quality)
+    except Refused as refused:
+        raise CouldNot(refused.sentence) from refused
+    lists = status["lists"]
     if arguments.json:
-        print_json({"lists": lists})
+        print_json(status)
     else:
         for one in lists:
             print(one["name"])
             print_fields({name: value for name, value in one.items() if name != "name"})
+        for name in ("trust_anchors", "policy", "rules"):
+            if status[name] is not None:
+                print(name)
+                print_fields({key: value for key, value in status[name].items() if key != "type"})
     return 0 if lists and all(one["readable"] for one in lists) else 1
 
 
@@ -329,8 +363,6 @@ def _say_what_was_not_searched(arguments: argparse.Namespace, checks: list[dict[
     if not left:
         return
     said = f"Not searched: {', '.join(left)}."
-    if arguments.document and not (arguments.issuing_state or arguments.nationality):
-        said += " A document's number is searched with its --issuing-state."
     if len(left) == sum(bool(value) for _option, value in asked.values()):
         raise CouldNot(said)
     print(f"borne: {said}", file=sys.stderr)
@@ -401,7 +433,7 @@ def _index_key(path: Path, *, make: bool) -> bytes:
 
 
 def _store(arguments: argparse.Namespace) -> Any:
-    from appliance.wiring import CannotStart, reference_store
+    from appliance.opening import CannotStart, reference_store
 
     try:
         return reference_store(arguments.store, arguments.keys, arguments.root)

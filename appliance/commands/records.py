@@ -51,8 +51,8 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def verify_chain(arguments: argparse.Namespace) -> int:
     """0: the chain is whole, 1: it is not, 2: it cannot be read."""
+    from appliance.records.book import SET_ASIDE
     from appliance.records.errors import StorageError
-    from appliance.records.journal import SET_ASIDE
 
     journal = _journal(arguments.config)
     try:
@@ -208,7 +208,7 @@ def _ask_lane(
 
 def _journal(path: Path) -> Any:
     from appliance.config import ConfigError, load_config
-    from appliance.wiring import CannotStart, open_journal
+    from appliance.opening import CannotStart, open_journal
 
     try:
         return open_journal(load_config(path), begin=False)

@@ -21,7 +21,8 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def run_service(arguments: argparse.Namespace) -> int:
     """Runs until it is stopped; 2 when it cannot start."""
     from appliance.config import ConfigError, load_config
-    from appliance.wiring import CannotStart, run_alone
+    from appliance.opening import CannotStart
+    from appliance.wiring import run_alone
 
     try:
         asyncio.run(run_alone(arguments.service, load_config(arguments.config)))

@@ -50,11 +50,11 @@ def show_statistics(arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> "Report":
     from appliance.config import ConfigError, Profile, load_config
+    from appliance.opening import CannotStart, open_book
     from appliance.records.errors import StorageError
     from appliance.records.statistics.report import Choice, make_report
     from appliance.records.statistics.suppression import THRESHOLD
     from appliance.records.statistics.variables import zone_of
-    from appliance.wiring import CannotStart, open_book
 
     if arguments.weeks < 1:
         raise CouldNot("--weeks is at least 1.")

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from appliance.contracts.typed import TYPED_FOR
+
 
 class Verdict(enum.StrEnum):
     """PASS and FAIL were found out; NOT_DONE was not tried; CANNOT was tried in vain."""
@@ -74,11 +76,13 @@ _PROOF = (
     *("no_chip_to_ask", "not_asked", "unsupported_key"),
     *_CHIP,
 )
-_DOCUMENT_LIST = ("lost", "stolen", "revoked", "blank", "possible_misread", "old_list_hit")
+_DOCUMENT_LIST = (
+    *("lost", "stolen", "revoked", "blank", "possible_misread", "issuing_state_not_known", "old_list_hit"),
+)
 _LIST = ("no_hit", "no_hit_old_list", "no_list", "nothing_to_search", "list_unreadable", "list_expired")
 
 CHECKS: dict[str, tuple[str, ...]] = {
-    "mrz.read": ("read", "not_an_mrz", *_DEVICE, *_NOT_TRIED),
+    "mrz.read": ("read", "not_an_mrz", *TYPED_FOR, *_DEVICE, *_NOT_TRIED),
     "mrz.legibility": ("legible", "uncertain_characters"),
     "mrz.sources_agree": ("equal", "different", "not_an_mrz"),
     "mrz.document_code": ("ok", "not_of_this_format"),
@@ -99,7 +103,10 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "mrz.expiry_date_check_digit": _DIGIT,
     "mrz.optional_data_check_digit": _DIGIT,
     "mrz.composite_check_digit": _DIGIT,
+    "document.machine_readable": ("not_machine_readable",),
     "document.expiry": ("valid", "expired", "clock_unsure", "no_date"),
+    "document.accepted": ("accepted", "not_accepted", "no_rule", "no_table"),
+    "chip.expected": ("there", "missing", "no_reader"),
     "chip.read": (
         "read",
         "no_chip",

@@ -6,6 +6,7 @@ import msgspec
 
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
+from appliance.contracts.officers import OfficerView
 from appliance.contracts.transport import RemoteService
 
 
@@ -235,7 +236,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     unsent: int
     """Records; a crossing has one of facts and one for each picture."""
     notices: tuple[str, ...]
-    """Codes of standing notices: database_set_aside, crossing_unreadable, disk_almost_full, clock_unsure."""
+    """Codes of standing notices: database_set_aside, crossing_unreadable, disk_almost_full,
+    signed_data_unreadable, clock_unsure."""
     last_outcome: Outcome | None
     """Of the crossing recorded just before."""
     late_hits: tuple[LateHit, ...] = ()
@@ -249,6 +251,16 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """Recorded on this box."""
     page_hint: str | None = None
     """While a camera reads the page: a code of `appliance.contracts.capture.PAGE_HINTS`."""
+    officer: OfficerView | None = None
+    """Who is on duty."""
+    officers: tuple[OfficerView, ...] = ()
+    """Who may log in."""
+    needs_login: bool = False
+    """No traveller is served before somebody has logged in."""
+    may_release: bool = False
+    """A traveller stands under RED: an officer's PIN and reason may let them go on."""
+    takes_typed: bool = False
+    """The officer may type the document in, because it cannot be read or there is none."""
 
 
 class Press(msgspec.Struct, frozen=True, kw_only=True):

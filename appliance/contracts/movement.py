@@ -39,6 +39,10 @@ class DocumentFacts(msgspec.Struct, frozen=True, kw_only=True):
     sex: str
     expiry_date: str
     personal_number: str | None
+    typed_for: str = ""
+    """Of source "manual": why it was typed (`appliance.contracts.typed.TYPED_FOR`)."""
+    name_as_written: str = ""
+    """Of source "manual": the name in the script in which it was typed."""
 
 
 class Stated(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +88,10 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     not_same: tuple[str, ...] = ()
     """Pairs of this traveller and a list's entry that the officer found to be two persons, as hashes."""
     stated: Stated | None = None
+    officer: str = ""
+    """Who decided; empty where nobody has logged in."""
+    released: str = ""
+    """Under RED: the reason for which an officer let the traveller go on, to be reviewed."""
     media: dict[str, bytes] = {}
     """portrait_record: ISO/IEC 19794-5:2005, its picture a JPEG;
     chip_portrait and page (as a camera read it): JPEG. Within the box, and in records of version 1; since
@@ -93,6 +101,8 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
 
 RECORD_TYPE_MOVEMENT = "movement"
 """The `type` of a sealed body that holds a `Movement`; other types come later."""
+RECORD_TYPE_OFFICER = "officer"
+"""Somebody logged in or out, or tried to: a map of `act` and `officer`."""
 RECORD_TYPE_LATE_HIT = "late_hit"
 """A hit that came after its traveller had gone: a map of `crossing`, `found` and `checks`."""
 

@@ -4,7 +4,6 @@ The list is kept beside the journal, and one with a lower version than was ever 
 """
 
 import datetime as dt
-import os
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ from nacl.signing import VerifyKey
 from appliance.records.errors import ManifestError
 from appliance.records.keys import CentralKeys
 from appliance.records.manifest import KeyRing, Manifest, Use, read_manifest
+from appliance.whole_files import write_whole
 
 FILE: Final = "central-keys.cose"
 OWNER: Final = "central"
@@ -48,7 +48,8 @@ class CentralRing:
             return False
         if not {Use.SEALING, Use.WATERMARK} <= {key.use for key in manifest.keys}:
             raise ManifestError("The list of keys would leave this box with nobody to report to.")
-        _write(self._file, data)
+        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_whole(self._file, data)
         self._ring = KeyRing(manifest)
         return True
 
@@ -89,19 +90,3 @@ class CentralRing:
         if manifest.owner != OWNER:
             raise ManifestError("The list of keys is another owner's.")
         return manifest
-
-
-def _write(file: Path, data: bytes) -> None:
-    """The whole of it or nothing, also after a power cut."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = file.with_name(f"{file.name}.new")
-    with new.open("wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    new.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -7,19 +7,13 @@ SQLite in WAL mode with synchronous=FULL: what a method has returned is on disk 
 rows at a power cut, and FULL does not). One process at a time holds it. Safe to use from several threads.
 """
 
-import contextlib
 import datetime as dt
-import logging
-import os
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Final, Self
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 
-from appliance.clock import Clock
 from appliance.config import Retention
 from appliance.contracts.lane import Retained, SealedRecord
 from appliance.contracts.movement import (
@@ -28,182 +22,38 @@ from appliance.contracts.movement import (
     RECORD_TYPE_MEDIA,
     RECORD_TYPE_MOVEMENT,
     RECORD_TYPE_RETENTION,
-    RECORD_TYPE_TAMPER,
     Stamp,
     media_body,
 )
-from appliance.records.central_keys import CentralRing
+from appliance.records.book import Book
 from appliance.records.chain import (
     MEDIA,
     JournalStatus,
-    Sealer,
     VerifyReport,
     append,
     chain_hash_of,
-    last_counter,
     set_meta,
     status_of,
     walk,
 )
 from appliance.records.commands import read_command
-from appliance.records.counter import Counter
-from appliance.records.database import hold, open_database, read_meta, set_aside, translated
-from appliance.records.errors import CommandError, CounterError, StorageBroken, StorageFull, WatermarkError
-from appliance.records.keys import BoxKeys, CentralKeys
+from appliance.records.database import read_meta, translated
+from appliance.records.errors import CommandError, WatermarkError
 from appliance.records.orders import Local, carry_out
-from appliance.records.quota import Disk, Level, measure
 from appliance.records.retention import drop_media, drop_old_media, mark, remove_old
-from appliance.records.steps import OpenCrossing, Steps
+from appliance.records.steps import OpenCrossing
 from appliance.records.timekeeping import certainly_past, moment_of, past_by
 from appliance.records.watermark import Watermark, read_watermark
 
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """One page of the outbox, beyond its first record: what a small board spares twice over."""
 MAX_PAGE_RECORDS: Final = 256
-log = logging.getLogger(__name__)
-_META: Final = {
-    "device",
-    "last_hash",
-    "base_hash",
-    "acknowledged_at",
-    "command_counter",
-    "resynced_at",
-    "crossings",
-    "last_stamp",
-}
 _MAX_SEQ: Final = 2**63 - 1
 """What SQLite counts to; callers across a socket may ask for more."""
-STEPS: Final = "steps.db"
-TAIL_LOST: Final = "records_cut"
-"""Notice: a journal that had lost its newest records lies beside this one."""
-COUNTER_LOST: Final = "counter_lost"
-"""Notice: the hardware counter does not answer, or is another one than before."""
-SET_ASIDE: Final = "database_set_aside"
-"""Notice: a damaged journal lies beside this one, kept for those who can read it."""
 
 
-class Journal:
-    """An open journal."""
-
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        *,
-        lock: int,
-        steps: Steps,
-        keys: BoxKeys,
-        central: CentralRing,
-        device: str,
-        path: Path,
-        counter: Counter | None,
-    ) -> None:
-        self._connection = connection
-        self._lock = lock
-        self._steps = steps
-        self._keys = keys
-        self._central = central
-        self._device = device
-        self._sealer = Sealer(device=device, keys=keys, central=central)
-        self._mutex = threading.Lock()
-        self._path = path
-        self._counter = counter
-        self._counter_notices: tuple[str, ...] = ()
-
-    @classmethod
-    def open(
-        cls,
-        path: Path,
-        *,
-        keys: BoxKeys,
-        central: CentralKeys,
-        device: str,
-        begin: bool = True,
-        steps: Path | None = None,
-        counter: Counter | None = None,
-    ) -> Self:
-        """Open the journal, or begin one; a damaged one is kept aside and a new one begun.
-
-        `steps` is the file of the open crossing; None: beside the journal. A journal that is behind the
-        hardware `counter` has lost its end: it is kept aside too. Whoever only looks does not `begin` one:
-        then what is not there, or damaged, is an error.
-
-        Raises:
-            JournalBusy: another process holds it.
-            StorageError: the disk does not let us, or the journal is another box's.
-        """
-        if not begin:
-            must_exist(path)
-        with contextlib.ExitStack() as undo:
-            lock = hold(path)
-            undo.callback(os.close, lock)
-            connection = open_database(path, device=device, check=_check, begin=begin)
-            undo.callback(connection.close)
-            kept_in = steps or path.with_name(STEPS)
-            kept = Steps.open(kept_in, storage=keys.storage)
-            undo.callback(kept.close)
-            _move_steps(connection, kept)
-            ring = CentralRing(central, authority=central.authority, folder=kept_in.parent)
-            undo.pop_all()
-        journal = cls(
-            connection, lock=lock, steps=kept, keys=keys, central=ring, device=device, path=path,
-            counter=counter,
-        )  # fmt: skip
-        if begin and counter is not None:
-            try:
-                journal._compare_counter(counter)
-            except BaseException:
-                journal.close()
-                raise
-        return journal
-
-    def close(self) -> None:
-        """Let go of the file; closing twice does nothing."""
-        with self._mutex:
-            if self._lock >= 0:
-                self._connection.close()
-                self._steps.close()
-                os.close(self._lock)
-                self._lock = -1
-
-    def disk(self) -> Disk:
-        """How full the journal's disk is.
-
-        Raises:
-            StorageError: it does not answer.
-        """
-        with self._reading() as connection:
-            pages = connection.execute("PRAGMA freelist_count").fetchone()[0]
-            size = connection.execute("PRAGMA page_size").fetchone()[0]
-        try:
-            return measure(self._path.parent, reusable=pages * size)
-        except OSError as error:
-            raise translated(error) from error
-
-    def room_to_begin(self) -> None:
-        """Whether a new crossing can be brought to its end.
-
-        Raises:
-            StorageError: it cannot, and may be tried again.
-        """
-        if self.disk().level is Level.FULL:
-            raise StorageFull("The disk is full of records that central does not have: nobody new is begun.")
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """Codes for the screen: what stands until somebody has looked after it."""
-        beside = self._path.parent
-        damaged = self._steps.damaged or any(beside.glob(f"{self._path.name}.corrupt-*"))
-        behind = any(beside.glob(f"{self._path.name}.behind-*"))
-        return (
-            *((SET_ASIDE,) if damaged else ()),
-            *((TAIL_LOST,) if behind else ()),
-            *self._counter_notices,
-        )
-
-    @property
-    def key_tier(self) -> str:
-        """What protects this box's keys."""
-        return self._keys.tier
+class Journal(Book):
+    """What is done with an open journal."""
 
     # The open crossing
 
@@ -335,57 +185,6 @@ class Journal:
             gaps = (n for gap in watermark.gaps if gap[1] <= meta["last_seq"] for n in gap)
             set_meta(connection, gaps=" ".join(str(n) for n in gaps))
         return status_of(read_meta(connection))
-
-    def _begin_anew(self, evidence: dict[str, Any]) -> None:
-        """Keep this journal aside, because its end is gone, and begin another, whose first record says so."""
-        with self._mutex:
-            self._connection.close()
-            set_aside(self._path, why="behind")
-            self._connection = open_database(self._path, device=self._device, check=_check)
-        log.error("the journal had lost its newest records; it is kept aside, and a new one begun")
-        self._record_tamper("tail_lost", evidence)
-
-    def _record_tamper(self, what: str, evidence: dict[str, Any]) -> None:
-        number = self.status().last_seq + 1
-        body = {"what": what, **evidence}
-        self.commit(f"tamper/{number}", RECORD_TYPE_TAMPER, body, Clock().stamp(), alert=True)
-
-    def _compare_counter(self, counter: Counter) -> None:
-        """What the last record says of the hardware counter, against what it says itself."""
-        try:
-            value = counter.read()
-            recorded = last_counter(self._connection, self._keys.signing.verify_key)
-            if recorded is not None and value == recorded - 1:
-                value = counter.step()  # the power went between the record and the step
-        except CounterError as error:
-            log.error("%s", error)  # noqa: TRY400 - the sentence says it all
-            self._counter_notices = (COUNTER_LOST,)
-            return
-        self._sealer.counter = value
-        if recorded is None or value == recorded:
-            return
-        status = self.status()
-        evidence = {
-            "counter": value,
-            "recorded": recorded,
-            "last_seq": status.last_seq,
-            "epoch": status.epoch,
-        }
-        if value > recorded:
-            self._begin_anew(evidence)
-        else:
-            self._counter_notices = (COUNTER_LOST,)
-            self._record_tamper("counter_lost", evidence)
-
-    def _step_counter(self) -> None:
-        """After the commit; a counter that fails is said, and its records name the old value."""
-        due, self._sealer.due = self._sealer.due, False
-        if due and self._counter is not None:
-            try:
-                self._sealer.counter = self._counter.step()
-            except CounterError as error:
-                log.error("%s", error)  # noqa: TRY400 - the sentence says it all
-                self._counter_notices = (COUNTER_LOST,)
 
     def command(self, data: bytes, *, stamp: Stamp, now: dt.datetime, local: Local) -> bool:
         """Carry out what central's operator has signed, and record it; False when that was done before.
@@ -526,58 +325,6 @@ class Journal:
         """
         with self._reading() as connection:
             return walk(connection, device=self._device, key_of=_only(self._keys.signing.verify_key))
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._connection
-                    self._connection.execute("COMMIT")
-                    self._step_counter()
-                except BaseException:
-                    with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back by itself
-                        self._connection.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                raise translated(error) from error
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex:
-            try:
-                yield self._connection
-            except sqlite3.Error as error:
-                raise translated(error) from error
-
-
-def must_exist(path: Path) -> None:
-    """For those who only look, before they make so much as a folder.
-
-    Raises:
-        StorageBroken: there is no journal here.
-    """
-    if not any(Path(f"{path}{tail}").exists() for tail in ("", "-wal")):
-        raise StorageBroken(f"There is no journal at {path}.")
-
-
-def _check(connection: sqlite3.Connection) -> None:
-    """The journal stands somewhere."""
-    meta = read_meta(connection)
-    if missing := _META - set(meta):
-        raise StorageBroken(f"The journal does not know its {', '.join(sorted(missing))}.")
-    status_of(meta)
-
-
-def _move_steps(connection: sqlite3.Connection, steps: Steps) -> None:
-    """Format 1 kept the steps with the records; a cut between the two lines does no harm."""
-    try:
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
-            steps.take_over(connection.execute("SELECT crossing, sealed FROM events ORDER BY id").fetchall())
-            connection.execute("DROP TABLE events")
-    except sqlite3.Error as error:
-        raise translated(error) from error
 
 
 def _bounded(rows: Iterable[tuple[int, bytes, int]]) -> tuple[SealedRecord, ...]:

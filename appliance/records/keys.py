@@ -1,6 +1,5 @@
 """The box's own keys and central's public ones."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from nacl.signing import SigningKey, VerifyKey
 
 from appliance.key_files import KeyFileError, read_key, write_key
 from appliance.records.vault import SOFTWARE, Vault
+from appliance.whole_files import write_whole
 
 _MAX_SEALED_BYTES: Final = 4096
 _Secret = TypeVar("_Secret", SigningKey, PrivateKey, SecretBox)
@@ -94,28 +94,12 @@ def _key(
             protected = vault.protect(name, bytes(key))
             if vault.reveal(name, protected) != bytes(key):
                 raise KeyFileError(f"The key {name} does not come back as it was protected.")
-            _write(sealed, protected)
+            write_whole(sealed, protected)
         key = kind(vault.reveal(name, sealed.read_bytes()[:_MAX_SEALED_BYTES]))
         plain.unlink(missing_ok=True)
     except (OSError, TypeError, ValueError) as error:
         raise KeyFileError(f"{sealed} cannot be used.") from error
     return key
-
-
-def _write(path: Path, content: bytes) -> None:
-    """The whole of it or nothing: a plain key beside it is removed only when this is on disk."""
-    new = path.with_name(f"{path.name}.new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def load_central_keys(

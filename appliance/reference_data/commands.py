@@ -154,7 +154,6 @@ def sign_other(
     repository: Repository,
     *,
     type_: ContentType,
-    name: str,
     version: int,
     recipients: Sequence[PublicKey],
     issuer_keys: Sequence[SigningKey],
@@ -162,15 +161,15 @@ def sign_other(
     now: datetime,
     valid_for: timedelta = VALID_FOR,
 ) -> Added:
-    """Trust anchors or a policy, the same way.
+    """Trust anchors or a policy, the same way; each box has one of each, under the type's own name.
 
     Raises:
         RepositoryError: a key that the root does not name, or too few of them.
-        ValueError: no boxes; a name that no box takes.
+        ValueError: no boxes.
         OSError: a file cannot be read or written.
     """
     description = Description(
-        type=type_, name=name, version=version, issued_at=now, expires_at=now + valid_for
+        type=type_, name=type_.value, version=version, issued_at=now, expires_at=now + valid_for
     )
     return repository.add(
         source,
@@ -205,11 +204,16 @@ def described(source: Path) -> tuple[ListInfo, ContentType, int]:
     return one.info, ContentType.WATCHLIST, 0
 
 
-def status_json(store: ReferenceStore, *, now: datetime, time_quality: str) -> list[dict[str, Any]]:
-    """`borne list status --json`: one object a list."""
-    plain = msgspec.to_builtins(store.status(now=now, time_quality=time_quality))
-    assert isinstance(plain, tuple | list)
-    return list(plain)
+def status_json(store: ReferenceStore, *, now: datetime, time_quality: str) -> dict[str, Any]:
+    """`borne list status --json`: the lists, and the trust anchors and policy that came signed.
+
+    Raises:
+        Refused: the file of what is installed is damaged.
+    """
+    standing = {type_.value: store.standing(type_) for type_ in ContentType if type_.stands_alone}
+    plain = msgspec.to_builtins({"lists": store.status(now=now, time_quality=time_quality), **standing})
+    assert isinstance(plain, dict)
+    return plain
 
 
 @contextlib.contextmanager

@@ -1,47 +1,10 @@
-"""Files that stand whole and on disk, or not at all, whenever the power goes."""
+"""The store's folder: what a power cut left in it, and one process at a time."""
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """These bytes under this name.
-
-    Raises:
-        OSError: they are not on disk, and what was there before is.
-    """
-    write_with(path, lambda file: file.write(data))
-
-
-def write_with(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """What `write` writes, under this name.
-
-    Raises:
-        OSError: it is not on disk, and what was there before is.
-    """
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """The folder's names on disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from nacl.public import PrivateKey
 
 from appliance.reference_data.errors import Reason, Refused
-from appliance.reference_data.files import write_whole
+from appliance.whole_files import write_whole
 
 MAX_FILE_BYTES: Final = 256 * 1024
 log = logging.getLogger(__name__)

@@ -27,9 +27,9 @@ from tuf.ngclient.fetcher import FetcherInterface
 from appliance.clock import TimeQuality
 from appliance.reference_data.delivery import Delivery
 from appliance.reference_data.errors import Reason, Refused
-from appliance.reference_data.files import sync_folder
 from appliance.reference_data.floor import Floor
 from appliance.reference_data.sealed import Description
+from appliance.whole_files import sync_folder
 
 METADATA: Final = "metadata"
 ROLES: Final = ("root", "timestamp", "snapshot", "targets")

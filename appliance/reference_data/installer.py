@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import io
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,10 +14,10 @@ from nacl.public import PrivateKey, SealedBox
 
 from appliance.reference_data.delivery import Delivery
 from appliance.reference_data.errors import Reason, Refused
-from appliance.reference_data.files import remove_leftovers, write_whole, write_with
+from appliance.reference_data.files import remove_leftovers
 from appliance.reference_data.gate import Gate, Target
 from appliance.reference_data.manifest import Entry
-from appliance.reference_data.sealed import ContentType, Progress, SealedFile, sha256_of
+from appliance.reference_data.sealed import ContentType, Description, Progress, SealedFile, sha256_of
 from appliance.screening.documents.build import merge_numbers
 from appliance.screening.documents.changes import decode_changes
 from appliance.screening.documents.overlay import CannotApply, Overlay
@@ -24,6 +25,7 @@ from appliance.screening.documents.search import NumberList, open_numbers
 from appliance.screening.errors import ListUnreadable
 from appliance.screening.lists import MAX_LIST_BYTES, ListInfo, ListKind, OpenedList, open_list
 from appliance.screening.persons.search import PersonList
+from appliance.whole_files import write_whole, write_with
 
 MAX_CHANGES_BYTES: Final = 64 * 1024 * 1024
 MAX_OTHER_BYTES: Final = 32 * 1024 * 1024
@@ -32,12 +34,27 @@ MAX_SEALED_BYTES: Final = MAX_LIST_BYTES + 2 * 1024 * 1024
 SUFFIXES: Final = (".sealed", ".idx", ".key", ".overlay")
 
 
+class ContentUnusable(Exception):
+    """Well signed, and still nothing that this box can go by; in one plain sentence."""
+
+
+ContentCheck = Callable[[bytes], None]
+"""Looks at trust anchors or a policy before they are installed.
+
+Raises:
+    ContentUnusable: this box cannot go by them.
+"""
+
+
 class Installer:
     """The files of one store; the caller holds its lock."""
 
-    def __init__(self, folder: Path, private_key: PrivateKey) -> None:
+    def __init__(
+        self, folder: Path, private_key: PrivateKey, content_checks: Mapping[ContentType, ContentCheck]
+    ) -> None:
         self._folder = folder
         self._private_key = private_key
+        self._content_checks = content_checks
 
     def installed(
         self, gate: Gate, target: Target, delivery: Delivery, old: Entry | None, progress: Progress
@@ -164,7 +181,18 @@ class Installer:
             info = one.info
             one.close()
             _check_info(info, target)
+        else:
+            self._check_content(description, content)
         return self._entry(target, sealed)
+
+    def _check_content(self, description: Description, content: bytes) -> None:
+        check = self._content_checks.get(description.type)
+        if check is None:
+            raise Refused(Reason.NOT_USABLE, f"A {description.type.value} cannot be looked at here.")
+        try:
+            check(content)
+        except ContentUnusable as error:
+            raise Refused(Reason.NOT_USABLE, str(error)) from error
 
     def _numbers(self, opened: SealedFile, target: Target, progress: Progress) -> Entry:
         """A list of numbers: its index in the clear of the page cache, its key sealed to this box."""

@@ -14,8 +14,8 @@ import msgspec
 from nacl.public import PrivateKey
 
 from appliance.reference_data.errors import Reason, Refused
-from appliance.reference_data.files import write_whole
 from appliance.reference_data.sealed import ContentType
+from appliance.whole_files import write_whole
 
 FILE: Final = "installed.json"
 MAX_FILE_BYTES: Final = 1024 * 1024

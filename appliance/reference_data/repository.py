@@ -26,8 +26,8 @@ from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
 from appliance.reference_data.delivery import MAX_MESSAGE_BYTES, pack_message
-from appliance.reference_data.files import write_whole, write_with
 from appliance.reference_data.sealed import ContentType, Description, Progress, seal
+from appliance.whole_files import write_whole, write_with
 
 ROOT_YEARS: Final = 5
 TARGETS_DAYS: Final = 366

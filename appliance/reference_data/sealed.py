@@ -53,6 +53,13 @@ class ContentType(enum.StrEnum):
     """Of a watchlist of numbers: from one version to the next."""
     TRUST_ANCHORS = "trust_anchors"
     POLICY = "policy"
+    RULES = "rules"
+    """Which documents serve whom, and how long who may stay."""
+
+    @property
+    def stands_alone(self) -> bool:
+        """One of it is installed at a time, under the type's own name, which no list may bear."""
+        return self in (ContentType.TRUST_ANCHORS, ContentType.POLICY, ContentType.RULES)
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,6 +72,11 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     expires_at: Annotated[datetime, msgspec.Meta(tz=True)]
     kind: str = ""
     """Of a watchlist: persons, documents, vehicles, visas."""
+
+    def __post_init__(self) -> None:
+        alone = {one.value for one in ContentType if one.stands_alone}
+        if self.name != self.type.value if self.type.stands_alone else self.name in alone:
+            raise ValueError(f"A {self.type.value} cannot be called {self.name}.")
 
 
 class _Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,9 +6,11 @@ whose key is sealed to the box. A version never falls (`floor`). Safe beside ano
 
 import logging
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from nacl.public import PrivateKey
@@ -20,7 +22,7 @@ from appliance.reference_data.errors import Reason, Refused
 from appliance.reference_data.files import alone
 from appliance.reference_data.floor import Floor
 from appliance.reference_data.gate import Believed, Gate, Target
-from appliance.reference_data.installer import Installer
+from appliance.reference_data.installer import ContentCheck, Installer
 from appliance.reference_data.manifest import FILE, Entry, Manifest
 from appliance.reference_data.sealed import ContentType, Progress
 from appliance.screening.lists import BrokenList, ListKind, OpenedList, OpenLists, age_of
@@ -55,6 +57,17 @@ class InstallReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Trust anchors or a policy that are installed."""
+
+    type: ContentType
+    version: int
+    issued_at: datetime
+    expires_at: datetime
+    """After this the gate takes it no more; what is installed stands until another comes."""
+
+
+@dataclass(frozen=True, slots=True)
 class ListStatus:
     """One list as it stands in the store."""
 
@@ -81,7 +94,8 @@ class ReferenceStore:
     """The folder of installed reference data. Safe to use from several threads and beside another process.
 
     `root` is the root metadata that the box was provisioned with, `private_key` the box's own sealing key;
-    `floor_folders` lie elsewhere than `folder`, so that wiping one leaves the other.
+    `floor_folders` lie elsewhere than `folder`, so that wiping one leaves the other; `content_checks` look at
+    trust anchors and policies before they are installed: a type without one is refused.
     """
 
     def __init__(
@@ -91,6 +105,7 @@ class ReferenceStore:
         root: bytes,
         private_key: PrivateKey,
         floor_folders: tuple[Path, ...],
+        content_checks: Mapping[ContentType, ContentCheck] = MappingProxyType({}),
         key_tier: str = SOFTWARE,
     ) -> None:
         self._folder = folder
@@ -98,7 +113,7 @@ class ReferenceStore:
         self._floor = Floor((folder, *floor_folders), private_key)
         self._gate = Gate(folder, root=root, floor=self._floor)
         self._manifest = Manifest(folder, private_key)
-        self._installer = Installer(folder, private_key)
+        self._installer = Installer(folder, private_key, content_checks)
         self._key_tier = key_tier
         self._lock = threading.Lock()
         self._seen: object = None
@@ -200,18 +215,31 @@ class ReferenceStore:
                 self._open, self._seen = self._opened(), signature
             return self._open
 
-    def contents(self, type_: ContentType) -> dict[str, bytes]:
-        """What is installed of trust anchors or policies, by name, verified and decrypted.
+    def standing(self, type_: ContentType) -> Standing | None:
+        """The trust anchors or the policy that are installed, None while none are.
 
         Raises:
-            Refused: one of them is damaged.
+            Refused: it cannot be told, because the file of what is installed is damaged.
         """
-        entries = self._manifest.read()
-        return {
-            name: self._installer.content(entry)
-            for name, entry in sorted(entries.items())
-            if entry.type is type_
-        }
+        entry = self._manifest.read().get(type_.value)
+        if entry is None or entry.type is not type_:
+            return None
+        return Standing(type_, entry.version, entry.issued_at, entry.expires_at)
+
+    def content(self, standing: Standing) -> bytes:
+        """What is in it, verified and decrypted.
+
+        Raises:
+            Refused: it is damaged, cannot be read, or was replaced meanwhile.
+        """
+        what = standing.type.value
+        entry = self._manifest.read().get(what)
+        if entry is None or entry.version != standing.version:
+            raise Refused(Reason.OLDER, f"The {what} was replaced meanwhile.")
+        try:
+            return self._installer.content(entry)
+        except OSError as error:
+            raise Refused(Reason.STORAGE, f"The {what} cannot be read ({error.strerror}).") from error
 
     def ages(self, *, now: datetime, time_quality: str = TimeQuality.RTC) -> tuple[ListView, ...]:
         """The lists as the officer's screen shows them."""

@@ -1,14 +1,20 @@
 """The trust store on the card: one file, replaced whole or not at all, read again when it was replaced."""
 
-import os
 import threading
 from pathlib import Path
 from typing import Final
 
+from appliance.reference_data.errors import Refused
+from appliance.reference_data.installer import ContentCheck, ContentUnusable
+from appliance.reference_data.sealed import ContentType
+from appliance.reference_data.store import ReferenceStore
 from appliance.travel_document.lds.errors import Malformed
 from appliance.travel_document.pki.trust_store import MAX_STORE_BYTES, TrustStore
+from appliance.whole_files import write_whole
 
 FILE: Final = "trust.store"
+CENTRAL_FILE: Final = "from-central"
+"""The version that central sent last; what a technician imported after it stays until the next."""
 
 
 class TrustUnavailable(Exception):
@@ -18,8 +24,8 @@ class TrustUnavailable(Exception):
 def install_trust_store(folder: Path, data: bytes) -> TrustStore:
     """Put verified bytes in place, atomically; whoever calls answers for their having been verified.
 
-    `borne trust import` calls it after it has checked a list's signature against a pinned anchor; a gate
-    for signed packages may call it with what was in one.
+    `borne trust import` calls it after it has checked a list's signature against a pinned anchor, `take_over`
+    with what came signed from central.
 
     Raises:
         TrustUnavailable: these are no store's bytes, or they cannot be written.
@@ -30,12 +36,46 @@ def install_trust_store(folder: Path, data: bytes) -> TrustStore:
         raise TrustUnavailable(str(error)) from error
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o755)
-        _write(folder / FILE, data)
+        write_whole(folder / FILE, data, mode=0o644)
     except OSError as error:
         raise TrustUnavailable(
             f"The trust store in {folder} cannot be written ({error.strerror})."
         ) from error
     return store
+
+
+def take_over(folder: Path, signed: ReferenceStore, check: ContentCheck) -> bool:
+    """Put the trust anchors that came through the gate in place, once for each version; whether there were
+    new ones.
+
+    A power cut before the version is noted only makes it happen again.
+
+    Raises:
+        TrustUnavailable: they are damaged, or this box cannot go by them; what was in place stays.
+    """
+    try:
+        standing = signed.standing(ContentType.TRUST_ANCHORS)
+        if standing is None or standing.version <= _version_from_central(folder):
+            return False
+        content = signed.content(standing)
+        check(content)
+    except (Refused, ContentUnusable) as error:
+        raise TrustUnavailable(str(error)) from error
+    install_trust_store(folder, content)
+    try:
+        write_whole(folder / CENTRAL_FILE, str(standing.version).encode())
+    except OSError as error:
+        raise TrustUnavailable(
+            f"The trust store in {folder} cannot be written ({error.strerror})."
+        ) from error
+    return True
+
+
+def _version_from_central(folder: Path) -> int:
+    try:
+        return int((folder / CENTRAL_FILE).read_bytes()[:20])
+    except (OSError, ValueError):
+        return 0
 
 
 def open_trust_store(folder: Path) -> TrustStore:
@@ -86,21 +126,3 @@ class TrustFolder:
         except OSError:
             return (0, 0, 0)
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole and on disk, or not at all, whenever the power goes."""
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

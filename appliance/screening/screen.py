@@ -27,7 +27,7 @@ MAX_HITS_SHOWN: Final = 5
 """More than an officer compares; the count of all is in the evidence."""
 
 _GRAVITY: Final = (
-    *("not_same_person", "old_list_hit", "possible_misread", "possible_match"),
+    *("not_same_person", "old_list_hit", "issuing_state_not_known", "possible_misread", "possible_match"),
     *("match", "lost", "blank", "revoked", "stolen"),
 )
 
@@ -88,7 +88,7 @@ def screen(
             DOCUMENT,
             ListKind.DOCUMENTS,
             lambda one: moment.number_hits(one, subject.document_number, state, subject.number_check),
-            anything=bool(normalise_number(subject.document_number) and state),
+            anything=bool(normalise_number(subject.document_number)),
         ),
         moment.check(
             PERSONAL_NUMBER,
@@ -116,7 +116,7 @@ def screen(
                 VISA,
                 ListKind.VISAS,
                 lambda one: moment.number_hits(one, subject.visa_number, state, subject.number_check),
-                anything=bool(normalise_number(subject.visa_number) and state),
+                anything=bool(normalise_number(subject.visa_number)),
             )
         )
     if subject.vehicle_plate:
@@ -125,7 +125,7 @@ def screen(
                 VEHICLE,
                 ListKind.VEHICLES,
                 lambda one: moment.number_hits(one, subject.vehicle_plate, subject.vehicle_state, None),
-                anything=bool(normalise_number(subject.vehicle_plate) and subject.vehicle_state),
+                anything=bool(normalise_number(subject.vehicle_plate)),
             )
         )
     return tuple(checks)
@@ -194,15 +194,19 @@ class _Moment:
 
     def _number_hit(self, one: NumberList, age: ListAge, hit: NumberHit) -> Hit:
         weak = age.stale and one.info.when_stale is WhenStale.ASK_OWNER
-        reason = "old_list_hit" if weak else "possible_misread" if hit.changed else hit.status.value
+        reason = "possible_misread" if hit.changed else hit.status.value
         more: dict[str, Any] = {"reported": hit.reported} if hit.reported else {}
         if hit.changed:
             more["spelling"] = hit.spelling
+        if not hit.state_read:
+            reason, more["issuing_state"] = "issuing_state_not_known", hit.state
+        if weak:
+            reason = "old_list_hit"
         return Hit(
             list=one.info.name,
             kind=one.info.kind,
             reason=reason,
-            score=CHANGED_SCORE if hit.changed else 1.0,
+            score=CHANGED_SCORE if hit.changed or not hit.state_read else 1.0,
             why=hit.why + _old(age),
             entry=hit.entry,
             entry_reason=hit.status.value,

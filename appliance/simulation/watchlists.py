@@ -1,4 +1,6 @@
-"""The demo's two lists: invented persons and invented document numbers, the same in every run."""
+"""What central has in the demo: two lists of invented persons and document numbers, the same in every run,
+trust anchors, and the register behind its gateway.
+"""
 
 import hashlib
 import random
@@ -12,8 +14,10 @@ from typing import Final
 from nacl.public import PublicKey
 from nacl.signing import SigningKey
 
-from appliance.reference_data.commands import sign
+from appliance.key_files import HashingKey, write_key
+from appliance.reference_data.commands import sign, sign_other
 from appliance.reference_data.repository import Repository
+from appliance.reference_data.sealed import ContentType
 from appliance.screening.build import build_documents, build_persons
 from appliance.screening.documents.entries import DocumentEntry, DocumentStatus
 from appliance.screening.lists import ListInfo, ListKind
@@ -78,13 +82,20 @@ NEAR_MATCH: Final = NearMatch(
     reference="DEMO-P-0001",
 )
 STOLEN_DOCUMENT: Final = StolenDocument(number="ST0481516", issuing_state="UTO")
+REGISTER: Final = "Utopian National Register (simulated)"
+"""What the gateway asks: the list of documents again, as central would have it."""
 
 
-def demo_lists(
-    folder: Path, *, issued_at: datetime, signing_key: SigningKey, recipients: Iterable[PublicKey]
+def demo_reference_data(
+    folder: Path,
+    *,
+    issued_at: datetime,
+    signing_key: SigningKey,
+    recipients: Iterable[PublicKey],
+    trust: bytes | None = None,
 ) -> Repository:
-    """Both lists, sealed and signed in the repository at `folder`; the later `issued_at`, the higher the
-    version.
+    """Both lists, and `trust` anchors if given, sealed and signed in the repository at `folder`; the later
+    `issued_at`, the higher the version.
 
     One key issues and publishes here, which is enough for a play; a repository that is there already is used.
     """
@@ -100,20 +111,27 @@ def demo_lists(
             now=issued_at,
         )
     repository = Repository(folder)
-    key = hashlib.sha256(b"demo" + bytes(signing_key)).digest()
+    version = int(issued_at.timestamp())
+    newest = {one.name for one in repository.targets().values() if one.version >= version}
+    key = _index_key(signing_key)
     with tempfile.TemporaryDirectory() as name:
-        documents, persons = Path(name) / DOCUMENT_LIST, Path(name) / PERSON_LIST
-        build_documents(
-            documents,
-            _documents(),
-            info=_info(DOCUMENT_LIST, ListKind.DOCUMENTS, issued_at),
-            master_key=key,
-            epoch="demo",
-        )
+        documents, persons, anchors = (Path(name) / one for one in (DOCUMENT_LIST, PERSON_LIST, "anchors"))
+        if trust is not None and ContentType.TRUST_ANCHORS.value not in newest:
+            anchors.write_bytes(trust)
+            sign_other(
+                anchors,
+                repository,
+                type_=ContentType.TRUST_ANCHORS,
+                version=version,
+                recipients=boxes,
+                issuer_keys=[signing_key],
+                publisher_key=signing_key,
+                now=issued_at,
+            )
+        _build_documents(documents, DOCUMENT_LIST, issued_at, key)
         build_persons(persons, _persons(), info=_info(PERSON_LIST, ListKind.PERSONS, issued_at))
         for source in (documents, persons):
-            if any(one.name == source.name and one.version >= int(issued_at.timestamp())
-                   for one in repository.targets().values()):  # fmt: skip
+            if source.name in newest:
                 continue
             sign(
                 source,
@@ -126,6 +144,25 @@ def demo_lists(
                 valid_for=timedelta(days=30),
             )
     return repository
+
+
+def demo_register(folder: Path, *, issued_at: datetime, signing_key: SigningKey) -> str:
+    """The register of documents that the gateway asks, as `borne-central gateway --register` takes it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path, key_file, key = folder / "documents.list", folder / "documents.key", _index_key(signing_key)
+    _build_documents(path, "register", issued_at, key)
+    if not key_file.exists():
+        write_key(key_file, HashingKey(key))
+    return f"{REGISTER}={path},{key_file}"
+
+
+def _index_key(signing_key: SigningKey) -> bytes:
+    return hashlib.sha256(b"demo" + bytes(signing_key)).digest()
+
+
+def _build_documents(path: Path, name: str, issued_at: datetime, key: bytes) -> None:
+    info = _info(name, ListKind.DOCUMENTS, issued_at)
+    build_documents(path, _documents(), info=info, master_key=key, epoch="demo")
 
 
 def _info(name: str, kind: ListKind, issued_at: datetime) -> ListInfo:

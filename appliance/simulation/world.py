@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -18,15 +19,21 @@ from nacl.signing import SigningKey
 
 from appliance.key_files import KeyFileError, read_key
 from appliance.records.keys import load_box_keys
-from appliance.reference_data.trust_folder import install_trust_store
+from appliance.reference_data.sealed import ContentType
 from appliance.simulation import leash
 from appliance.simulation.broker import CENTRAL, Broker
 from appliance.simulation.chip.authority import trust_store_for
 from appliance.simulation.travellers import ISSUING_STATES
-from appliance.simulation.watchlists import DOCUMENT_LIST, PERSON_LIST, demo_lists
+from appliance.simulation.watchlists import (
+    DOCUMENT_LIST,
+    PERSON_LIST,
+    demo_reference_data,
+    demo_register,
+)
 
 DEVICE = "demo-1"
 STOP_SECONDS = 10.0
+GATEWAY_SECONDS = 20.0
 LISTS_AGE = dt.timedelta(hours=3)
 """The demo's lists are not quite fresh, so that their age is seen."""
 
@@ -84,14 +91,22 @@ class World:
             str(self.keys / "sealing.pub"),
         )
         self.start_receiver()
-        repository = demo_lists(
+        issued_at = dt.datetime.now(dt.UTC) - LISTS_AGE
+        signing_key = read_key(self._central_keys / "reference.key", SigningKey)
+        self.start_gateway(
+            demo_register(self.folder / "central" / "register", issued_at=issued_at, signing_key=signing_key)
+        )
+        # The authorities of the travellers' states: our own, and named so.
+        trust = trust_store_for(ISSUING_STATES, now=dt.datetime.now(dt.UTC), crl_age=LISTS_AGE)
+        repository = demo_reference_data(
             self.folder / "central" / "reference",
-            issued_at=dt.datetime.now(dt.UTC) - LISTS_AGE,
-            signing_key=read_key(self._central_keys / "reference.key", SigningKey),
+            issued_at=issued_at,
+            signing_key=signing_key,
             recipients=[keys.sealing.public_key],
+            trust=trust.to_bytes(),
         )
         (self._central_keys / "reference-root.json").write_bytes(repository.first_root)
-        for name in (DOCUMENT_LIST, PERSON_LIST):
+        for name in (ContentType.TRUST_ANCHORS.value, DOCUMENT_LIST, PERSON_LIST):
             self._central(
                 "publish", name, str(self.folder / "central" / "reference"), *self._broker_arguments()
             )
@@ -133,9 +148,16 @@ class World:
         leash.hold(self._receiver)
 
     def start_gateway(self, *registers: str) -> None:
-        """Start central's gateway, with registers as `borne-central gateway --register` takes them."""
+        """Start central's gateway, or another in its place, with registers as `borne-central gateway
+        --register` takes them; it listens when this returns.
+
+        Raises:
+            WorldUnavailable: it does not.
+        """
+        self._stop(self._gateway)
         named = [word for one in registers for word in ("--register", one)]
-        with (self.folder / "central" / "gateway.log").open("ab") as output:
+        log = self.folder / "central" / "gateway.log"
+        with log.open("wb") as output:
             self._gateway = subprocess.Popen(
                 [
                     *_CENTRAL,
@@ -153,6 +175,13 @@ class World:
                 start_new_session=True,
             )
         leash.hold(self._gateway)
+
+        until = time.monotonic() + GATEWAY_SECONDS
+        while b"listening" not in (said := log.read_bytes()):
+            if self._gateway.poll() is not None or time.monotonic() > until:
+                lines = said.decode(errors="replace").strip().splitlines()
+                raise WorldUnavailable(f"Central's gateway: {lines[-1] if lines else 'it does not come up.'}")
+            time.sleep(0.02)
 
     def _stop(self, process: "subprocess.Popen[bytes] | None") -> None:
         if process is not None:
@@ -222,6 +251,8 @@ class World:
                     "watermark_key": str(self._central_keys / "watermark.pub"),
                     "operator_key": str(self._central_keys / "operator.pub"),
                     "reference_root": str(self._central_keys / "reference-root.json"),
+                    "gateway_sealing_key": str(self._central_keys / "gateway-sealing.pub"),
+                    "gateway_signing_key": str(self._central_keys / "gateway-signing.pub"),
                 },
             ),
             (
@@ -244,15 +275,9 @@ class World:
             )
             for one in devices
         ]
-        self._install_trust(box / "data" / "trust")
         path = box / "borne.toml"
         path.write_text("\n".join(_toml(tables)) + "\n", "utf-8")
         return path
-
-    def _install_trust(self, folder: Path) -> None:
-        """The authorities of the travellers' states: our own, and named so."""
-        store = trust_store_for(ISSUING_STATES, now=dt.datetime.now(dt.UTC), crl_age=LISTS_AGE)
-        install_trust_store(folder, store.to_bytes())
 
     def _broker_arguments(self) -> list[str]:
         access = self.broker.access(CENTRAL)

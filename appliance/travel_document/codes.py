@@ -105,6 +105,11 @@ def state_codes() -> tuple[str, ...]:
     return tuple(_NAMES)
 
 
+def issuing_codes() -> tuple[str, ...]:
+    """Every code that may stand for an issuer."""
+    return tuple(code for code in _NAMES if can_issue(code))
+
+
 def is_known_code(code: str) -> bool:
     """Whether Doc 9303-3 section 5 knows this code, written without fillers."""
     return code in _NAMES

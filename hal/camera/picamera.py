@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from typing import Any, Protocol
 
 import msgspec
@@ -117,15 +118,25 @@ class PicameraCamera(Driver):
                 return self._camera.wait(job, timeout=max(0.0, min(POLL_SECONDS, left)))
             except TimeoutError:
                 pass
-            except RuntimeError as error:
+            except KeyError as error:  # `flush` needs SensorTimestamp and ExposureTime
+                raise DeviceFault("The camera does not say when its pictures were exposed.") from error
+            except (RuntimeError, CancelledError) as error:
                 raise DeviceFault("The camera stopped while it was asked for a picture.") from error
             try:
                 self._check_not_closed()
                 if left <= 0:
                     raise Timeout("The camera gave no picture in time.")
             except BaseException:
-                self._camera.cancel_all_and_flush()  # else the next caller gets this one's picture
+                self._take_back(job)
                 raise
+
+    def _take_back(self, job: Any) -> None:
+        """The next caller must not get this one's picture; one that has come meanwhile is given back, as each
+        that is kept takes a buffer from the camera."""
+        assert self._camera is not None
+        self._camera.cancel_all_and_flush()
+        with contextlib.suppress(TimeoutError, CancelledError, RuntimeError, KeyError):
+            self._camera.wait(job, timeout=0.0).release()
 
     def _take_hold(self) -> None:
         size = (self._options.width, self._options.height)
@@ -150,7 +161,11 @@ class PicameraCamera(Driver):
 
 
 def _end(camera: PiCamera) -> None:
-    for step in (camera.stop, camera.close):
+    for step in (
+        camera.cancel_all_and_flush,
+        camera.stop,
+        camera.close,
+    ):  # `stop` waits for the jobs before it
         with contextlib.suppress(RuntimeError, OSError):
             step()
 

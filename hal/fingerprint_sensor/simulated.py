@@ -22,24 +22,24 @@ class Options(SimulatedOptions, frozen=True, forbid_unknown_fields=True, kw_only
 class SimulatedFingerprintSensor(Simulated):
     """Gives a new impression of the finger that lies on it at every call."""
 
-    capabilities = frozenset({Capability.FINGERPRINT_IMAGE})
+    capabilities = frozenset({Capability.FINGERPRINT_IMAGE, Capability.FINGER_PRESENCE})
 
     def __init__(self, options: Options | None = None) -> None:
         options = options or Options()
         super().__init__("fingerprint_sensor", options)
-        self._finger = options.finger
+        self._fingers: tuple[int, ...] = () if options.finger is None else (options.finger,)
         self._impressions = 0
 
-    def present(self, finger: int) -> None:
-        """Lay that finger on it."""
+    def present(self, *fingers: int) -> None:
+        """Lay that finger on it; of several, the next after each impression, and again from the first."""
         with self._changed:
-            self._finger = finger
+            self._fingers = fingers
             self._changed.notify_all()
 
     def remove(self) -> None:
         """Lift the finger."""
         with self._changed:
-            self._finger = None
+            self._fingers = ()
             self._changed.notify_all()
 
     def capture(self, timeout: float) -> FingerImage:
@@ -50,12 +50,24 @@ class SimulatedFingerprintSensor(Simulated):
             self._impressions += 1
             return FingerImage(pixels=impression(finger, self._impressions), dpi=DPI)
 
+    def wait_for_removal(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        with self._operation(), self._changed:
+            while self._fingers:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise Timeout("The finger still lies on the sensor.")
+                self._changed.wait(min(left, POLL_SECONDS))
+                self._check_plugged()
+
     def _wait_for_finger(self, deadline: float) -> int:
         with self._changed:
             while True:
                 self._check_plugged()
-                if self._finger is not None:
-                    return self._finger
+                if self._fingers:
+                    first, *others = self._fingers
+                    self._fingers = (*others, first)
+                    return first
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise Timeout("No finger was put on the sensor.")

@@ -98,7 +98,7 @@ class GpioPanel(Driver):
             try:
                 self._light(look)
                 self._sound(look)
-            except gpiozero.exc.GPIOZeroError as error:
+            except Exception as error:  # lgpio's own errors and gpiozero's share no parent
                 raise DeviceFault("The panel's lights cannot be set.") from error
 
     def wait_for_button(self, timeout: float) -> ButtonEvent:
@@ -139,8 +139,10 @@ class GpioPanel(Driver):
         except gpiozero.exc.GPIOPinInUse as error:
             self._let_go()
             raise DeviceBusy("Another program holds one of the panel's pins.") from error
-        except gpiozero.exc.GPIOZeroError as error:
+        except Exception as error:
             self._let_go()
+            if "GPIO busy" in str(error):  # so lgpio says that the kernel has given the line to another
+                raise DeviceBusy("Another program holds one of the panel's pins.") from error
             raise DeviceFault("The panel's pins cannot be used as configured.") from error
 
     def _connect(self, options: Options) -> None:
@@ -183,7 +185,14 @@ class GpioPanel(Driver):
             self._lights = []
             for part in parts:
                 if part is not None:
-                    part.close()
+                    _close(part)
+
+
+def _close(part: Any) -> None:
+    try:
+        part.close()
+    except Exception:  # noqa: BLE001 - lgpio's errors have no parent; what fails to close is closed with the chip
+        return
 
 
 def create(options: Options) -> GpioPanel:

@@ -26,11 +26,11 @@ from appliance.contracts.capture import CaptureClient, Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import LaneClient, LaneStatus
 from appliance.contracts.uplink import UplinkClient, UplinkStatus
+from appliance.opening import CannotStart
 from appliance.services.lane.policy import load_policy
 from appliance.simulation.portraits import draw_portrait
 from appliance.simulation.travellers import traveller
 from appliance.simulation.world import DeviceTable, World
-from appliance.wiring import CannotStart
 
 SERVICES = ("capture", "lane", "uplink", "agent")
 PRESS = {"x-borne-kiosk": "1", "content-type": "application/json"}
@@ -174,8 +174,9 @@ def test_ok__one_traveller_across_all_sockets(box: Box) -> None:
     until(box.swiped)
     until(lambda: box.screen()["recommendation"] in ("GREEN", "AMBER"))
     box.press()
-    until(lambda: box.lane().acknowledged_seq == 1)
-    assert box.world.count()["records"] == 1
+    until(lambda: box.lane().last_seq == 2 and box.lane().unsent == 0)  # the facts, and the portrait
+    counted = box.world.count()
+    assert (counted["crossings"], counted["records"]) == (1, 2)
 
 
 def test_ok__killed_and_started_again(box: Box) -> None:
@@ -187,7 +188,7 @@ def test_ok__killed_and_started_again(box: Box) -> None:
     assert (gone.value.code, gone.value.retry) == ("unreachable", True)
     for service in ("capture", "uplink", "lane"):
         box.start(service)  # the socket files of the killed are still there
-    until(lambda: box.lane().last_seq == 1 and len(box.lane().lists) == 2)
+    until(lambda: box.lane().last_seq == 2 and len(box.lane().lists) == 2)
     until(lambda: box.uplink().connected)
     capture = CaptureClient(box.config.paths.run / "capture.sock")
     until(lambda: asyncio.run(capture.devices(Nothing())).devices)
@@ -204,7 +205,7 @@ def test_fail__a_second_lane(box: Box) -> None:
     assert second.returncode == 2
     assert second.stderr.count("\n") == 1
     assert "stop it first" in second.stderr
-    assert box.lane().last_seq == 1, "the first one did not notice"
+    assert box.lane().last_seq == 2, "the first one did not notice"
 
 
 @pytest.mark.parametrize("service", ["agent", "uplink", "lane", "capture"])
@@ -288,10 +289,8 @@ def test_fail__lane(configured, box: Box, tmp_path: Path) -> None:
 
     assert "cannot be read" in lane(**{"sealing.pub": "other.pub"})
     assert "nobody may sign" in lane(**{"reference-root.json": "other.json"})
-    gateway = f'[central]\ngateway_sealing_key = "{tmp_path / "none.pub"}"'
-    assert "both" in lane(**{"[central]": gateway})
-    both = f'{gateway}\ngateway_signing_key = "{tmp_path / "none.pub"}"'
-    assert "cannot be read" in lane(**{"[central]": both})
+    assert "both" in lane(gateway_signing_key="# gateway_signing_key")
+    assert "cannot be read" in lane(**{"gateway-sealing.pub": "none.pub"})
     (tmp_path / "policy.toml").write_text("no = such policy")
     wrong = lane(**{str(box.config.paths.policy): str(tmp_path / "policy.toml")})
     assert str(tmp_path / "policy.toml") in wrong
@@ -337,9 +336,11 @@ def test_fail__a_part_that_fails_ends_the_service() -> None:
 def test_fail__production_refuses_the_simulator_s_authority(tmp_path: Path) -> None:
     import datetime as dt
 
+    from appliance.opening import content_checks, trust_folder
+    from appliance.reference_data.installer import ContentUnusable
+    from appliance.reference_data.sealed import ContentType
     from appliance.reference_data.trust_folder import install_trust_store
     from appliance.simulation.chip.authority import trust_store_for
-    from appliance.wiring import trust_folder
 
     config = SimpleNamespace(
         paths=SimpleNamespace(data=tmp_path), box=SimpleNamespace(profile=Profile.PRODUCTION)
@@ -349,6 +350,9 @@ def test_fail__production_refuses_the_simulator_s_authority(tmp_path: Path) -> N
     install_trust_store(tmp_path / "trust", store.to_bytes())
     with pytest.raises(CannotStart, match="simulator's authority"):
         trust_folder(config)
+    with pytest.raises(ContentUnusable, match="simulator's authority"):
+        content_checks(production=True)[ContentType.TRUST_ANCHORS](store.to_bytes())
+    content_checks()[ContentType.TRUST_ANCHORS](store.to_bytes())
     config.box.profile = Profile.TRAINING
     assert trust_folder(config).store().countries == ("UT",)
     (tmp_path / "trust" / "trust.store").write_bytes(b"garbage")

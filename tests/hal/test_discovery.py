@@ -77,10 +77,17 @@ def test_ok__the_daemons_word_on_a_camera_counts(world):
     assert found.key == "video4linux@/devices/video9"  # a camera that is not on USB
 
 
-def test_ok__known_but_not_driven(world):
-    world(usb("05ba", "000a"))
+@pytest.mark.parametrize(("vendor", "product"), [("05ba", "000a"), ("05ba", "0007"), ("045e", "00ca")])
+def test_ok__a_fingerprint_sensor_needs_nothing_configured(world, vendor, product):
+    world(usb(vendor, product))
     (found,) = enumerate_devices()
-    assert (found.kind, found.driver) == ("fingerprint_sensor", None)
+    assert (found.kind, found.driver, found.options) == ("fingerprint_sensor", "uru4500", {})
+
+
+def test_ok__known_but_not_driven(world):
+    world(readers=["ACS ACR39U ICC Reader 00 00"])
+    (found,) = enumerate_devices()
+    assert (found.kind, found.driver) == ("document_reader", None)
 
 
 def test_ok__what_is_not_known_is_not_listed(world):

@@ -9,6 +9,7 @@ from hal.families import FAMILIES, Configured, drivers
 SMALLEST = {
     ("document_reader", "pcsc"): {"reader_name": "x"},
     ("document_reader", "mrz_line"): {"port": "/dev/ttyUSB0"},
+    ("fingerprint_sensor", "zfm"): {"port": "/dev/ttyUSB0"},
     ("camera", "file"): {"path": "picture.png"},
 }
 

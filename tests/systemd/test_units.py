@@ -194,6 +194,14 @@ def test_ok_udev_knows_the_devices_that_capture_opens_itself() -> None:
         family.rule.vendor for family in FAMILIES if isinstance(family.rule, Usb) and family.driver != "pcsc"
     }
     assert named == wanted
+    both = r'ATTR\{idVendor\}=="([0-9a-f]{4})", ATTR\{idProduct\}=="([0-9a-f]{4})"'
+    products = set(re.findall(both, rules))
+    assert products == {
+        (family.rule.vendor, product)
+        for family in FAMILIES
+        if isinstance(family.rule, Usb) and family.driver != "pcsc"
+        for product in family.rule.products
+    }
 
 
 def udevadm_verifies() -> bool:

@@ -16,10 +16,12 @@ from appliance.screening.documents.spellings import plate_spellings, spellings
 from appliance.screening.errors import ListUnreadable
 from appliance.screening.lists import ListInfo, ListKind
 from appliance.screening.numbers import normalise_number, normalise_state
+from appliance.travel_document.codes import can_issue, issuing_codes
 
 CHANGED_SCORE: Final = 0.6
 """A spelling that was not read: the officer looks at the page before anything else."""
 ENTRY_DIGITS: Final = 12
+_ISSUERS: Final = tuple(dict.fromkeys(normalise_state(code) for code in issuing_codes()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,10 @@ class NumberHit:
     changed: int
     """How many characters were read otherwise; 0 for the number as it was read."""
     spelling: str
+    state: str
+    """Whose number it is on the list."""
+    state_read: bool
+    """False: the document does not say whose it is, and every issuer was asked for."""
     why: tuple[str, ...]
 
 
@@ -87,12 +93,22 @@ class NumberList:
     ) -> tuple[NumberHit, ...]:
         """The number as read, or else the spellings that may have been meant, the fewest changes first.
 
+        Where the issuing state is not known, or is no issuer's code, the number as read is asked under every
+        issuer: another state's document may well have the same one.
+
         Raises:
             ListUnreadable: the list is damaged.
         """
         number, state = normalise_number(number), normalise_state(issuing_state)
-        if not number or not state:
+        if not number:
             return ()
+        if not can_issue(state):
+            asked = ((code, self.find(code, number)) for code in _ISSUERS)
+            return tuple(
+                self._hit(code, number, found, number, document_type, state_read=False)
+                for code, found in asked
+                if found is not None
+            )
         exact = self.find(state, number)
         if exact is not None:
             return (self._hit(state, number, exact, number, document_type),)
@@ -108,12 +124,21 @@ class NumberList:
                 hits.append(self._hit(state, spelling, found, number, document_type))
         return tuple(hits)
 
-    def _hit(self, state: str, spelling: str, found: Payload, read: str, document_type: str) -> NumberHit:
+    def _hit(
+        self,
+        state: str,
+        spelling: str,
+        found: Payload,
+        read: str,
+        document_type: str,
+        *,
+        state_read: bool = True,
+    ) -> NumberHit:
         changed = sum(a != b for a, b in zip(spelling, read, strict=True))
         what = {ListKind.VEHICLES: "plate", ListKind.VISAS: "visa"}.get(self.info.kind, "document")
         why = [
             f"read_with_changed_character_{changed}" if changed else f"{what}_number_equal",
-            "issuing_state_equal",
+            "issuing_state_equal" if state_read else "issuing_state_not_known",
         ]
         if found.document_type and document_type and found.document_type[:1] != document_type[:1]:
             # Two kinds of document of one state may have one number.
@@ -121,7 +146,8 @@ class NumberList:
         entry = f"{self._hasher.hash64(state, spelling):016x}"[:ENTRY_DIGITS]
         return NumberHit(
             entry=entry, status=found.status, document_type=found.document_type,
-            reported=month_text(found.month), changed=changed, spelling=spelling, why=tuple(why),
+            reported=month_text(found.month), changed=changed, spelling=spelling, state=state,
+            state_read=state_read, why=tuple(why),
         )  # fmt: skip
 
     def close(self) -> None:

@@ -5,9 +5,12 @@ import datetime as dt
 from appliance.config import Box
 from appliance.contracts.checks import Check, Direction
 from appliance.contracts.movement import DocumentFacts, Movement, Stamp
+from appliance.contracts.typed import TypedDocument
 from appliance.face_settings import FaceSettings
 from appliance.records.history import History
 from appliance.reference_data.store import ReferenceStore
+from appliance.rules.accepted import Presented, accepted_checks
+from appliance.rules.table import RuleTable
 from appliance.screening import Subject, screen
 from appliance.screening.pairs import KnownPairs
 from appliance.services.lane.checks import (
@@ -21,17 +24,25 @@ from appliance.services.lane.checks import (
 from appliance.services.lane.chip_checks import moment_of
 from appliance.services.lane.face_checks import dg2_authenticated
 from appliance.services.lane.history_checks import history_check
-from appliance.services.lane.workflow import State
-from appliance.travel_document import Mrz, MrzError, MrzFormat, parse_mrz, to_json
+from appliance.services.lane.typed_entry import NO_DOCUMENT
+from appliance.services.lane.workflow import State, Step
+from appliance.travel_document import Mrz, MrzError, MrzFormat, PartialDate, parse_mrz, to_json
 from appliance.travel_document.pki.trust_store import TrustStore
+
+MANUAL = "manual"
+"""The source of what was typed."""
 
 
 def document_of(state: State, *, today: dt.date) -> Mrz | None:
-    """The MRZ of the crossing, or None when nothing readable came."""
-    if state.document is None:
+    """The MRZ of the crossing, or None when nothing readable came.
+
+    Of a document that was typed in: the one that it would have; `state.typed` says so.
+    """
+    lines = state.typed.lines if state.typed else state.document.lines if state.document else ()
+    if not lines:
         return None
     try:
-        return parse_mrz(state.document.lines, today=today)
+        return parse_mrz(lines, today=today)
     except MrzError:
         return None
 
@@ -49,19 +60,25 @@ def assess(
     known: KnownPairs | None = None,
     history: History | None = None,
     stay_days: float = 0.0,
+    rules: RuleTable | None = None,
+    post: str = "",
 ) -> tuple[Check, ...]:
     """Every check of the crossing, in the order of the work."""
     mrz = document_of(state, today=today)
     checks = [*mrz_checks(state, mrz), *page_checks(state, mrz, today=today)]
-    if mrz is not None:
-        checks.append(expiry_check(mrz, stamp, floor=floor))
+    expiry = expiry_of(state, mrz)
+    if expiry is not None:
+        checks.append(expiry_check(expiry, stamp, floor=floor))
+    presented = presented_of(state, mrz)
+    if presented is not None:
+        checks += accepted_checks(rules, presented, direction=direction, post=post, today=today)
     moment = moment_of(stamp, floor)
     checks += seal_checks(state, mrz, store=trust, moment=moment)
     chip = tuple(chip_checks(state, mrz, store=trust, moment=moment))
     checks += chip
     checks += portrait_checks(state, face, reference_authenticated=dg2_authenticated(chip))
     checks += screen(
-        Subject() if mrz is None else subject_of(mrz),
+        subject_of(state, mrz) or Subject(),
         lists.open_lists(),
         direction=direction,
         now=dt.datetime.fromisoformat(stamp.wall),
@@ -71,7 +88,7 @@ def assess(
     checks.append(
         history_check(
             history,
-            None if mrz is None else subject_of(mrz),
+            subject_of(state, mrz),
             direction=direction,
             now=dt.datetime.fromisoformat(stamp.wall),
             time_quality=stamp.quality,
@@ -81,8 +98,49 @@ def assess(
     return tuple(checks)
 
 
-def subject_of(mrz: Mrz) -> Subject:
-    """What is searched for: the document as read, nothing repaired."""
+def expiry_of(state: State, mrz: Mrz | None) -> PartialDate | None:
+    """When the document expires, as far as it says; None where there is no document."""
+    if state.typed is not None:
+        if state.typed.typed_for == NO_DOCUMENT:
+            return None
+        return PartialDate.parse(state.typed.expiry_date or "????-??-??")
+    return None if mrz is None else mrz.expiry_date
+
+
+def presented_of(state: State, mrz: Mrz | None) -> Presented | None:
+    """The document as the rules ask about it; None where there is none."""
+    if state.typed is not None and state.typed.typed_for != NO_DOCUMENT:
+        what = (state.typed.document_code, state.typed.issuing_state, state.typed.nationality)
+    elif mrz is not None:
+        what = (mrz.document_code, mrz.issuing_state, mrz.nationality)
+    else:
+        return None
+    expires = expiry_of(state, mrz)
+    return Presented(
+        document_code=what[0],
+        issuing_state=what[1],
+        nationality=what[2],
+        expires=expires.as_date() if expires else None,
+        has_chip=has_chip(state),
+    )
+
+
+def has_chip(state: State) -> bool | None:
+    """Whether the document has a chip: one that refuses is there too; None where nobody could look."""
+    if state.chip is not None:
+        return True
+    missed = state.missed.get(Step.READING_CHIP)
+    if missed is None or not missed.tried:
+        return None
+    return missed.code != "no_chip"
+
+
+def subject_of(state: State, mrz: Mrz | None) -> Subject | None:
+    """What is searched for: the document as read or typed, nothing repaired; None where nothing is known."""
+    if state.typed is not None:
+        return typed_subject(state.typed)
+    if mrz is None:
+        return None
     return Subject(
         primary_identifier=mrz.primary_identifier,
         secondary_identifier=mrz.secondary_identifier,
@@ -96,6 +154,22 @@ def subject_of(mrz: Mrz) -> Subject:
         number_check=_number_check(mrz),
         personal_number=mrz.personal_number,
         visa_number=mrz.document_number if mrz.format in (MrzFormat.MRV_A, MrzFormat.MRV_B) else "",
+    )
+
+
+def typed_subject(typed: TypedDocument) -> Subject:
+    """The names in the script in which they were typed: lists are searched across scripts."""
+    papers = typed.typed_for != NO_DOCUMENT
+    return Subject(
+        primary_identifier=typed.primary_identifier,
+        secondary_identifier=typed.secondary_identifier,
+        birth_date=typed.birth_date,
+        sex=typed.sex,
+        nationality=typed.nationality,
+        issuing_state=typed.issuing_state,
+        document_number=typed.document_number if papers else "",
+        document_type=typed.document_code,
+        visa_number=typed.document_number if typed.document_code == "V" else "",
     )
 
 
@@ -150,7 +224,7 @@ def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
         direction=state.started.direction,
         started=state.started.stamp,
         decided=state.decided.stamp,
-        document=None if document is None else _facts(document, state),
+        document=typed_facts(state.typed) if state.typed else _facts(document, state) if document else None,
         checks=state.assessed.checks,
         recommendation=state.assessed.recommendation,
         reasons=state.assessed.reasons,
@@ -158,7 +232,31 @@ def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
         simulated=simulated_kinds(state),
         policy=state.assessed.policy,
         not_same=state.decided.not_same,
+        officer=state.decided.officer,
+        released=state.decided.released,
         media=media,
+    )
+
+
+def typed_facts(typed: TypedDocument) -> DocumentFacts:
+    """What is recorded of a document that was typed in: in Latin letters as any other, and as written."""
+    return DocumentFacts(
+        format="",
+        lines=(),
+        source=MANUAL,
+        document_code=typed.document_code,
+        issuing_state=typed.issuing_state,
+        document_number=typed.document_number,
+        primary_identifier=typed.primary_in_latin,
+        secondary_identifier=typed.secondary_in_latin,
+        name_truncated=False,
+        nationality=typed.nationality,
+        birth_date=typed.birth_date,
+        sex=typed.sex,
+        expiry_date=typed.expiry_date,
+        personal_number=None,
+        typed_for=typed.typed_for,
+        name_as_written=f"{typed.primary_identifier}, {typed.secondary_identifier}".rstrip(", "),
     )
 
 

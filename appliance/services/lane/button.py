@@ -56,6 +56,13 @@ class Button:
         self.offer = Offer()
         self._answer = None
 
+    def answer(self, action: str) -> bool:
+        """Answer with something that no button offers: it was asked for, and proved, otherwise."""
+        if self._answer is None or self._answer.done():
+            return False
+        self._answer.set_result(action)
+        return True
+
     def happened(self, event: ButtonEvent, *, seen: bool) -> bool:
         """The button was pressed or held; `seen` says that the offer was surely on the screen.
 

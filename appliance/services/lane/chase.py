@@ -52,7 +52,7 @@ class Chaser:
         memory: Memory,
         lists: ReferenceStore,
         clock: Clock,
-        recent_days: float,
+        recent_days: Callable[[], float],
         changed: Callable[[], None],
     ) -> None:
         self._journal = journal
@@ -77,7 +77,7 @@ class Chaser:
         )
         now, _quality = self._clock.now()
         payload = msgspec.msgpack.encode(kept)
-        self._memory.remember(crossing, now, payload, days=self._recent_days)
+        self._memory.remember(crossing, now, payload, days=self._recent_days())
         pending = self._pending.pop(crossing, None)
         if pending is not None:
             self._tell(Recent(crossing, now.isoformat(), payload), pending, LATE_ANSWER)

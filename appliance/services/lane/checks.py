@@ -14,7 +14,14 @@ from appliance.face_settings import FaceSettings
 from appliance.services.lane.chip_checks import CHIP_CHECKS, check_of, chip_findings
 from appliance.services.lane.face_checks import face_checks
 from appliance.services.lane.workflow import State, Step, StepMissed
-from appliance.travel_document import Mrz, MrzError, different_fields, parse_mrz, to_json
+from appliance.travel_document import (
+    Mrz,
+    MrzError,
+    PartialDate,
+    different_fields,
+    parse_mrz,
+    to_json,
+)
 from appliance.travel_document.authentication.finding import Moment
 from appliance.travel_document.pki.trust_store import TrustStore
 from appliance.travel_document.seal.seal import looks_like_seal
@@ -22,10 +29,26 @@ from appliance.travel_document.seal.verify import judge_seal
 
 LATER = ("finger.comparison",)
 """Checks that this version names but does not do."""
+MACHINE_READABLE_SINCE = "2015-11-24"
+"""By then passports that are not machine readable should have expired (Annex 9 to the Chicago Convention,
+chapter 3); emergency papers and those of refugees and stateless persons are exempt."""
+EXEMPT = frozenset({"XXA", "XXB", "XXC"})
 
 
 def mrz_checks(state: State, mrz: Mrz | None) -> Iterator[Check]:
-    """Whether there was an MRZ, and every check of its content."""
+    """Whether there was an MRZ, and every check of its content; of typed papers nothing was read."""
+    if state.typed is not None:
+        yield Check(id="mrz.read", verdict=Verdict.NOT_DONE, reason=state.typed.typed_for)
+        typed = state.typed
+        passport = typed.document_code == "P" and typed.nationality not in EXEMPT
+        if typed.typed_for == "not_machine_readable" and passport:
+            yield Check(
+                id="document.machine_readable",
+                verdict=Verdict.FAIL,
+                reason="not_machine_readable",
+                evidence={"not_valid_since": MACHINE_READABLE_SINCE},
+            )
+        return
     if mrz is None:
         if state.document is not None:
             yield Check(id="mrz.read", verdict=Verdict.FAIL, reason="not_an_mrz")
@@ -93,9 +116,9 @@ def _sources_agree(mrz: Mrz, document: MrzEvidence, *, today: dt.date) -> Check:
     )
 
 
-def expiry_check(mrz: Mrz, stamp: Stamp, *, floor: dt.datetime) -> Check:
+def expiry_check(expires: PartialDate, stamp: Stamp, *, floor: dt.datetime) -> Check:
     """Whether the document is still valid, as far as the clock can be trusted (promise 4)."""
-    expiry = mrz.expiry_date.as_date()
+    expiry = expires.as_date()
     if expiry is None:
         return Check(id="document.expiry", verdict=Verdict.CANNOT, reason="no_date")
     reason = judge_expiry(expiry, stamp, floor)
@@ -104,7 +127,7 @@ def expiry_check(mrz: Mrz, stamp: Stamp, *, floor: dt.datetime) -> Check:
         id="document.expiry",
         verdict=verdict,
         reason=reason,
-        evidence={"expiry_date": str(mrz.expiry_date), "time_quality": stamp.quality},
+        evidence={"expiry_date": str(expires), "time_quality": stamp.quality},
     )
 
 

@@ -9,18 +9,29 @@ new keys. What lane found out is journaled with the evidence, so that a restart 
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import msgspec
 
 from appliance.contracts.capture import AuthenticateChip, Capture, ChipKeys, ReadChip
+from appliance.contracts.errors import ServiceError
 from appliance.secure_messaging.apdu import Command
 from appliance.secure_messaging.chip_authentication import ChipAuthentication, SessionKeys
 from appliance.secure_messaging.errors import SecureMessagingError, SessionEnded
 from appliance.services.lane.workflow import ChipAuthenticationProof, ChipProofs, ChipRead
+from appliance.travel_document import Mrz, chip_access_fields
 from appliance.travel_document.authentication.active import CHALLENGE_BYTES
 from appliance.travel_document.lds.errors import EmrtdError
 from appliance.travel_document.lds.security_infos import read_dg14
+
+FINAL_CODES: Final = frozenset({"no_chip", "no_device", "device_gone", "access_denied"})
+"""Another try changes nothing, and a chip may slow down after wrong keys."""
+
+
+def chip_request(mrz: Mrz, *, seconds: float) -> ReadChip:
+    """What capture needs to open this document's chip."""
+    return ReadChip(mrz_information=chip_access_fields(mrz), issuing_state=mrz.issuing_state, timeout=seconds)
 
 
 async def read_chip(
@@ -105,3 +116,16 @@ def _handed_over(keys: SessionKeys | None) -> ChipKeys | None:
         key_enc=keys.key_enc,
         key_mac=keys.key_mac,
     )
+
+
+async def with_tries(read: Callable[[], Awaitable[ChipRead]], attempts: int) -> tuple[ChipRead | None, str]:
+    """What one of so many tries read, or None and the code of the last one's failure."""
+    code = "no_chip"
+    for _attempt in range(attempts):
+        try:
+            return await read(), ""
+        except ServiceError as error:
+            code = error.code
+            if code in FINAL_CODES:
+                break
+    return None, code

@@ -1,23 +1,24 @@
 """The engine of one lane: carries a crossing from step to step, and keeps each before it is shown."""
 
 import asyncio
-import contextlib
 import datetime as dt
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 from appliance.clock import Clock, wall_of
 from appliance.config import Box
-from appliance.contracts.capture import Capture, ReadChip, Show, TakePortrait, Wait
+from appliance.contracts.capture import Capture, TakePortrait, Wait
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, apart, to_plain
+from appliance.contracts.officers import OfficerAnswer, Release
+from appliance.contracts.typed import TypedAnswer, TypedDocument, TypedEntry
 from appliance.face_settings import FaceSettings
 from appliance.records.errors import StorageError, StorageFull
 from appliance.records.history import History, Passage
@@ -28,37 +29,26 @@ from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder, TrustUnavailable
 from appliance.screening import Subject
 from appliance.services.lane import workflow
+from appliance.services.lane.asking import Asking, Referred
 from appliance.services.lane.assessment import assess, document_of, movement_of, subject_of
-from appliance.services.lane.button import Button, Offer
+from appliance.services.lane.button import ButtonEvent, Offer
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.chip_checks import moment_of, verify_ahead
-from appliance.services.lane.chip_reading import read_chip
+from appliance.services.lane.chip_reading import chip_request, read_chip, with_tries
 from appliance.services.lane.counting import count
+from appliance.services.lane.document_station import DocumentStation
+from appliance.services.lane.duty import Duty
+from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import LIVE, LiveDesk
-from appliance.services.lane.page_guide import PageGuide
 from appliance.services.lane.pairs import possible_pairs
-from appliance.services.lane.policy import Action, Policy, Start
+from appliance.services.lane.policy import Action, Start
 from appliance.services.lane.portrait_guide import PortraitGuide
-from appliance.services.lane.tasks import end
+from appliance.services.lane.signals import show, signal_of
 from appliance.services.lane.workflow import AnyEvent, State, Step
-from appliance.travel_document import Mrz, chip_access_fields
 from appliance.travel_document.pki.trust_store import TrustStore
 
 CAPTURE_RETRY_SECONDS = 1.0
 """How soon a capture service that does not answer is asked again."""
-FINAL_CHIP_CODES = frozenset({"no_chip", "no_device", "device_gone", "access_denied"})
-"""Another try changes nothing, and a chip may slow down after wrong keys."""
-
-SIGNALS = {
-    Step.READING_DOCUMENT: "working",
-    Step.READING_CHIP: "working",
-    Step.TAKING_PORTRAIT: "working",
-    Step.CHECKING: "working",
-    Step.DECIDING: "officer",
-    Step.RECORDING: "working",
-}
-"""What lights and sound say: the step and nothing else, so that no hit can be told from them (promise 8)."""
-
 CROSSING_UNREADABLE = "crossing_unreadable"
 
 Evidence = TypeVar("Evidence")
@@ -67,12 +57,10 @@ log = logging.getLogger(__name__)
 
 NOT_SAME = "not_same"
 """What a press does when all that stands against GREEN are near matches: this is another person."""
+RELEASE = "release"
+"""Under RED: an officer's PIN and reason let the traveller go on."""
 SEEN = "seen"
 """What a hold does while nobody stands here and there are late hits."""
-
-
-class _Referred(Exception):
-    """The officer held the button while a step was under way."""
 
 
 class Engine:
@@ -82,7 +70,7 @@ class Engine:
         self,
         *,
         box: Box,
-        policy: Policy,
+        in_force: InForce,
         capture: Capture,
         journal: Journal,
         lists: ReferenceStore,
@@ -91,6 +79,7 @@ class Engine:
         memory: Memory,
         chaser: Chaser,
         live: LiveDesk,
+        duty: Duty,
         changed: Callable[[], None],
         face: FaceSettings | None = None,
         book: Book | None = None,
@@ -100,28 +89,37 @@ class Engine:
         self._book = book
         self._face = face or FaceSettings()
         self.guide = PortraitGuide(capture, changed)
-        self._policy = policy
+        self._in_force = in_force
+        self._policy = in_force.policy
+        """Of the traveller who stands here: a new one begins with the next."""
         self._capture = capture
         self._journal = journal
         self._lists = lists
         self._trust = trust
         self._clock = clock
         self._memory = memory
-        self._history = history if policy.memory.history_days > 0 else None
+        self._history = history
         self._chaser = chaser
         self._live = live
         self._late_checks: asyncio.Queue[Check] = asyncio.Queue()
-        self._pressed: str | None = None
         self._changed = changed
-        self.button = Button()
-        self.page = PageGuide(capture, changed)
+        self._asking = Asking(changed)
+        self.button = self._asking.button
+        self.documents = DocumentStation(capture, changed)
+        self.duty = duty
+        self._login = asyncio.Event()
+        self._released: Release | None = None
         self.state = State()
-        self.trouble: Trouble | None = None
         self.last_outcome: Outcome | None = None
         self.notices: tuple[str, ...] = ()
         """Codes of what stays on the screen until a technician has seen to it."""
         self.step_seconds: dict[str, float] = {}
         """Of the latest crossing: how long each step took."""
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What keeps the box from going on."""
+        return self._asking.trouble
 
     @property
     def today(self) -> dt.date:
@@ -135,6 +133,45 @@ class Engine:
         """Which way this traveller goes: as the crossing began, whatever the configuration says by now."""
         started = self.state.started
         return started.direction if started else self._box.direction
+
+    @property
+    def needs_login(self) -> bool:
+        """Whether nobody is on duty, and the policy asks for somebody."""
+        return self._policy.officers.login and self.duty.officer is None
+
+    def duty_changed(self) -> None:
+        """Somebody came on duty, or went."""
+        if self.duty.officer is not None:
+            self._login.set()
+        else:
+            self._login.clear()
+        self._changed()
+
+    async def release(self, release: Release) -> OfficerAnswer:
+        """Let the traveller under RED go on: one officer, with PIN and reason; recorded, reported first, and
+        reviewed."""
+        gone = OfficerAnswer(taken=False, problem="gone")
+        if not (self.may_release and self._stands_here(release.crossing)):
+            return gone
+        answer = await asyncio.to_thread(self.duty.may_release, release)
+        if not answer.taken:
+            return answer
+        self._released = release
+        return answer if self._stands_here(release.crossing) and self.button.answer(RELEASE) else gone
+
+    def _stands_here(self, crossing: str) -> bool:
+        return self.state.started is not None and self.state.started.crossing == crossing
+
+    @property
+    def may_release(self) -> bool:
+        """Whether a traveller stands under RED, and an officer could let them go on."""
+        assessed = self.state.assessed
+        return (
+            self.state.step is Step.DECIDING
+            and not self.state.referral_asked
+            and assessed is not None
+            and assessed.recommendation is Recommendation.RED
+        )
 
     async def run(self) -> None:
         """Come back into the crossing that was open, then serve travellers until cancelled."""
@@ -158,20 +195,24 @@ class Engine:
         }
         while True:
             step, began = self.state.step, time.monotonic()
-            await self._signal(SIGNALS.get(step) or ("done" if self.last_outcome else "ready"))
+            if step is Step.WAITING:
+                self._policy = self._in_force.policy
+            await show(self._capture, signal_of(step, after_traveller=self.last_outcome is not None))
             try:
                 await steps[step]()
-            except _Referred:
+            except Referred:
                 await self._keep(workflow.ReferralAsked())
             self.step_seconds[step.value] = time.monotonic() - began
 
     # The steps, in order
 
     async def _wait_for_traveller(self) -> None:
+        if self.needs_login:
+            await self._login.wait()
         if self._policy.pace.start is Start.DOCUMENT:
             await self._wait_for_document()
             return
-        if await self._ask(self._ready_offer()) == SEEN:
+        if await self._asking.ask(self._ready_offer()) == SEEN:
             await self._seen()
             return
         await self._start()
@@ -193,13 +234,12 @@ class Engine:
         """A document on the reader, or a press, begins the crossing."""
         wait = Wait(timeout=self._policy.pace.document_seconds)
         try:
-            async with self.page.following():
-                evidence = await self._or_button(self._capture.read_mrz(wait), self._ready_offer())
+            evidence = await self._asking.or_button(self.documents.read(wait), self._ready_offer())
         except ServiceError as error:
             if error.code != "timeout":
                 await asyncio.sleep(CAPTURE_RETRY_SECONDS)
             return
-        if evidence is None and self._pressed == SEEN:
+        if evidence is None and self._asking.pressed == SEEN:
             await self._seen()
             return
         await self._start()
@@ -217,45 +257,49 @@ class Engine:
 
     async def _read_document(self) -> None:
         wait = Wait(timeout=self._policy.pace.document_seconds)
-        while True:
-            try:
-                async with self.page.following():
-                    evidence = await self._unless_held(self._capture.read_mrz(wait))
-            except ServiceError as error:
-                trouble = Trouble(code="document_not_read", evidence={"reason": error.code})
-                if await self._in_trouble(trouble, Offer(press="retry", hold="refer")) == "refer":
-                    await self._miss(Step.READING_DOCUMENT, error.code)
-                    raise _Referred from error
-                continue
+        with self.documents.typing():
+            while True:
+                try:
+                    evidence = await self._asking.unless_held(self.documents.read_or_typed(wait))
+                except ServiceError as error:
+                    trouble = Trouble(code="document_not_read", evidence={"reason": error.code})
+                    if await self._asking.in_trouble(trouble, Offer(press="retry", hold="refer")) == "refer":
+                        await self._miss(Step.READING_DOCUMENT, error.code)
+                        raise Referred from error
+                    continue
+                break
+        if isinstance(evidence, TypedDocument):
+            await self._keep(workflow.DocumentTyped(typed=evidence))
+        else:
             await self._keep(workflow.DocumentRead(evidence=evidence))
-            return
+
+    def enter(self, entry: TypedEntry) -> TypedAnswer:
+        """The officer's form: what is wrong with it, what it would be, or that it is taken."""
+        if not self._stands_here(entry.crossing):
+            return TypedAnswer(taken=False)
+        answer = self.documents.enter(entry, today=self.today)
+        if answer.taken and self.trouble is not None:
+            self.button.happened(ButtonEvent.PRESS, seen=True)  # try again: what was typed is there now
+        return answer
 
     async def _read_chip(self) -> None:
         mrz = document_of(self.state, today=self.today)
-        self._ask_live(mrz)
+        self._ask_live()
         if mrz is None or not self._policy.ask.going(self._direction).chip:
             code = "not_asked" if mrz is not None else "no_mrz"
             await self._miss(Step.READING_CHIP, code, tried=False)
             return
-        request = ReadChip(
-            mrz_information=chip_access_fields(mrz),
-            issuing_state=mrz.issuing_state,
-            timeout=self._policy.pace.chip_seconds,
+        request = chip_request(mrz, seconds=self._policy.pace.chip_seconds)
+        read, code = await with_tries(
+            lambda: self._asking.unless_held(
+                read_chip(self._capture, request, verify_ahead=self._verify_ahead)
+            ),
+            self._policy.pace.chip_attempts,
         )
-        code = "no_chip"
-        for _attempt in range(self._policy.pace.chip_attempts):
-            try:
-                read = await self._unless_held(
-                    read_chip(self._capture, request, verify_ahead=self._verify_ahead)
-                )
-            except ServiceError as error:
-                code = error.code
-                if code in FINAL_CHIP_CODES:
-                    break
-                continue
+        if read is None:
+            await self._miss(Step.READING_CHIP, code, tried=code != "no_device")
+        else:
             await self._keep(read)
-            return
-        await self._miss(Step.READING_CHIP, code, tried=code != "no_device")
 
     def _verify_ahead(self, files: Mapping[str, bytes]) -> None:
         verify_ahead(files, self._trusted(), moment_of(self._clock.stamp(), self._clock.floor))
@@ -279,7 +323,7 @@ class Engine:
         )
         try:
             async with self.guide.following():
-                evidence = await self._unless_held(self._capture.take_portrait(request))
+                evidence = await self._asking.unless_held(self._capture.take_portrait(request))
         except ServiceError as error:
             await self._miss(Step.TAKING_PORTRAIT, error.code, tried=error.code != "no_device")
             return
@@ -290,7 +334,7 @@ class Engine:
         self.guide.notice()
         left = self._policy.pace.notice_seconds - self.guide.noticed_seconds
         if left > 0:
-            await self._unless_held(_pause(left))
+            await self._asking.unless_held(_pause(left))
         noticed = round(self.guide.noticed_seconds, 1)
         await self._keep(workflow.NoticeShown(seconds=noticed, pages=self.guide.pages))
 
@@ -307,12 +351,14 @@ class Engine:
             direction=self._direction,
             face=self._face,
             known=self._memory,
-            history=self._history,
+            history=self._history if self._policy.memory.history_days > 0 else None,
             stay_days=self._policy.memory.stay_days,
+            rules=self._in_force.rules,
+            post=self._box.post,
         )
         started = self.state.started
         assert started is not None
-        self._ask_live(document_of(self.state, today=self.today))  # after a restart nobody has asked yet
+        self._ask_live()  # after a restart nobody has asked yet
         live = await self._live.result(started.crossing, seconds=self._policy.pace.live_seconds)
         await self._assessed((*checks, live))
 
@@ -331,6 +377,7 @@ class Engine:
         assessed = self.state.assessed
         assert assessed is not None
         pairs: tuple[str, ...] = ()
+        released: Release | None = None
         if self.state.referral_asked:
             action = Action.REFER
         else:
@@ -341,12 +388,22 @@ class Engine:
             if chosen is None:
                 return
             pairs = pairs if chosen == NOT_SAME else ()
-            action = Action.ADMIT if chosen == NOT_SAME else Action(chosen)
-        await self._keep(workflow.Decided(outcome=action.outcome, stamp=self._clock.stamp(), not_same=pairs))
+            action = Action.ADMIT if chosen in (NOT_SAME, RELEASE) else Action(chosen)
+            released = self._released if chosen == RELEASE else None
+        decided = workflow.Decided(
+            outcome=action.outcome,
+            stamp=self._clock.stamp(),
+            not_same=pairs,
+            officer=released.name if released else self.duty.name,
+            released=" ".join(released.reason.split()) if released else "",
+        )
+        await self._keep(decided)
 
     async def _unless_late(self, offer: Offer) -> str | None:
         """The officer's decision; None when a register's late answer hit first, and is on the screen now."""
-        asking = asyncio.ensure_future(self._ask(offer, look_first=self._policy.pace.look_first_seconds))
+        asking = asyncio.ensure_future(
+            self._asking.ask(offer, look_first=self._policy.pace.look_first_seconds)
+        )
         late = asyncio.ensure_future(self._late_checks.get())
         try:
             either: set[asyncio.Future[Any]] = {asking, late}
@@ -367,8 +424,7 @@ class Engine:
 
     async def late_answer(self, crossing: str, check: Check) -> None:
         """A register answered after its time, and hits: now, if the traveller still stands here."""
-        started = self.state.started
-        if started is not None and started.crossing == crossing and self.state.decided is None:
+        if self._stands_here(crossing) and self.state.decided is None:
             self._late_checks.put_nowait(check)
         else:
             await self._chaser.late_answer(crossing, check)
@@ -387,8 +443,9 @@ class Engine:
             )
         )
         await count(self._book, movement, decided.stamp)
-        if document is not None and self.state.assessed is not None:
-            await self._remember(subject_of(document), decided)
+        subject = subject_of(self.state, document)
+        if subject is not None and self.state.assessed is not None:
+            await self._remember(subject, decided)
         self.last_outcome = decided.outcome
         self.guide.forget()
         self.state = State()
@@ -400,7 +457,7 @@ class Engine:
         assert started is not None
         assert assessed is not None
         try:
-            if self._history is not None and subject.document_number:
+            if self._history is not None and self._policy.memory.history_days > 0 and subject.document_number:
                 passage = Passage(
                     crossing=started.crossing,
                     direction=started.direction.value,
@@ -428,10 +485,11 @@ class Engine:
         while not self._late_checks.empty():
             await self._chaser.late_answer(started.crossing, self._late_checks.get_nowait())
 
-    def _ask_live(self, mrz: Mrz | None) -> None:
+    def _ask_live(self) -> None:
         started = self.state.started
-        if mrz is not None and started is not None and self._policy.ask.live:
-            self._live.ask(started.crossing, subject_of(mrz), started.direction, self._clock.now()[0])
+        subject = subject_of(self.state, document_of(self.state, today=self.today))
+        if subject is not None and started is not None and self._policy.ask.live:
+            self._live.ask(started.crossing, subject, started.direction, self._clock.now()[0])
 
     # Keeping
 
@@ -453,8 +511,8 @@ class Engine:
             except StorageError as error:
                 code = "storage_full" if isinstance(error, StorageFull) else "storage_broken"
                 log.error("%s", error)  # noqa: TRY400 - the sentence says it all
-                await self._signal("attention")
-                await self._in_trouble(
+                await show(self._capture, "attention")
+                await self._asking.in_trouble(
                     Trouble(code=code, evidence={"sentence": str(error)}), Offer(press="retry")
                 )
                 continue
@@ -462,55 +520,6 @@ class Engine:
 
     async def _miss(self, step: Step, code: str, *, tried: bool = True) -> None:
         await self._keep(workflow.StepMissed(step=step, code=code, tried=tried))
-
-    # Asking and waiting
-
-    async def _ask(self, offer: Offer, *, look_first: float = 0.0) -> str:
-        """Put the offer on the screen and wait for the officer."""
-        answer = self.button.stand(offer, look_first=look_first)
-        self._changed()
-        try:
-            return await answer
-        finally:
-            self.button.withdraw()
-            self._changed()
-
-    async def _in_trouble(self, trouble: Trouble, offer: Offer) -> str:
-        self.trouble = trouble
-        try:
-            return await self._ask(offer)
-        finally:
-            self.trouble = None
-
-    async def _unless_held(self, work: Coroutine[Any, Any, Evidence]) -> Evidence:
-        """The work's result, unless a hold breaks it off.
-
-        Raises:
-            _Referred: the officer held the button.
-        """
-        evidence = await self._or_button(work, Offer(hold="refer"))
-        if evidence is None:
-            raise _Referred
-        return evidence
-
-    async def _or_button(self, work: Coroutine[Any, Any, Evidence], offer: Offer) -> Evidence | None:
-        """The work's result, or None when the button came first; the work is cancelled then."""
-        answer = self.button.stand(offer)
-        self._changed()
-        task = asyncio.ensure_future(work)
-        waited_for: set[asyncio.Future[Any]] = {task, answer}
-        try:
-            await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
-            self._pressed = answer.result() if answer.done() and not answer.cancelled() else None
-            return await task if task.done() else None
-        finally:
-            self.button.withdraw()
-            if not task.done():
-                await end(task)
-
-    async def _signal(self, signal: str) -> None:
-        with contextlib.suppress(ServiceError):  # a dead panel is a state on the screen, not a stop
-            await self._capture.show(Show(signal=signal))
 
 
 async def _pause(seconds: float) -> bool:

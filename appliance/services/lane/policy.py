@@ -14,7 +14,14 @@ from typing import Annotated
 
 import msgspec
 
-from appliance.config import ConfigError, did_you_mean, line_of, load_toml
+from appliance.config import (
+    MAX_FILE_BYTES,
+    ConfigError,
+    did_you_mean,
+    line_in,
+    parse_toml,
+    read_toml,
+)
 from appliance.contracts.checks import CHECKS, Check, Direction, Outcome, Recommendation, Verdict
 
 DEFAULT = {
@@ -107,6 +114,12 @@ class Memory(_Section, frozen=True, kw_only=True):
     """Who leaves after a longer stay is said; 0: nobody is."""
 
 
+class OfficersAsked(_Section, frozen=True, kw_only=True):
+    """Whether somebody must have logged in before travellers are served."""
+
+    login: bool = False
+
+
 class Start(enum.StrEnum):
     """What begins a crossing: the button, or a document on the reader."""
 
@@ -146,6 +159,7 @@ class Policy(_Section, frozen=True, kw_only=True):
     ask: Ask = Ask()
     pace: Pace = Pace()
     memory: Memory = Memory()
+    officers: OfficersAsked = OfficersAsked()
     rule: tuple[Rule, ...] = ()
 
     @property
@@ -181,30 +195,52 @@ def load_policy(path: Path | None) -> Policy:
     if path is None:
         with resources.as_file(resources.files(__package__) / "policy.toml") as shipped:
             return load_policy(shipped)
-    policy = load_toml(path, Policy)
+    return parse_policy(read_toml(path), name=str(path))
+
+
+def read_policy(data: bytes) -> Policy:
+    """The policy that came signed through the gate.
+
+    Raises:
+        ConfigError: as for `load_policy`.
+    """
+    if len(data) > MAX_FILE_BYTES:
+        raise ConfigError(f"the policy: larger than {MAX_FILE_BYTES} bytes; this is none.")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError("the policy: is not UTF-8 text.") from error
+    return parse_policy(text, name="the policy")
+
+
+def parse_policy(text: str, *, name: str) -> Policy:
+    """A policy from its text; `name` is what complaints call it.
+
+    Raises:
+        ConfigError: as for `load_policy`.
+    """
+    policy = parse_toml(text, Policy, name=name)
     for number, rule in enumerate(policy.rule):
-        _check_rule(path, number, rule)
+        _check_rule(text, name, number, rule)
     missing = [colour.value for colour in Recommendation if colour not in policy.button]
     if missing:
-        raise ConfigError(f"{path}: [button.{missing[0]}] is missing: say what a press does under it.")
+        raise ConfigError(f"{name}: [button.{missing[0]}] is missing: say what a press does under it.")
     if Action.ADMIT in (policy.button[Recommendation.RED].press, policy.button[Recommendation.RED].hold):
-        raise ConfigError(f"{path}: [button.RED]: the button alone may not admit under RED.")
+        raise ConfigError(f"{name}: [button.RED]: the button alone may not admit under RED.")
     return policy
 
 
-def _check_rule(path: Path, number: int, rule: Rule) -> None:
+def _check_rule(text: str, name: str, number: int, rule: Rule) -> None:
     """A rule for a check or a reason that this house does not have would never fit, and nobody would know."""
     reasons = [reasons for id_, reasons in CHECKS.items() if fnmatch.fnmatchcase(id_, rule.check)]
-    if not reasons:
-        raise _unknown(path, number, "check", rule.check, CHECKS)
     known = dict.fromkeys(reason for some in reasons for reason in some)
-    if rule.reason is not None and rule.reason not in known:
-        raise _unknown(path, number, "reason", rule.reason, known)
-
-
-def _unknown(path: Path, number: int, key: str, word: str, allowed: Iterable[str]) -> ConfigError:
-    names = list(allowed)
-    return ConfigError(
-        f"{path}: line {line_of(path, 'rule', number, key)}: there is no {key} `{word}` here; "
-        f"allowed: {', '.join(names)}.{did_you_mean(word, names)}"
+    if not reasons:
+        key, word, allowed = "check", rule.check, list(CHECKS)
+    elif rule.reason is not None and rule.reason not in known:
+        key, word, allowed = "reason", rule.reason, list(known)
+    else:
+        return
+    raise ConfigError(
+        f"{name}: line {line_in(text, 'rule', number, key)}: there is no {key} `{word}` here; "
+        f"allowed: {', '.join(allowed)}.{did_you_mean(word, allowed)}"
     )

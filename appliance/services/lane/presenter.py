@@ -20,8 +20,10 @@ from appliance.contracts.lane import (
     Trouble,
     View,
 )
+from appliance.contracts.officers import OfficerView
+from appliance.contracts.typed import TypedDocument
 from appliance.records.chain import JournalStatus
-from appliance.services.lane.assessment import document_of
+from appliance.services.lane.assessment import document_of, typed_facts
 from appliance.services.lane.button import Offer
 from appliance.services.lane.workflow import State, Step
 from appliance.travel_document import Mrz, state_name
@@ -41,6 +43,11 @@ class Situation:
     notices: tuple[str, ...]
     last_outcome: Outcome | None
     page_hint: str | None
+    takes_typed: bool
+    officer: OfficerView | None
+    officers: tuple[OfficerView, ...]
+    needs_login: bool
+    may_release: bool
     late_hits: tuple[LateHit, ...]
     now: dt.datetime
     time_quality: TimeQuality
@@ -142,6 +149,11 @@ class Presenter:
             time_quality=situation.time_quality.value,
             portrait=situation.portrait,
             page_hint=situation.page_hint,
+            takes_typed=situation.takes_typed,
+            officer=situation.officer,
+            officers=situation.officers,
+            needs_login=situation.needs_login,
+            may_release=situation.may_release,
         )
 
     def _notices(self, situation: Situation) -> tuple[str, ...]:
@@ -149,6 +161,8 @@ class Presenter:
         return (*situation.notices, *unsure)
 
     def _document_view(self, state: State, today: dt.date) -> DocumentView | None:
+        if state.typed is not None:
+            return _typed_document(state.typed)
         if state.document is None:
             return None
         if self._document[0] is not state.document:
@@ -161,6 +175,26 @@ def _question(view: View) -> View:
     """The view without what may change while the officer presses: network, devices, lists, time."""
     return msgspec.structs.replace(
         view, revision=0, time="", connected=False, unsent=0, devices=(), lists=(), notices=(), portrait=None
+    )
+
+
+def _typed_document(typed: TypedDocument) -> DocumentView:
+    facts = typed_facts(typed)
+    return DocumentView(
+        format=facts.format,
+        document_code=facts.document_code,
+        issuing_state=facts.issuing_state,
+        issuing_state_name=state_name(facts.issuing_state),
+        document_number=facts.document_number,
+        primary_identifier=facts.primary_identifier,
+        secondary_identifier=facts.secondary_identifier,
+        nationality=facts.nationality,
+        nationality_name=state_name(facts.nationality),
+        birth_date=facts.birth_date,
+        sex=facts.sex,
+        expiry_date=facts.expiry_date,
+        lines=(),
+        source=facts.source,
     )
 
 

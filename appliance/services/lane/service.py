@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from appliance.clock import Clock
+from appliance.clock import BUILD_TIME, Clock, TimeQuality
 from appliance.config import Box, Retention
 from appliance.contracts.capture import Capture, Nothing, Wait
 from appliance.contracts.checks import Check
@@ -33,7 +33,9 @@ from appliance.contracts.lane import (
     View,
 )
 from appliance.contracts.movement import RECORD_TYPE_CLOCK, DocumentFacts
+from appliance.contracts.officers import Login, OfficerAnswer, Release
 from appliance.contracts.transport import Operation
+from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
 from appliance.records.chain import JournalStatus
 from appliance.records.commands import Action, Rights, read_message
@@ -41,6 +43,7 @@ from appliance.records.errors import CommandError, ManifestError, RecordsError, 
 from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
+from appliance.records.officers import Officers
 from appliance.records.quota import Level
 from appliance.records.statistics.book import Book
 from appliance.records.timekeeping import ClockWatch
@@ -49,9 +52,10 @@ from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.button import ButtonEvent
 from appliance.services.lane.chase import Chaser
+from appliance.services.lane.duty import Duty
 from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
+from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
-from appliance.services.lane.policy import Policy
 from appliance.services.lane.presenter import Presenter, Situation
 from appliance.services.lane.workflow import Step
 
@@ -79,13 +83,14 @@ class LaneService:
         self,
         *,
         box: Box,
-        policy: Policy,
+        in_force: InForce,
         capture: Capture,
         journal: Journal,
         lists: ReferenceStore,
         trust: TrustFolder,
         clock: Clock,
         memory: Memory,
+        officers: Officers,
         gateway: GatewayKeys | None = None,
         face: FaceSettings | None = None,
         book: Book | None = None,
@@ -97,6 +102,7 @@ class LaneService:
         self._capture = capture
         self._journal = journal
         self._lists = lists
+        self._in_force = in_force
         self._clock = clock
         self._link = LinkState(connected=False)
         self._historical_before = 1
@@ -111,13 +117,13 @@ class LaneService:
             memory=memory,
             lists=lists,
             clock=clock,
-            recent_days=policy.memory.recent_days,
+            recent_days=lambda: in_force.policy.memory.recent_days,
             changed=self._late_hits_came,
         )
         self._live = LiveDesk(device=box.device, keys=gateway, late=self._late_answer)
         self.engine = Engine(
             box=box,
-            policy=policy,
+            in_force=in_force,
             capture=capture,
             journal=journal,
             lists=lists,
@@ -126,6 +132,7 @@ class LaneService:
             memory=memory,
             chaser=self._chaser,
             live=self._live,
+            duty=Duty(officers=officers, journal=journal, clock=clock, changed=self._duty_changed),
             changed=self._refresh,
             face=face,
             book=book,
@@ -133,7 +140,6 @@ class LaneService:
         )
         self._history = history
         self._retention = retention or Retention()
-        self._history_days = policy.memory.history_days
         self._refresh()
 
     def close(self) -> None:
@@ -147,6 +153,7 @@ class LaneService:
 
     async def run(self) -> None:
         """Serve travellers until cancelled."""
+        self._loop_of_run = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen_to_the_panel())
             tasks.create_task(self._keep_the_screen_fresh())
@@ -279,10 +286,12 @@ class LaneService:
         """What was kept long enough goes; the agent starts it, and the journal records it."""
 
         def work() -> Retained:
-            now = self._certainly_past()
-            forgotten = self._forget_old(now)
+            forgotten = self._forget_old(self._certainly_past())
             return self._journal.retain(
-                stamp=self._clock.stamp(), now=now, settings=self._retention, forgotten=forgotten
+                stamp=self._clock.stamp(),
+                now=self._past_for_retention(),
+                settings=self._retention,
+                forgotten=forgotten,
             )
 
         return await self._storing(work)
@@ -290,7 +299,7 @@ class LaneService:
     def _forget_old(self, now: dt.datetime) -> int:
         if self._history is None:
             return 0
-        return self._history.forget_old(now=now, days=self._history_days)
+        return self._history.forget_old(now=now, days=self._in_force.policy.memory.history_days)
 
     async def make_room(self, request: MakeRoom) -> Retained:
         def work() -> Retained:
@@ -306,6 +315,13 @@ class LaneService:
         finally:
             self._refresh()
 
+    def _past_for_retention(self) -> dt.datetime:
+        """By central's word, or a clock that follows the network or satellites: a battery-backed clock that
+        jumped ahead must not make two weeks of a minute."""
+        now, quality = self._clock.now()
+        said_at = self._journal.acknowledged_at() or BUILD_TIME
+        return max(now, said_at) if quality in (TimeQuality.NTS, TimeQuality.GNSS) else said_at
+
     def _certainly_past(self) -> dt.datetime:
         """Now, on a clock that is sure; else the floor, which is behind and never ahead."""
         now, quality = self._clock.now()
@@ -316,6 +332,7 @@ class LaneService:
             return await asyncio.to_thread(self._install_keys, request.data)
         now, quality = self._clock.now()
         installed = await asyncio.to_thread(self._lists.receive, request.data, now=now, time_quality=quality)
+        await asyncio.to_thread(self._in_force.look)
         self._refresh()
         return installed
 
@@ -377,6 +394,18 @@ class LaneService:
         if not self._presenter.answers(press.revision) or press.event not in set(ButtonEvent):
             return PressTaken(taken=False)
         return PressTaken(taken=self.engine.button.happened(ButtonEvent(press.event), seen=True))
+
+    async def login(self, login: Login) -> OfficerAnswer:
+        """An officer takes the lane over, or the shift ends."""
+        return await asyncio.to_thread(self.engine.duty.login, login)
+
+    async def release(self, release: Release) -> OfficerAnswer:
+        """A traveller under RED is let go on."""
+        return await self.engine.release(release)
+
+    def enter(self, entry: TypedEntry) -> TypedAnswer:
+        """A document that the officer typed, for the traveller who stood there when the form was opened."""
+        return self.engine.enter(entry)
 
     def traveller_page(self, *, opened: bool) -> None:
         """A traveller's page was opened or is gone."""
@@ -446,13 +475,20 @@ class LaneService:
             log.warning("the clock's correction is not recorded: %s", error)
 
     async def _watch_the_lists(self) -> None:
-        """New lists, however they came: crossings since the old ones are screened again; changes are
-        merged."""
+        """New lists, however they came: crossings since the old ones are screened again, changes are merged;
+        a new policy and new trust anchors are taken up."""
         while True:
+            if await asyncio.to_thread(self._in_force.look):
+                self._refresh()
+            await asyncio.to_thread(self.engine.duty.look)
             await self._chaser.look_at_lists()
             with contextlib.suppress(Refused):  # said by the list's own state
                 await asyncio.to_thread(self._lists.merge)
             await asyncio.sleep(LISTS_SECONDS)
+
+    def _duty_changed(self) -> None:
+        """In whatever thread the PIN was looked at."""
+        self._loop_of_run.call_soon_threadsafe(self.engine.duty_changed)
 
     def _late_hits_came(self) -> None:
         self._outbox_grew.set()
@@ -485,10 +521,16 @@ class LaneService:
                 notices=(
                     *self._journal.notices,
                     *engine.notices,
+                    *self._in_force.notices,
                     *(("disk_almost_full",) if self._almost_full else ()),
                 ),
                 last_outcome=engine.last_outcome,
-                page_hint=engine.page.hint,
+                page_hint=engine.documents.page.hint,
+                takes_typed=engine.documents.takes_typed,
+                officer=engine.duty.officer,
+                officers=engine.duty.known,
+                needs_login=engine.needs_login,
+                may_release=engine.may_release,
                 late_hits=self._chaser.late_hits() if engine.state.step is Step.WAITING else (),
                 now=now,
                 time_quality=quality,

@@ -12,6 +12,7 @@ import msgspec
 from appliance.contracts.capture import ChipEvidence, MrzEvidence, PortraitEvidence
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.movement import Stamp
+from appliance.contracts.typed import TypedDocument
 
 
 class Step(enum.StrEnum):
@@ -42,6 +43,12 @@ class DocumentRead(Event, frozen=True, kw_only=True):
     """The MRZ as it came from the reader."""
 
     evidence: MrzEvidence
+
+
+class DocumentTyped(Event, frozen=True, kw_only=True):
+    """A document that the officer typed in; there is nothing that a reader saw."""
+
+    typed: TypedDocument
 
 
 class ChipAuthenticationProof(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,11 +119,15 @@ class Decided(Event, frozen=True, kw_only=True):
     stamp: Stamp
     not_same: tuple[str, ...] = ()
     """Pairs that the officer found to be two persons."""
+    officer: str = ""
+    released: str = ""
+    """Why the traveller was let go on under RED."""
 
 
 AnyEvent = (
     Started
     | DocumentRead
+    | DocumentTyped
     | ChipRead
     | NoticeShown
     | PortraitTaken
@@ -149,6 +160,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     started: Started | None = None
     document: MrzEvidence | None = None
+    typed: TypedDocument | None = None
     chip: ChipEvidence | None = None
     chip_proofs: ChipProofs | None = None
     noticed: NoticeShown | None = None
@@ -169,7 +181,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         if self.referral_asked:
             return Step.CHECKING
         for step, evidence in (
-            (Step.READING_DOCUMENT, self.document),
+            (Step.READING_DOCUMENT, self.document or self.typed),
             (Step.READING_CHIP, self.chip),
             (Step.TAKING_PORTRAIT, self.portrait),
         ):
@@ -184,6 +196,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
                 return State(started=event)
             case DocumentRead(evidence=mrz):
                 return msgspec.structs.replace(self, document=mrz)
+            case DocumentTyped(typed=typed):
+                return msgspec.structs.replace(self, typed=typed)
             case ChipRead(evidence=chip, proofs=proofs):
                 return msgspec.structs.replace(self, chip=chip, chip_proofs=proofs)
             case NoticeShown():

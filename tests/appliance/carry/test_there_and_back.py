@@ -21,7 +21,7 @@ from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Stamp, to_plain
 from appliance.key_files import read_key
 from appliance.records.journal import Journal
 from appliance.records.keys import load_box_keys
-from appliance.simulation.watchlists import demo_lists
+from appliance.simulation.watchlists import demo_reference_data
 from appliance.wiring import open_journal
 from central import cli as central_cli
 from central.keys import create_keys
@@ -65,7 +65,7 @@ def place(tmp_path: Path) -> Place:
     with store.batch() as batch:
         batch.register(DEVICE, bytes(box.signing.verify_key), bytes(box.sealing.public_key))
     store.close()
-    repository = demo_lists(
+    repository = demo_reference_data(
         tmp_path / "repository",
         issued_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1),
         signing_key=read_key(keys / "reference.key", SigningKey),

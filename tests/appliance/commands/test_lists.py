@@ -2,6 +2,7 @@ import csv
 import datetime as dt
 import io
 import shutil
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from nacl.signing import SigningKey
 from appliance.key_files import write_key
 from appliance.records.keys import load_box_keys
 from appliance.reference_data.repository import Repository
+from appliance.simulation.chip.authority import trust_store_for
 
 DOCUMENTS = "number,issuing_state,status\nAB1234567,UTO,stolen\n"
 PERSONS = (
@@ -215,11 +217,33 @@ def test_ok__changes(office: Office, tmp_path: Path) -> None:
 
 
 def test_ok__trust_anchors_and_a_policy(office: Office, tmp_path: Path) -> None:
-    (tmp_path / "a.list").write_bytes(b"anchors")
-    assert "--list-version" in one_line(office.sign("persons", "--type", "trust_anchors"))
-    named = ("--type", "trust_anchors", "--name", "csca", "--list-version", 3)
-    assert "csca.3.trust_anchors" in office.sign("persons", *named).out
-    assert "version 3 of csca" in office.import_().out
+    source = tmp_path / "a.list"
+    shipped = resources.files("appliance.services.lane") / "policy.toml"
+    source.write_bytes(shipped.read_bytes())
+    assert "--list-version" in one_line(office.sign("persons", "--type", "policy"))
+    assert "policy.3.policy" in office.sign("persons", "--type", "policy", "--list-version", 3).out
+    trust = trust_store_for(["UTO"], now=dt.datetime.now(dt.UTC), crl_age=dt.timedelta(hours=1))
+    source.write_bytes(trust.to_bytes())
+    assert office.sign("persons", "--type", "trust_anchors", "--list-version", 4).code == 0
+    said = office.import_().out
+    assert "version 3 of policy" in said
+    assert "version 4 of trust_anchors" in said
+    status = office.borne("list", "status", *office.box, "--json").json
+    assert (status["policy"]["version"], status["trust_anchors"]["version"]) == (3, 4)
+    assert "trust_anchors" in office.borne("list", "status", *office.box).out
+
+
+def test_fail__nobody_signs_for_what_no_box_could_go_by(office: Office, tmp_path: Path) -> None:
+    (tmp_path / "a.list").write_text("colour = 1\n")
+    assert "unknown key `colour`" in one_line(office.sign("persons", "--type", "policy", "--list-version", 1))
+    said = one_line(office.sign("persons", "--type", "trust_anchors", "--list-version", 1))
+    assert "These are no trust anchors" in said
+
+
+def test_fail__the_file_of_what_is_installed_is_damaged(office: Office, tmp_path: Path) -> None:
+    office.install("persons", PERSONS)
+    (tmp_path / "store" / "installed.json").write_text("{}")
+    assert "cannot be read" in one_line(office.borne("list", "status", *office.box))
 
 
 def test_fail__which_file_and_why(could_not, tmp_path: Path) -> None:
@@ -248,7 +272,10 @@ def test_ok__status(stocked: Office) -> None:
 
 def test_fail__status_of_nothing_is_no(office: Office) -> None:
     answer = office.borne("list", "status", *office.box, "--json")
-    assert (answer.code, answer.json) == (1, {"lists": []})
+    assert (answer.code, answer.json) == (
+        1,
+        {"lists": [], "trust_anchors": None, "policy": None, "rules": None},
+    )
 
 
 def test_fail__import_refused_is_no(office: Office) -> None:
@@ -302,7 +329,7 @@ def test_ok__no_hit(stocked: Office) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--document", "AB1234567"), "--document (nothing_to_search). A document's number is searched with"),
+        (("--document", "…"), "--document (nothing_to_search)."),
         (("--name", "…"), "Not searched: --name (nothing_to_search)."),
         (
             ("--name", "A<<B", "--birth-date", "31.12.1999"),
@@ -322,10 +349,18 @@ def test_fail__what_was_not_searched_is_not_without_a_hit(
 
 
 def test_ok__what_was_searched_counts_and_the_rest_is_said(stocked: Office) -> None:
-    words = ("--name", "MOREAU<<LUCIE", "--document", "AB1234567")
+    words = ("--name", "MOREAU<<LUCIE", "--document", "…")
     answer = stocked.borne("list", "query", *stocked.box, *words, "--json")
     assert (answer.code, answer.json["hits"]) == (0, [])
     assert "Not searched: --document (nothing_to_search)" in answer.err
+
+
+def test_ok__a_number_whose_state_nobody_knows(stocked: Office) -> None:
+    answer = stocked.borne("list", "query", *stocked.box, "--document", "AB1234567", "--json")
+    assert answer.code == 1
+    (hit,) = answer.json["hits"]
+    assert "issuing_state_not_known" in hit["why"]
+    assert hit["score"] < 1.0
 
 
 def test_fail__nothing_to_ask(office: Office) -> None:

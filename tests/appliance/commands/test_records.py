@@ -10,8 +10,8 @@ from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Correct, Corrected, Retained
 from appliance.contracts.movement import Stamp
 from appliance.key_files import write_key
+from appliance.opening import open_journal
 from appliance.records import envelope
-from appliance.wiring import open_journal
 
 STAMP = Stamp(boot_id="boot", monotonic_ns=7, wall="2026-11-02T08:00:00.000+00:00", quality="rtc")
 CENTRAL = PrivateKey(bytes(range(32)))

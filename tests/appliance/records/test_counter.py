@@ -11,10 +11,11 @@ import pytest
 from records_common import CENTRAL, commit, opened
 
 from appliance.records import counter as counters
+from appliance.records.book import COUNTER_LOST, TAIL_LOST
 from appliance.records.counter import EVERY, TpmCounter
 from appliance.records.envelope import verify
 from appliance.records.errors import CounterError
-from appliance.records.journal import COUNTER_LOST, TAIL_LOST, Journal
+from appliance.records.journal import Journal
 from appliance.records.keys import load_box_keys
 
 needs_swtpm = pytest.mark.skipif(

@@ -10,16 +10,28 @@ from pathlib import Path
 
 import pytest
 from nacl.signing import SigningKey
-from records_common import CENTRAL, CENTRAL_SEALING, STAMP, acknowledgement, chain_of, opened, word_for
+from records_common import (
+    CENTRAL,
+    CENTRAL_SEALING,
+    NOW,
+    STAMP,
+    acknowledgement,
+    chain_of,
+    opened,
+    order_of,
+    word_for,
+)
 
 from appliance.records import envelope, journal
+from appliance.records.book import SET_ASIDE, TAIL_LOST
+from appliance.records.commands import Rate
 from appliance.records.errors import (
     JournalBusy,
     StorageBroken,
     StorageFull,
     WatermarkError,
 )
-from appliance.records.journal import SET_ASIDE, TAIL_LOST, Journal
+from appliance.records.journal import Journal
 from appliance.records.keys import load_box_keys
 
 
@@ -423,13 +435,17 @@ def test_ok__a_journal_that_lost_its_end_is_kept_aside_on_centrals_word(open_jou
     book = open_journal()
     record(book, 3)
     book.append_event("c", "began", b"x")
-    epoch, word = book.status().epoch, word_for(book, 3)
-    book._connection.execute("DELETE FROM records WHERE seq = 3")
+    fastest = order_of(Rate(records_per_second=9))
+    book.command(fastest, stamp=STAMP, now=NOW, local=lambda *_: {})
+    epoch, word = book.status().epoch, word_for(book, 4)
+    book._connection.execute("DELETE FROM records WHERE seq > 2")
     book._connection.execute("UPDATE meta SET value = 2 WHERE name = 'last_seq'")
     status = book.acknowledge(word)
     assert status.epoch != epoch
     assert (status.last_seq, status.acknowledged_seq) == (1, 0)
     assert book.notices == (TAIL_LOST,)
+    assert not book.command(fastest, stamp=STAMP, now=NOW, local=lambda *_: {}), "obeyed once already"
+    assert book.status().records_per_second == 9
     crossing = book.open_crossing()
     assert crossing is not None, "the traveller before the officer stays"
     with pytest.raises(WatermarkError, match="an earlier journal"):

@@ -12,8 +12,8 @@ import pytest
 from records_common import CENTRAL_SEALING, STAMP, commit, open_in
 
 from appliance.records import envelope
+from appliance.records.book import SET_ASIDE
 from appliance.records.errors import StorageError
-from appliance.records.journal import SET_ASIDE
 
 
 @pytest.fixture

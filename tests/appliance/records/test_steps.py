@@ -9,8 +9,8 @@ from nacl.secret import SecretBox
 from records_common import commit, open_in
 
 from appliance.records import database
+from appliance.records.book import SET_ASIDE
 from appliance.records.errors import StorageBroken
-from appliance.records.journal import SET_ASIDE
 from appliance.records.steps import Steps
 
 STORAGE = SecretBox(nacl.utils.random(32))

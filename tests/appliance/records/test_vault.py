@@ -50,7 +50,7 @@ def test_ok__a_power_cut_before_the_plain_one_was_removed(tmp_path: Path) -> Non
     load_box_keys(tmp_path, BOARD)
     (tmp_path / "signing.key").write_bytes(kept)
     (tmp_path / "signing.key").chmod(0o600)
-    (tmp_path / "storage.sealed.new").write_bytes(b"half")
+    (tmp_path / ".storage.sealed.new").write_bytes(b"half")
     assert bytes(load_box_keys(tmp_path, BOARD).signing) == bytes(plain.signing)
     assert not (tmp_path / "signing.key").exists()
 
@@ -80,7 +80,7 @@ def test_fail__the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(box_keys, "_write", full)
+    monkeypatch.setattr(box_keys, "write_whole", full)
     with pytest.raises(KeyFileError, match="cannot be used"):
         load_box_keys(tmp_path, BOARD)
 

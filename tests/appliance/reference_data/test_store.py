@@ -33,7 +33,8 @@ from appliance.reference_data.delivery import (
     pack_message,
 )
 from appliance.reference_data.errors import Reason, Refused
-from appliance.reference_data.sealed import ContentType
+from appliance.reference_data.installer import ContentUnusable
+from appliance.reference_data.sealed import ContentType, Description
 from appliance.reference_data.store import MAX_LISTS, ReferenceStore
 from appliance.screening.lists import ListKind
 
@@ -136,26 +137,92 @@ def test_ok__changes_wait_for_their_list(store: ReferenceStore, central: Central
     assert take(store, central.message).installed == (("documents", 2),)
 
 
-def test_ok__trust_anchors_and_policies_the_same_way(
-    store: ReferenceStore, central: Central, tmp_path: Path
-) -> None:
-    for type_ in (ContentType.TRUST_ANCHORS, ContentType.POLICY):
-        (tmp_path / "x").write_bytes(type_.value.encode())
-        sign_other(
-            tmp_path / "x",
-            central.repository,
-            type_=type_,
-            name=type_.value,
-            version=1,
-            recipients=[BOX.public_key],
-            issuer_keys=[ISSUER],
-            publisher_key=PUBLISHER,
-            now=NOW,
-        )
+def look(content: bytes) -> None:
+    if content == b"nonsense":
+        raise ContentUnusable("This is no policy.")
+
+
+CHECKS = {ContentType.TRUST_ANCHORS: look, ContentType.POLICY: look}
+
+
+def sign_alone(central: Central, type_: ContentType, content: bytes, version: int = 1) -> None:
+    path = central.folder / "alone"
+    path.write_bytes(content)
+    sign_other(
+        path,
+        central.repository,
+        type_=type_,
+        version=version,
+        recipients=[BOX.public_key],
+        issuer_keys=[ISSUER],
+        publisher_key=PUBLISHER,
+        now=NOW,
+    )
+
+
+def test_ok__trust_anchors_and_policies_the_same_way(make_store: MakeStore, central: Central) -> None:
+    store = make_store(content_checks=CHECKS)
+    assert store.standing(ContentType.POLICY) is None
+    for type_ in CHECKS:
+        sign_alone(central, type_, type_.value.encode())
     assert len(take(store, central.message).installed) == 2
-    assert store.contents(ContentType.POLICY) == {"policy": b"policy"}
-    assert store.contents(ContentType.TRUST_ANCHORS) == {"trust_anchors": b"trust_anchors"}
+    for type_ in CHECKS:
+        standing = store.standing(type_)
+        assert (standing.type, standing.version, standing.issued_at) == (type_, 1, NOW)
+        assert store.content(standing) == type_.value.encode()
     assert store.open_lists().lists == ()
+    sign_alone(central, ContentType.POLICY, b"second", version=2)
+    old = store.standing(ContentType.POLICY)
+    take(store, central.message)
+    with pytest.raises(Refused, match="replaced meanwhile"):
+        store.content(old)
+    assert store.content(store.standing(ContentType.POLICY)) == b"second"
+
+
+def test_fail__a_policy_that_nobody_can_go_by(make_store: MakeStore, central: Central) -> None:
+    store = make_store(content_checks=CHECKS)
+    sign_alone(central, ContentType.POLICY, b"first")
+    take(store, central.message)
+    sign_alone(central, ContentType.POLICY, b"nonsense", version=2)
+    with pytest.raises(Refused, match="This is no policy.") as refused:
+        take(store, central.message)
+    assert refused.value.reason is Reason.NOT_USABLE
+    assert store.content(store.standing(ContentType.POLICY)) == b"first"
+
+
+def test_fail__nobody_here_to_look_at_a_policy(store: ReferenceStore, central: Central) -> None:
+    sign_alone(central, ContentType.POLICY, b"first")
+    with pytest.raises(Refused, match="cannot be looked at here"):
+        take(store, central.message)
+
+
+def test_fail__a_policy_that_lies_damaged_or_is_gone(
+    make_store: MakeStore, central: Central, tmp_path: Path
+) -> None:
+    store = make_store(content_checks=CHECKS)
+    sign_alone(central, ContentType.POLICY, b"first")
+    take(store, central.message)
+    (sealed,) = (tmp_path / "store").glob("policy-*.sealed")
+    content = sealed.read_bytes()
+    sealed.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(Refused, match="damaged"):
+        store.content(store.standing(ContentType.POLICY))
+    sealed.unlink()
+    with pytest.raises(Refused, match="cannot be read"):
+        store.content(store.standing(ContentType.POLICY))
+
+
+@pytest.mark.parametrize(
+    ("type_", "name"),
+    [
+        (ContentType.POLICY, "other"),
+        (ContentType.WATCHLIST, "policy"),
+        (ContentType.CHANGES, "trust_anchors"),
+    ],
+)
+def test_fail__names_that_are_another_type_s(type_: ContentType, name: str) -> None:
+    with pytest.raises(ValueError, match=f"A {type_.value} cannot be called {name}"):
+        Description(type=type_, name=name, version=1, issued_at=NOW, expires_at=NOW)
 
 
 def test_ok__rotation(store: ReferenceStore, central: Central) -> None:

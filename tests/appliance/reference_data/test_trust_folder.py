@@ -5,12 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from appliance.reference_data.errors import Reason, Refused
+from appliance.reference_data.installer import ContentUnusable
+from appliance.reference_data.sealed import ContentType
+from appliance.reference_data.store import Standing
 from appliance.reference_data.trust_folder import (
+    CENTRAL_FILE,
     FILE,
     TrustFolder,
     TrustUnavailable,
     install_trust_store,
     open_trust_store,
+    take_over,
 )
 from appliance.simulation.chip.authority import trust_store_for
 
@@ -59,3 +65,58 @@ def test_fail__nowhere(tmp_path: Path) -> None:
         install_trust_store(tmp_path / "file", ONE)
     with pytest.raises(TrustUnavailable, match="cannot be read"):
         open_trust_store(tmp_path / "file")
+
+
+class Signed:
+    """Trust anchors that came through the gate."""
+
+    def __init__(self, content: bytes | Exception, version: int = 1) -> None:
+        self._content, self._version = content, version
+
+    def standing(self, type_: ContentType) -> Standing:
+        return Standing(type_, self._version, NOW, NOW)
+
+    def content(self, standing: Standing) -> bytes:
+        assert standing.type is ContentType.TRUST_ANCHORS
+        if isinstance(self._content, Exception):
+            raise self._content
+        return self._content
+
+
+def no_objection(_content: bytes) -> None:
+    pass
+
+
+def test_ok__what_central_signed_is_taken_over_once(tmp_path: Path) -> None:
+    assert take_over(tmp_path, Signed(ONE), no_objection)
+    assert open_trust_store(tmp_path).countries == ("UT",)
+    install_trust_store(tmp_path, TWO)  # a technician's, later
+    assert not take_over(tmp_path, Signed(ONE), no_objection)
+    assert open_trust_store(tmp_path).countries == ("FR", "UT")
+    assert take_over(tmp_path, Signed(ONE, version=2), no_objection)
+    assert open_trust_store(tmp_path).countries == ("UT",)
+
+
+def test_ok__a_power_cut_before_the_version_was_noted(tmp_path: Path) -> None:
+    take_over(tmp_path, Signed(ONE), no_objection)
+    (tmp_path / CENTRAL_FILE).write_bytes(b"")
+    assert take_over(tmp_path, Signed(ONE), no_objection)
+    assert not take_over(tmp_path, Signed(ONE), no_objection)
+
+
+def test_fail__what_central_signed_cannot_be_gone_by(tmp_path: Path) -> None:
+    def objects(_content: bytes) -> None:
+        raise ContentUnusable("The simulator's.")
+
+    install_trust_store(tmp_path, TWO)
+    for signed, check, sentence in (
+        (Signed(Refused(Reason.DAMAGED, "It is damaged.")), no_objection, "It is damaged"),
+        (Signed(ONE), objects, "The simulator's"),
+        (Signed(b"garbage"), no_objection, "cannot be read"),
+    ):
+        with pytest.raises(TrustUnavailable, match=sentence):
+            take_over(tmp_path, signed, check)
+    assert open_trust_store(tmp_path).countries == ("FR", "UT")
+    (tmp_path / CENTRAL_FILE).mkdir()
+    with pytest.raises(TrustUnavailable, match="cannot be written"):
+        take_over(tmp_path, Signed(ONE), no_objection)

@@ -215,6 +215,18 @@ def test_ok__a_number_that_may_have_been_misread(lists: OpenLists) -> None:
     )
 
 
+@pytest.mark.parametrize("state", ["", "U7O", "XXA"])
+def test_ok__a_number_whose_issuing_state_is_not_known(lists: OpenLists, state: str) -> None:
+    found = check("document", replace(NOBODY, document_number="ST0481516", issuing_state=state), lists)
+    assert (found.verdict, found.reason) == (Verdict.FAIL, "issuing_state_not_known")
+    assert (found.evidence["issuing_state"], found.evidence["entry_reason"]) == ("UTO", "stolen")
+    assert found.evidence["score"] < 1.0
+    # Only as it was read: with every issuer and every spelling, strangers would meet by chance.
+    near = replace(NOBODY, document_number="ST04815I6", number_check=False, issuing_state=state)
+    assert check("document", near, lists).reason == "no_hit"
+    assert check("document", replace(NOBODY, issuing_state=state), lists).reason == "no_hit"
+
+
 def test_ok__visas_and_vehicles_only_where_there_are_any(make_list: MakeList) -> None:
     visa = make_list(documents=[STOLEN], name="visas", kind=ListKind.VISAS)
     plate = DocumentEntry(number="01 KG 777 ABC", issuing_state="KGZ", status=DocumentStatus.STOLEN)

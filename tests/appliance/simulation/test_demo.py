@@ -48,7 +48,7 @@ def test_ok__four_travellers(first) -> None:
     assert [row["reasons"] for row in rows] == [
         [],
         ["watchlist.person"],
-        ["watchlist.document"],
+        ["watchlist.document", "watchlist.live"],
         ["mrz.document_number_check_digit", "mrz.composite_check_digit"],
     ]
     assert all(row["committed"] and row["acknowledged"] for row in rows)

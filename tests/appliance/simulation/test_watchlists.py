@@ -15,7 +15,7 @@ from appliance.simulation.watchlists import (
     OTHER_PERSONS,
     PERSON_LIST,
     STOLEN_DOCUMENT,
-    demo_lists,
+    demo_reference_data,
 )
 
 ISSUED = datetime(2027, 3, 1, tzinfo=UTC)
@@ -29,7 +29,9 @@ def lists(tmp_path_factory: pytest.TempPathFactory) -> OpenLists:
 
 
 def stocked(folder: Path) -> ReferenceStore:
-    repository = demo_lists(folder / "r", issued_at=ISSUED, signing_key=SIGNER, recipients=[BOX.public_key])
+    repository = demo_reference_data(
+        folder / "r", issued_at=ISSUED, signing_key=SIGNER, recipients=[BOX.public_key]
+    )
     store = ReferenceStore(
         folder / "s", root=repository.first_root, private_key=BOX, floor_folders=(folder / "f",)
     )
@@ -80,7 +82,7 @@ def test_ok__the_same_in_every_run(tmp_path: Path) -> None:
     assert {one.version for one in again.status(now=ISSUED, time_quality="rtc")} == {int(ISSUED.timestamp())}
     assert (
         len(
-            demo_lists(
+            demo_reference_data(
                 tmp_path / "r", issued_at=ISSUED, signing_key=SIGNER, recipients=[BOX.public_key]
             ).targets()
         )

@@ -66,10 +66,14 @@ def test_ok__central_is_there_and_comes_again_after_a_kill(world: World) -> None
     assert world.receiver_pid != first
 
 
-def test_ok__two_lists_for_the_box(world: World) -> None:
+def test_ok__two_lists_and_trust_anchors_for_the_box(world: World) -> None:
     targets = list((world.folder / "central" / "reference" / "targets").iterdir())
-    assert len(targets) == 2
-    assert all(target.stat().st_size > 10_000 for target in targets)
+    assert sorted(target.name.rpartition(".")[2] for target in targets) == [
+        "trust_anchors",
+        "watchlist",
+        "watchlist",
+    ]
+    assert all(target.stat().st_size > 5_000 for target in targets)
     assert (world.folder / "central" / "keys" / "reference-root.json").exists()
 
 

@@ -4,6 +4,7 @@ import functools
 import inspect
 import json
 import threading
+from concurrent.futures import CancelledError
 from pathlib import Path
 from types import ModuleType
 
@@ -70,6 +71,9 @@ class FakePicamera2:
         self.jobs = []
         self.pixels = lambda number: np.full((48, 64, 3), number, np.uint8)
         self.fails: str | None = None
+        self.late = False
+        """A picture comes just as the wait for it has ended."""
+        self.cancelled = []
 
     @staticmethod
     def global_camera_info():
@@ -102,15 +106,24 @@ class FakePicamera2:
     def wait(self, job, timeout=None):
         if self.fails == "wait":
             raise RuntimeError("Camera frontend has timed out")
+        if self.fails == "timestamps":
+            raise KeyError("SensorTimestamp")
+        if job in self.cancelled:
+            raise CancelledError
+        if self.late and self.jobs:
+            raise TimeoutError
         if not self.there.wait(timeout):
             raise TimeoutError
-        self.jobs.remove(job)
+        if job in self.jobs:
+            self.jobs.remove(job)
         self.taken += 1
         self.held += 1
         return FakeRequest(self, self.pixels(self.taken))
 
     @as_published("Picamera2.cancel_all_and_flush")
     def cancel_all_and_flush(self):
+        if not self.late:  # a job that is done is no longer in the list, and is not cancelled
+            self.cancelled += self.jobs
         self.jobs.clear()
 
     @as_published("Picamera2.stop")

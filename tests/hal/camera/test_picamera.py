@@ -94,6 +94,26 @@ def test_fail__a_sensor_that_delivers_nothing(camera) -> None:
     assert one.capture(2.0).pixels.max() == 1
 
 
+def test_ok__a_picture_that_comes_too_late_is_given_back(camera) -> None:
+    one = camera()
+    one.open()
+    inside(one).late = True
+    for _ in range(BUFFERS + 1):
+        with pytest.raises(Timeout):
+            one.capture(0.05)
+    assert inside(one).held == 0, "each that is kept takes a buffer from the camera"
+    inside(one).late = False
+    assert one.capture(2.0).pixels.shape == (48, 64, 3)
+
+
+def test_fail__a_camera_without_timestamps(camera) -> None:
+    one = camera()
+    one.open()
+    inside(one).fails = "timestamps"
+    with pytest.raises(DeviceFault, match="exposed"):
+        one.capture(2.0)
+
+
 def test_ok__closing_ends_a_wait(camera) -> None:
     one = camera()
     one.open()

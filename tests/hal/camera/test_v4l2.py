@@ -223,3 +223,34 @@ def test_fail__does_not_start(tmp_path, monkeypatch):
         one.open()
     start.set()
     assert fake.released.wait(5.0)
+
+
+def test_ok__opencv_s_own_capture_reading_a_file(tmp_path):
+    """No V4L2 node is needed for the rest of the way: OpenCV's decoder, frames, dropping what is stale."""
+    video = tmp_path / "video.avi"
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
+    for number in range(30):
+        writer.write(np.full((48, 64, 3), 8 * number, np.uint8))
+    writer.release()
+    one = V4l2Camera(Options(device=str(video)), open_capture=lambda _options: cv2.VideoCapture(str(video)))
+    found = [int(one.capture(5.0).pixels.mean()) for _ in range(2)]
+    assert found == pytest.approx([8 * v4l2.STALE_FRAMES, 8 * (2 * v4l2.STALE_FRAMES + 1)], abs=4)
+    one.close()
+
+
+def test_ok__the_pixel_format_is_set_before_the_size(monkeypatch):
+    asked = []
+
+    class Asked:
+        def __init__(self, device, backend):
+            asked.append((device, backend))
+
+        def set(self, name, value):
+            asked.append((name, value))
+
+    monkeypatch.setattr(v4l2.cv2, "VideoCapture", Asked)
+    v4l2.open_v4l2(Options(device="/dev/video9", width=640, height=480, pixel_format="MJPG"))
+    v4l2.open_v4l2(Options(device="/dev/video9", width=640, height=480))
+    size = [(cv2.CAP_PROP_FRAME_WIDTH, 640), (cv2.CAP_PROP_FRAME_HEIGHT, 480)]
+    opened = ("/dev/video9", cv2.CAP_V4L2)
+    assert asked == [opened, (cv2.CAP_PROP_FOURCC, 0x47504A4D), *size, opened, *size]

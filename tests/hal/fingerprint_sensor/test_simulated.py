@@ -1,9 +1,11 @@
 """Drawn fingers: they look like ridges, follow from their number, and differ at every touch."""
 
+import threading
+
 import numpy as np
 import pytest
 
-from hal.device import Timeout
+from hal.device import DeviceGone, Timeout
 from hal.fingerprint_sensor.ridges import DPI, HEIGHT, RIDGE_PERIOD, WIDTH, grow, impression
 from hal.fingerprint_sensor.simulated import Options, SimulatedFingerprintSensor, create
 
@@ -49,3 +51,23 @@ def test_fail__no_finger():
     sensor.remove()
     with pytest.raises(Timeout):
         sensor.capture(0.1)
+
+
+def test_ok__it_feels_the_finger_go():
+    sensor = SimulatedFingerprintSensor()
+    with pytest.raises(Timeout, match="still lies"):
+        sensor.wait_for_removal(0.1)
+    timer = threading.Timer(0.1, sensor.remove)
+    timer.start()
+    sensor.wait_for_removal(5.0)
+    timer.join()
+
+
+def test_fail__unplugged_while_the_finger_lies_on_it():
+    sensor = SimulatedFingerprintSensor()
+    sensor.open()
+    timer = threading.Timer(0.1, sensor.unplug)
+    timer.start()
+    with pytest.raises(DeviceGone):
+        sensor.wait_for_removal(5.0)
+    timer.join()

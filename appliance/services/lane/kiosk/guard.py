@@ -5,12 +5,14 @@ Against that: the Host must be a loopback name (DNS rebinding), the browser must
 same-origin (Sec-Fetch-Site), and a press must carry a header that no foreign page may set unasked.
 """
 
-from typing import Final
+from typing import Final, TypeVar
 
+import msgspec
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
@@ -26,6 +28,11 @@ HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
+
+PRESS_HEADER: Final = "x-borne-kiosk"
+"""A page of another origin may not send it without asking, and it is never told yes."""
+
+Sent = TypeVar("Sent", bound=msgspec.Struct)
 
 
 class SameSite:
@@ -47,6 +54,23 @@ class SameSite:
         site = Headers(scope=scope).get("sec-fetch-site", "none")
         app = self._app if site in OUR_SITE else PlainTextResponse("Only from this page.", status_code=403)
         await app(scope, receive, guarded)
+
+
+async def sent(request: Request, type_: type[Sent], *, limit: int) -> Sent | Response:
+    """What the kiosk's own page has sent, or the answer that refuses it."""
+    if request.headers.get(PRESS_HEADER) != "1":
+        return PlainTextResponse("Only the kiosk's own page may do that.", status_code=403)
+    if request.headers.get("content-type") != "application/json":
+        return PlainTextResponse("This is sent as JSON.", status_code=415)
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            return PlainTextResponse("That is longer than it can be.", status_code=413)
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return PlainTextResponse("That is not what is sent here.", status_code=400)
 
 
 def guards() -> list[Middleware]:

@@ -19,7 +19,10 @@ from starlette.staticfiles import StaticFiles
 
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Press, PressTaken, View
-from appliance.services.lane.kiosk.guard import guards
+from appliance.contracts.officers import Login, OfficerAnswer, Release
+from appliance.contracts.typed import TypedAnswer, TypedEntry
+from appliance.services.lane.kiosk.form import form_of, refusal, said
+from appliance.services.lane.kiosk.guard import guards, sent
 from appliance.services.lane.kiosk.screen import screen_of
 from appliance.services.lane.kiosk.traveller import TravellerPage
 from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
@@ -32,8 +35,10 @@ HEARTBEAT_SECONDS: Final = 4.0
 RECONNECT_MS: Final = 1000
 MAX_PRESS_BYTES: Final = 1024
 """A press is an event and a number."""
-PRESS_HEADER: Final = "x-borne-kiosk"
-"""A page of another origin may not send it without asking, and it is never told yes."""
+MAX_LOGIN_BYTES: Final = 8 * 1024
+"""A name, a PIN, and at most a few sentences."""
+MAX_TYPED_BYTES: Final = 16 * 1024
+"""A form of a dozen fields, in any script."""
 PICTURES: Final = ("portrait", "chip_portrait")
 COOKIE: Final = "language"
 COOKIE_SECONDS: Final = 365 * 24 * 3600
@@ -49,6 +54,18 @@ class ViewSource(Protocol):
         ...
 
     async def press(self, press: Press) -> PressTaken: ...
+
+    async def login(self, login: Login) -> OfficerAnswer:
+        """An officer takes the lane over, or the shift ends."""
+        ...
+
+    async def release(self, release: Release) -> OfficerAnswer:
+        """A traveller under RED is let go on, with PIN and reason."""
+        ...
+
+    def enter(self, entry: TypedEntry) -> TypedAnswer:
+        """A document that the officer typed: what is wrong with it, or what it would be, or taken."""
+        ...
 
     def traveller_page(self, *, opened: bool) -> None:
         """A traveller's page was opened or is gone."""
@@ -68,6 +85,13 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     recommendation: str | None
     press: str | None
     hold: str | None
+    officers: tuple[str, ...]
+    """Who may log in."""
+    officer: str
+    releasing: str | None
+    """The crossing that may be released from RED."""
+    typing: str | None
+    """The crossing whose document may be typed in now."""
     regions: dict[str, str]
 
 
@@ -87,6 +111,9 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             Route("/", kiosk.page),
             Route("/events", kiosk.events),
             Route("/press", kiosk.press, methods=["POST"]),
+            Route("/login", kiosk.login, methods=["POST"]),
+            Route("/release", kiosk.release, methods=["POST"]),
+            Route("/typed", kiosk.typed, methods=["POST"]),
             Route("/picture/{name}", kiosk.picture),
             Route("/language/{code}", kiosk.language),
             *kiosk.traveller.routes(),
@@ -115,7 +142,11 @@ class _Kiosk:
         """The empty page: all content comes with the first event."""
         words = self._words(request)
         html = self._templates.get_template("page.html").render(
-            words=words, languages=self._languages, regions=REGIONS, version=self._version
+            words=words,
+            languages=self._languages,
+            regions=REGIONS,
+            version=self._version,
+            form=form_of(words),
         )
         return Response(html, media_type="text/html")
 
@@ -125,19 +156,9 @@ class _Kiosk:
 
     async def press(self, request: Request) -> Response:
         """The button: answers only the revision that the officer saw."""
-        if request.headers.get(PRESS_HEADER) != "1":
-            return PlainTextResponse("Only the kiosk's own page may press.", status_code=403)
-        if request.headers.get("content-type") != "application/json":
-            return PlainTextResponse("A press is JSON.", status_code=415)
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_PRESS_BYTES:
-                return PlainTextResponse("That is longer than a press.", status_code=413)
-        try:
-            press = msgspec.json.decode(body, type=Press)
-        except msgspec.DecodeError:
-            return PlainTextResponse("That is not a press.", status_code=400)
+        press = await sent(request, Press, limit=MAX_PRESS_BYTES)
+        if isinstance(press, Response):
+            return press
         if press.event not in ("press", "hold"):
             return PlainTextResponse("The button knows press and hold.", status_code=400)
         try:
@@ -145,6 +166,30 @@ class _Kiosk:
         except ServiceError as error:
             return PlainTextResponse(error.sentence, status_code=503)
         return Response(msgspec.json.encode(taken), media_type="application/json")
+
+    async def typed(self, request: Request) -> Response:
+        """The form of a document that the officer types in."""
+        entry = await sent(request, TypedEntry, limit=MAX_TYPED_BYTES)
+        if isinstance(entry, Response):
+            return entry
+        answer = said(self._source.enter(entry), self._words(request))
+        return Response(msgspec.json.encode(answer), media_type="application/json")
+
+    async def login(self, request: Request) -> Response:
+        """A name and a PIN, or an empty name: the shift ends."""
+        login = await sent(request, Login, limit=MAX_LOGIN_BYTES)
+        if isinstance(login, Response):
+            return login
+        answer = refusal(await self._source.login(login), self._words(request))
+        return Response(msgspec.json.encode(answer), media_type="application/json")
+
+    async def release(self, request: Request) -> Response:
+        """Name, PIN and reason for a traveller under RED."""
+        release = await sent(request, Release, limit=MAX_LOGIN_BYTES)
+        if isinstance(release, Response):
+            return release
+        answer = refusal(await self._source.release(release), self._words(request))
+        return Response(msgspec.json.encode(answer), media_type="application/json")
 
     async def picture(self, request: Request) -> Response:
         """A picture of the crossing on the screen, and of no other."""
@@ -183,6 +228,10 @@ class _Kiosk:
             recommendation=view.recommendation if screen.phase == "deciding" else None,
             press=view.press,
             hold=view.hold,
+            officers=tuple(one.name for one in view.officers),
+            officer=view.officer.name if view.officer else "",
+            releasing=view.crossing if view.may_release and view.officers else None,
+            typing=view.crossing if view.takes_typed else None,
             regions={
                 name: self._templates.get_template(f"{name}.html")
                 .render(screen=screen, view=view, words=words, languages=self._languages)

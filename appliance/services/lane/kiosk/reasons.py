@@ -39,6 +39,8 @@ def reason_of(check: Check, words: Words) -> str:
         parts.append(words.ui("as_listed", number=spelling))
     if check.reason == "old_list_hit" and (contact := evidence.get("contact")) and isinstance(contact, str):
         parts.append(words.ui("ask", contact=contact))  # it may have been lifted since
+    if (said := rule_words(evidence, words)) is not None:
+        parts.append(said)
     score = _number(evidence.get("score"))
     if score is not None and 0 <= score < 1:  # an exact hit is not "alike"
         parts.append(words.ui("alike", percent=words.percent(score)))
@@ -59,6 +61,15 @@ def headline_of(check: Check, words: Words) -> str:
     if short is None and check.id.endswith(CHECK_DIGIT):
         short = words.find("headline.check_digit")
     return short or f"{words.say('check', check.id)}: {_reason(check, words)}"
+
+
+def rule_words(evidence: dict[str, Any], words: Words) -> str | None:
+    """What the rule itself says: in the officer's language, else in English, else in any."""
+    says = evidence.get("says")
+    if not isinstance(says, dict):
+        return None
+    sentences = {code: said for code, said in says.items() if isinstance(said, str)}
+    return sentences.get(words.code) or sentences.get("en") or next(iter(sentences.values()), None)
 
 
 def list_age_hours(evidence: dict[str, Any]) -> float | None:

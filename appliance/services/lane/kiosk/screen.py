@@ -233,6 +233,8 @@ def _stage(view: View, phase: str, words: Words) -> Stage:
             picture=f"guide-{code}", title=words.say("guide", code), detail=words.ui("traveller_told")
         )
     hint = words.say("page_hint", view.page_hint) if view.page_hint else ""
+    if step == "waiting" and view.needs_login:
+        return Stage(picture="waiting", title=words.say("instruction", "waiting_for_officer"), detail="")
     if step == "waiting" and view.press is None:
         return Stage(
             picture="reading_document", title=words.say("instruction", "waiting_for_document"), detail=hint

@@ -23,6 +23,8 @@ from babel.numbers import format_decimal, format_percent
 from appliance.contracts.capture import PAGE_HINTS
 from appliance.contracts.checks import CHECKS
 from appliance.contracts.face import INSTRUCTIONS, NOT_MEASURED, OFIQ_MEASURES, OWN_MEASURES
+from appliance.contracts.officers import OFFICER_PROBLEMS
+from appliance.contracts.typed import PROBLEMS
 
 LOCALE: Final = Path(__file__).parent / "locale"
 DOMAIN: Final = "kiosk"
@@ -56,7 +58,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "reason": REASONS,
     "recommendation": ("GREEN", "AMBER", "RED"),
     "step": STEPS,
-    "instruction": (*STEPS, "waiting_for_document"),
+    "instruction": (*STEPS, "waiting_for_document", "waiting_for_officer"),
     "guide": GUIDE,
     "measure": MEASURES,
     "guide_more": ("welcome", "notice"),
@@ -71,6 +73,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
         "counter_lost",
         "crossing_unreadable",
         "disk_almost_full",
+        "signed_data_unreadable",
         "clock_unsure",
     ),
     "outcome": ("admitted", "referred"),
@@ -84,6 +87,8 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "kind": ("P", "I", "V", "other"),
     "sex": ("M", "F", "X"),
     "field": FIELDS,
+    "typed_problem": PROBLEMS,
+    "officer_problem": tuple(code for code in OFFICER_PROBLEMS if code != "locked"),
     "plural": ("hours", "days", "unsent", "PASS", "FAIL", "NOT_DONE", "CANNOT"),
 }
 """Every code that the box is known to say, by kind; each has words in every catalogue."""

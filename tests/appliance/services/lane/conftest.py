@@ -17,19 +17,23 @@ from appliance.clock import Clock
 from appliance.config import Box, ClockSource, Profile
 from appliance.contracts.lane import Press, View
 from appliance.face_settings import FaceSettings
+from appliance.opening import content_checks
 from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.records.memory import Memory
+from appliance.records.officers import Officers
 from appliance.records.statistics.book import Book
+from appliance.reference_data.sealed import ContentType
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder, install_trust_store
+from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys
 from appliance.services.lane.policy import Policy, load_policy
 from appliance.services.lane.service import LaneService
 from appliance.simulation.chip.authority import trust_store_for
 from appliance.simulation.travellers import ISSUING_STATES
-from appliance.simulation.watchlists import demo_lists
+from appliance.simulation.watchlists import demo_reference_data
 
 sys.path.insert(0, str(Path(__file__).parent))  # what the tests of this folder share
 
@@ -52,7 +56,7 @@ def keys_and_lists(tmp_path_factory):
     folder = tmp_path_factory.mktemp("keys")
     keys = load_box_keys(folder)
     issued_at = dt.datetime.now(dt.UTC) - dt.timedelta(hours=5)
-    repository = demo_lists(
+    repository = demo_reference_data(
         folder / "repository", issued_at=issued_at, signing_key=ISSUER, recipients=[keys.sealing.public_key]
     )
     return keys, repository
@@ -96,6 +100,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
             root=repository.first_root,
             private_key=keys.sealing,
             floor_folders=(tmp_path / "floor",),
+            content_checks=content_checks(),
         )
         if trust:
             known = trust_store_for(
@@ -104,10 +109,16 @@ def make_lane(tmp_path: Path, keys_and_lists):
             install_trust_store(tmp_path / "trust", known.to_bytes())
         if lists:
             store.receive(repository.message(), now=dt.datetime.now(dt.UTC), time_quality="rtc")
+        provisioned = load_policy(policy)
         opened.append(
             LaneService(
                 box=BOX,
-                policy=_without_waiting(load_policy(policy)) if policy is None else load_policy(policy),
+                in_force=InForce(
+                    _without_waiting(provisioned) if policy is None else provisioned,
+                    signed=store,
+                    trust=tmp_path / "trust",
+                    trust_check=content_checks()[ContentType.TRUST_ANCHORS],
+                ),
                 face=face,
                 capture=capture,
                 journal=journal,
@@ -116,6 +127,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
                 clock=Clock(source=ClockSource.HOST),
                 memory=Memory.open(tmp_path / "memory.db", storage=keys.storage),
                 history=History.open(tmp_path / "history.db", storage=keys.storage),
+                officers=Officers(tmp_path, keys.storage),
                 gateway=gateway,
                 book=Book.open(tmp_path / "statistics.db", storage=keys.storage),
             )

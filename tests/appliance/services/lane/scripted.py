@@ -28,7 +28,10 @@ from appliance.contracts.capture import (
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face import Measure
 from appliance.contracts.face_record import write_record
+from appliance.contracts.lane import FetchOutbox
+from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, from_plain
 from appliance.face_settings import SHIPPED_EMBEDDING
+from appliance.records import envelope
 from appliance.simulation.chip import build_files
 from appliance.simulation.portraits import draw_portrait
 
@@ -163,3 +166,16 @@ class ScriptedCapture:
                 ),
             )
         )
+
+
+def records_of(lane, house) -> list:
+    """What central would read from the outbox."""
+    page = asyncio.run(lane.fetch_outbox(FetchOutbox(after=0, limit=100)))
+    key = lane._journal._keys.signing.verify_key
+    opened = []
+    for record in page.records:
+        sealed = envelope.verify(record.envelope, verify_key_for=lambda _kid: key)
+        one = envelope.open_(sealed, private_key=house.central_sealing)
+        if one.type == RECORD_TYPE_MOVEMENT:
+            opened.append(from_plain(one.body))
+    return opened

@@ -22,6 +22,11 @@ def check(id_: str, verdict: str, reason: str = "any") -> Check:
         ([], GREEN, ()),
         ([check("mrz.composite_check_digit", "FAIL")], AMBER, ("mrz.composite_check_digit",)),
         ([check("watchlist.document", "FAIL", "stolen")], RED, ("watchlist.document",)),
+        (
+            [check("watchlist.document", "FAIL", "issuing_state_not_known")],
+            AMBER,
+            ("watchlist.document",),
+        ),
         ([check("watchlist.person", "FAIL", "match")], RED, ("watchlist.person",)),
         ([check("watchlist.person", "FAIL", "possible_match")], AMBER, ("watchlist.person",)),
         ([check("watchlist.person", "FAIL", "old_list_hit")], AMBER, ("watchlist.person",)),

@@ -9,7 +9,7 @@ import pytest
 from scripted import ScriptedCapture
 
 from appliance import cose
-from appliance.clock import Clock, Kernel
+from appliance.clock import Clock, Kernel, TimeQuality
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Recommendation
 from appliance.contracts.errors import ServiceError
@@ -173,6 +173,22 @@ def test_ok__retention_and_room(make_lane, house) -> None:
     kind, body = bodies(lane, house)[-1]
     assert (kind, body["removed"], body["through"], body["forgotten"]) == ("retention", 4, 4, 1)
     assert lane._journal.verify().problems == ()
+
+
+def test_ok__a_clock_that_jumped_removes_nothing(make_lane, house) -> None:
+    lane = make_lane(capture_of(1))
+    cross(lane, house)
+    acknowledge(lane, house, 3, NOW)
+    for synchronised, removed in ((False, 0), (True, 3)):
+        kernel = Kernel(
+            boot_id=lambda: "boot",
+            boottime_ns=time.monotonic_ns,
+            wall_ns=lambda: time.time_ns() + 30 * 86400 * 10**9,
+            synchronised=lambda: synchronised,  # noqa: B023 - called within the round
+            set_from_rtc=lambda: True,
+        )
+        lane._clock = Clock(kernel=kernel, disciplined_by=TimeQuality.NTS)
+        assert asyncio.run(lane.retain(Nothing())).records_removed == removed
 
 
 def test_fail__a_disk_that_does_not_answer(make_lane, house) -> None:

@@ -12,9 +12,7 @@ from nacl.signing import SigningKey
 from appliance import cose
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Outcome, Recommendation
-from appliance.contracts.lane import FetchOutbox, LinkState, Press, Retained, SignedData
-from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, from_plain
-from appliance.records import envelope
+from appliance.contracts.lane import LinkState, Press, Retained, SignedData
 from appliance.records.errors import StorageFull
 from appliance.records.quota import STEP_BYTES, Disk
 from appliance.records.watermark import Watermark, sign_watermark
@@ -24,24 +22,11 @@ from appliance.simulation.travellers import traveller
 _spec = importlib.util.spec_from_file_location("scripted", Path(__file__).parent / "scripted.py")
 _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)
-ScriptedCapture = _module.ScriptedCapture
+ScriptedCapture, records_of = _module.ScriptedCapture, _module.records_of
 
 
 def capture_of(number: int, **failures):
     return ScriptedCapture(traveller(number).lines, **failures)
-
-
-def records_of(lane, house) -> list:
-    """What central would read from the outbox."""
-    page = asyncio.run(lane.fetch_outbox(FetchOutbox(after=0, limit=100)))
-    key = lane._journal._keys.signing.verify_key
-    opened = []
-    for record in page.records:
-        sealed = envelope.verify(record.envelope, verify_key_for=lambda _kid: key)
-        one = envelope.open_(sealed, private_key=house.central_sealing)
-        if one.type == RECORD_TYPE_MOVEMENT:
-            opened.append(from_plain(one.body))
-    return opened
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 7])

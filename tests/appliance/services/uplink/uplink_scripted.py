@@ -80,8 +80,8 @@ class JournalLane:
         return sign_watermark(watermark, signing_key=key or self.central_watermark)
 
     def chain(self, seq: int) -> bytes:
-        """The chain hash of that record; of one that is not there, anything."""
-        records = self.journal.page(seq - 1, 1)
+        """The chain hash of that record; before the first one, and of one that is not there, zeros."""
+        records = self.journal.page(seq - 1, 1) if seq else ()
         return hashlib.sha256(cose.protected_bytes(records[0].envelope)).digest() if records else bytes(32)
 
     async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage:

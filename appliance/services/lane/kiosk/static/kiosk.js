@@ -1,7 +1,9 @@
 // The officer's page: it shows what /events sends, and turns the space bar or a finger into the
 // box's one button. It decides nothing, and it never shows as live what is no longer live.
 
+import { offerDuty } from "./duty.js";
 import { follow } from "./live.js";
+import { offerTyping } from "./typing.js";
 
 const HOLD_MS = 1500; // as long as the button on the panel
 const TOAST_MS = 4000;
@@ -36,6 +38,8 @@ function show(update) {
   body.dataset.press = update.press ?? "";
   body.dataset.hold = update.hold ?? "";
   body.dataset.recommendation = update.recommendation ?? "";
+  offerTyping(update.typing);
+  offerDuty(update);
   body.classList.add("met");
   button.disabled = !update.press && !update.hold;
 }
@@ -45,6 +49,8 @@ function lose() {
   now = null;
   shown = {};
   for (const region of regions) region.replaceChildren();
+  offerTyping(null);
+  offerDuty(null);
   body.dataset.phase = "lost";
   delete body.dataset.recommendation;
   button.disabled = true;
@@ -100,12 +106,13 @@ function say(sentence) {
 }
 
 document.addEventListener("keydown", (event) => {
+  if (event.target.closest("dialog")) return; // there it is a space
   if (event.code !== "Space" || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
   if (!event.repeat) pushDown();
 });
 document.addEventListener("keyup", (event) => {
-  if (event.code !== "Space") return;
+  if (event.code !== "Space" || event.target.closest("dialog")) return;
   event.preventDefault();
   finish("press");
 });

@@ -15,6 +15,9 @@ import msgspec
 
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation, Verdict
 from appliance.contracts.lane import DeviceView, DocumentView, ListView, Press, PressTaken, View
+from appliance.contracts.officers import Login, OfficerAnswer, OfficerView, Release, Role
+from appliance.contracts.typed import TypedAnswer, TypedEntry
+from appliance.services.lane.typed_entry import read_entry
 from appliance.simulation.portraits import draw_portrait
 from appliance.travel_document import MrzFormat, generate_mrz, parse_mrz, state_name, to_json
 
@@ -201,6 +204,9 @@ class ScriptedSource:
         self._view = view
         self._lock = threading.Lock()
         self.presses: list[Press] = []
+        self.entries: list[TypedEntry] = []
+        self.logins: list[Login] = []
+        self.releases: list[Release] = []
         self.traveller_pages = 0
         self.pictures: dict[str, bytes] = {}
         self.on_press: Callable[[str], None] = lambda _event: None
@@ -227,6 +233,30 @@ class ScriptedSource:
             return PressTaken(taken=False)
         self.on_press(press.event)
         return PressTaken(taken=True)
+
+    async def login(self, login: Login) -> OfficerAnswer:
+        self.logins.append(login)
+        if login.pin != "271828" and login.name:
+            return OfficerAnswer(taken=False, problem="wrong_pin")
+        roles = (Role.OFFICER,)
+        self.show(officer=OfficerView(name=login.name, roles=roles) if login.name else None)
+        return OfficerAnswer(taken=True)
+
+    async def release(self, release: Release) -> OfficerAnswer:
+        self.releases.append(release)
+        if release.pin != "271828":
+            return OfficerAnswer(taken=False, problem="locked", minutes=15)
+        self.show(WAITING, last_outcome=Outcome.ADMITTED)
+        return OfficerAnswer(taken=True)
+
+    def enter(self, entry: TypedEntry) -> TypedAnswer:
+        self.entries.append(entry)
+        if entry.crossing != self._view.crossing:
+            return TypedAnswer(taken=False)
+        document, problems = read_entry(entry, today=TODAY, provisional_number="PROV1")
+        return TypedAnswer(
+            taken=document is not None and entry.confirmed, problems=problems, document=document
+        )
 
     def traveller_page(self, *, opened: bool) -> None:
         self.traveller_pages += 1 if opened else -1

@@ -134,3 +134,18 @@ def test_ok__a_similarity_is_said_with_what_it_should_have_been(language: str, e
 def test_ok__what_a_picture_lacks_is_said() -> None:
     made = check("face.quality", "FAIL", "below_profile", short=["EyesOpen", "own.focus"])
     assert reason_of(made, EN) == "Not good enough – eyes closed, not sharp"
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        ({"en": "Only at North.", "ru": "Только на Севере."}, "Does not serve – Only at North."),
+        ({"ky": "Түндүктө гана."}, "Does not serve – Түндүктө гана."),
+        ({}, "Does not serve"),
+        ({"en": 5}, "Does not serve"),
+        ("nonsense", "Does not serve"),
+    ],
+)
+def test_ok__a_rule_speaks_for_itself(says: object, expected: str) -> None:
+    made = Check(id="document.accepted", verdict=Verdict.FAIL, reason="not_accepted", evidence={"says": says})
+    assert reason_of(made, EN) == expected

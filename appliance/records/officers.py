@@ -1,0 +1,186 @@
+"""The officers of this box: who they are, what they may do, and the proof of their PIN.
+
+A small file, encrypted under the storage key and replaced whole. PINs are kept as Argon2id (RFC 9106); there
+is none that the box comes with. Wrong tries are counted on disk, so that pulling the plug gives no new ones.
+"""
+
+import datetime as dt
+import itertools
+import re
+import threading
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import nacl.exceptions
+import nacl.pwhash
+from nacl.secret import SecretBox
+
+from appliance.contracts.officers import OfficerView, Role
+from appliance.records.errors import StorageBroken
+from appliance.whole_files import write_whole
+
+FILE: Final = "officers.sealed"
+MAX_FILE_BYTES: Final = 256 * 1024
+MAX_OFFICERS: Final = 200
+MIN_PIN: Final = 6
+MAX_TRIES: Final = 5
+LOCKED_FOR: Final = dt.timedelta(minutes=15)
+OPS, MEMORY = nacl.pwhash.argon2id.OPSLIMIT_INTERACTIVE, 32 * 1024 * 1024
+"""A quarter of a second and 32 MiB on a small board: a PIN is short, and the storage key guards the file."""
+_PIN: Final = re.compile(rf"[0-9]{{{MIN_PIN},12}}")
+
+
+class OfficerError(Exception):
+    """What cannot be done with the book of officers, in one plain sentence."""
+
+
+class Officer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One officer."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    roles: frozenset[Role]
+    proof: bytes
+    """Argon2id of the PIN, in libsodium's text form."""
+    tries: int = 0
+    """Wrong ones since the last right one."""
+    locked_until: dt.datetime | None = None
+
+
+class _Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    officers: dict[str, Officer]
+
+
+class Officers:
+    """The book, read anew when another process has replaced it. Safe to use from several threads."""
+
+    def __init__(self, folder: Path, storage: SecretBox) -> None:
+        self._path = folder / FILE
+        self._storage = storage
+        self._lock = threading.Lock()
+
+    def all(self) -> tuple[OfficerView, ...]:
+        """By name.
+
+        Raises:
+            StorageBroken: the book cannot be read.
+        """
+        found = sorted(self._read().values(), key=lambda officer: officer.name)
+        return tuple(OfficerView(name=one.name, roles=tuple(sorted(one.roles))) for one in found)
+
+    def add(self, name: str, pin: str, roles: frozenset[Role]) -> None:
+        """A new officer, or an old one with a new PIN and these roles.
+
+        Raises:
+            OfficerError: a name, a PIN or roles that nobody can have.
+            StorageBroken: it is not on disk.
+        """
+        name = " ".join(name.split())
+        if not 1 <= len(name) <= 64 or not name.isprintable():
+            raise OfficerError("A name has 1 to 64 characters.")
+        if not roles:
+            raise OfficerError("An officer has at least one role.")
+        check_pin(pin)
+        with self._lock:
+            officers = self._read()
+            if name not in officers and len(officers) >= MAX_OFFICERS:
+                raise OfficerError(f"There are {MAX_OFFICERS} officers already.")
+            self._write(officers | {name: Officer(name=name, roles=roles, proof=_prove(pin))})
+
+    def remove(self, name: str) -> None:
+        """Raises:
+        OfficerError: there is none of this name.
+        StorageBroken: it is not on disk.
+        """
+        with self._lock:
+            officers = self._read()
+            if officers.pop(name, None) is None:
+                raise OfficerError(f"There is no officer called {name}.")
+            self._write(officers)
+
+    def check(self, name: str, pin: str, *, now: dt.datetime) -> Officer | None:
+        """The officer whose PIN this is; None for a wrong one, which is counted.
+
+        Raises:
+            OfficerUnknown: there is none of this name.
+            OfficerLocked: too many wrong ones; until when.
+            StorageBroken: the book cannot be read, or the count is not on disk.
+        """
+        with self._lock:
+            officers = self._read()
+            officer = officers.get(name)
+            if officer is None:
+                _prove(pin)  # it takes as long as a wrong PIN
+                raise OfficerUnknown(f"There is no officer called {name}.")
+            if officer.locked_until is not None and now < officer.locked_until:
+                # A clock that was set back locks nobody out for longer than it would have.
+                left = min(officer.locked_until - now, LOCKED_FOR)
+                raise OfficerLocked(left)
+            if _proves(officer.proof, pin):
+                if officer.tries:
+                    self._write(officers | {name: _tried(officer, 0, None)})
+                return officer
+            tries = officer.tries + 1
+            locked = now + LOCKED_FOR if tries >= MAX_TRIES else None
+            self._write(officers | {name: _tried(officer, 0 if locked else tries, locked)})
+            if locked:
+                raise OfficerLocked(LOCKED_FOR)
+            return None
+
+    def _read(self) -> dict[str, Officer]:
+        try:
+            with self._path.open("rb") as file:
+                sealed = file.read(MAX_FILE_BYTES)
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise StorageBroken("The book of officers cannot be read.") from error
+        try:
+            return msgspec.msgpack.decode(bytes(self._storage.decrypt(sealed)), type=_Book).officers
+        except (nacl.exceptions.CryptoError, ValueError, TypeError, msgspec.MsgspecError) as error:
+            raise StorageBroken("The book of officers is damaged, or another box's.") from error
+
+    def _write(self, officers: dict[str, Officer]) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_whole(self._path, bytes(self._storage.encrypt(msgspec.msgpack.encode(_Book(officers)))))
+        except OSError as error:
+            raise StorageBroken("The book of officers cannot be written.") from error
+
+
+class OfficerUnknown(OfficerError):
+    """There is no officer of this name."""
+
+
+class OfficerLocked(OfficerError):
+    """Too many wrong PINs."""
+
+    def __init__(self, left: dt.timedelta) -> None:
+        self.minutes = max(1, -(-int(left.total_seconds()) // 60))
+        super().__init__(f"Too many wrong PINs: locked for {self.minutes} minutes.")
+
+
+def check_pin(pin: str) -> None:
+    """Raises:
+    OfficerError: nobody should have this PIN.
+    """
+    if not _PIN.fullmatch(pin):
+        raise OfficerError(f"A PIN has {MIN_PIN} to 12 digits.")
+    steps = {(int(after) - int(before)) % 10 for before, after in itertools.pairwise(pin)}
+    if len(steps) == 1 and steps <= {0, 1, 9}:
+        raise OfficerError("This PIN is the first that anybody would try: choose another.")
+
+
+def _tried(officer: Officer, tries: int, locked: dt.datetime | None) -> Officer:
+    return msgspec.structs.replace(officer, tries=tries, locked_until=locked)
+
+
+def _prove(pin: str) -> bytes:
+    return nacl.pwhash.argon2id.str(pin.encode(), opslimit=OPS, memlimit=MEMORY)
+
+
+def _proves(proof: bytes, pin: str) -> bool:
+    try:
+        return bool(nacl.pwhash.verify(proof, pin.encode()))
+    except (nacl.exceptions.InvalidkeyError, nacl.exceptions.CryptoError, ValueError):
+        return False

@@ -1,0 +1,142 @@
+"""The table of rules: signed, dated data in TOML, so that a rule that changes tonight is one update.
+
+name = "post rules"
+version = 3
+
+[[document]]                    # tried from the top; the first that fits speaks
+codes = ["P"]                   # document codes that begin so; "*" for any
+issuers = ["KGZ", "UZB"]        # codes of Doc 9303-3; "*" for any
+nationalities = ["*"]
+directions = ["entry"]          # left out: both
+posts = ["North *"]             # left out: all
+from = 2026-12-01               # left out: always
+until = 2027-06-30
+accepted = true
+chip_if_expires_after = 2031-05-01
+says = { en = "Passports of these states serve.", fr = "Ces passeports sont admis." }
+
+[[stay]]
+nationalities = ["KGZ"]
+days = 90
+window_days = 180               # left out: the days count anew with each entry
+says = { en = "90 days in any 180." }
+"""
+
+import fnmatch
+from datetime import date
+from typing import Annotated
+
+import msgspec
+
+from appliance.config import ConfigError, line_in, parse_toml
+from appliance.contracts.checks import Direction
+from appliance.travel_document import is_known_code
+
+ANY = "*"
+MAX_TABLE_BYTES = 1024 * 1024
+"""Some thousand rules."""
+
+Words = dict[str, Annotated[str, msgspec.Meta(max_length=300)]]
+"""Language to sentence."""
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class _Dated(_Section, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """Whom and when a rule is for."""
+
+    nationalities: tuple[str, ...] = (ANY,)
+    codes: tuple[str, ...] = (ANY,)
+    posts: tuple[str, ...] = (ANY,)
+    from_: date | None = None
+    until: date | None = None
+    says: Words = {}
+
+    def stands(self, today: date) -> bool:
+        return (self.from_ is None or self.from_ <= today) and (self.until is None or today <= self.until)
+
+    def is_for(self, *, nationality: str, document_code: str, post: str) -> bool:
+        return (
+            _among(nationality, self.nationalities)
+            and any(code == ANY or document_code.startswith(code) for code in self.codes)
+            and any(fnmatch.fnmatchcase(post, pattern) for pattern in self.posts)
+        )
+
+
+class DocumentRule(_Dated, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """Whether a document serves, and whether it must have a chip."""
+
+    issuers: tuple[str, ...] = (ANY,)
+    directions: tuple[Direction, ...] = (Direction.ENTRY, Direction.EXIT)
+    accepted: bool = True
+    chip: bool = False
+    """Each of these documents has one."""
+    chip_if_expires_after: date | None = None
+    """Its state has issued them with a chip since then, less how long they are valid."""
+
+
+class StayRule(_Dated, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """How many days somebody may stay; the day of entry and the day of exit both count."""
+
+    days: Annotated[int, msgspec.Meta(ge=1, le=3660)]
+    window_days: Annotated[int, msgspec.Meta(ge=1, le=3660)] | None = None
+    """The days count within any so many days; None: anew with each entry."""
+
+
+class RuleTable(_Section, frozen=True, kw_only=True):
+    """The whole file."""
+
+    name: str
+    version: int
+    document: tuple[DocumentRule, ...] = ()
+    stay: tuple[StayRule, ...] = ()
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}/{self.version}"
+
+
+def read_table(data: bytes) -> RuleTable:
+    """The table that came signed through the gate.
+
+    Raises:
+        ConfigError: it cannot be used; the line and what is allowed.
+    """
+    if len(data) > MAX_TABLE_BYTES:
+        raise ConfigError(f"the rules: larger than {MAX_TABLE_BYTES} bytes; this is no table of rules.")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError("the rules: is not UTF-8 text.") from error
+    table = parse_toml(text, RuleTable, name="the rules")
+    for number, document in enumerate(table.document):
+        _check_codes(text, "document", number, "issuers", document.issuers)
+        _check_codes(text, "document", number, "nationalities", document.nationalities)
+        _check_dates(text, "document", number, document)
+    for number, stay in enumerate(table.stay):
+        _check_codes(text, "stay", number, "nationalities", stay.nationalities)
+        _check_dates(text, "stay", number, stay)
+        if stay.window_days is not None and stay.window_days < stay.days:
+            line = line_in(text, "stay", number, "window_days")
+            raise ConfigError(f"the rules: line {line}: a window is not shorter than the days within it.")
+    return table
+
+
+def _check_codes(text: str, section: str, number: int, key: str, codes: tuple[str, ...]) -> None:
+    """A rule for a state that nobody knows would never fit, and nobody would know."""
+    for code in codes:
+        if code != ANY and not is_known_code(code):
+            line = line_in(text, section, number, key)
+            raise ConfigError(f"the rules: line {line}: `{code}` is no code of Doc 9303-3, section 5.")
+
+
+def _check_dates(text: str, section: str, number: int, rule: _Dated) -> None:
+    if rule.from_ is not None and rule.until is not None and rule.until < rule.from_:
+        line = line_in(text, section, number, "until")
+        raise ConfigError(f"the rules: line {line}: the rule ends before it begins.")
+
+
+def _among(code: str, codes: tuple[str, ...]) -> bool:
+    return ANY in codes or code in codes

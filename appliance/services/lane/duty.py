@@ -1,0 +1,121 @@
+"""Who is on duty at this lane: logging in with a PIN, handing over, and letting a traveller go on under RED.
+
+Every act is a record. The box that nobody has been named for works without: a post with one officer, a demo,
+a first day; a policy may ask for a login.
+"""
+
+import datetime as dt
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from appliance.clock import Clock
+from appliance.contracts.movement import RECORD_TYPE_OFFICER
+from appliance.contracts.officers import MIN_REASON, Login, OfficerAnswer, OfficerView, Release, Role
+from appliance.records.errors import StorageError
+from appliance.records.journal import Journal
+from appliance.records.officers import Officer, OfficerLocked, Officers, OfficerUnknown
+
+DECIDE = frozenset({Role.OFFICER, Role.SECOND_LINE, Role.SUPERVISOR})
+"""Roles that may decide about travellers."""
+log = logging.getLogger(__name__)
+
+
+class Duty:
+    """The officer at this lane. Looking at a PIN takes a quarter of a second: call it in a thread."""
+
+    def __init__(
+        self, *, officers: Officers, journal: Journal, clock: Clock, changed: Callable[[], None]
+    ) -> None:
+        self._officers = officers
+        self._journal = journal
+        self._clock = clock
+        self._changed = changed
+        self.officer: OfficerView | None = None
+        self.known: tuple[OfficerView, ...] = ()
+        """Those who may log in."""
+        self.look()
+
+    @property
+    def name(self) -> str:
+        """For the record; empty where nobody has logged in."""
+        return self.officer.name if self.officer else ""
+
+    def look(self) -> None:
+        """Read the book again: another process writes it. While it cannot be read nobody new logs in."""
+        try:
+            self.known = self._officers.all()
+        except StorageError as error:
+            self.known = ()
+            log.error("%s", error)  # noqa: TRY400 - the sentence says it all
+
+    def login(self, login: Login) -> OfficerAnswer:
+        """Take the lane over, or, without a name, end the shift."""
+        if not login.name:
+            return self._logout()
+        officer = self._checked(login.name, login.pin)
+        if isinstance(officer, OfficerAnswer):
+            return officer
+        if not officer.roles & DECIDE:
+            return OfficerAnswer(taken=False, problem="not_allowed")
+        before = self.name
+        try:
+            self._record("login", officer.name, **({"from": before} if before else {}))
+        except StorageError:
+            return OfficerAnswer(taken=False, problem="storage")
+        self.officer = OfficerView(name=officer.name, roles=tuple(sorted(officer.roles)))
+        self._changed()
+        return OfficerAnswer(taken=True)
+
+    def may_release(self, release: Release) -> OfficerAnswer:
+        """Whether this officer, with this PIN and for this reason, may let a traveller go on under RED."""
+        if len(" ".join(release.reason.split())) < MIN_REASON:
+            return OfficerAnswer(taken=False, problem="no_reason")
+        officer = self._checked(release.name, release.pin)
+        if isinstance(officer, OfficerAnswer):
+            return officer
+        if not officer.roles & DECIDE:
+            return OfficerAnswer(taken=False, problem="not_allowed")
+        return OfficerAnswer(taken=True)
+
+    def _logout(self) -> OfficerAnswer:
+        if self.officer is not None:
+            try:
+                self._record("logout", self.officer.name)
+            except StorageError:
+                return OfficerAnswer(taken=False, problem="storage")
+            self.officer = None
+            self._changed()
+        return OfficerAnswer(taken=True)
+
+    def _checked(self, name: str, pin: str) -> Officer | OfficerAnswer:
+        try:
+            officer = self._officers.check(name, pin, now=self._now())
+        except OfficerUnknown:
+            return OfficerAnswer(taken=False, problem="unknown")
+        except OfficerLocked as locked:
+            self._try_to_record("locked", name)
+            return OfficerAnswer(taken=False, problem="locked", minutes=locked.minutes)
+        except StorageError:
+            return OfficerAnswer(taken=False, problem="storage")
+        if officer is None:
+            self._try_to_record("wrong_pin", name)
+            return OfficerAnswer(taken=False, problem="wrong_pin")
+        return officer
+
+    def _try_to_record(self, act: str, name: str) -> None:
+        """A wrong PIN is refused whether or not that can be written down."""
+        try:
+            self._record(act, name)
+        except StorageError as error:
+            log.warning("an officer's act is not recorded: %s", type(error).__name__)
+
+    def _record(self, act: str, name: str, **more: Any) -> None:
+        body = {"act": act, "officer": name, **more}
+        self._journal.commit(
+            f"officer/{secrets.token_hex(8)}", RECORD_TYPE_OFFICER, body, self._clock.stamp()
+        )
+
+    def _now(self) -> dt.datetime:
+        return self._clock.now()[0]

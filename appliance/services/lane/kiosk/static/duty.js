@@ -1,0 +1,83 @@
+// Who is on duty, and letting a traveller go on under RED: two forms with a PIN. The box judges both; a PIN leaves
+// the page with the form, and nothing of it stays.
+
+const ANSWER_MS = 10000; // a PIN takes its time on a small board
+
+const login = document.getElementById("login");
+const release = document.getElementById("release");
+const letGo = document.getElementById("let-go");
+
+let now = { officers: [], officer: "", releasing: null };
+let releasingFor = null;
+
+/** What the box says of officers; a form that is for another traveller closes. */
+export function offerDuty(update) {
+  now = update ?? { officers: [], officer: "", releasing: null };
+  letGo.hidden = !now.releasing;
+  if (release.open && releasingFor !== now.releasing) release.close();
+  if (!update && login.open) login.close();
+}
+
+function open(dialog) {
+  if (dialog.open || !now.officers.length || document.querySelector("dialog[open]")) return;
+  const select = dialog.querySelector("[name=name]");
+  select.replaceChildren(...now.officers.map((name) => new Option(name, name, false, name === now.officer)));
+  const leave = dialog.querySelector("[data-do=logout]");
+  if (leave) leave.hidden = !now.officer;
+  releasingFor = dialog === release ? now.releasing : null;
+  dialog.showModal();
+  dialog.querySelector(dialog === release ? "textarea" : "[name=name]").focus();
+}
+
+async function send(dialog, path, message) {
+  const failed = dialog.querySelector(".typing-failed");
+  failed.hidden = true;
+  let answer;
+  try {
+    const response = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
+      body: JSON.stringify(message),
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    if (!response.ok) throw new Error(response.statusText);
+    answer = await response.json();
+  } catch {
+    answer = { taken: false, sentence: failed.dataset.failed };
+  }
+  if (answer.taken) {
+    dialog.close();
+    return;
+  }
+  failed.textContent = answer.sentence;
+  failed.hidden = false;
+  const pin = dialog.querySelector("[name=pin]");
+  pin.value = "";
+  pin.focus();
+}
+
+for (const [dialog, path] of [[login, "/login"], [release, "/release"]]) {
+  const form = dialog.querySelector("form");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const message = Object.fromEntries(new FormData(form));
+    if (dialog === release) message.crossing = releasingFor;
+    send(dialog, path, message);
+  });
+  dialog.querySelector("[data-do=cancel]").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => {
+    form.reset();
+    dialog.querySelector(".typing-failed").hidden = true;
+  });
+}
+login.querySelector("[data-do=logout]").addEventListener("click", () => send(login, "/login", { name: "" }));
+letGo.addEventListener("click", () => now.releasing && open(release));
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-open=login]")) open(login);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "F3" && event.key !== "F4") return;
+  event.preventDefault();
+  if (event.key === "F3") open(login);
+  else if (now.releasing) open(release);
+});
