@@ -44,7 +44,6 @@ from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.records.officers import Officers
-from appliance.records.quota import Level
 from appliance.records.statistics.book import Book
 from appliance.records.timekeeping import ClockWatch
 from appliance.reference_data.errors import Refused
@@ -52,6 +51,7 @@ from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.button import ButtonEvent
 from appliance.services.lane.chase import Chaser
+from appliance.services.lane.disk import DiskWatch
 from appliance.services.lane.duty import Duty
 from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.in_force import InForce
@@ -108,7 +108,7 @@ class LaneService:
         self._historical_before = 1
         self._outbox_grew = asyncio.Event()
         self._records_status = journal.status()
-        self._almost_full = False
+        self._disk = DiskWatch(journal, clock.stamp)
         self._clock_watch = ClockWatch(journal.last_stamp())
         self._presenter = Presenter(box)
         self._memory = memory
@@ -440,27 +440,12 @@ class LaneService:
             except ServiceError:
                 self._presenter.capture_reachable = False
             await asyncio.to_thread(self._watch_the_clock)
-            with contextlib.suppress(StorageError):  # a disk that does not answer is said by the next step
-                await self._look_at_the_disk()
+            await self._disk.look()
             self._refresh()
             unsettled = not self._presenter.capture_reachable or any(
                 device.state in UNSETTLED for device in self._presenter.devices
             )
             await asyncio.sleep(UNSETTLED_SECONDS if unsettled else REFRESH_SECONDS)
-
-    async def _look_at_the_disk(self) -> None:
-        """Say in time that it fills; when it is tight, acknowledged media make room."""
-        disk = await asyncio.to_thread(self._journal.disk)
-        self._almost_full = disk.level >= Level.ALARM
-        if disk.wanted:  # one step; the next look takes the next
-            stamp = self._clock.stamp()
-            done = await asyncio.to_thread(self._journal.make_room, disk.wanted, stamp=stamp)
-            if done.media_dropped:
-                log.warning(
-                    "the disk is tight: %d acknowledged pictures gave up %d bytes",
-                    done.media_dropped,
-                    done.bytes_freed,
-                )
 
     def _watch_the_clock(self) -> None:
         """A clock that was set, or has become sure, is recorded: earlier stamps can be told by it."""
@@ -522,7 +507,7 @@ class LaneService:
                     *self._journal.notices,
                     *engine.notices,
                     *self._in_force.notices,
-                    *(("disk_almost_full",) if self._almost_full else ()),
+                    *self._disk.notices,
                 ),
                 last_outcome=engine.last_outcome,
                 page_hint=engine.documents.page.hint,
