@@ -237,6 +237,7 @@ class Book:
                     self._connection.execute("COMMIT")
                     self._step_counter()
                 except BaseException:
+                    self._sealer.due = False
                     with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back by itself
                         self._connection.execute("ROLLBACK")
                     raise

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from appliance.clock import Clock, wall_of
+from appliance.clock import Clock
 from appliance.config import Box
 from appliance.contracts.capture import Capture, TakePortrait, Wait
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
@@ -21,13 +21,12 @@ from appliance.contracts.officers import OfficerAnswer, Release
 from appliance.contracts.typed import TypedAnswer, TypedDocument, TypedEntry
 from appliance.face_settings import FaceSettings
 from appliance.records.errors import StorageError, StorageFull
-from appliance.records.history import History, Passage
+from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.records.statistics.book import Book
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder, TrustUnavailable
-from appliance.screening import Subject
 from appliance.services.lane import workflow
 from appliance.services.lane.asking import Asking, Referred
 from appliance.services.lane.assessment import assess, document_of, movement_of, subject_of
@@ -43,6 +42,7 @@ from appliance.services.lane.live import LIVE, LiveDesk
 from appliance.services.lane.pairs import possible_pairs
 from appliance.services.lane.policy import Action, Start
 from appliance.services.lane.portrait_guide import PortraitGuide
+from appliance.services.lane.remembering import remember
 from appliance.services.lane.signals import show, signal_of
 from appliance.services.lane.workflow import AnyEvent, State, Step
 from appliance.travel_document.pki.trust_store import TrustStore
@@ -443,47 +443,19 @@ class Engine:
             )
         )
         await count(self._book, movement, decided.stamp)
-        subject = subject_of(self.state, document)
-        if subject is not None and self.state.assessed is not None:
-            await self._remember(subject, decided)
+        await remember(
+            self.state,
+            subject_of(self.state, document),
+            chaser=self._chaser,
+            memory=self._memory,
+            history=self._history if self._policy.memory.history_days > 0 else None,
+        )
+        while not self._late_checks.empty():
+            await self._chaser.late_answer(started.crossing, self._late_checks.get_nowait())
         self.last_outcome = decided.outcome
         self.guide.forget()
         self.state = State()
         self._changed()
-
-    async def _remember(self, subject: Subject, decided: workflow.Decided) -> None:
-        """For the lists that come later. The record stands already: if this fails, it is said and no more."""
-        started, assessed = self.state.started, self.state.assessed
-        assert started is not None
-        assert assessed is not None
-        try:
-            if self._history is not None and self._policy.memory.history_days > 0 and subject.document_number:
-                passage = Passage(
-                    crossing=started.crossing,
-                    direction=started.direction.value,
-                    at=wall_of(decided.stamp).astimezone(dt.UTC).isoformat(timespec="milliseconds"),
-                    outcome=decided.outcome.value,
-                )
-                await asyncio.to_thread(
-                    self._history.add,
-                    passage,
-                    issuing_state=subject.issuing_state,
-                    document_number=subject.document_number,
-                )
-            if decided.not_same:
-                await asyncio.to_thread(self._memory.not_same, decided.not_same, wall_of(decided.stamp))
-            await asyncio.to_thread(
-                self._chaser.remember,
-                started.crossing,
-                subject,
-                started.direction,
-                decided.outcome.value,
-                assessed.checks,
-            )
-        except StorageError as error:
-            log.warning("this crossing will not be screened again: %s", error)
-        while not self._late_checks.empty():
-            await self._chaser.late_answer(started.crossing, self._late_checks.get_nowait())
 
     def _ask_live(self) -> None:
         started = self.state.started

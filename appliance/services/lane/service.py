@@ -2,14 +2,9 @@
 
 import asyncio
 import contextlib
-import datetime as dt
 import logging
-from collections.abc import Callable
-from typing import Any
 
-import msgspec
-
-from appliance.clock import BUILD_TIME, Clock, TimeQuality
+from appliance.clock import Clock
 from appliance.config import Box, Retention
 from appliance.contracts.capture import Capture, Nothing, Wait
 from appliance.contracts.checks import Check
@@ -32,20 +27,17 @@ from appliance.contracts.lane import (
     SignedData,
     View,
 )
-from appliance.contracts.movement import RECORD_TYPE_CLOCK, DocumentFacts
 from appliance.contracts.officers import Login, OfficerAnswer, Release
 from appliance.contracts.transport import Operation
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
 from appliance.records.chain import JournalStatus
-from appliance.records.commands import Action, Rights, read_message
-from appliance.records.errors import CommandError, ManifestError, RecordsError, StorageError
+from appliance.records.errors import RecordsError, StorageError
 from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.records.officers import Officers
 from appliance.records.statistics.book import Book
-from appliance.records.timekeeping import ClockWatch
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
@@ -57,6 +49,7 @@ from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
 from appliance.services.lane.presenter import Presenter, Situation
+from appliance.services.lane.records_desk import RecordsDesk
 from appliance.services.lane.workflow import Step
 
 REFRESH_SECONDS = 5.0
@@ -70,7 +63,6 @@ MAX_OUTBOX_WAIT_SECONDS = 60.0
 LISTS_SECONDS = 2.0
 """How often it is looked for new lists, which may come by stick and another process."""
 MAX_URGENT = 16
-MAX_CORRECTION_TEXT = 500
 COSE = b"\xd2"
 """What a signed list of central's keys begins with (CBOR tag 18)."""
 log = logging.getLogger(__name__)
@@ -109,7 +101,6 @@ class LaneService:
         self._outbox_grew = asyncio.Event()
         self._records_status = journal.status()
         self._disk = DiskWatch(journal, clock.stamp)
-        self._clock_watch = ClockWatch(journal.last_stamp())
         self._presenter = Presenter(box)
         self._memory = memory
         self._chaser = Chaser(
@@ -139,7 +130,15 @@ class LaneService:
             history=history,
         )
         self._history = history
-        self._retention = retention or Retention()
+        self._desk = RecordsDesk(
+            journal=journal,
+            memory=memory,
+            history=history,
+            clock=clock,
+            retention=retention or Retention(),
+            history_days=lambda: in_force.policy.memory.history_days,
+            changed=self._records_changed,
+        )
         self._refresh()
 
     def close(self) -> None:
@@ -221,130 +220,25 @@ class LaneService:
         return Installed(accepted=True, sentence="Acknowledged.")
 
     async def command(self, request: SignedData) -> Installed:
-        """Every command of the message; what is not obeyed is said, and holds up none behind it."""
-        try:
-            orders = read_message(request.data)
-        except CommandError as error:
-            return Installed(accepted=False, sentence=str(error))
-        refused: list[str] = []
-        for order in orders:
-            try:
-                await asyncio.to_thread(self._obey, order)
-            except CommandError as error:
-                refused.append(str(error))
-            except StorageError as error:
-                raise ServiceError("storage_broken", str(error), retry=True) from error
-        self._refresh()
-        self._outbox_grew.set()
-        return Installed(accepted=not refused, sentence=" ".join(refused) or "Carried out.")
-
-    def _obey(self, order: bytes) -> None:
-        self._journal.command(
-            order, stamp=self._clock.stamp(), now=self._certainly_past(), local=self._local_request
-        )
-
-    def _local_request(self, order: Rights, crossings: tuple[str, ...]) -> dict[str, Any]:
-        """What this box itself can read of these crossings: found, shown to central, or forgotten."""
-        found = {one: kept for one in crossings if (kept := self._memory.recent(one)) is not None}
-        done: dict[str, Any] = {"remembered": sorted(found)}
-        if self._history is not None:
-            now = self._clock.now()[0]
-            done["history"] = list(self._history.of_crossings(crossings, purpose=order.purpose, now=now))
-        if order.action in (Action.RESTRICT, Action.CORRECT, Action.ERASE):
-            self._memory.forget(crossings)
-            if self._history is not None:
-                self._history.forget(crossings)
-        if order.action is Action.EXPORT:
-            done["export"] = {one: msgspec.msgpack.decode(kept.payload) for one, kept in found.items()}
-        return done
+        return await self._desk.command(request)
 
     async def correct(self, request: Correct) -> Corrected:
-        """A new record that names the old one; what the box itself remembers of it is forgotten as wrong."""
-        unknown = set(request.values) - set(DocumentFacts.__struct_fields__)
-        texts = (request.crossing, request.reason, *request.values.values())
-        if unknown or not request.reason or not all(len(text) <= MAX_CORRECTION_TEXT for text in texts):
-            raise ServiceError("not_correctable", "A correction names fields of the document, and a reason.")
-
-        def work() -> tuple[int, int | None]:
-            done = self._journal.correct(
-                request.crossing, reason=request.reason, values=request.values, stamp=self._clock.stamp()
-            )
-            self._memory.forget((request.crossing,))
-            if self._history is not None:
-                self._history.forget((request.crossing,))
-            return done
-
-        try:
-            seq, corrects = await asyncio.to_thread(work)
-        except StorageError as error:
-            raise ServiceError("storage_broken", str(error), retry=True) from error
-        self._outbox_grew.set()
-        self._refresh()
-        return Corrected(seq=seq, corrects=corrects)
+        return await self._desk.correct(request)
 
     async def retain(self, request: Nothing) -> Retained:  # noqa: ARG002 - the Protocol's shape
-        """What was kept long enough goes; the agent starts it, and the journal records it."""
-
-        def work() -> Retained:
-            forgotten = self._forget_old(self._certainly_past())
-            return self._journal.retain(
-                stamp=self._clock.stamp(),
-                now=self._past_for_retention(),
-                settings=self._retention,
-                forgotten=forgotten,
-            )
-
-        return await self._storing(work)
-
-    def _forget_old(self, now: dt.datetime) -> int:
-        if self._history is None:
-            return 0
-        return self._history.forget_old(now=now, days=self._in_force.policy.memory.history_days)
+        return await self._desk.retain()
 
     async def make_room(self, request: MakeRoom) -> Retained:
-        def work() -> Retained:
-            return self._journal.make_room(request.bytes, stamp=self._clock.stamp())
-
-        return await self._storing(work)
-
-    async def _storing(self, work: Callable[[], Retained]) -> Retained:
-        try:
-            return await asyncio.to_thread(work)
-        except StorageError as error:
-            raise ServiceError("storage_broken", str(error), retry=True) from error
-        finally:
-            self._refresh()
-
-    def _past_for_retention(self) -> dt.datetime:
-        """By central's word, or a clock that follows the network or satellites: a battery-backed clock that
-        jumped ahead must not make two weeks of a minute."""
-        now, quality = self._clock.now()
-        said_at = self._journal.acknowledged_at() or BUILD_TIME
-        return max(now, said_at) if quality in (TimeQuality.NTS, TimeQuality.GNSS) else said_at
-
-    def _certainly_past(self) -> dt.datetime:
-        """Now, on a clock that is sure; else the floor, which is behind and never ahead."""
-        now, quality = self._clock.now()
-        return now if quality.sure else self._clock.floor
+        return await self._desk.make_room(request.bytes)
 
     async def install(self, request: SignedData) -> Installed:
         if request.data.startswith(COSE):
-            return await asyncio.to_thread(self._install_keys, request.data)
+            return await asyncio.to_thread(self._desk.install_keys, request.data)
         now, quality = self._clock.now()
         installed = await asyncio.to_thread(self._lists.receive, request.data, now=now, time_quality=quality)
         await asyncio.to_thread(self._in_force.look)
         self._refresh()
         return installed
-
-    def _install_keys(self, data: bytes) -> Installed:
-        """Central's own keys, for the journal; lists and the like come in another form."""
-        try:
-            new = self._journal.install_keys(data, stamp=self._clock.stamp())
-        except ManifestError as error:
-            return Installed(accepted=False, sentence=str(error))
-        except StorageError as error:
-            raise ServiceError("storage_broken", str(error), retry=True) from error
-        return Installed(accepted=True, sentence="New keys." if new else "These keys are known.")
 
     async def link(self, request: LinkState) -> Nothing:
         if request.connected and not self._link.connected:
@@ -439,25 +333,13 @@ class LaneService:
                 self._presenter.capture_reachable = True
             except ServiceError:
                 self._presenter.capture_reachable = False
-            await asyncio.to_thread(self._watch_the_clock)
+            await asyncio.to_thread(self._desk.watch_the_clock)
             await self._disk.look()
             self._refresh()
             unsettled = not self._presenter.capture_reachable or any(
                 device.state in UNSETTLED for device in self._presenter.devices
             )
             await asyncio.sleep(UNSETTLED_SECONDS if unsettled else REFRESH_SECONDS)
-
-    def _watch_the_clock(self) -> None:
-        """A clock that was set, or has become sure, is recorded: earlier stamps can be told by it."""
-        stamp = self._clock.stamp()
-        correction = self._clock_watch.look(stamp)
-        if correction is None:
-            return
-        name = f"clock/{stamp.boot_id}/{stamp.monotonic_ns}"
-        try:
-            self._journal.commit(name, RECORD_TYPE_CLOCK, correction, stamp)
-        except StorageError as error:
-            log.warning("the clock's correction is not recorded: %s", error)
 
     async def _watch_the_lists(self) -> None:
         """New lists, however they came: crossings since the old ones are screened again, changes are merged;
@@ -474,6 +356,10 @@ class LaneService:
     def _duty_changed(self) -> None:
         """In whatever thread the PIN was looked at."""
         self._loop_of_run.call_soon_threadsafe(self.engine.duty_changed)
+
+    def _records_changed(self) -> None:
+        self._outbox_grew.set()
+        self._refresh()
 
     def _late_hits_came(self) -> None:
         self._outbox_grew.set()

@@ -187,7 +187,7 @@ def test_ok__a_clock_that_jumped_removes_nothing(make_lane, house) -> None:
             synchronised=lambda: synchronised,  # noqa: B023 - called within the round
             set_from_rtc=lambda: True,
         )
-        lane._clock = Clock(kernel=kernel, disciplined_by=TimeQuality.NTS)
+        lane._desk._clock = Clock(kernel=kernel, disciplined_by=TimeQuality.NTS)
         assert asyncio.run(lane.retain(Nothing())).records_removed == removed
 
 
@@ -240,18 +240,18 @@ def test_ok__a_clock_that_was_set_is_recorded(make_lane, house) -> None:
             set_from_rtc=lambda: True,
         )
 
-    lane._clock = Clock(kernel=kernel())
-    lane._watch_the_clock()
-    lane._watch_the_clock()
+    lane._desk._clock = Clock(kernel=kernel())
+    lane._desk.watch_the_clock()
+    lane._desk.watch_the_clock()
     assert page(lane).last_seq == 0
     shift = 3600 * 10**9
-    lane._watch_the_clock()
-    lane._watch_the_clock()
+    lane._desk.watch_the_clock()
+    lane._desk.watch_the_clock()
     ((kind, body),) = bodies(lane, house)
     assert (kind, body["boot_id"], round(body["shift_ms"], -4)) == ("clock_correction", "boot", 3_600_000)
     shift = 0
     lane._journal.close()
-    lane._watch_the_clock()  # it is said in the log, and no more
+    lane._desk.watch_the_clock()  # it is said in the log, and no more
 
 
 def test_ok__health_says_what_protects_the_keys(make_lane, house) -> None:
