@@ -21,7 +21,7 @@ from appliance.key_files import HashingKey, KeyFileError, read_key
 from appliance.records.errors import EnvelopeError
 from appliance.reference_data.repository import Repository, RepositoryError
 from appliance.screening import ScreeningError
-from central import backup, carry_command, key_list, trust
+from central import backup, carry_command, derive, key_list, trust
 from central.backup import CannotBackUp
 from central.broker import Access, BrokerError, publish_reference
 from central.fleet import cli as fleet
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--workers", type=int, default=1, metavar="N", help="so many processes share the boxes' batches"
     )
-    run.add_argument("--worker", type=int, default=0, help=argparse.SUPPRESS)
+    run.add_argument("--worker", type=int, default=0, metavar="K", help="be the K-th, and start no others")
     run.add_argument("--quiet", action="store_true", help="no table")
     run.add_argument("--json", action="store_true", help="an object a line instead of the table")
     run.set_defaults(run=_run)
@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     publish.set_defaults(run=_publish)
 
     trust.add_to(actions)
-    for part in (backup, carry_command, key_list, fleet, merge, rights, intelligence, statistics):
+    for part in (backup, carry_command, derive, key_list, fleet, merge, rights, intelligence, statistics):
         part.add_to(actions)
 
     count = actions.add_parser("count", help="what the database holds")

@@ -92,6 +92,7 @@ def _durable(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # `_begin` below begins; sqlite3 itself would begin too late
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA busy_timeout = 10000")
 
 

@@ -58,6 +58,8 @@ class Ingested:
     """Whose crossings are to be put together anew."""
     links: dict[str, dict[int, tuple[bytes, bytes]]] = field(default_factory=dict)
     """By epoch and number, chain hash and `prev` of what is stored, as far as this batch touches it."""
+    erased: int = 0
+    """Records whose keys were destroyed because the box was ordered to."""
     commands_done: bool = False
     """The box has recorded a command: it needs not be told any more."""
 
@@ -98,6 +100,21 @@ def ingest(
                 raise_alert(batch.connection, "refused", device, f"Something was refused: {error}")
     settle(batch.connection, result.persons)
     return result
+
+
+def derive_from(batch: Batch, opened: Iterable[envelopes.Opened]) -> int:
+    """What records that are stored already give rise to now; of how many something was derived."""
+    result = Ingested()
+    count = 0
+    for one in opened:
+        movement = _movement_of(one)
+        _follow(batch, one, result)
+        if movement is not None:
+            batch.add_crossing(one.sealed, movement)
+            result.persons.add(_add_facts(batch, one.sealed, movement))
+        count += 1
+    settle(batch.connection, result.persons)
+    return count
 
 
 def _examined(registered: Device | None, message: bytes, keys: Keys) -> Examined:
@@ -179,7 +196,7 @@ def _follow(batch: Batch, opened: envelopes.Opened, result: Ingested) -> None:
         # Also when this central was put back from a copy that does not know of the request any more.
         seqs = body.get("seqs")
         if isinstance(seqs, list) and all(type(seq) is int and 0 < seq < header.seq for seq in seqs):
-            erase(batch.connection, header.device, header.epoch, seqs)
+            result.erased += erase(batch.connection, header.device, header.epoch, seqs)
 
 
 def _keep_movement(batch: Batch, sealed: envelopes.Sealed, movement: Movement, result: Ingested) -> None:
@@ -194,13 +211,18 @@ def _keep_movement(batch: Batch, sealed: envelopes.Sealed, movement: Movement, r
         )
         add_task(batch.connection, "", task)
         return
-    facts = add_facts(batch.connection, movement, link_key=batch.link_key())
-    if has_corrections(batch.connection, header.device, movement.decided.boot_id):
-        follow(batch.connection, movement.crossing)
-    result.persons.add(facts.person)
+    result.persons.add(_add_facts(batch, sealed, movement))
     for kind, sentence in alerts_of(movement):
         raise_alert(batch.connection, kind, header.device, sentence, epoch=header.epoch, seq=header.seq)
     result.movements.append((sealed, movement))
+
+
+def _add_facts(batch: Batch, sealed: envelopes.Sealed, movement: Movement) -> str:
+    """What is counted of a crossing, at its true time as far as that is known; its person."""
+    facts = add_facts(batch.connection, movement, link_key=batch.link_key())
+    if has_corrections(batch.connection, sealed.header.device, movement.decided.boot_id):
+        follow(batch.connection, movement.crossing)
+    return facts.person
 
 
 def _check_links(links: Mapping[int, tuple[bytes, bytes]], sealed: envelopes.Sealed) -> None:

@@ -243,6 +243,8 @@ class Receiver:
             result = ingest(batch, device=device, messages=messages, keys=self._keys, examined=examined)
             reached = {epoch: self._reached(batch, device, epoch) for epoch in result.epochs}
             commands = pending(batch.connection, device) if result.commands_done else None
+        if result.erased:
+            self._store.wipe()
         for reason in result.refused:
             log.warning("refused from %s: %s", device, reason)
         for sealed, movement in result.movements:

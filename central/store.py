@@ -88,6 +88,18 @@ class Store:
         with translating(), self._engine.connect() as connection:
             yield Batch(connection)
 
+    def wipe(self) -> None:
+        """After an erasure: SQLite's write-ahead log, which still has the old pages, is emptied.
+
+        As far as others let it: who is just reading keeps some of it until the next time.
+        """
+        if self._engine.dialect.name == "sqlite":
+            with translating(), self._engine.connect() as connection:
+                connection.rollback()  # a checkpoint is not possible within a transaction
+                cursor = connection.connection.cursor()
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                cursor.close()
+
     def counts(self) -> dict[str, int]:
         """How many records, crossings, refused messages, duplicates and devices there are."""
         with translating(), self._engine.connect() as connection:

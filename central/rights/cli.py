@@ -78,6 +78,8 @@ def _rights(arguments: argparse.Namespace) -> int:
         )
         if found:
             _do(batch, arguments, found, request)
+    if arguments.what == "erase":
+        store.wipe()
     store.close()
     if arguments.json:
         print(json.dumps({"request": request, "records": msgspec.to_builtins(found)}))

@@ -222,6 +222,26 @@ def test_ok__erased_and_the_chain_verifies(either, filled, keys, tmp_path) -> No
     assert (order.action, order.seqs) == (Action.ERASE, (1, 3, 4))
 
 
+def test_ok__nothing_of_the_erased_is_left_in_the_file(store, keys, make_box, tmp_path) -> None:
+    box = make_box()
+    box.register(store)
+    take(store, keys, "box-1", box.cross("in"), box.cross("else", document=OTHER))
+    files = [tmp_path / "central.db", tmp_path / "central.db-wal"]
+
+    def kept() -> bytes:
+        return b"".join(file.read_bytes() for file in files if file.exists())
+
+    key = envelopes.verify(box.envelopes()[0], verify_key_for=lambda _: box.keys.signing.verify_key).key
+    assert key is not None
+    assert b"ERIKSSON" in kept()
+    assert key in kept()
+    arguments = ["rights", "erase", *ASKED, "--keys", str(tmp_path / "central-keys")]
+    assert main([*arguments, "--database", str(tmp_path / "central.db")]) == 0
+    assert b"ERIKSSON" not in kept()
+    assert key not in kept()
+    assert b"OTHER" in kept()
+
+
 def test_ok__what_was_erased_does_not_come_back(either, filled, keys) -> None:
     """The box has not heard of the erasure yet and sends its records again, with their keys."""
     with either.batch() as batch:

@@ -9,6 +9,7 @@ import msgspec
 
 from appliance.records.statistics.facts import Facts
 from appliance.records.statistics.suppression import protect_counts
+from appliance.records.statistics.tables import Table
 from appliance.records.statistics.variables import local
 
 DEVICE_REASONS: Final = frozenset(
@@ -30,27 +31,34 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-def handling(facts: Sequence[Facts]) -> Listing:
-    """Seconds from the button to the decision, by post and lane."""
-    times: dict[tuple[str, str], list[float]] = {}
+def handling(facts: Sequence[Facts], *, threshold: int) -> Listing:
+    """Seconds from the button to the decision, by post and lane; nothing of a lane with few crossings."""
+    times: dict[str, dict[str, list[float]]] = {}
     for one in facts:
         if one.handling_seconds is not None:
-            times.setdefault((one.post, one.lane), []).append(one.handling_seconds)
+            times.setdefault(one.post, {}).setdefault(one.lane, []).append(one.handling_seconds)
+    rows: list[tuple[Value, ...]] = []
+    for post, lanes in sorted(times.items()):
+        names = sorted(lanes)
+        told = protect_counts([len(lanes[lane]) for lane in names], threshold=threshold)
+        for lane, number in zip(names, told, strict=True):
+            seconds = lanes[lane]
+            values = [round(quantile(seconds, share), 1) for share in (0.5, 0.9, 1.0)]
+            rows.append((post, lane, number, *([None] * 3 if number is None else values)))
     return Listing(
         name="handling_time",
         title="Handling time in seconds, from the button to the decision",
         columns=("post", "lane", "crossings", "median", "90th percentile", "longest"),
-        rows=tuple(
-            (post, lane, len(seconds), *(round(quantile(seconds, q), 1) for q in (0.5, 0.9, 1.0)))
-            for (post, lane), seconds in sorted(times.items())
-        ),
+        rows=tuple(rows),
         note="Crossings that a restart interrupted are not in it.",
     )
 
 
-def staffing(facts: Sequence[Facts], *, zone: dt.tzinfo) -> Listing:
-    """By hour of day: how many lanes worked, and how much each of them did."""
-    crossings: Counter[tuple[str, int]] = Counter()
+def staffing(facts: Sequence[Facts], table: Table, *, zone: dt.tzinfo) -> Listing:
+    """By hour of day: how many lanes worked, and how much each of them did.
+
+    `table` is the protected one of crossings by hour and post: what it does not tell is not told here.
+    """
     lanes: dict[tuple[str, int], set[tuple[dt.date, str]]] = {}
     days: dict[tuple[str, int], set[dt.date]] = {}
     for one in facts:
@@ -58,21 +66,21 @@ def staffing(facts: Sequence[Facts], *, zone: dt.tzinfo) -> Listing:
         if moment is None:
             continue
         key = one.post, moment.hour
-        crossings[key] += 1
         lanes.setdefault(key, set()).add((moment.date(), f"{one.device}/{one.lane}"))
         days.setdefault(key, set()).add(moment.date())
+    rows: list[tuple[Value, ...]] = []
+    for post, hour in sorted(lanes):
+        number = table.cell(f"{hour:02}", post).crossings
+        worked, at_work = len(lanes[post, hour]), len(days[post, hour])
+        known: tuple[Value, ...] = (None,) * 4
+        if number is not None:
+            known = (at_work, round(worked / at_work, 2), number, round(number / worked, 1))
+        rows.append((post, f"{hour:02}", *known))
     return Listing(
         name="staffing",
         title="Lanes at work by hour of day",
         columns=("post", "hour", "days", "lanes a day", "crossings", "crossings a lane and hour"),
-        rows=tuple(
-            (
-                *(key[0], f"{key[1]:02}", len(days[key])),
-                *(round(len(lanes[key]) / len(days[key]), 2), crossings[key]),
-                round(crossings[key] / len(lanes[key]), 1),
-            )
-            for key in sorted(crossings)
-        ),
+        rows=tuple(rows),
         note="A lane is at work in an hour in which it recorded a crossing.",
     )
 
@@ -102,22 +110,23 @@ def hits(facts: Sequence[Facts], *, threshold: int) -> Listing:
     )
 
 
-def missed(facts: Sequence[Facts]) -> Listing:
-    """Checks that were not done, or could not be, and why: of how many crossings."""
+def missed(facts: Sequence[Facts], *, threshold: int) -> Listing:
+    """Checks that were not done, or could not be, and why: of how many crossings. Their sum is told nowhere,
+    so only what is small is hidden."""
     numbers = Counter((one.check, one.verdict, one.reason) for line in facts for one in line.missed)
     return Listing(
         name="checks_not_done",
         title="Checks not done, and why",
         columns=("check", "verdict", "reason", "crossings", "share"),
         rows=tuple(
-            (*key, number, round(number / len(facts), 4))
+            (*key, *((number, round(number / len(facts), 4)) if number >= threshold else (None, None)))
             for key, number in sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
         ),
     )
 
 
 def failures(facts: Sequence[Facts]) -> Listing:
-    """What a device failed at, by box."""
+    """What a device failed at, by box: of machines and not of persons, so every number is told."""
     numbers: Counter[tuple[str, str, str, str]] = Counter()
     for one in facts:
         kinds = {(each.check.split(".")[0], each.reason) for each in one.missed if each.verdict == "CANNOT"}

@@ -85,7 +85,8 @@ def make_report(
     ]
     tables = [count(inside, variable, zone=zone) for variable in VARIABLES]
     tables += [count_pairs(inside, "age_band", "sex", zone=zone), _actual_stays(stays)]
-    tables += [_stay_states(stays, choice, made_at)]
+    tables += [_stay_states(stays, choice, made_at), count_pairs(inside, "hour", "post", zone=zone)]
+    protected = tuple(protect(one, threshold=choice.threshold) for one in tables)
     return Report(
         made_at=made_at,
         choice=choice,
@@ -93,12 +94,12 @@ def make_report(
         simulated=sum(one.simulated for one in inside),
         unsure_time=sum(one.time_quality in ("unsure", "carried") for one in inside),
         without_time=sum(moment is None for _, moment in timed),
-        tables=tuple(protect(one, threshold=choice.threshold) for one in tables),
+        tables=protected,
         listings=(
-            operations.handling(inside),
-            operations.staffing(inside, zone=zone),
+            operations.handling(inside, threshold=choice.threshold),
+            operations.staffing(inside, protected[-1], zone=zone),
             operations.hits(inside, threshold=choice.threshold),
-            operations.missed(inside),
+            operations.missed(inside, threshold=choice.threshold),
             operations.failures(inside),
             *coverage,
         ),
@@ -113,7 +114,7 @@ def _actual_stays(stays: Sequence[tuple[Facts, Stay]]) -> Table:
     return crossed(
         marked,
         name="actual_stay_by_intended_stay",
-        title="Ended stays by actual and by intended length",
+        title="Ended stays by actual length, coloured by intended",
         row_title="Actual stay",
         rows=[name for name in names if any(row == name for row, _, _ in marked)],
         columns=[name for name in names if any(column == name for _, column, _ in marked)],

@@ -11,7 +11,7 @@ Tables of one release share their sums. So the sums of each variable are protect
 tables, and then only inner cells are added; a table for which that is not enough is withheld.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Final
 
 import msgspec
@@ -51,8 +51,11 @@ def protect(table: Table, *, threshold: int = THRESHOLD) -> Table:
     }
     last_row, last_column = height - 1, width - 1
     # The sums first: what is hidden of them must not depend on the table that they stand in.
-    hidden |= {(row, last_column) for row in _protect_line([line[last_column] for line in values], threshold)}
-    hidden |= {(last_row, column) for column in _protect_line(values[last_row], threshold)}
+    sums = [line[last_column] for line in values]
+    few_rows = {row for row, column in hidden if column == last_column}
+    few_columns = {column for row, column in hidden if row == last_row}
+    hidden |= {(row, last_column) for row in _protect_line(sums, threshold, few_rows)}
+    hidden |= {(last_row, column) for column in _protect_line(values[last_row], threshold, few_columns)}
     if (last_row, last_column) in hidden:
         return withheld(table)
     while bridge := _bridge(hidden, height):
@@ -82,11 +85,11 @@ def _is_small(cell: Cell, threshold: int) -> bool:
     return any(value is not None and 0 < value < threshold for value in (cell.crossings, cell.persons))
 
 
-def _protect_line(values: Sequence[int], threshold: int) -> set[int]:
-    """Places to hide of a line whose last value is the sum of the others."""
+def _protect_line(values: Sequence[int], threshold: int, few: Set[int] = frozenset()) -> set[int]:
+    """Places to hide of a line whose last value is the sum of the others; `few` are to be hidden anyway."""
     *parts, total = values
-    hidden = {place for place, value in enumerate(parts) if 0 < value < threshold}
-    if 0 < total < threshold:
+    hidden = {place for place, value in enumerate(parts) if 0 < value < threshold or place in few}
+    if 0 < total < threshold or len(parts) in few:
         return hidden | {len(parts)}
     # One alone is the sum's difference; two that hide less than `threshold` together tell nearly as much.
     while hidden and (len(hidden) == 1 or sum(parts[place] for place in hidden) < threshold):

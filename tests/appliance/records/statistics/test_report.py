@@ -64,8 +64,27 @@ def test_ok__small_cells_are_nowhere() -> None:
     told = [cell for table in made.tables for line in table.cells for cell in line if cell.crossings]
     assert told
     assert all(cell.crossings >= 5 and cell.persons >= 5 for cell in told)
-    (hits,) = [one for one in made.listings if one.name == "hits"]
-    assert all(value is None or value == 0 or value >= 5 for row in hits.rows for value in row[2:])
+    listings = {one.name: one for one in made.listings}
+    counted = {"hits": (2, 3, 4), "handling_time": (2,), "staffing": (4,), "checks_not_done": (3,)}
+    for name, places in counted.items():
+        found = [row[place] for row in listings[name].rows for place in places]
+        assert found
+        assert all(value is None or value == 0 or value >= 5 for value in found), name
+
+
+def test_ok__what_a_table_hides_no_listing_tells() -> None:
+    """Hours and posts: the crossings of a listing, summed, give no sum that a table does not tell."""
+    made = report()
+    tables = {table.name: table for table in made.tables}
+    (staffing,) = [one for one in made.listings if one.name == "staffing"]
+    hidden_hours = {row for row in tables["hour"].rows if tables["hour"].cell(row, "total").crossings is None}
+    assert hidden_hours
+    assert any(row[4] is None for row in staffing.rows)
+    for post, hour, *values in staffing.rows:
+        cell = tables["hour_by_post"].cell(hour, post)
+        assert values[2] == cell.crossings
+        if cell.crossings is None:
+            assert values == [None] * 4
 
 
 def test_ok__simulated_crossings_are_apart_and_loud() -> None:

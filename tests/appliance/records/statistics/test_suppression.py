@@ -117,6 +117,15 @@ def test_ok__few_persons_of_many_crossings_are_small_too() -> None:
     assert made.cells[0][0].crossings is None
 
 
+def test_ok__a_sum_of_few_persons_does_not_cost_the_table() -> None:
+    """One commuter with thirty crossings: a sum that is large, and one person's."""
+    made = protect(table([[20, 10], [50, 60], [70, 80]], persons=[[1, 0], [50, 60], [70, 80]]))
+    assert not made.withheld
+    assert made.cells[0][2].crossings is None
+    assert made.cells[1][2].crossings is None  # goes with it
+    assert made.cells[2][2].crossings == 150
+
+
 def test_ok__a_table_without_small_cells_stays_as_it_is() -> None:
     plain = table([[5, 9], [0, 7]])
     assert protect(plain) == plain
