@@ -140,6 +140,22 @@ class Broker(_Section, frozen=True, kw_only=True):
     key: Path
 
 
+class PostNetwork(_Section, frozen=True, kw_only=True):
+    """The post's own network: which box is its hub, and this box's certificate from the post's authority."""
+
+    hub: Name
+    """The device that listens; all the others call it."""
+    address: str
+    """The hub's address on the post's network: the only one that anything here ever listens on."""
+    port: Port = 8884
+    ca: Path
+    certificate: Path
+    key: Path
+    members: Path
+    """A folder with DEVICE.signing.pub of every box of the post."""
+    data: Path = Path("/var/lib/borne-uplink")
+
+
 class Central(_Section, frozen=True, kw_only=True):
     """Central's public keys, and who may sign reference data."""
 
@@ -171,6 +187,8 @@ class Config(_Section, frozen=True, kw_only=True):
     paths: Paths = Paths()
     central: Central
     broker: Broker | None = None
+    post: PostNetwork | None = None
+    """None: this box stands alone."""
     kiosk: Kiosk = Kiosk()
     face: FaceSettings = FaceSettings()
     retention: Retention = Retention()

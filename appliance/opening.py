@@ -247,6 +247,22 @@ def open_memory(config: Config, *, pair_days: float) -> "Memory":
         raise CannotStart(str(error)) from error
 
 
+def open_book(config: Config) -> "Book":
+    """The box's own statistics of its last weeks.
+
+    Raises:
+        CannotStart: a key is missing, or the disk does not let us.
+    """
+    from appliance.key_files import KeyFileError
+    from appliance.records.errors import StorageError
+    from appliance.records.statistics.book import Book
+
+    try:
+        return Book.open(config.paths.data / "statistics.db", storage=box_keys(config).storage)
+    except (KeyFileError, StorageError) as error:
+        raise CannotStart(str(error)) from error
+
+
 def open_history(config: Config) -> "History":
     """Which document crossed here when.
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from appliance.services.agent.service import AgentService
     from appliance.services.capture.service import CaptureService
     from appliance.services.lane.service import LaneService
+    from appliance.services.uplink.post.service import NoPost, PostService
     from appliance.services.uplink.service import UplinkService
     from hal.device import Device
 
@@ -137,8 +138,8 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     journal = open_journal(config)
     try:
         memory = open_memory(config, pair_days=in_force.policy.memory.not_same_days)
-        history = open_history(config)
         book = open_book(config)
+        history = open_history(config)
     except CannotStart:
         journal.close()
         raise
@@ -182,6 +183,36 @@ def make_uplink(config: Config, *, lane: Lane) -> "UplinkService":
             raise CannotStart(f"{path} is missing: the broker asks for this box's certificate.")
     credentials = Credentials(broker.host, broker.port, broker.ca, broker.certificate, broker.key)
     return UplinkService(lane=lane, settings=Settings(config.box.device, credentials))
+
+
+def make_post(config: Config) -> "PostService | NoPost":
+    """This box's place on its post's own network.
+
+    Raises:
+        CannotStart: a certificate is missing, the hub's address is none to listen on, or the disk is broken.
+    """
+    from appliance.services.uplink.post.hub import HubError, PostCertificates
+    from appliance.services.uplink.post.service import NoPost, PostService, PostSettings
+    from appliance.services.uplink.post.store import PostStore, PostStoreError
+
+    post = config.post
+    if post is None:
+        return NoPost()
+    settings = PostSettings(
+        device=config.box.device,
+        hub=post.hub,
+        address=post.address,
+        port=post.port,
+        members=post.members,
+        certificates=PostCertificates(post.ca, post.certificate, post.key),
+    )
+    try:
+        store = PostStore.open(post.data / "post.db")
+        return PostService(settings=settings, store=store, clock=Clock(source=config.box.clock))
+    except HubError as error:
+        raise CannotStart(str(error), key=("post", "address")) from error
+    except PostStoreError as error:
+        raise CannotStart(str(error)) from error
 
 
 def kiosk(config: Config, lane: "LaneService") -> Starlette:
@@ -265,7 +296,9 @@ def _lane_alone(config: Config, handed: dict[str, socket.socket]) -> Works:
 
 def _uplink_alone(config: Config, handed: socket.socket | None) -> Works:
     uplink = make_uplink(config, lane=LaneClient(config.paths.run / "lane.sock"))
-    return [uplink.run(), _serve(uplink.operations(), handed, config.paths.run / "uplink.sock")]
+    post = make_post(config)
+    operations = (*uplink.operations(), *post.operations())
+    return [uplink.run(), post.run(), _serve(operations, handed, config.paths.run / "uplink.sock")]
 
 
 def _agent_alone(config: Config) -> Works:

@@ -15,12 +15,13 @@ from typing import Any
 from nacl.public import PublicKey
 from nacl.signing import VerifyKey
 
+from appliance.carry.errors import CarryError
 from appliance.contracts.wire import WireError, check_name
 from appliance.key_files import HashingKey, KeyFileError, read_key
 from appliance.records.errors import EnvelopeError
 from appliance.reference_data.repository import Repository, RepositoryError
 from appliance.screening import ScreeningError
-from central import backup, derive, key_list, trust
+from central import backup, carry_command, derive, key_list, trust
 from central.backup import CannotBackUp
 from central.broker import Access, BrokerError, publish_reference
 from central.fleet import cli as fleet
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(chosen.run(chosen))
     except (
-        *(BrokerError, KeyFileError, RepositoryError, ScreeningError, StoreError, WireError),
+        *(BrokerError, CarryError, KeyFileError, RepositoryError, ScreeningError, StoreError, WireError),
         *(CannotBackUp, CannotCorrect, CannotRelease, CannotSearch, CannotTell, PurposeMissing),
         *(EnvelopeError, NoSuchAlert, NoSuchReview),
         *(ValueError, OSError),
@@ -113,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     publish.set_defaults(run=_publish)
 
     trust.add_to(actions)
-    for part in (backup, derive, key_list, fleet, merge, rights, intelligence, statistics):
+    for part in (backup, carry_command, derive, key_list, fleet, merge, rights, intelligence, statistics):
         part.add_to(actions)
 
     count = actions.add_parser("count", help="what the database holds")

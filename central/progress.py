@@ -23,6 +23,17 @@ class Progress:
         query = sa.select(sa.func.count()).where(EPOCHS.c.device == device)
         return int(self.connection.execute(query).scalar_one())
 
+    def epochs(self) -> list[tuple[str, str]]:
+        """Every journal of a box that was heard of, as device and epoch."""
+        rows = self.connection.execute(
+            sa.select(EPOCHS.c.device, EPOCHS.c.epoch).order_by(EPOCHS.c.device, EPOCHS.c.epoch)
+        )
+        return [(row.device, row.epoch) for row in rows]
+
+    def knows_epoch(self, device: str, epoch: str) -> bool:
+        found = self.connection.execute(sa.select(EPOCHS.c.epoch).where(_is_epoch(device, epoch)))
+        return found.first() is not None
+
     def note_fork(self, device: str, epoch: str, seq: int) -> None:
         """The box has signed two records with this number: nothing from here on is acknowledged."""
         self.connection.execute(

@@ -37,6 +37,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
     ),  # what lane and gateway say to each other
+    # what the boxes of one post say to each other
+    "appliance.post_items": ("appliance.contracts", "appliance.cose", "appliance.key_files"),
     "appliance.clock": ("appliance.config", "appliance.contracts"),
     # the libraries: no service, no device
     "appliance.travel_document": (),
@@ -75,6 +77,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.key_files",
         "appliance.whole_files",
     ),
+    # the stick that stands in for the network: both ends' format, and the box's courier
+    "appliance.carry": ("appliance.contracts",),
     # the services: each knows the libraries of its work, and of the others the contracts alone
     "appliance.services": (),
     "appliance.services.capture": (
@@ -98,6 +102,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
         "appliance.face_settings",
         "appliance.live_query",
+        "appliance.post_items",
         "appliance.records",
         "appliance.reference_data",
         "appliance.rules",
@@ -112,6 +117,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",
+        "appliance.post_items",
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.watermark",
@@ -144,6 +150,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "central": (
         VERSION,
         "appliance.cbor",
+        "appliance.carry",
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",

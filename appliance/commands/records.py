@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from appliance.commands import salvage, statistics
+from appliance.commands import carry, salvage, statistics
 from appliance.commands.output import CouldNot, add_json_flag, print_json, sentence
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--set-aside", action="store_true", help="those of damaged journals that were set aside instead"
     )
     export.set_defaults(run=export_records)
+    carry.add_to(actions)
     retain = actions.add_parser("retain", help="have the running box remove what it has kept long enough")
     retain.set_defaults(run=retain_records)
     correct = actions.add_parser("correct", help="record that an earlier crossing was recorded wrongly")

@@ -17,6 +17,8 @@ class FetchOutbox(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 32
     wait: float = 0.0
     """Seconds to wait for a first record when there is none."""
+    alerts_after: int = 0
+    """Only alerts after this number: those before it are on their way already."""
 
 
 class SealedRecord(msgspec.Struct, frozen=True, kw_only=True):

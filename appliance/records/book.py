@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -16,12 +15,11 @@ from appliance.records.central_keys import CentralRing
 from appliance.records.chain import Sealer, append, last_counter, set_meta, status_of
 from appliance.records.counter import Counter
 from appliance.records.database import hold, open_database, read_meta, set_aside, translated
-from appliance.records.errors import CounterError, StorageBroken
+from appliance.records.errors import CounterError, StorageBroken, StorageFull
 from appliance.records.keys import BoxKeys, CentralKeys
+from appliance.records.quota import Disk, Level, measure
 from appliance.records.steps import Steps
 
-ALMOST_FULL: Final = 0.1
-"""Share of the disk that should be free: at 300 travellers a day the last tenth lasts for weeks."""
 STEPS: Final = "steps.db"
 TAIL_LOST: Final = "records_cut"
 """Notice: a journal that had lost its newest records lies beside this one."""
@@ -143,10 +141,28 @@ class Book:
         """What protects this box's keys."""
         return self._keys.tier
 
-    def almost_full(self) -> bool:
-        """Whether the journal's disk has less room left than `ALMOST_FULL` asks for."""
-        usage = shutil.disk_usage(self._path.parent)
-        return usage.free < ALMOST_FULL * usage.total
+    def disk(self) -> Disk:
+        """How full the journal's disk is.
+
+        Raises:
+            StorageError: it does not answer.
+        """
+        with self._reading() as connection:
+            pages = connection.execute("PRAGMA freelist_count").fetchone()[0]
+            size = connection.execute("PRAGMA page_size").fetchone()[0]
+        try:
+            return measure(self._path.parent, reusable=pages * size)
+        except OSError as error:
+            raise translated(error) from error
+
+    def room_to_begin(self) -> None:
+        """Whether a new crossing can be brought to its end.
+
+        Raises:
+            StorageError: it cannot, and may be tried again.
+        """
+        if self.disk().level is Level.FULL:
+            raise StorageFull("The disk is full of records that central does not have: nobody new is begun.")
 
     # Its end
 
@@ -221,6 +237,7 @@ class Book:
                     self._connection.execute("COMMIT")
                     self._step_counter()
                 except BaseException:
+                    self._sealer.due = False
                     with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back by itself
                         self._connection.execute("ROLLBACK")
                     raise

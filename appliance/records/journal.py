@@ -130,8 +130,8 @@ class Journal(Book):
                 )
             )
 
-    def alerts(self, limit: int) -> tuple[SealedRecord, ...]:
-        """Alerts that central has not acknowledged, in order, at most `limit`.
+    def alerts(self, limit: int, *, after: int = 0) -> tuple[SealedRecord, ...]:
+        """Alerts after this number that central has not acknowledged, in order, at most `limit`.
 
         Raises:
             StorageError: the database cannot be read.
@@ -140,7 +140,7 @@ class Journal(Book):
             return _bounded(
                 connection.execute(
                     "SELECT seq, envelope, alert FROM records WHERE alert AND seq > ? ORDER BY seq LIMIT ?",
-                    (read_meta(connection)["acknowledged_seq"], limit),
+                    (max(read_meta(connection)["acknowledged_seq"], min(after, _MAX_SEQ)), limit),
                 )
             )
 

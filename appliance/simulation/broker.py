@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from appliance.simulation import leash
 from appliance.simulation.certificates import CertificateAuthority
 
 PROGRAMS = ("mosquitto", "/usr/sbin/mosquitto")
@@ -81,6 +82,7 @@ class Broker:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        leash.hold(self._process)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:

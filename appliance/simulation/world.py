@@ -20,6 +20,7 @@ from nacl.signing import SigningKey
 from appliance.key_files import KeyFileError, read_key
 from appliance.records.keys import load_box_keys
 from appliance.reference_data.sealed import ContentType
+from appliance.simulation import leash
 from appliance.simulation.broker import CENTRAL, Broker
 from appliance.simulation.chip.authority import trust_store_for
 from appliance.simulation.travellers import ISSUING_STATES
@@ -144,6 +145,7 @@ class World:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        leash.hold(self._receiver)
 
     def start_gateway(self, *registers: str) -> None:
         """Start central's gateway, or another in its place, with registers as `borne-central gateway
@@ -172,6 +174,7 @@ class World:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        leash.hold(self._gateway)
 
         until = time.monotonic() + GATEWAY_SECONDS
         while b"listening" not in (said := log.read_bytes()):

@@ -1,6 +1,5 @@
 """Believed, held against the chain, stored once; what cannot be believed holds up nothing else."""
 
-
 import cbor2
 import pytest
 from central_common import STRANGER, acknowledged, movement, rows, take

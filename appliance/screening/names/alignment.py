@@ -15,25 +15,29 @@ from typing import Final
 from rapidfuzz.distance import Indel
 
 from appliance.screening.names.likeness import cut_likeness, part_likeness
+from appliance.screening.names.missing import Missed, is_heavy
 from appliance.screening.names.parts import PersonName
 from appliance.screening.names.rarity import is_light, nats_of_row
 
 AGREES: Final = ((0.62, -0.15), (0.72, 0), (0.8, 0.5), (0.88, 0.68), (0.95, 0.87), (1.0, 1.0))
 """What share of its nats a part is worth at a likeness, and what it costs below: read off aliases of 5,000
 persons."""
-CONFLICT: Final = 0.9
-"""Nats for each nat of the parts that contradict each other: one person's documents seldom do."""
-EXTRA: Final = 0.38
-"""Nats for each nat of the parts that only one side has."""
+FAMILY: Final = 8.0
+"""What names that contradict each other anywhere can tell at most: a family shares all the rest."""
 OTHER_ORDER: Final = 0.2
 INITIAL_NATS: Final = 0.8
 """What an initial tells: it agrees with one name in twenty, and people are asked for it as for a name."""
+NOTHING_SHARED: Final = -2.0
 ONE_PART_ONLY: Final = 0.5
 """Two names that have one part in common and no other are often two people of one family, or one first
 name."""
 JOIN_MIN: Final = 0.84
 """Parts in a row and the part that they may be: less alike than this is chance."""
 JOINED_LETTERS: Final = 0.5
+JOINED_UNVOWELLED: Final = 0.3
+"""Where one side writes no short vowels, half of the other's letters have no counterpart."""
+VOWELS_UNWRITTEN: Final = 5
+"""So many letters more may the spelling with vowels have for a row of parts; without, 2."""
 MAX_JOINED: Final = 6
 
 
@@ -73,7 +77,7 @@ def align(one: PersonName, other: PersonName, *, truncated: bool = False) -> Ali
     parts, others = one.parts, other.parts
     found = _align(parts, others, one.nats, other.nats, truncated, unvowelled)
     if not found.equal and (found.only_one or found.only_other) and _may_be_joined(one, other):
-        for joined in _joinings(parts, others, one.nats, other.nats):
+        for joined in _joinings(parts, others, one.nats, other.nats, unvowelled):
             better = _align(*joined, truncated, unvowelled)
             if better.nats > found.nats:
                 found = _told_as_joined(better, parts, others)
@@ -93,7 +97,7 @@ def _may_be_joined(one: PersonName, other: PersonName) -> bool:
     """Whether enough letters come in the same order for parts to be written in a row."""
     if len(one.parts) == 1 and len(other.parts) == 1:
         return False
-    cut = JOINED_LETTERS
+    cut = JOINED_UNVOWELLED if one.unvowelled or other.unvowelled else JOINED_LETTERS
     return any(
         Indel.normalized_similarity(a, b, score_cutoff=cut) >= cut for a in one.joined for b in other.joined
     )
@@ -143,20 +147,20 @@ def _align(  # noqa: PLR0917 - one key of the cache
             worth = INITIAL_NATS if rule == "part_initial" else min(own[i], theirs[j]) * _share(likeness)
             nats += worth
             shared += worth
-            agreeing += own[i] > 1.0
-    only_one, only_other = sum(own[i] for i in left), sum(theirs[j] for j in right)
-    if truncated:  # what was cut off cannot be missed
-        only_other = 0.0
-    conflict = min(only_one, only_other)
-    nats -= CONFLICT * conflict + EXTRA * (max(only_one, only_other) - conflict)
-    if agreeing == 1 and (left or right):
-        nats -= ONE_PART_ONLY
+            agreeing += rule != "part_initial" and not is_light(one[i])
+    only_one, only_other = [one[i] for i in sorted(left)], [other[j] for j in sorted(right)]
+    alone = agreeing == 1 and sum(map(is_heavy, one)) == 1
+    # What was cut off cannot be missed.
+    missed = Missed.among(only_one, [] if truncated else only_other)
+    nats -= missed.cost(alone=alone) + (ONE_PART_ONLY if agreeing == 1 and missed.any and not alone else 0.0)
+    if missed.conflicts:
+        nats = min(nats, FAMILY)
     pairs.sort()
     return Alignment(
-        nats=nats if pairs else -(CONFLICT * conflict) - 2.0,
+        nats=nats if pairs else min(nats, NOTHING_SHARED),
         pairs=tuple((one[i], other[j], likeness, rule) for i, j, likeness, rule in pairs),
-        only_one=tuple(one[i] for i in sorted(left)),
-        only_other=tuple(other[j] for j in sorted(right)),
+        only_one=tuple(only_one),
+        only_other=tuple(only_other),
         in_order=True,
         equal=bool(one) and sorted(one) == sorted(other),
         shared_nats=shared,
@@ -175,14 +179,14 @@ Nats = tuple[float, ...]
 
 
 def _joinings(
-    one: tuple[str, ...], other: tuple[str, ...], own: Nats, theirs: Nats
+    one: tuple[str, ...], other: tuple[str, ...], own: Nats, theirs: Nats, unvowelled: bool
 ) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], Nats, Nats]]:
     """The same names with neighbouring parts in a row, where the other side has them so."""
     for parts, others, nats, their_nats, swapped in (
         (one, other, own, theirs, False),
         (other, one, theirs, own, True),
     ):
-        found = _joined_as(parts, others, nats, their_nats)
+        found = _joined_as(parts, others, nats, their_nats, unvowelled)
         if found:
             parts_now, nats_now, their_nats_now = found
             if swapped:
@@ -192,11 +196,12 @@ def _joinings(
 
 
 def _joined_as(
-    parts: tuple[str, ...], others: tuple[str, ...], nats: Nats, their_nats: Nats
+    parts: tuple[str, ...], others: tuple[str, ...], nats: Nats, their_nats: Nats, unvowelled: bool
 ) -> tuple[tuple[str, ...], Nats, Nats] | None:
     """`parts` with runs joined that resemble one of `others` as a whole; what is joined weighs their sum."""
     result, weights, their_weights = list(parts), list(nats), list(their_nats)
     changed = False
+    slack = VOWELS_UNWRITTEN if unvowelled else 2
     for j, b in enumerate(others):
         if len(b) < 5:
             continue
@@ -204,10 +209,10 @@ def _joined_as(
         for start in range(len(result)):
             for end in range(start + 2, min(start + MAX_JOINED, len(result)) + 1):
                 run = result[start:end]
-                if abs(sum(map(len, run)) - len(b)) > 2:
+                if abs(sum(map(len, run)) - len(b)) > slack:
                     continue
                 for row in {"".join(run), "".join(run[1:] + run[:1]), "".join(run[-1:] + run[:-1])}:
-                    likeness, rule = part_likeness(row, b)
+                    likeness, rule = part_likeness(row, b, unvowelled=unvowelled)
                     if rule and likeness >= JOIN_MIN and (best is None or likeness > best[0]):
                         best = (likeness, start, end, row)
         if best is not None:

@@ -92,6 +92,8 @@ PLACEHOLDERS: Final = frozenset(
 _NOT_LETTERS: Final = re.compile(r"[^A-Z]+")
 _JOINING: Final = re.compile(r"['\u2019\u02bc\u02bb\u2018`\u00b4\u02b9\u02ba\u02be\u02bf\u2032.\"]")
 """Apostrophes and full stops are left out, everything else that is no letter separates (Doc 9303-3, 4.6)."""
+_BRACKETS: Final = re.compile(r"\([^()]*\)?")
+"""Lists put another spelling, or the original one, in brackets behind a name."""
 _STOPPED_INITIALS: Final = re.compile(r"\b([^\W\d_])\.\s*(?=[^\W\d_])")
 _DIGIT_FOR_LETTER: Final = str.maketrans("0125684", "OIZSGBA")
 """Inside a name a reader meant the letter (Doc 9303-3 section 4.6: a name field has no digits)."""
@@ -140,6 +142,7 @@ class PersonName:
 
 @lru_cache(maxsize=65536)
 def _name_of(primary: str, secondary: str) -> PersonName:
+    primary, secondary = _without_brackets(primary), _without_brackets(secondary)
     if not secondary:
         for separator in ("<<", ","):
             primary, found, secondary = primary.partition(separator)
@@ -148,6 +151,11 @@ def _name_of(primary: str, secondary: str) -> PersonName:
     return PersonName(
         parts_of(primary), parts_of(secondary), unvowelled=is_unvowelled(primary) or is_unvowelled(secondary)
     )
+
+
+def _without_brackets(text: str) -> str:
+    plain = _BRACKETS.sub(" ", text)
+    return plain if any(map(str.isalpha, plain)) else text
 
 
 def parts_of(text: str) -> tuple[str, ...]:

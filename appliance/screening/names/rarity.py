@@ -45,7 +45,7 @@ PATRONYMIC_SHARE: Final = 0.6
 MIN_NATS: Final = 2.0
 MAX_NATS: Final = 10.5
 """Even a name nobody has heard of runs in a family."""
-_SHORT_NATS: Final = 2.2
+_SHORT_NATS: Final = 3.0
 _NATS_A_PHONE: Final = 0.85
 """A long part is rarer than a short one; read off names that are in no table."""
 
@@ -63,6 +63,7 @@ def is_light(part: str) -> bool:
     return part in LIGHT
 
 
+@lru_cache(maxsize=65536)
 def is_patronymic(part: str) -> bool:
     """Whether it is a father's name by its ending, which many documents leave out."""
     return len(part) > 6 and _PATRONYMIC.search(part) is not None
@@ -83,15 +84,19 @@ def nats_of(part: str) -> float:
     if len(part) <= 6 and _SYLLABLE.fullmatch(part):
         return min(SYLLABLE_NATS, _common().get(phones_of(part), SYLLABLE_NATS))
     phones = phones_of(part)
-    nats = min(MAX_NATS, _SHORT_NATS + _NATS_A_PHONE * len(phones))
-    nats = min(nats, _common().get(phones, math.inf))
-    return max(MIN_NATS, nats)
+    return max(MIN_NATS, min(nats_of_length(phones), _common().get(phones, math.inf)))
+
+
+def nats_of_length(phones: str) -> float:
+    """What it tells to share a part that is in no table."""
+    return min(MAX_NATS, _SHORT_NATS + _NATS_A_PHONE * len(phones))
 
 
 def nats_of_parts(parts: tuple[str, ...]) -> tuple[float, ...]:
     """What each part of one name tells; a father's name counts as one only beside two others."""
-    share = PATRONYMIC_SHARE if len(parts) > 2 else 1.0
-    return tuple(nats_of(part) * (share if is_patronymic(part) else 1.0) for part in parts)
+    if len(parts) <= 2:
+        return tuple(map(nats_of, parts))
+    return tuple(nats_of(part) * (PATRONYMIC_SHARE if is_patronymic(part) else 1.0) for part in parts)
 
 
 def nats_of_row(row: str) -> float:

@@ -7,6 +7,8 @@ without vowels), the usual one is taken, and `likeness` forgives the rest.
 
 import re
 import unicodedata
+from functools import cache
+from importlib import resources
 from typing import Final
 
 from anyascii import anyascii
@@ -16,6 +18,9 @@ from appliance.travel_document import transliterate
 _HAN: Final = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
 _HANGUL: Final = re.compile(r"[가-힣]")
 _ARABIC: Final = re.compile(r"[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]")
+_ARABIC_WORD: Final = re.compile(r"[\u0600-\u06ff\u0750-\u077f]+")
+_ARTICLE: Final = "ال"
+ARABIC_FILE: Final = "arabic.txt"
 _BEYOND: Final = re.compile(r"[^\u0000-\u036f\u0400-\u052f\u0600-\u06ff\u1e00-\u1eff\u2000-\u206f]")
 """Neither Latin, Cyrillic nor Arabic: no table of Doc 9303-3 has it."""
 _COMPOUND_SURNAMES: Final = frozenset(
@@ -78,12 +83,28 @@ def is_unvowelled(text: str) -> bool:
     return _ARABIC.search(text) is not None or any("א" <= letter <= "ת" for letter in text)
 
 
+@cache
+def _arabic_names() -> dict[str, str]:
+    text = (resources.files(__package__) / ARABIC_FILE).read_text(encoding="utf-8")
+    lines = (line.split() for line in text.splitlines() if not line.startswith("#"))
+    return {unicodedata.normalize("NFKC", native): latin for native, latin in lines}
+
+
 def _from_arabic(text: str) -> str:
-    plain = unicodedata.normalize("NFKC", text)
-    letters = (
-        _ARABIC_LETTERS.get(letter, letter) for letter in plain if unicodedata.category(letter) != "Mn"
-    )
-    return "".join(letters).replace("\u200c", " ").replace("\u0640", "")
+    plain = unicodedata.normalize("NFKC", text).replace("\u200c", " ").replace("\u0640", "")
+    plain = "".join(letter for letter in plain if unicodedata.category(letter) != "Mn")
+    return _ARABIC_WORD.sub(lambda found: _arabic_word(found.group()), plain)
+
+
+def _arabic_word(word: str) -> str:
+    """A name that is known with its vowels, else its letters; the article apart, as in Latin spellings."""
+    names = _arabic_names()
+    if word in names:
+        return names[word]
+    article = word.startswith(_ARTICLE) and len(word) >= len(_ARTICLE) + 2
+    rest = word[len(_ARTICLE) :] if article else word
+    latin = names.get(rest) or "".join(_ARABIC_LETTERS.get(letter, letter) for letter in rest)
+    return f"AL {latin}" if article else latin
 
 
 def _east_asian(word: str) -> str:

@@ -247,6 +247,7 @@ class Engine:
             await self._keep(workflow.DocumentRead(evidence=evidence))
 
     async def _start(self) -> None:
+        await self._storing(self._journal.room_to_begin)
         if self._policy.ask.portrait:
             self.guide.notice()
         crossing = secrets.token_hex(16)

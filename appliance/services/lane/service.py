@@ -43,6 +43,7 @@ from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.button import ButtonEvent
 from appliance.services.lane.chase import Chaser
+from appliance.services.lane.disk import DiskWatch
 from appliance.services.lane.duty import Duty
 from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.in_force import InForce
@@ -99,7 +100,7 @@ class LaneService:
         self._historical_before = 1
         self._outbox_grew = asyncio.Event()
         self._records_status = journal.status()
-        self._almost_full = False
+        self._disk = DiskWatch(journal, clock.stamp)
         self._presenter = Presenter(box)
         self._memory = memory
         self._chaser = Chaser(
@@ -191,7 +192,7 @@ class LaneService:
         try:
             status = self._journal.status()
             records = self._journal.page(request.after, request.limit)
-            urgent = self._journal.alerts(MAX_URGENT)
+            urgent = self._journal.alerts(MAX_URGENT, after=request.alerts_after)
         except StorageError as error:
             raise ServiceError("storage_broken", str(error)) from error
         return OutboxPage(
@@ -333,8 +334,7 @@ class LaneService:
             except ServiceError:
                 self._presenter.capture_reachable = False
             await asyncio.to_thread(self._desk.watch_the_clock)
-            with contextlib.suppress(OSError):  # a disk that does not answer is said by the next step
-                self._almost_full = self._journal.almost_full()
+            await self._disk.look()
             self._refresh()
             unsettled = not self._presenter.capture_reachable or any(
                 device.state in UNSETTLED for device in self._presenter.devices
@@ -393,7 +393,7 @@ class LaneService:
                     *self._journal.notices,
                     *engine.notices,
                     *self._in_force.notices,
-                    *(("disk_almost_full",) if self._almost_full else ()),
+                    *self._disk.notices,
                 ),
                 last_outcome=engine.last_outcome,
                 page_hint=engine.documents.page.hint,

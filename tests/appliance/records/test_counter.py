@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from records_common import CENTRAL, commit, opened
+from records_common import CENTRAL, commit, opened, word_for
 
 from appliance.records import counter as counters
 from appliance.records.book import COUNTER_LOST, TAIL_LOST
 from appliance.records.counter import EVERY, TpmCounter
 from appliance.records.envelope import verify
-from appliance.records.errors import CounterError
+from appliance.records.errors import CounterError, StorageFull
 from appliance.records.journal import Journal
 from appliance.records.keys import load_box_keys
 
@@ -128,6 +128,25 @@ def test_fail__another_counter_than_before(tmp_path: Path) -> None:
     assert book.notices == (COUNTER_LOST,)
     assert opened(book, 3).body["what"] == "counter_lost"
     assert book.status().last_seq == 3, "the journal goes on"
+    book.close()
+
+
+def test_ok__a_record_that_was_not_written_steps_nothing(tmp_path: Path) -> None:
+    counter = Steps(7)
+    book = open_with(tmp_path, counter)
+    fill(book, EVERY - 1)
+    pages = book._connection.execute("PRAGMA page_count").fetchone()[0]
+    book._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+    with pytest.raises(StorageFull):
+        commit(book, "large", picture=bytes(100_000))
+    book._connection.execute("PRAGMA max_page_count = 1000000")
+    book.acknowledge(word_for(book, 1))  # a transaction, and no record
+    assert counter.value == 7
+    book.close()
+    book = open_with(tmp_path, counter)
+    assert book.notices == ()
+    fill(book, 1)
+    assert (counter.value, counters_in(book)[-1]) == (8, 8)
     book.close()
 
 

@@ -9,7 +9,15 @@ from appliance.screening.dates import Agreement, BirthDate
 from appliance.screening.errors import ListUnreadable
 from appliance.screening.names import PersonName
 from appliance.screening.persons.entries import EntryDirection, Number, PersonEntry
-from appliance.screening.persons.evidence import NEEDED, PAIR_NEEDED, needed, score_of, weigh
+from appliance.screening.persons.evidence import (
+    MIN_NAME_NATS,
+    NEEDED,
+    PAIR_MIN_NAME_NATS,
+    PAIR_NEEDED,
+    needed,
+    score_of,
+    weigh,
+)
 from appliance.screening.persons.index import Calendar, date_number, date_of, keys_of
 from appliance.screening.persons.search import PersonList, PersonQuery
 
@@ -183,6 +191,25 @@ def test_ok__a_pair_without_a_list() -> None:
     assert not weigh(one, born, PersonName.of("KOWALSKA, MARIA"), born).enough_for_a_pair
     other = weigh(one, born, PersonName.of("MUHAMMADOV, TIMUR"), BirthDate(1961, 7, 8))
     assert not other.enough_for_a_pair
+
+
+def test_ok__a_pair_may_have_less_of_a_name_than_a_hit() -> None:
+    one, other, born = (
+        PersonName.of("James Koang Chual"),
+        PersonName.of("Koang Chuol Ranley"),
+        BirthDate(1961, 2, 3),
+    )
+    found = weigh(one, born, other, born)
+    assert PAIR_MIN_NAME_NATS < found.names.nats < MIN_NAME_NATS
+    assert found.enough_for_a_pair
+    assert not found.enough(100)
+
+
+def test_ok__by_name_alone_a_hit_is_possible_and_no_more(make_list: MakeList) -> None:
+    one = make_list(persons=[WANTED, NO_DATE])
+    (hit,) = find(one, "MUHAMMADOV<<TIMUR")
+    assert not hit.certain
+    assert find(one, "MUHAMMADOV<<RUSLAN") == ()
 
 
 # The index
