@@ -279,22 +279,6 @@ def open_history(config: Config) -> "History":
         raise CannotStart(str(error)) from error
 
 
-def open_book(config: Config) -> "Book":
-    """The box's own statistics of its last weeks.
-
-    Raises:
-        CannotStart: a key is missing, or the disk does not let us.
-    """
-    from appliance.key_files import KeyFileError
-    from appliance.records.errors import StorageError
-    from appliance.records.statistics.book import Book
-
-    try:
-        return Book.open(config.paths.data / "statistics.db", storage=box_keys(config).storage)
-    except (KeyFileError, StorageError) as error:
-        raise CannotStart(str(error)) from error
-
-
 def gateway_keys(config: Config) -> "GatewayKeys | None":
     """The keys for live queries; none when no gateway is configured.
 
