@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ MAX_WORKERS: Final = 32
 RESTART_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 15.0
 _PR_SET_PDEATHSIG: Final = 1
+PARENT: Final = "BORNE_FIRST_WORKER"
+"""Environment of a worker: the process id of the first one."""
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +57,8 @@ class Workers:
 
     def _start(self, worker: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "central.cli", *self._arguments, "--worker", str(worker)]
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        known = os.environ | {PARENT: str(os.getpid())}
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=known)
 
     def _watch(self) -> None:
         while not self._stop.wait(RESTART_SECONDS):
@@ -65,5 +69,13 @@ class Workers:
 
 
 def end_with_parent() -> None:
-    """A worker's first act: the kernel ends it when the first one is killed (prctl(2), PR_SET_PDEATHSIG)."""
+    """A worker's first act: the kernel ends it when the first one is killed (prctl(2), PR_SET_PDEATHSIG).
+
+    One that was started by itself, on another machine, has no first one to end with.
+    """
+    parent = os.environ.get(PARENT)
+    if parent is None:
+        return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):
+        raise SystemExit(0)  # it was killed before we had asked to be told

@@ -19,6 +19,7 @@ from central import receiver as receivers
 from central.cli import main
 from central.receiver import Receiver
 from central.store import Store
+from central.workers import PARENT
 
 REPOSITORY = str(Path(central.__file__).parents[1])
 
@@ -140,6 +141,28 @@ def alive(pid: int) -> bool:
     with contextlib.suppress(OSError, IndexError):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     return False
+
+
+def test_ok__a_worker_whose_first_one_is_gone_already_ends(tmp_path) -> None:
+    """Killed while the worker was still starting: nobody would tell it any more."""
+    arguments = [
+        "run",
+        "--database",
+        str(tmp_path / "x.db"),
+        "--keys",
+        "x",
+        "--worker",
+        "2",
+        "--workers",
+        "2",
+    ]
+    arguments += ["--host", "x", "--ca", "x", "--certificate", "x", "--key", "x"]
+    command = [sys.executable, "-m", "central.cli", *arguments]
+    for first, code in (("1", 0), (None, 2)):  # alone, on another machine, it goes on, to the missing keys
+        known = {name: value for name, value in os.environ.items() if name != PARENT}
+        known |= {} if first is None else {PARENT: first}
+        done = subprocess.run(command, cwd=REPOSITORY, env=known, check=False, capture_output=True)
+        assert done.returncode == code, done.stderr
 
 
 def test_fail__no_number_of_workers(tmp_path, capsys) -> None:
