@@ -9,6 +9,7 @@ from nacl.signing import VerifyKey
 from appliance.contracts.movement import (
     RECORD_TYPE_CLOCK,
     RECORD_TYPE_COMMAND,
+    RECORD_TYPE_CORRECTION,
     RECORD_TYPE_LATE_HIT,
     RECORD_TYPE_MOVEMENT,
     RECORD_TYPE_TAMPER,
@@ -24,6 +25,8 @@ from central.keys import Keys
 from central.merge.clocks import follow, has_corrections, note_correction
 from central.merge.rules import Task
 from central.merge.settle import add_task, settle
+from central.rights.change import apply_known
+from central.rights.change import note_correction as note_box_correction
 from central.rights.erase import erase
 from central.statistics.tables import add_facts
 from central.store import Batch, Device
@@ -111,7 +114,7 @@ def derive_from(batch: Batch, opened: Iterable[envelopes.Opened]) -> int:
         _follow(batch, one, result)
         if movement is not None:
             batch.add_crossing(one.sealed, movement)
-            result.persons.add(_add_facts(batch, one.sealed, movement))
+            result.persons |= _add_facts(batch, one.sealed, movement)
         count += 1
     settle(batch.connection, result.persons)
     return count
@@ -184,6 +187,11 @@ def _follow(batch: Batch, opened: envelopes.Opened, result: Ingested) -> None:
     crossing = body.get("crossing")
     if isinstance(crossing, str) and 0 < len(crossing) <= MAX_CROSSING and "\0" not in crossing:
         batch.note_crossing(opened.sealed, crossing)
+    if opened.type == RECORD_TYPE_CORRECTION:
+        made_at, key = header.stamp.wall, batch.link_key()
+        result.persons |= note_box_correction(
+            batch.connection, header.device, body, made_at=made_at, link_key=key
+        )
     if opened.type == RECORD_TYPE_CLOCK:
         result.persons |= note_correction(batch.connection, header.device, body)
     if opened.type == RECORD_TYPE_TAMPER:
@@ -211,18 +219,18 @@ def _keep_movement(batch: Batch, sealed: envelopes.Sealed, movement: Movement, r
         )
         add_task(batch.connection, "", task)
         return
-    result.persons.add(_add_facts(batch, sealed, movement))
+    result.persons |= _add_facts(batch, sealed, movement)
     for kind, sentence in alerts_of(movement):
         raise_alert(batch.connection, kind, header.device, sentence, epoch=header.epoch, seq=header.seq)
     result.movements.append((sealed, movement))
 
 
-def _add_facts(batch: Batch, sealed: envelopes.Sealed, movement: Movement) -> str:
-    """What is counted of a crossing, at its true time as far as that is known; its person."""
+def _add_facts(batch: Batch, sealed: envelopes.Sealed, movement: Movement) -> set[str]:
+    """What is counted of a crossing, at its true time and corrected as far as that is known; its persons."""
     facts = add_facts(batch.connection, movement, link_key=batch.link_key())
     if has_corrections(batch.connection, sealed.header.device, movement.decided.boot_id):
         follow(batch.connection, movement.crossing)
-    return facts.person
+    return {facts.person} | apply_known(batch.connection, movement.crossing, link_key=batch.link_key())
 
 
 def _check_links(links: Mapping[int, tuple[bytes, bytes]], sealed: envelopes.Sealed) -> None:

@@ -149,6 +149,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # the other end of the wire
     "central": (
         VERSION,
+        "appliance.cbor",
         "appliance.carry",
         "appliance.contracts",
         "appliance.cose",

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -54,9 +54,7 @@ def correct(
     for field, value in changes.items():
         if field not in FIELDS:
             raise CannotCorrect(f"{field} is none of {', '.join(FIELDS)}.")
-        kind = CROSSINGS.c[field].type
-        assert isinstance(kind, sa.String)
-        if len(value) > (kind.length or 0) or "\0" in value:
+        if not _fits(field, value):
             raise CannotCorrect(f"The value of {field} is too long.")
     now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
     persons: set[str] = set()
@@ -70,6 +68,53 @@ def correct(
         connection.execute(sa.update(CROSSINGS).where(CROSSINGS.c.crossing == crossing).values(**changes))
         persons |= _follow(connection, crossing, link_key)
     settle(connection, persons)
+
+
+def note_correction(
+    connection: Connection, device: str, body: Mapping[str, Any], *, made_at: str, link_key: bytes
+) -> set[str]:
+    """A box says that a crossing of its own was recorded wrongly; whose crossings to put together anew.
+
+    The crossing may come later: what is known of it is then applied (`apply_known`). What has no column, or
+    does not fit its own, stays in the sealed record alone.
+    """
+    crossing, values = body.get("crossing"), body.get("values")
+    if not isinstance(crossing, str) or not 0 < len(crossing) <= 64 or not isinstance(values, dict):
+        return set()
+    for field, value in values.items():
+        if field in FIELDS and isinstance(value, str) and _fits(field, value) and "\0" not in crossing:
+            connection.execute(
+                sa.insert(CORRECTIONS).values(
+                    crossing=crossing, field=field, value=value, device=device, made_at=made_at
+                )
+            )
+    return apply_known(connection, crossing, link_key=link_key)
+
+
+def apply_known(connection: Connection, crossing: str, *, link_key: bytes) -> set[str]:
+    """The box's corrections of a crossing, in the order in which they were made; whose persons it touches."""
+    rows = connection.execute(
+        sa.select(CORRECTIONS.c.field, CORRECTIONS.c.value)
+        .join(
+            CROSSINGS,
+            sa.and_(
+                CROSSINGS.c.crossing == CORRECTIONS.c.crossing, CROSSINGS.c.device == CORRECTIONS.c.device
+            ),
+        )
+        .where(CORRECTIONS.c.crossing == crossing)
+        .order_by(CORRECTIONS.c.made_at, CORRECTIONS.c.id)
+    ).all()
+    if not rows:
+        return set()
+    changes = {row.field: row.value for row in rows}
+    connection.execute(sa.update(CROSSINGS).where(CROSSINGS.c.crossing == crossing).values(**changes))
+    return _follow(connection, crossing, link_key)
+
+
+def _fits(field: str, value: str) -> bool:
+    kind = CROSSINGS.c[field].type
+    assert isinstance(kind, sa.String)
+    return len(value) <= (kind.length or 0) and "\0" not in value
 
 
 def _follow(connection: Connection, crossing: str, link_key: bytes) -> set[str]:

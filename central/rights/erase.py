@@ -11,7 +11,7 @@ import cbor2
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from appliance import cose
+from appliance import cbor, cose
 from appliance.records import envelope as envelopes
 from central.merge.settle import settle
 from central.merge.tables import REVIEWS
@@ -79,8 +79,8 @@ def _number_of(envelope: bytes) -> tuple[object, object]:
     """Epoch and number that something refused says it has; nothing of it is believed."""
     try:
         protected = cose.protected_bytes(envelope)
-        header = cbor2.loads(protected) if len(protected) <= cose.MAX_HEADER_BYTES else None
-    except (cose.CoseError, cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError):
+        header = cbor.loads(protected) if len(protected) <= cose.MAX_HEADER_BYTES else None
+    except (cose.CoseError, cbor.CborError):
         return None, None
     return (header.get("epoch"), header.get("seq")) if isinstance(header, dict) else (None, None)
 

@@ -26,7 +26,9 @@ CORRECTIONS = sa.Table(
     sa.Column("crossing", sa.String(64), nullable=False, index=True),
     sa.Column("field", sa.String(32), nullable=False),
     sa.Column("value", sa.String(200), nullable=False),
-    sa.Column("request", sa.Integer, nullable=False),
+    sa.Column("request", sa.Integer),
+    sa.Column("device", sa.String(64)),
     sa.Column("made_at", sa.String(40), nullable=False),
 )
-"""The sealed record stays as the box signed it; what is wrong in it is said here, and the columns follow."""
+"""The sealed record stays as the box signed it; what is wrong in it is said here, and the columns follow.
+By a person's request, or by a box, which corrects its own crossings alone."""

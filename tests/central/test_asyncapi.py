@@ -20,7 +20,7 @@ from appliance import live_query
 from appliance.config import Box, Profile
 from appliance.contracts import wire
 from appliance.contracts.capture import Devices, DeviceStatus, Nothing
-from appliance.contracts.lane import LaneStatus
+from appliance.contracts.lane import LaneStatus, Retained
 from appliance.records import commands, envelope, watermark
 from appliance.services.agent.service import AgentService
 from central import receiver
@@ -140,6 +140,9 @@ class House:
             lists=(),
             time_quality="rtc",
         )
+
+    async def retain(self, _request: Nothing) -> Retained:
+        return Retained(records_removed=0, media_dropped=0, bytes_freed=0)
 
     async def publish_telemetry(self, request: Any) -> Nothing:
         self.sent.append(request.report)
