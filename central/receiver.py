@@ -170,15 +170,16 @@ class Receiver:
         """What was given since: retained, so that a box that is away hears it when it comes."""
         try:
             with self._store.reading() as batch:
-                waiting = {
-                    device: pending(batch.connection, device) for device in unpublished(batch.connection)
-                }
-            for device, message in waiting.items():
+                waiting = [
+                    (device, through, pending(batch.connection, device))
+                    for device, through in unpublished(batch.connection).items()
+                ]
+            for device, through, message in waiting:
                 info = client.publish(wire.topic(device, wire.COMMAND), message, qos=1, retain=True)
                 info.wait_for_publish(COMMAND_WAIT_SECONDS)
                 if info.is_published():
                     with self._store.batch() as batch:
-                        note_published(batch.connection, device)
+                        note_published(batch.connection, device, through=through)
         except (StoreError, RuntimeError, ValueError) as error:
             log.warning("commands wait: %s", error)  # and are tried again
 

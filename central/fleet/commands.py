@@ -82,15 +82,20 @@ def pending(connection: Connection, device: str, *, now: dt.datetime | None = No
     return pack_commands([bytes(row.signed) for row in rows])
 
 
-def unpublished(connection: Connection) -> tuple[str, ...]:
-    """The boxes with commands that are not at the broker yet."""
-    query = sa.select(COMMANDS.c.device).where(COMMANDS.c.published.is_(False)).distinct()
-    return tuple(sorted(connection.execute(query).scalars()))
+def unpublished(connection: Connection) -> dict[str, int]:
+    """The boxes with commands that are not at the broker yet, and the highest counter among these."""
+    query = sa.select(COMMANDS.c.device, sa.func.max(COMMANDS.c.counter))
+    rows = connection.execute(query.where(COMMANDS.c.published.is_(False)).group_by(COMMANDS.c.device))
+    return {device: int(counter) for device, counter in rows}
 
 
-def note_published(connection: Connection, device: str) -> None:
-    """Everything that this box is told now is at the broker."""
-    connection.execute(sa.update(COMMANDS).where(COMMANDS.c.device == device).values(published=True))
+def note_published(connection: Connection, device: str, *, through: int) -> None:
+    """Commands up to this counter are at the broker; one that was given meanwhile is not."""
+    connection.execute(
+        sa.update(COMMANDS)
+        .where(COMMANDS.c.device == device, COMMANDS.c.counter <= through)
+        .values(published=True)
+    )
 
 
 def note_done(connection: Connection, device: str, body: Mapping[str, Any]) -> bool:

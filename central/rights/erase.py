@@ -34,10 +34,13 @@ def erase(connection: Connection, device: str, epoch: str, seqs: Iterable[int]) 
             continue
         crossings |= set(
             connection.execute(
-                sa.select(RECORD_CROSSINGS.c.crossing).where(
+                sa.select(RECORD_CROSSINGS.c.crossing)
+                .join(CROSSINGS, CROSSINGS.c.crossing == RECORD_CROSSINGS.c.crossing)
+                .where(
                     RECORD_CROSSINGS.c.device == device,
                     RECORD_CROSSINGS.c.epoch == epoch,
                     RECORD_CROSSINGS.c.seq == seq,
+                    CROSSINGS.c.device == device,  # no box makes another's crossing forgotten
                 )
             ).scalars()
         )

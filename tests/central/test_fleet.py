@@ -16,7 +16,7 @@ from appliance.records.commands import Rate, Resync, read_command, read_message
 from central.cli import main
 from central.fleet.alerts import NoSuchAlert, close_alert, open_alerts
 from central.fleet.board import board
-from central.fleet.commands import give, given, note_done, pending
+from central.fleet.commands import give, given, note_done, note_published, pending, unpublished
 
 NOW = dt.datetime(2026, 11, 2, 9, tzinfo=dt.UTC)
 OPERATOR = SigningKey(bytes(range(32)))
@@ -149,6 +149,20 @@ def test_ok__commands_wait_until_the_box_has_recorded_them(either, make_box) -> 
         assert len(read_message(pending(batch.connection, "box-1", now=NOW))) == 1
         assert read_message(pending(batch.connection, "box-1", now=NOW + dt.timedelta(days=61))) == []
         assert [one.done_at is None for one in given(batch.connection)] == [True, False]
+
+
+def test_ok__a_command_that_is_given_meanwhile_is_published_too(either, make_box) -> None:
+    make_box().register(either)
+    order = Rate(records_per_second=5.0)
+    said = {"by": "op", "purpose": "test", "signing_key": OPERATOR, "now": NOW}
+    with either.batch() as batch:
+        give(batch.connection, "box-1", order, **said)
+        found = unpublished(batch.connection)
+        give(batch.connection, "box-1", order, **said)
+        note_published(batch.connection, "box-1", through=found["box-1"])
+        assert unpublished(batch.connection) == {"box-1": found["box-1"] + 1}
+        note_published(batch.connection, "box-1", through=found["box-1"] + 1)
+        assert unpublished(batch.connection) == {}
 
 
 def test_ok__a_command_on_its_whole_way(broker, store, keys, make_box, tmp_path, capsys) -> None:

@@ -255,6 +255,20 @@ def test_ok__what_was_erased_does_not_come_back(either, filled, keys) -> None:
     assert first != filled.envelopes()[0]
 
 
+def test_fail__a_box_makes_no_other_box_s_crossing_forgotten(either, keys, make_box) -> None:
+    box, thief = make_box("box-1"), make_box("box-2")
+    for one in (box, thief):
+        one.register(either)
+    take(either, keys, "box-1", box.cross("in"))
+    thief.journal.commit("odd/1", "late_hit", {"crossing": "in", "found": "x", "checks": []}, STAMP)
+    body = {"counter": 5, "kind": "rights", "action": "erase", "seqs": [1], "request": "1", "purpose": "x"}
+    thief.journal.commit("command/5", "command", body, STAMP)
+    assert not take(either, keys, "box-2", *thief.envelopes()).refused
+    assert [(one.device, one.type) for one in found(either)] == [
+        *(("box-1", "movement"), ("box-2", "erased")),
+    ]
+
+
 def test_ok__a_central_put_back_erases_again_by_the_box_s_record(tmp_path, keys, make_box) -> None:
     """The backup is from before the request; the box's record of it says what was erased."""
     box = make_box()
