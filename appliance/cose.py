@@ -222,7 +222,7 @@ def _decode_header(encoded: bytes) -> Header:
     try:
         header: object = cbor.loads(encoded)
         deterministic = cbor2.dumps(header, canonical=True) == encoded
-    except (cbor.CborError, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (cbor.CborError, cbor2.CBOREncodeError, ValueError, TypeError) as error:
         raise Malformed("The header is not CBOR.") from error
     if not isinstance(header, dict) or not deterministic:
         raise Malformed("The header is not a map in deterministic encoding.")

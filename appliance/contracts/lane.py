@@ -241,8 +241,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     unsent: int
     """Records; a crossing has one of facts and one for each picture."""
     notices: tuple[str, ...]
-    """Codes of standing notices: database_set_aside, crossing_unreadable, disk_almost_full,
-    signed_data_unreadable, clock_unsure."""
+    """Codes of standing notices: database_set_aside, records_cut, counter_lost, crossing_unreadable,
+    disk_almost_full, signed_data_unreadable, clock_unsure."""
     last_outcome: Outcome | None
     """Of the crossing recorded just before."""
     late_hits: tuple[LateHit, ...] = ()

@@ -76,7 +76,7 @@ def unpack(batch: bytes) -> list[bytes]:
         raise WireError("The batch is larger than a box sends.")
     try:
         envelopes = cbor.loads(batch)
-    except (cbor.CborError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
+    except cbor.CborError as error:
         raise WireError("The batch is not CBOR.") from error
     if not isinstance(envelopes, list) or len(envelopes) > MAX_BATCH_RECORDS:
         raise WireError("The batch is no list of records.")

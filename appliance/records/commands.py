@@ -127,7 +127,7 @@ def read_command(data: bytes, *, verify_key_for: Callable[[bytes], VerifyKey | N
     try:
         plain["order"] = cbor.loads(payload)
         command = msgspec.convert(plain, Command)
-    except (cbor.CborError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
+    except (cbor.CborError, msgspec.MsgspecError, ValueError, TypeError, OverflowError) as error:
         raise CommandError("The command is none that this box knows.") from error
     _check(command)
     return command
@@ -145,7 +145,7 @@ def read_message(message: bytes) -> list[bytes]:
         return [message]
     try:
         commands = cbor.loads(message)
-    except (cbor.CborError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
+    except cbor.CborError as error:
         raise CommandError("The message with commands is not CBOR.") from error
     if not isinstance(commands, list) or len(commands) > MAX_COMMANDS:
         raise CommandError("The message is no list of commands.")

@@ -102,7 +102,7 @@ def read_manifest(data: bytes, *, verify_key_for: Callable[[bytes], VerifyKey | 
             raise ManifestError("The list of keys is none, or longer than any owner needs.")
         known = [one for one in listed if not isinstance(one, Mapping) or one.get("use") in set(Use)]
         manifest = msgspec.convert(_plain(named, known), Manifest)
-    except (cbor.CborError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
+    except (cbor.CborError, msgspec.MsgspecError, ValueError, TypeError, OverflowError) as error:
         raise ManifestError("The list of keys lacks a value, or has one of another kind.") from error
     _check(manifest)
     return manifest

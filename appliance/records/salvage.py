@@ -139,6 +139,6 @@ def _says(envelope: bytes, name: str) -> object:
     try:
         protected = cose.protected_bytes(envelope)
         header = cbor.loads(protected) if len(protected) <= MAX_HEADER_BYTES else None
-    except (cose.CoseError, cbor.CborError, ValueError, TypeError, OverflowError, RecursionError):
+    except (cose.CoseError, cbor.CborError):
         return None
     return header.get(name) if isinstance(header, dict) else None

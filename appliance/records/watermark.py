@@ -92,7 +92,7 @@ def _gaps(encoded: object) -> list[list[int]]:
     """The runs of missing numbers, from a flat CBOR array of first and last."""
     try:
         flat = cbor.loads(encoded) if isinstance(encoded, bytes) else None
-    except (cbor.CborError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
+    except cbor.CborError:
         flat = None
     if not isinstance(flat, list) or len(flat) % 2 or not all(type(number) is int for number in flat):
         raise WatermarkError("The acknowledgement has gaps that are none.")

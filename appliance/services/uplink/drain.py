@@ -80,13 +80,13 @@ class Drain:
             if not link.has_room:
                 await link.wait_for_room(1.0)
                 continue
-            allowed = self._rate.allowed(BATCH_RECORDS)
+            allowed, asked = self._rate.allowed(BATCH_RECORDS), self._sent
             waiting = self._window_is_full or not allowed
             look_only = waiting or bool(self._pending)
             try:
                 page = await self._lane.fetch_outbox(
                     FetchOutbox(
-                        after=self._sent,
+                        after=asked,
                         alerts_after=max(self._alerts, default=0),
                         limit=0 if look_only else BATCH_RECORDS,
                         wait=WINDOW_FULL_SECONDS if waiting else 0.0 if look_only else OUTBOX_WAIT_SECONDS,
@@ -102,7 +102,7 @@ class Drain:
                 await asyncio.sleep(LANE_RETRY_SECONDS)
                 continue
             self._publish_alerts(link, page)
-            if not look_only:
+            if not look_only and self._sent >= asked:  # or it was asked from too far on, and is asked again
                 self._pending.extend(record for record in page.records if record.seq > self._sent)
             if not waiting:
                 self._publish_history(link, page.historical_before, allowed)

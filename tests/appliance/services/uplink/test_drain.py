@@ -1,6 +1,7 @@
 """Alerts first, history after, only what central lacks again, no faster than it wants, in bounded memory."""
 
 import asyncio
+import contextlib
 import time
 import tracemalloc
 from pathlib import Path
@@ -11,6 +12,7 @@ from uplink_scripted import DEVICE, until
 
 from appliance.contracts import wire
 from appliance.contracts.capture import Nothing
+from appliance.contracts.lane import OutboxPage, SealedRecord
 from appliance.records import envelope
 from appliance.services.uplink import drain
 
@@ -138,31 +140,72 @@ def test_ok_a_lost_alert_goes_again(tmp_path: Path, lane, run_uplink) -> None:
 
 
 def test_ok_central_that_was_put_back_gets_again_what_it_asks_for(tmp_path: Path, lane, run_uplink) -> None:
-    """A resync lowers the journal's own mark; uplink follows it down."""
+    """A resync lowers the journal's own mark; uplink follows it down at once, and leaves out nothing."""
     lane.record(20)
     central = Central(lane)
-    status = lane.journal.status
-    lowered = []
+    fetch, lowered = lane.fetch_outbox, []
+
+    async def from_seven(request):
+        page = await fetch(request)
+        if not lowered or central.seen.count(20) > 1:
+            return page
+        return msgspec.structs.replace(page, send_from=7, acknowledged_seq=6)
+
+    lane.fetch_outbox = from_seven
 
     async def work(uplink) -> None:
-        await until(lambda: lane.journal.status().unsent == 0)
-        fetch = lane.fetch_outbox
+        await until(lambda: uplink._drain.acknowledged == 20)
+        lane.record(30)
+        lowered.append(True)
+        await until(lambda: 50 in central.seen and central.seen.count(20) > 1)
 
-        async def from_seven(request):
-            page = await fetch(request)
-            if not lowered:
-                lowered.append(True)
-                return msgspec.structs.replace(page, send_from=7, acknowledged_seq=6)
-            return page
+    run(tmp_path, lane, run_uplink, central.takes, work=work, resend=600)
+    assert {seq for seq in central.seen if central.seen.count(seq) > 1} >= set(range(7, 21))
+    assert set(central.seen) == set(range(1, 51))
 
-        lane.fetch_outbox = from_seven
-        await until(lambda: lowered)
-        lane.fetch_outbox = fetch
-        lane.record(1)
-        await until(lambda: 21 in central.seen)
 
-    run(tmp_path, lane, run_uplink, central.takes, work=work)
-    assert status().last_seq == 21
+class Done(Exception):
+    """The script has ended."""
+
+
+class ScriptedLink:
+    """A connection that takes everything; what it was given, by number."""
+
+    has_room = idle = True
+    deaf = False
+    max_payload = 10**6
+    heard_at = 0.0
+
+    def __init__(self) -> None:
+        self.given: list[int] = []
+
+    def publish(self, _topic: str, payload: bytes, *, user=()) -> None:
+        self.given += [int(envelope) for envelope in wire.unpack(payload)]
+
+
+def test_ok_a_page_that_was_asked_for_too_far_on_is_not_taken_for_what_central_wants() -> None:
+    """The mark goes down in the same answer that brings later records: those before them go first."""
+    link, marks = ScriptedLink(), [1, 1, 21, 7, 7, 7]
+
+    class ScriptedLane:
+        async def fetch_outbox(self, request):
+            if not marks:
+                raise Done
+            last = 50 if len(marks) <= 3 else 20
+            seqs = range(request.after + 1, min(last, request.after + request.limit) + 1)
+            return OutboxPage(
+                device=DEVICE,
+                epoch="e",
+                last_seq=last,
+                acknowledged_seq=marks[0] - 1,
+                send_from=marks.pop(0),
+                records=tuple(SealedRecord(seq=seq, envelope=b"%d" % seq) for seq in seqs),
+            )
+
+    one = drain.Drain(lane=ScriptedLane(), device=DEVICE, resend_seconds=600, problem=print)
+    with contextlib.suppress(Done):
+        asyncio.run(one.run(link, lambda: None))
+    assert link.given == [*range(1, 21), *range(7, 51)]
 
 
 def test_ok_batches_of_up_to_64(tmp_path: Path, lane, run_uplink) -> None:
