@@ -7,7 +7,7 @@ READY  := $(VENV)/.installed
 WITHOUT_DEPS := adafruit-circuitpython-fingerprint==2.2.25
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test lint bench soak clean
+.PHONY: help setup packages demo test lint bench devices soak clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,11 @@ bench: setup ## figures of benchmarks/ as JSON (DATA=folder, BENCH=benchmarks/on
 		echo "== $$script" >&2; \
 		$(PYTHON) $$script $(DATA) --json $(ARGS) || { code=$$?; [ $$code = 2 ] || exit $$code; }; \
 	done
+
+devices: setup ## run the conformance suite and write docs/devices.md from what it finds
+	@mkdir -p build
+	@BORNE_CONFORMANCE_RESULTS=build/conformance.json $(PYTHON) -m pytest tests/hal/test_conformance.py -q
+	@$(PYTHON) tests/hal/conformance/page.py build/conformance.json
 
 soak: setup ## the long tests: kills, power cuts, endurance
 	@$(PYTHON) -m pytest -m soak --timeout 0 $(ARGS)

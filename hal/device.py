@@ -5,7 +5,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -180,6 +180,8 @@ class Device(ABC):
         self._consecutive_failures = 0
         self._last_error: str | None = None
         self._began = 0.0
+        self.on_state: Callable[[Device], None] | None = None
+        """Called at every change of state, from the thread that made it; it must not wait, nor call back."""
 
     @property
     @abstractmethod
@@ -230,6 +232,8 @@ class Device(ABC):
     def _become(self, state: State) -> None:
         if state is not self._state:
             self._state, self._since = state, time.monotonic()
+            if self.on_state is not None:
+                self.on_state(self)
 
     @contextmanager
     def _operation(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ import pyudev
 from hal.device import DeviceError
 from hal.document_reader import pcsc
 from hal.drivers import ConfigurationError, make_device
-from hal.families import FAMILIES, Family, PcscName, SerialPort, Usb, VideoCapture
+from hal.families import FAMILIES, OURS, Configured, Family, PcscName, SerialPort, Supply, Usb, VideoCapture
 
 __all__ = [
     "FAMILIES",
@@ -24,10 +24,12 @@ __all__ = [
     "Inventory",
     "enumerate_devices",
     "family_of",
+    "found_at_node",
+    "found_by_name",
     "make_device",
 ]
 
-SUBSYSTEMS = ("usb", "tty", "video4linux")
+SUBSYSTEMS = ("usb", "tty", "video4linux", "input", "power_supply")
 
 MAX_SERIAL = 64
 """A device chooses its own serial number, and the key goes to logs and records."""
@@ -98,10 +100,8 @@ def enumerate_devices() -> Inventory:
     except DeviceError as error:
         reasons.append(f"PC/SC readers could not be listed: {error}")
     else:
-        for name in names:
-            family = _family_of_name(name)
-            if family is not None:
-                found[f"pcsc:{name}"] = Found(family, f"pcsc:{name}", options={"reader_name": name})
+        for one in filter(None, map(found_by_name, names)):
+            found[one.key] = one
     return Inventory(tuple(found.values()), tuple(reasons))
 
 
@@ -115,6 +115,19 @@ def family_of(device: UdevDevice) -> Found | None:
                 family, _key(device, usb, vendor, product), device.device_node, _options(family, device)
             )
     return None
+
+
+def found_by_name(name: str) -> Found | None:
+    """The family that a PC/SC reader belongs to, by its name."""
+    family = _family_of_name(name)
+    return None if family is None else Found(family, f"pcsc:{name}", options={"reader_name": name})
+
+
+def found_at_node(device: UdevDevice, kind: str, driver: str) -> Found:
+    """A device whose node the configuration names: it is what it is configured as, whoever made it."""
+    usb = device if device.subsystem == "usb" else device.find_parent("usb", "usb_device")
+    key = _key(device, usb, _id(usb, "idVendor"), _id(usb, "idProduct"))
+    return Found(Family(kind, driver, "as configured", Configured(), OURS), key, device.device_node)
 
 
 def _udev_devices() -> Iterable[UdevDevice]:
@@ -139,6 +152,8 @@ def _matches(family: Family, device: UdevDevice, vendor: str, product: str) -> b
         return device.subsystem == "tty" and rule.vendor == vendor
     if isinstance(rule, VideoCapture):
         return device.subsystem == "video4linux" and _gives_pictures(device)
+    if isinstance(rule, Supply):
+        return device.subsystem == "power_supply" and _feeds_the_box(device)
     return False
 
 
@@ -150,15 +165,24 @@ def _gives_pictures(device: UdevDevice) -> bool:
     return _attribute(device, "index") in ("", "0")
 
 
+def _feeds_the_box(device: UdevDevice) -> bool:
+    """A battery of the box, not of a mouse (sysfs-class-power: scope)."""
+    return _attribute(device, "type") in ("Battery", "UPS") and _attribute(device, "scope") != "Device"
+
+
 def _options(family: Family, device: UdevDevice) -> dict[str, Any]:
     if isinstance(family.rule, SerialPort):
         return {"port": device.device_node}
     if isinstance(family.rule, VideoCapture):
         return {"device": device.device_node}
+    if isinstance(family.rule, Supply):
+        return {"name": device.sys_name}
     return {}  # PC/SC readers are opened by their PC/SC name
 
 
 def _key(device: UdevDevice, usb: UdevDevice | None, vendor: str, product: str) -> str:
+    if device.subsystem == "power_supply":
+        return f"power_supply:{device.sys_name}"  # the kernel's name for it, and its driver's
     if usb is None or not vendor:
         return f"{device.subsystem}@{device.device_path}"
     serial = usb.properties.get("ID_SERIAL_SHORT") or _attribute(usb, "serial")

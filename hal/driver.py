@@ -50,8 +50,24 @@ class Driver(Device):
             except DeviceError as error:
                 self._become(State.ABSENT if isinstance(error, DeviceGone) else State.FAULT)
                 raise
+            except BaseException:  # a driver's mistake: it is in doubt, and may be tried again
+                self._become(State.FAULT)
+                raise
             self._held = True
             self._become(State.READY)
+
+    def unplugged(self) -> None:
+        """Hot-plug says that it is gone: whoever waits for it hears so at once, and the handle is dropped.
+
+        Returns without waiting; an exchange that hangs in the kernel lets go when it returns.
+        """
+        with self._life:
+            self._closing.set()
+        if self._lock.acquire(blocking=False):
+            try:
+                self._drop()
+            finally:
+                self._lock.release()
 
     def close(self) -> None:
         with self._life:
@@ -81,7 +97,7 @@ class Driver(Device):
 
     def _check_not_closed(self) -> None:
         if self._closing.is_set():
-            raise DeviceGone(f"{self.identity.key} was closed while it was in use.")
+            raise DeviceGone(f"{self.identity.key} was closed, or unplugged, while it was in use.")
 
     def _drop(self) -> None:
         with self._life:

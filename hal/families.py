@@ -37,11 +37,16 @@ class PcscName:
 
 
 @dataclass(frozen=True, slots=True)
+class Supply:
+    """A power supply that the kernel lists: a battery or a UPS, not the mains alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Configured:
     """Never found by itself: the configuration names its port, path or pins."""
 
 
-Rule = Usb | SerialPort | VideoCapture | PcscName | Configured
+Rule = Usb | SerialPort | VideoCapture | PcscName | Supply | Configured
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ USB_IDS = "udev rules of libfprint"
 MAKER = "the maker's manual"
 NAMING = "slot names that pcscd's CCID driver gives"
 OURS = "this project"
+KERNEL = "the kernel's power_supply class"
 
 
 def _name(pattern: str) -> PcscName:
@@ -124,12 +130,20 @@ FAMILIES: Final[tuple[Family, ...]] = (
     Family("document_reader", "mrz_line", "Access-IS swipe reader or imager", SerialPort("0db5"), CCID),
     Family("document_reader", "mrz_line", "Elyctis document reader", SerialPort("1ffa"), CCID),
     Family("document_reader", "mrz_line", "3M RTE swipe reader and others", Configured(), MAKER),
+    Family("document_reader", "wedge", "keyboard-wedge MRZ reader", Configured(), MAKER),
     Family("document_reader", "simulated", "simulated document reader", Configured(), OURS),
+    # Barcode readers: most are a serial port or a keyboard like any other, so the configuration names them.
+    Family("barcode_reader", "serial_line", "barcode reader on a serial line", Configured(), MAKER),
+    Family("barcode_reader", "wedge", "keyboard-wedge barcode reader", Configured(), MAKER),
+    Family("barcode_reader", "simulated", "simulated barcode reader", Configured(), OURS),
     # Cameras
     Family("camera", "v4l2", "camera of the USB video class", VideoCapture(), "USB video class"),
     Family("camera", "picamera", "camera module of a Raspberry Pi", Configured(), OURS),
     Family("camera", "file", "pictures or a video from files", Configured(), OURS),
     Family("camera", "simulated", "simulated camera", Configured(), OURS),
+    # Lights over a page
+    Family("illumination", "gpio", "page lights on the board's pins", Configured(), OURS),
+    Family("illumination", "simulated", "simulated page lights", Configured(), OURS),
     # Fingerprint sensors
     Family(
         "fingerprint_sensor",
@@ -156,6 +170,9 @@ FAMILIES: Final[tuple[Family, ...]] = (
         MAKER,
     ),
     Family("fingerprint_sensor", "simulated", "simulated fingerprint sensor", Configured(), OURS),
+    # What feeds the box
+    Family("power", "sysfs", "battery or UPS that the kernel knows", Supply(), KERNEL),
+    Family("power", "simulated", "simulated battery", Configured(), OURS),
     # Panels
     Family("panel", "gpio", "button, lights and buzzer on the board's pins", Configured(), OURS),
     Family("panel", "keyboard", "a terminal", Configured(), OURS),

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pyudev
 
-from hal.discovery import SUBSYSTEMS, Found, UdevDevice, family_of
+from hal.discovery import SUBSYSTEMS, Found, UdevDevice, family_of, found_at_node
 
 UDEV_CONTROL = "/run/udev/control"
 """There while the udev daemon runs; without it events come from the kernel itself."""
@@ -17,6 +17,27 @@ log = logging.getLogger(__name__)
 
 OnEvent = Callable[[str, UdevDevice], None]
 OnFound = Callable[[Found], None]
+Recognise = Callable[[UdevDevice], Found | None]
+
+
+def at_nodes(configured: Iterable[tuple[str, str, str]]) -> Recognise:
+    """Recognises devices by the nodes that the configuration names: (kind, driver, port) each.
+
+    A reader behind a plain serial adapter is of no known family, but its port is known.
+    """
+    ports = [one for one in configured if one[2].startswith("/")]
+
+    def recognise(device: UdevDevice) -> Found | None:
+        node = device.device_node
+        if node is None:
+            return None
+        names = {node, *device.properties.get("DEVLINKS", "").split()}
+        for kind, driver, port in ports:
+            if port in names or os.path.realpath(port) == node:
+                return found_at_node(device, kind, driver)
+        return None
+
+    return recognise
 
 
 class EventSource(Protocol):
@@ -62,7 +83,15 @@ class Monitor:
     reported once. What left is told by what was seen when it came: by then /sys says nothing any more.
     """
 
-    def __init__(self, *, on_add: OnFound, on_remove: OnFound, source: EventSource | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        on_add: OnFound,
+        on_remove: OnFound,
+        source: EventSource | None = None,
+        recognise: Recognise = family_of,
+    ) -> None:
+        self._recognise = recognise
         self._on_add = on_add
         self._on_remove = on_remove
         self._source = source or UdevEvents()
@@ -80,7 +109,7 @@ class Monitor:
     def _event(self, action: str, device: UdevDevice) -> None:
         with self._lock:
             if action == "add" and device.device_path not in self._present:
-                found = family_of(device)
+                found = self._recognise(device)
                 if found is not None:
                     self._present[device.device_path] = found
                     self._call(self._on_add, found)

@@ -200,7 +200,7 @@ class TestMake:
 
     def test_ok_bare_make_lists_the_targets(self) -> None:
         listed = re.findall(r"^  make (\w+)", self.make(), re.MULTILINE)
-        assert listed == ["help", "setup", "demo", "test", "lint", "bench", "soak", "clean"]
+        assert listed == ["help", "setup", "demo", "test", "lint", "bench", "devices", "soak", "clean"]
 
     @pytest.mark.parametrize(
         ("target", "command"),

@@ -11,11 +11,22 @@ from appliance.contracts.transport import RemoteService
 MAX_WAIT_SECONDS = 120.0
 """No request waits longer for a person; the caller asks again."""
 
+SELF_TEST_SECONDS = 30.0
+"""The longest self-test that a caller waits for."""
+
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):
     """How long to wait for a person, in seconds."""
 
     timeout: float = 30.0
+
+
+class LitPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """The page under one light, for the second line."""
+
+    light: str
+    """white, oblique, infrared, ultraviolet."""
+    jpeg: bytes
 
 
 class MrzEvidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,14 +38,16 @@ class MrzEvidence(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     simulated: bool
     barcodes: tuple[bytes, ...] = ()
-    """What the page's two-dimensional barcodes hold, where a picture was taken: a visible digital seal,
-    perhaps."""
+    """What the page's two-dimensional barcodes hold, where a picture was taken or a barcode reader was held
+    at them meanwhile: a visible digital seal, perhaps."""
     uncertain: tuple[tuple[int, int], ...] = ()
     """Of a camera: lines and positions that were seen badly and that no check digit vouches for."""
     inferred: tuple[tuple[int, int, str], ...] = ()
     """Of a camera: lines and positions where a close candidate was chosen, and what was likelier by sight."""
     page: bytes | None = None
     """Of a camera: the picture that was read, as JPEG, for the record."""
+    lit: tuple[LitPicture, ...] = ()
+    """Of a camera with lights: the page under each of them."""
     others: tuple["MrzEvidence", ...] = ()
     """What other sources made of the same page."""
 
@@ -251,6 +264,15 @@ class Button(msgspec.Struct, frozen=True, kw_only=True):
     event: str | None
 
 
+class PowerReading(msgspec.Struct, frozen=True, kw_only=True):
+    """What feeds the box; None where the kernel does not say."""
+
+    on_mains: bool | None
+    charge_percent: int | None
+    charging: bool | None
+    minutes_left: int | None
+
+
 class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One device's state and health; ages are seconds."""
 
@@ -268,12 +290,59 @@ class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str | None
     last_success_seconds: float | None
     p95_seconds: float | None
+    firmware: str | None = None
+    """What the device says of its own version."""
+    attached: str | None = None
+    """Who it is on the bus: usb:VID:PID:SERIAL, or @PORT where it has no serial number."""
+    departures: int = 0
+    """How often it has gone since the service started."""
+    problem: str = ""
+    """Why it cannot be opened, in a sentence; nothing of a traveller is in it."""
+    power: PowerReading | None = None
+    """Of a battery or UPS."""
 
 
 class Devices(msgspec.Struct, frozen=True, kw_only=True):
     """All devices of the box."""
 
     devices: tuple[DeviceStatus, ...]
+    revision: int = 0
+    """Rises when a device comes, goes or fails, and when the mains or the battery change."""
+    problems: tuple[str, ...] = ()
+    """Why hot-plug cannot be listened to, in sentences: then devices are found by looking."""
+
+
+class WatchDevices(msgspec.Struct, frozen=True, kw_only=True):
+    """All devices, as soon as their revision is another than `after`."""
+
+    after: int
+    timeout: float = 5.0
+
+
+class RunSelfTest(msgspec.Struct, frozen=True, kw_only=True):
+    """Have the device of this key test itself."""
+
+    key: str
+
+
+class SelfTestFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a device looked at in itself."""
+
+    name: str
+    passed: bool
+    value: str
+
+
+class SelfTested(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it; no findings: its protocol has no self-test."""
+
+    key: str
+    findings: tuple[SelfTestFinding, ...]
+
+    @classmethod
+    def failed(cls, key: str, sentence: str) -> "SelfTested":
+        """The device did not even answer."""
+        return cls(key=key, findings=(SelfTestFinding(name="answers", passed=False, value=sentence),))
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -297,6 +366,8 @@ class Capture(Protocol):
     async def show(self, request: Show) -> Nothing: ...
     async def wait_for_button(self, request: Wait) -> Button: ...
     async def devices(self, request: Nothing) -> Devices: ...
+    async def watch_devices(self, request: WatchDevices) -> Devices: ...
+    async def self_test(self, request: RunSelfTest) -> SelfTested: ...
 
 
 class CaptureClient(RemoteService):
@@ -332,6 +403,12 @@ class CaptureClient(RemoteService):
     async def devices(self, request: Nothing) -> Devices:
         return await self.call("devices", request, Devices)
 
+    async def watch_devices(self, request: WatchDevices) -> Devices:
+        return await self.call("watch_devices", request, Devices, wait=request.timeout)
+
+    async def self_test(self, request: RunSelfTest) -> SelfTested:
+        return await self.call("self_test", request, SelfTested, wait=SELF_TEST_SECONDS)
+
 
 __all__ = [
     "AccessAttempt",
@@ -349,15 +426,21 @@ __all__ = [
     "Devices",
     "FaceComparison",
     "Guidance",
+    "LitPicture",
     "MrzEvidence",
     "Nothing",
     "PageHint",
     "PortraitEvidence",
+    "PowerReading",
     "ReadChip",
+    "RunSelfTest",
+    "SelfTestFinding",
+    "SelfTested",
     "ServiceError",
     "Show",
     "TakePortrait",
     "Wait",
+    "WatchDevices",
     "WatchGuidance",
     "WatchPage",
 ]

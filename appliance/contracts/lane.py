@@ -182,6 +182,11 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     state: str
     simulated: bool
+    since: str | None = None
+    """ISO 8601: since when it is away; None while it is there."""
+    charge_percent: int | None = None
+    """Of a battery or UPS."""
+    on_mains: bool | None = None
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):

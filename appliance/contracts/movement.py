@@ -80,7 +80,8 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     """Under RED: the reason for which an officer let the traveller go on, to be reviewed."""
     media: dict[str, bytes] = {}
     """portrait_record: ISO/IEC 19794-5:2005, its picture a JPEG;
-    chip_portrait and page (as a camera read it): JPEG. Within the box, and in records of version 1; since
+    chip_portrait, page (as a camera read it) and page_white, page_oblique, page_infrared, page_ultraviolet
+    (the page under each light that the box has): JPEG. Within the box, and in records of version 1; since
     then each is a record of its own, and `media_named` says which."""
     media_named: dict[str, MediaName] = {}
 

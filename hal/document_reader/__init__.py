@@ -8,11 +8,11 @@ from hal.device import DeviceView
 
 @dataclass(frozen=True, slots=True)
 class RawLines:
-    """The lines as the reader sent them, after deframing: nothing is repaired or judged here."""
+    """The lines as the reader sent them, after deframing: but for the fill character nothing is repaired."""
 
     lines: tuple[str, ...]
     framing: str
-    """Which framing was recognised: stx_etx, cr_lines, desko, rte_native, elyctis, simulated."""
+    """Which framing was recognised: stx_etx, cr_lines, desko, access_is, rte_native, elyctis, simulated."""
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Annotated
 
 import msgspec
 from smartcard import scard
@@ -20,14 +21,13 @@ from hal.device import (
     Unreadable,
 )
 from hal.document_reader import pcsc_calls
+from hal.document_reader.pcsc_models import apdu_limit
 from hal.driver import CLOSE_SECONDS, POLL_SECONDS, Driver
 
 EXCHANGE_SECONDS = 10.0
 """One command. A chip may ask for more time without end (ISO/IEC 14443-4, 7.3), so somebody must stop;
 known chips delay up to 5 s after wrong keys."""
 STATUS_BYTES = 2
-SHORT_APDU_BYTES = 256
-"""What every reader carries, and all that one that says nothing of itself is trusted with."""
 VIRTUAL_APDU_BYTES = 65_535
 """vsmartcard's driver says nothing of itself, and was measured to carry this."""
 MAX_FOLLOW_UPS = 260
@@ -53,10 +53,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     reader_name: str
     """How PC/SC names the reader, or how that name begins."""
     exchange_seconds: float = EXCHANGE_SECONDS
+    max_apdu_bytes: Annotated[int, msgspec.Meta(ge=256, le=65_536)] | None = None
+    """Instead of what reader and driver say and `pcsc_models` knows."""
 
 
 def create(options: Options) -> "PcscReader":
-    return PcscReader(reader_name=options.reader_name, exchange_seconds=options.exchange_seconds)
+    return PcscReader(
+        reader_name=options.reader_name,
+        exchange_seconds=options.exchange_seconds,
+        max_apdu_bytes=options.max_apdu_bytes,
+    )
 
 
 def reader_names() -> tuple[str, ...]:
@@ -75,11 +81,18 @@ def reader_names() -> tuple[str, ...]:
 class PcscReader(Driver):
     """One contactless reader."""
 
-    def __init__(self, *, reader_name: str, exchange_seconds: float = EXCHANGE_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        reader_name: str,
+        exchange_seconds: float = EXCHANGE_SECONDS,
+        max_apdu_bytes: int | None = None,
+    ) -> None:
         super().__init__(Identity("document_reader", "pcsc", reader_name))
         self.simulated = VIRTUAL_READER.startswith(reader_name) or reader_name.startswith(VIRTUAL_READER)
         self._reader = reader_name
         self._exchange_seconds = exchange_seconds
+        self._max_apdu_bytes = max_apdu_bytes
         self._context = 0
         self._connection: PcscConnection | None = None
 
@@ -124,7 +137,10 @@ class PcscReader(Driver):
             self._wait_is_over()
             try:
                 return PcscConnection(
-                    self._reader, exchange_seconds=self._exchange_seconds, operation=self._operation
+                    self._reader,
+                    exchange_seconds=self._exchange_seconds,
+                    operation=self._operation,
+                    max_apdu_bytes=self._max_apdu_bytes,
                 )
             except ChipRemoved:  # it only passed by
                 time.sleep(POLL_SECONDS)
@@ -165,7 +181,12 @@ class PcscConnection:
     """
 
     def __init__(
-        self, reader: str, *, exchange_seconds: float, operation: Callable[[], AbstractContextManager[None]]
+        self,
+        reader: str,
+        *,
+        exchange_seconds: float,
+        operation: Callable[[], AbstractContextManager[None]],
+        max_apdu_bytes: int | None,
     ) -> None:
         self._exchange_seconds = exchange_seconds
         self._operation = operation
@@ -175,9 +196,10 @@ class PcscConnection:
         except HalError:
             pcsc_calls.release(self._context)
             raise
-        self._max_apdu_bytes = pcsc_calls.max_apdu_data(self._card) or (
-            VIRTUAL_APDU_BYTES if reader.startswith(VIRTUAL_READER) else SHORT_APDU_BYTES
-        )
+        said = pcsc_calls.max_apdu_data(self._card)
+        if said is None and reader.startswith(VIRTUAL_READER):
+            said = VIRTUAL_APDU_BYTES
+        self._max_apdu_bytes = apdu_limit(reader, said, configured=max_apdu_bytes)
         self._closed = False
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._worker = threading.Thread(target=self._work, name=f"pcsc {reader}", daemon=True)

@@ -80,3 +80,10 @@ def test_ok__key_prefers_serial_then_port_then_model():
     assert Identity("camera", "x", "m", serial="s", port="p").key == "camera/x/s"
     assert Identity("camera", "x", "m", port="p").key == "camera/x/p"
     assert Identity("camera", "x", "m").key == "camera/x/m"
+
+
+def test_fail__no_self_test_unless_declared():
+    thing = Thing(Identity("camera", "thing", "model"))
+    assert thing.health.firmware is None
+    with pytest.raises(NotSupported, match="no self-test"):
+        thing.self_test()

@@ -90,6 +90,41 @@ def test_ok__known_but_not_driven(world):
     assert (found.kind, found.driver) == ("document_reader", None)
 
 
+def supply(name, **attributes):
+    return Fake("power_supply", name, attributes=attributes)
+
+
+def test_ok__a_battery_of_the_box_and_not_of_a_mouse(world):
+    world(
+        supply("AC", type="Mains"),
+        supply("BAT0", type="Battery", scope="System"),
+        supply("ups", type="UPS"),
+        supply("hid-mouse", type="Battery", scope="Device"),
+    )
+    found = list(enumerate_devices())
+    assert [one.key for one in found] == ["power_supply:BAT0", "power_supply:ups"]
+    assert [(one.kind, one.driver, one.options["name"]) for one in found] == [
+        ("power", "sysfs", "BAT0"),
+        ("power", "sysfs", "ups"),
+    ]
+
+
+def test_ok__a_configured_node_is_known_whoever_made_it(tmp_path):
+    node, name = tmp_path / "ttyUSB0", tmp_path / "reader"
+    node.touch()
+    name.symlink_to(node)
+    adapter = usb("0403", "6001", serial="A9")
+    ports = (("document_reader", "mrz_line", str(name)), ("panel", "gpio", "GPIO17"))
+    known = hotplug.at_nodes(ports)
+    found = known(Fake("tty", "ttyUSB0", node=str(node), parent=adapter))
+    assert (found.kind, found.driver, found.key) == ("document_reader", "mrz_line", "usb:0403:6001:A9")
+    links = {"DEVLINKS": f"/dev/x {tmp_path}/other {name}"}
+    name.unlink()
+    assert known(Fake("tty", "ttyUSB7", node="/dev/ttyUSB7", parent=adapter, properties=links)) is not None
+    assert known(Fake("tty", "ttyUSB8", node="/dev/ttyUSB8", parent=adapter)) is None
+    assert known(Fake("usb", "1-1")) is None
+
+
 def test_ok__what_is_not_known_is_not_listed(world):
     world(
         usb("dead", "beef"),

@@ -66,7 +66,12 @@ def test_fail__these_drop_it_and_the_next_call_takes_it_anew(error):
 
 @pytest.mark.parametrize(
     ("refusal", "state"),
-    [(DeviceGone("x"), State.ABSENT), (DeviceFault("x"), State.FAULT), (DeviceBusy("x"), State.FAULT)],
+    [
+        (DeviceGone("x"), State.ABSENT),
+        (DeviceFault("x"), State.FAULT),
+        (DeviceBusy("x"), State.FAULT),
+        (ZeroDivisionError(), State.FAULT),
+    ],
 )
 def test_fail__what_cannot_be_opened(refusal, state):
     thing = Thing()
@@ -106,5 +111,33 @@ def test_fail__a_call_that_outlives_close_lets_go_itself(end, monkeypatch):
     thread.join()
     assert thing.let_go == 1
     assert outcome == [State.ABSENT]
+    thing.do()
+    assert thing.taken == 2
+
+
+def test_fail__unplugged_while_in_use():
+    thing, inside, go_on = Thing(), threading.Event(), threading.Event()
+    outcome = []
+
+    def call():
+        with pytest.raises(DeviceGone, match="unplugged"):
+            thing.do(lambda: (inside.set(), go_on.wait()))
+        outcome.append(thing.state)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    inside.wait()
+    thing.unplugged()  # returns at once
+    assert thing.let_go == 0
+    go_on.set()
+    thread.join()
+    assert (outcome, thing.let_go) == ([State.ABSENT], 1)
+
+
+def test_ok__unplugged_while_idle():
+    thing = Thing()
+    thing.open()
+    thing.unplugged()
+    assert (thing.state, thing.let_go) == (State.ABSENT, 1)
     thing.do()
     assert thing.taken == 2

@@ -9,6 +9,10 @@ from hal.families import FAMILIES, Configured, drivers
 SMALLEST = {
     ("document_reader", "pcsc"): {"reader_name": "x"},
     ("document_reader", "mrz_line"): {"port": "/dev/ttyUSB0"},
+    ("document_reader", "wedge"): {"device": "/dev/input/event3"},
+    ("barcode_reader", "serial_line"): {"port": "/dev/ttyUSB0"},
+    ("barcode_reader", "wedge"): {"device": "/dev/input/event3"},
+    ("illumination", "gpio"): {"white_pin": 5},
     ("fingerprint_sensor", "zfm"): {"port": "/dev/ttyUSB0"},
     ("camera", "file"): {"path": "picture.png"},
 }
@@ -51,6 +55,8 @@ def test_ok__options_reach_the_driver():
         ),
         ("document_reader", "mrz_line", {"port": "x", "bytesize": 6}, "options.bytesize", None, "7"),
         ("panel", "gpio", {"button_pin": 5, "buzzer_pin": 5}, "options", None, None),
+        ("illumination", "gpio", {}, "options", None, None),
+        ("illumination", "gpio", {"white_pin": 5, "oblique_pin": 5}, "options", None, None),
     ],
 )
 def test_fail__named_with_what_is_allowed_and_what_was_meant(kind, driver, options, key, meant, allowed):

@@ -21,8 +21,8 @@ _SURE, _INFERRED, _DOUBTFUL = (60, 160, 30), (0, 140, 255), (40, 40, 230)
 _TEXT: Final = cv2.FONT_HERSHEY_DUPLEX
 
 
-def page_jpeg(picture: Picture) -> bytes:
-    """The picture as a JPEG of at most MAX_PAGE_BYTES.
+def page_jpeg(picture: Picture, *, most: int = MAX_PAGE_BYTES) -> bytes:
+    """The picture as a JPEG of at most so many bytes.
 
     Raises:
         PictureError: it cannot be made so small.
@@ -34,7 +34,7 @@ def page_jpeg(picture: Picture) -> bytes:
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
         for quality in _QUALITIES:
             done, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])
-            if done and len(encoded) <= MAX_PAGE_BYTES:
+            if done and len(encoded) <= most:
                 return encoded.tobytes()
     raise PictureError("The page's picture cannot be made small enough.")
 

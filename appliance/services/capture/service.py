@@ -4,7 +4,6 @@ import asyncio
 import logging
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -18,43 +17,41 @@ from appliance.contracts.capture import (
     ChipEvidence,
     ChipOpened,
     Devices,
-    DeviceStatus,
     Guidance,
     MrzEvidence,
     Nothing,
     PageHint,
     PortraitEvidence,
     ReadChip,
+    RunSelfTest,
+    SelfTested,
     Show,
     TakePortrait,
     Wait,
+    WatchDevices,
     WatchGuidance,
     WatchPage,
 )
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.transport import Operation
 from appliance.face_settings import FaceSettings
+from appliance.services.capture.barcodes import BarcodeDesk
 from appliance.services.capture.chips import ChipDesk
+from appliance.services.capture.device_desk import DeviceDesk, translate
 from appliance.services.capture.document import DocumentStation
+from appliance.services.capture.page_lights import under_each_light
 from appliance.services.capture.pictures import PictureError
 from appliance.services.capture.portrait import PortraitStation
-from hal.camera import Camera
+from hal.camera import Camera, Frame
 from hal.device import (
     Capability,
-    ChipRemoved,
     Device,
-    DeviceError,
-    DeviceGone,
     HalError,
     State,
-    Timeout,
-    Unreadable,
 )
 from hal.document_reader import ChipReader, MrzLineReader
 from hal.panel import Panel, Signal
-
-REPROBE_SECONDS = 2.0
-"""How often a device that is away is looked for again while nobody asks for it."""
+from hal.slot import AWAY
 
 SLICE_SECONDS = 2.0
 """A wait for a person is made of such slices, so that a caller who gives up frees the device soon."""
@@ -79,12 +76,13 @@ class CaptureService:
         face: FaceSettings | None = None,
     ) -> None:
         """`document_cameras`: the identity keys of cameras that look at pages, not at faces."""
-        self.all_devices = tuple(devices)
+        self._desk = DeviceDesk(devices)
+        self.all_devices = self._desk.devices
         self._document_cameras = frozenset(document_cameras)
         self._document = document or DocumentStation()
         self._portraits = PortraitStation(face or FaceSettings())
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._chips = ChipDesk(transport=chip_transport, ask=self._ask)
+        self._barcodes = BarcodeDesk(self._desk)
+        self._chips = ChipDesk(transport=chip_transport, ask=self._desk.ask)
 
     def operations(self) -> tuple[Operation, ...]:
         """What the service's socket offers."""
@@ -99,22 +97,19 @@ class CaptureService:
             Operation("show", Show, self.show),
             Operation("wait_for_button", Wait, self.wait_for_button),
             Operation("devices", Nothing, self.devices),
+            Operation("watch_devices", WatchDevices, self.watch_devices),
+            Operation("self_test", RunSelfTest, self.self_test),
         )
 
     async def run(self) -> None:
-        """Keep looking for devices that are away, until cancelled; then let go of all."""
+        """Keep the devices, whatever is plugged and unplugged, until cancelled; then let go of all."""
         try:
-            if any(Capability.IMAGE in device.capabilities for device in self.all_devices):
-                await asyncio.to_thread(self._portraits.prepare)
-            while True:
-                for device in self.all_devices:
-                    if device.state in (State.ABSENT, State.FAULT):
-                        await asyncio.to_thread(_probe, device)
-                await asyncio.sleep(REPROBE_SECONDS)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._desk.run())
+                if any(Capability.IMAGE in device.capabilities for device in self.all_devices):
+                    tasks.create_task(asyncio.to_thread(self._portraits.prepare))
         finally:
             self._chips.close()
-            for device in self.all_devices:
-                device.close()
 
     async def read_mrz(self, request: Wait) -> MrzEvidence:
         """From whichever source reads first; the others are given a moment to say what they see."""
@@ -125,30 +120,44 @@ class CaptureService:
         ]
         if not sources:
             raise _no_device(Capability.MRZ_LINES)
-        return await first_of(sources, moment=CROSS_SECONDS)
+        async with self._barcodes.listening(self._able(Capability.BARCODE)[:1]) as heard:
+            evidence = await first_of(sources, moment=CROSS_SECONDS)
+        return heard.added_to(evidence)
 
     async def watch_page(self, request: WatchPage) -> PageHint:
         return await self._document.watch(request)
 
     async def _read_line(self, device: Device, timeout: float) -> MrzEvidence:
         assert isinstance(device, MrzLineReader)
-        raw = await self._wait_for(device, device.read_lines, timeout)
+        raw = await self._desk.again(
+            device, lambda left: self._wait_for(device, device.read_lines, left), timeout
+        )
         return MrzEvidence(
             lines=raw.lines, source="mrz_line", device=device.identity.key, simulated=device.simulated
         )
 
     async def _read_page(self, device: Device, timeout: float) -> MrzEvidence:
         assert isinstance(device, Camera)
-        return await self._document.read(
-            device, timeout, lambda seconds: self._ask(device, lambda: device.capture(seconds))
+
+        async def frame(seconds: float) -> Frame:
+            return await self._desk.ask(device, lambda: device.capture(seconds))
+
+        evidence = await self._desk.again(
+            device, lambda left: self._document.read(device, left, frame), timeout
         )
+        lights = self._able(Capability.ILLUMINATION)[:1]
+        return await under_each_light(self._desk, lights, frame, evidence)
 
     async def open_chip(self, request: ReadChip) -> ChipOpened:
         device = self._first(Capability.CHIP)
         assert isinstance(device, ChipReader)
         began = time.monotonic()
         try:
-            connection = await self._wait_for(device, device.wait_for_chip, request.timeout)
+            connection = await self._desk.again(
+                device,
+                lambda left: self._wait_for(device, device.wait_for_chip, left),
+                _bounded(request.timeout),
+            )
         except ServiceError as error:
             if error.code != "timeout":
                 raise
@@ -169,14 +178,15 @@ class CaptureService:
         assert isinstance(device, Camera)
         given_up = threading.Event()
         try:
-            return await self._ask(
+            return await self._desk.again(
                 device,
-                lambda: self._portraits.take(
+                lambda left: self._desk.ask(
                     device,
-                    timeout=_bounded(request.timeout),
-                    reference=request.reference,
-                    given_up=given_up,
+                    lambda: self._portraits.take(
+                        device, timeout=left, reference=request.reference, given_up=given_up
+                    ),
                 ),
+                _bounded(request.timeout),
             )
         except PictureError as error:
             raise ServiceError("unreadable", str(error), retry=True) from error
@@ -210,7 +220,13 @@ class CaptureService:
         return Button(event=event.value)
 
     async def devices(self, request: Nothing) -> Devices:  # noqa: ARG002 - the Protocol's shape
-        return Devices(devices=tuple(_status(device) for device in self.all_devices))
+        return self._desk.status()
+
+    async def watch_devices(self, request: WatchDevices) -> Devices:
+        return await self._desk.watch(request)
+
+    async def self_test(self, request: RunSelfTest) -> SelfTested:
+        return await self._desk.self_test(request)
 
     def _able(self, capability: Capability, *, pages: bool = False) -> list[Device]:
         """Devices that can do it, ready ones first; of cameras, those that look at pages, or at faces."""
@@ -222,7 +238,7 @@ class CaptureService:
                 capability is not Capability.IMAGE or (device.identity.key in self._document_cameras) == pages
             )
         ]
-        return sorted(able, key=lambda device: device.state is State.ABSENT)
+        return sorted(able, key=lambda device: device.state in AWAY)
 
     def _first(self, capability: Capability) -> Device:
         """A device that can do it.
@@ -241,25 +257,10 @@ class CaptureService:
         while True:
             left = deadline - time.monotonic()
             try:
-                return await self._ask(device, lambda left=left: attempt(min(left, SLICE_SECONDS)))  # type: ignore[misc]
+                return await self._desk.ask(device, lambda left=left: attempt(min(left, SLICE_SECONDS)))  # type: ignore[misc]
             except ServiceError as error:
                 if error.code != "timeout" or left <= SLICE_SECONDS:
                     raise
-
-    async def _ask(self, device: Device, work: Callable[[], Result]) -> Result:
-        """Do blocking work in a thread, one caller at a time; every device's error becomes a ServiceError.
-
-        The turn lasts until the thread is done, also for a caller who has given up: the next one
-        finds the device free, not busy.
-        """
-        turn = self._turns[device.identity.key]
-        await turn.acquire()
-        task = asyncio.ensure_future(asyncio.to_thread(work))
-        task.add_done_callback(lambda done: _end_turn(turn, done))
-        try:
-            return await asyncio.shield(task)
-        except HalError as error:
-            raise _translate(error) from error
 
 
 async def first_of(sources: Sequence[Coroutine[Any, Any, MrzEvidence]], *, moment: float) -> MrzEvidence:
@@ -302,63 +303,12 @@ def _no_device(capability: Capability) -> ServiceError:
     return ServiceError("no_device", f"This box has no device for {capability.value}.")
 
 
-def _end_turn(turn: asyncio.Lock, done: "asyncio.Future[Any]") -> None:
-    turn.release()
-    if not done.cancelled():
-        done.exception()  # seen here, for a caller who no longer waits
-
-
 def _show(panel: Panel, signal: Signal) -> None:
     try:
         panel.show(signal)
     except HalError as error:
-        raise _translate(error) from error
-
-
-def _translate(error: HalError) -> ServiceError:
-    table: tuple[tuple[type[HalError], str, bool], ...] = (
-        (Timeout, "timeout", True),
-        (ChipRemoved, "removed", True),
-        (Unreadable, "unreadable", True),
-        (DeviceGone, "device_gone", False),
-        (DeviceError, "device_error", False),
-    )
-    for kind, code, retry in table:
-        if isinstance(error, kind):
-            return ServiceError(code, str(error), retry=retry)
-    return ServiceError("device_error", str(error))
-
-
-def _probe(device: Device) -> None:
-    try:
-        device.open()
-    except HalError as error:
-        log.debug("%s: %s", device.identity.key, error)
+        raise translate(error) from error
 
 
 def _bounded(timeout: float) -> float:
     return min(max(timeout, 0.0), MAX_WAIT_SECONDS)
-
-
-def _status(device: Device) -> DeviceStatus:
-    health = device.health
-    now = time.monotonic()
-    details: dict[str, Any] = {
-        "successes": health.successes,
-        "failures": health.failures,
-        "consecutive_failures": health.consecutive_failures,
-        "last_error": health.last_error,
-        "last_success_seconds": None if health.last_success is None else now - health.last_success,
-        "p95_seconds": health.p95_seconds,
-    }
-    return DeviceStatus(
-        kind=device.identity.kind,
-        driver=device.identity.driver,
-        key=device.identity.key,
-        model=device.identity.model,
-        state=health.state.value,
-        since_seconds=now - health.since,
-        simulated=device.simulated,
-        capabilities=tuple(sorted(capability.value for capability in device.capabilities)),
-        **details,
-    )

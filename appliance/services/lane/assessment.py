@@ -181,6 +181,14 @@ def page_of(state: State) -> bytes | None:
     return next((evidence.page for evidence in pages if evidence.page is not None), None)
 
 
+def lit_pages_of(state: State) -> dict[str, bytes]:
+    """The page under each light, as JPEG: page_infrared, page_ultraviolet, ..."""
+    if state.document is None:
+        return {}
+    pages = (state.document, *state.document.others)
+    return {f"page_{picture.light}": picture.jpeg for evidence in pages for picture in evidence.lit}
+
+
 def _number_check(mrz: Mrz) -> bool | None:
     """Whether the number's check digit fits; None when there was none to compare."""
     for check in to_json(mrz)["checks"]:
@@ -215,6 +223,7 @@ def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
     page = page_of(state)
     if page is not None:
         media["page"] = page
+    media |= lit_pages_of(state)
     return Movement(
         crossing=state.started.crossing,
         device=box.device,

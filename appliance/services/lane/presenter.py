@@ -62,6 +62,8 @@ class Presenter:
         self._wakers: set[asyncio.Future[None]] = set()
         self._document: tuple[object, DocumentView | None] = (None, None)
         self.devices: tuple[DeviceStatus, ...] = ()
+        self._away: dict[str, tuple[str | None, str | None]] = {}
+        """Device -> its state, and since when it is away."""
         self.capture_reachable = True
         self._latest: View | None = None
         self._question_since = 1
@@ -126,16 +128,7 @@ class Presenter:
             recommendation=assessed.recommendation if assessed else None,
             reasons=assessed.reasons if assessed else (),
             lists=situation.lists,
-            devices=tuple(
-                DeviceView(
-                    kind=device.kind,
-                    model=device.model,
-                    # BUSY comes and goes with every exchange; the officer sees READY
-                    state="READY" if device.state == "BUSY" else device.state,
-                    simulated=device.simulated,
-                )
-                for device in self.devices
-            ),
+            devices=tuple(self._device_view(device, situation.now) for device in self.devices),
             simulated=tuple(sorted({device.kind for device in self.devices if device.simulated})),
             profile=self._box.profile.value,
             connected=situation.connected,
@@ -154,6 +147,25 @@ class Presenter:
             officers=situation.officers,
             needs_login=situation.needs_login,
             may_release=situation.may_release,
+        )
+
+    def _device_view(self, device: DeviceStatus, now: dt.datetime) -> DeviceView:
+        # BUSY comes and goes with every exchange; the officer sees READY
+        state = "READY" if device.state == "BUSY" else device.state
+        before, since = self._away.get(device.key, (None, None))
+        if state != before:  # worked out once: its age is measured anew each time, to the millisecond
+            moment = (now - dt.timedelta(seconds=device.since_seconds)).astimezone()
+            since = None if state == "READY" else moment.isoformat(timespec="minutes")
+            self._away[device.key] = (state, since)
+        power = device.power
+        return DeviceView(
+            kind=device.kind,
+            model=device.model,
+            state=state,
+            simulated=device.simulated,
+            since=since,
+            charge_percent=power.charge_percent if power else None,
+            on_mains=power.on_mains if power else None,
         )
 
     def _notices(self, situation: Situation) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import logging
 
 from appliance.clock import Clock
 from appliance.config import Box, Retention
-from appliance.contracts.capture import Capture, Nothing, Wait
+from appliance.contracts.capture import Capture, Nothing, Wait, WatchDevices
 from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face_record import picture_of
@@ -51,7 +51,7 @@ from appliance.services.lane.records_desk import RecordsDesk
 from appliance.services.lane.workflow import Step
 
 REFRESH_SECONDS = 5.0
-"""How often devices, lists and clock are looked at anew for the screen."""
+"""How often lists and clock are looked at anew for the screen; of devices capture says at once."""
 UNSETTLED_SECONDS = 1.0
 """The same while a device is away: the officer who plugs one in, or starts the box, waits for it."""
 UNSETTLED = frozenset({"ABSENT", "PROBING", "FAULT"})
@@ -320,20 +320,24 @@ class LaneService:
                 self.engine.button.happened(ButtonEvent(pressed.event), seen=False)
 
     async def _keep_the_screen_fresh(self) -> None:
+        seen = 0
         while True:
+            wait = UNSETTLED_SECONDS if self._unsettled() else REFRESH_SECONDS
             try:
-                self._presenter.devices = (await self._capture.devices(Nothing())).devices
+                answer = await self._capture.watch_devices(WatchDevices(after=seen, timeout=wait))
+                self._presenter.devices, seen = answer.devices, answer.revision
                 self._presenter.capture_reachable = True
             except ServiceError:
-                self._presenter.capture_reachable = False
+                self._presenter.capture_reachable, seen = False, 0
             await asyncio.to_thread(self._desk.watch_the_clock)
             with contextlib.suppress(OSError):  # a disk that does not answer is said by the next step
                 self._almost_full = self._journal.almost_full()
             self._refresh()
-            unsettled = not self._presenter.capture_reachable or any(
-                device.state in UNSETTLED for device in self._presenter.devices
-            )
-            await asyncio.sleep(UNSETTLED_SECONDS if unsettled else REFRESH_SECONDS)
+            if not self._presenter.capture_reachable:
+                await asyncio.sleep(UNSETTLED_SECONDS)
+
+    def _unsettled(self) -> bool:
+        return any(device.state in UNSETTLED for device in self._presenter.devices)
 
     async def _watch_the_lists(self) -> None:
         """New lists, however they came: crossings since the old ones are screened again, changes are merged;

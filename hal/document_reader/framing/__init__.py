@@ -12,7 +12,7 @@ from hal.document_reader.framing.rte_native import RteCheck, RteNativeDeframer
 
 __all__ = ["Damaged", "Deframer", "ElyctisDeframer", "FramingName", "Outcome", "RteCheck", "make_deframer"]
 
-FramingName = Literal["auto", "stx_etx", "cr_lines", "desko", "rte_native", "elyctis"]
+FramingName = Literal["auto", "stx_etx", "cr_lines", "desko", "access_is", "rte_native", "elyctis"]
 
 
 def make_deframer(
@@ -30,6 +30,7 @@ def make_deframer(
         "desko": lambda: DelimitedDeframer(
             "desko", start=start_of_data + bytes([STX]), end=bytes([ETX]) + end_of_data
         ),
+        "access_is": lambda: DelimitedDeframer("access_is", symbology=True),
         "rte_native": lambda: RteNativeDeframer(check=rte_check),
         "elyctis": ElyctisDeframer,
     }

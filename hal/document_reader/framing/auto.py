@@ -10,15 +10,15 @@ from hal.document_reader.framing.rte_native import RteCheck, RteNativeDeframer
 class AutoDeframer(Deframer):
     """Chooses by how a document begins; for a technician who does not know. It never writes to the reader.
 
-    What it recognises: SOH begins RTE Native, STX the STX/ETX family (DESKO's default too), an ELYCTIS tag
-    followed by a zero length byte, anything printable bare lines.
+    What it recognises: SOH begins RTE Native, STX the STX/ETX family (DESKO's default and Access-IS too), an
+    ELYCTIS tag followed by a zero length byte, anything printable bare lines.
     """
 
     name = "auto"
 
     def __init__(self, *, rte_check: RteCheck = "xor_after_soh") -> None:
         super().__init__()
-        self._stx = DelimitedDeframer("stx_etx")
+        self._stx = DelimitedDeframer("stx_etx", symbology=True)
         self._lines = LinesDeframer()
         self._rte = RteNativeDeframer(check=rte_check)
         self._elyctis = ElyctisDeframer()

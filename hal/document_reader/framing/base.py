@@ -21,6 +21,9 @@ MAX_LINES = 3
 SHAPES = ((44, 44), (36, 36), (30, 30, 30))
 """TD3 and MRV-A, TD2 and MRV-B, TD1: Doc 9303-4, -5, -6 and -7."""
 
+FILL = b"_"
+"""What RTE readers, and others set like them, send for `<`; no MRZ has it (Doc 9303-3, 4.3)."""
+
 LINES_GAP_SECONDS = 0.5
 """Bare lines end by silence: at 9600 baud a character takes 1 ms, so this is five hundred of them."""
 
@@ -84,8 +87,8 @@ class Deframer(ABC):
 
 
 def document(lines: list[bytes], framing: str) -> Outcome:
-    """The lines as text: missing ones dropped, nothing repaired."""
-    present = [line for line in lines if line]
+    """The lines as text: missing ones dropped, the fill character `_` of some readers made `<`, no more."""
+    present = [line.replace(FILL, b"<") for line in lines if line]
     if not present:
         return Damaged("The reader saw a document but could not read its lines.")
     if len(present) > MAX_LINES or max(map(len, present)) > MAX_LINE:

@@ -86,5 +86,4 @@ class RteNativeDeframer(Deframer):
             expected ^= byte
         if self._check != "ignore" and bcc != expected:
             return Damaged("The reader's check byte does not fit: the line to the reader is disturbed.")
-        body = block[HEADER:-1].replace(b"_", b"<")  # it pads lines to their length with underscores
-        return document(body.split(b"\r"), self.name)
+        return document(block[HEADER:-1].split(b"\r"), self.name)  # `_` pads lines to their length

@@ -36,6 +36,7 @@ def encode(name, lines):
     return {
         "stx_etx": b"\x02" + text + b"\r\x03",
         "cr_lines": text + b"\r\n",
+        "access_is": b"\x02C" + text + b"\r\x03",
         "desko": b"\x1c\x02" + text + b"\r\x03\x1d",
         "rte_native": rte(lines),
         "elyctis": elyctis(lines),
@@ -46,8 +47,8 @@ def deframer(name):
     return make_deframer(name, start_of_data=b"\x1c", end_of_data=b"\x1d")
 
 
-NAMES = ("stx_etx", "cr_lines", "desko", "rte_native", "elyctis")
-FRAMES = ("stx_etx", "desko", "rte_native", "elyctis")
+NAMES = ("stx_etx", "cr_lines", "desko", "access_is", "rte_native", "elyctis")
+FRAMES = ("stx_etx", "desko", "access_is", "rte_native", "elyctis")
 
 
 @pytest.mark.parametrize("lines", DOCUMENTS)
@@ -113,7 +114,7 @@ def test_ok__noise_before_a_document_is_skipped_and_counted(name):
     assert one.noise == 0
 
 
-@pytest.mark.parametrize("name", ["stx_etx", "desko", "rte_native"])
+@pytest.mark.parametrize("name", ["stx_etx", "desko", "access_is", "rte_native"])
 def test_ok__a_cut_off_document_gives_way_to_the_next(name):
     whole = encode(name, TD3)
     assert deframer(name).feed(whole[:40] + whole) == [RawLines(TD3, name)]
@@ -129,10 +130,15 @@ def test_fail__truncated(name):
     assert one.feed(encode(name, TD1)) == [RawLines(TD1, name)]
 
 
-@pytest.mark.parametrize("name", ["stx_etx", "desko", "rte_native"])
+@pytest.mark.parametrize("name", ["stx_etx", "desko", "access_is", "rte_native"])
 def test_fail__oversized(name):
     one = deframer(name)
-    start = {"stx_etx": b"\x02", "desko": b"\x1c\x02", "rte_native": b"\x01\x20\x00OU\x02 "}[name]
+    start = {
+        "stx_etx": b"\x02",
+        "access_is": b"\x02",
+        "desko": b"\x1c\x02",
+        "rte_native": b"\x01\x20\x00OU\x02 ",
+    }[name]
     outcomes = one.feed(start + b"A" * 5000)
     assert len(outcomes) == 1
     assert isinstance(outcomes[0], Damaged)
@@ -229,3 +235,25 @@ def test_ok__elyctis_an_incredible_length_is_noise():
     one = deframer("elyctis")
     assert one.feed(b"\x49\xff\xff" + elyctis(TD3)) == [RawLines(TD3, "elyctis")]
     assert one.noise >= 1
+
+
+@pytest.mark.parametrize("framing", ["access_is", "auto"])
+@pytest.mark.parametrize("symbology", ["", "C", "!", "o"])
+def test_ok__access_is_may_put_a_symbology_before(framing, symbology):
+    frame = f"\x02{symbology}{TD3[0]}\r{TD3[1]}\r\x03".encode()
+    (document,) = make_deframer(framing).feed(frame)
+    assert document.lines == TD3
+
+
+def test_ok__a_first_character_is_only_taken_where_a_shape_is_left():
+    (document,) = make_deframer("access_is").feed(b"\x02CSHORT\rLINES\r\x03")
+    assert document.lines == ("CSHORT", "LINES")
+    assert isinstance(make_deframer("access_is").feed(b"\x02\r\x03")[0], Damaged)
+
+
+@pytest.mark.parametrize("framing", ["stx_etx", "cr_lines", "access_is", "auto", "elyctis"])
+def test_ok__the_fill_character_of_some_readers(framing):
+    text = "\r".join(TD3).replace("<", "_").encode() + b"\r"
+    frame = {"cr_lines": text, "elyctis": b"\x49" + len(text).to_bytes(2, "big") + text}
+    (document,) = make_deframer(framing).feed(frame.get(framing, b"\x02" + text + b"\x03"))
+    assert document.lines == TD3

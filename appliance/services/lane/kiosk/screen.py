@@ -32,6 +32,10 @@ FIELD_OF_CHECK: Final = {
 UNSURE_TIMES: Final = ("carried", "unsure")
 
 
+LOW_CHARGE: Final = 20
+"""Per cent: from here on a battery that feeds the box is a worry."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One check."""
@@ -112,6 +116,10 @@ class Device:
     state: str
     word: str
     simulated: bool
+    worry: bool
+    """Somebody should look: it is away, or the battery is nearly empty."""
+    quiet: bool
+    """There is nothing to say: where there are many devices, its picture is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,12 +334,24 @@ def _age_of(entry: ListView) -> float:
 
 
 def _device(entry: DeviceView, words: Words) -> Device:
+    word = words.say("state", entry.state)
+    low = False
+    if entry.since is not None:
+        word = words.ui("since", state=word, time=_clock(entry.since, words)[0])
+    elif entry.charge_percent is not None:
+        charge = words.percent(entry.charge_percent / 100)
+        low = entry.on_mains is False and entry.charge_percent <= LOW_CHARGE
+        word = words.ui("on_battery", charge=charge) if entry.on_mains is False else charge
+    elif entry.on_mains is False:
+        word = words.ui("on_battery", charge="?")
     return Device(
         kind=entry.kind,
         name=words.say("device", entry.kind),
         state=entry.state,
-        word=words.say("state", entry.state),
+        word=word,
         simulated=entry.simulated,
+        worry=low or entry.state in ("ABSENT", "FAULT"),
+        quiet=entry.state == "READY" and entry.on_mains is not False,
     )
 
 

@@ -79,7 +79,10 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "outcome": ("admitted", "referred"),
     "direction": ("entry", "exit"),
     "profile": ("production", "demo", "training"),
-    "device": ("document_reader", "camera", "fingerprint_sensor", "panel"),
+    "device": (
+        *("document_reader", "barcode_reader", "camera", "illumination"),
+        *("fingerprint_sensor", "panel", "power"),
+    ),
     "state": ("ABSENT", "PROBING", "READY", "BUSY", "FAULT"),
     "issuer": ISSUERS,
     "time": ("nts", "gnss", "rtc", "carried", "unsure"),

@@ -3,11 +3,31 @@ import asyncio
 import pytest
 
 from appliance.config import Box
-from appliance.contracts.capture import Devices, Nothing
+from appliance.contracts.capture import Devices, DeviceStatus, Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import LaneStatus, Retained
 from appliance.services.agent import health
 from appliance.services.agent.service import AgentService
+
+READER = DeviceStatus(
+    kind="fingerprint_sensor",
+    driver="zfm",
+    key="fingerprint_sensor/zfm//dev/ttyUSB0",
+    model="ZFM",
+    state="READY",
+    since_seconds=5.0,
+    simulated=False,
+    capabilities=("fingerprint_image", "self_test"),
+    successes=3,
+    failures=1,
+    consecutive_failures=0,
+    last_error="Unreadable",
+    last_success_seconds=2.0,
+    p95_seconds=0.4,
+    firmware="1.2",
+    attached="usb:0403:6001:A9",
+    departures=2,
+)
 
 
 class Others:
@@ -22,7 +42,7 @@ class Others:
     async def devices(self, request: Nothing) -> Devices:
         if self.broken:
             raise ServiceError("unreachable", "Nobody answers.")
-        return Devices(devices=())
+        return Devices(devices=(READER,))
 
     async def status(self, request: Nothing) -> LaneStatus:
         if self.broken:
@@ -94,6 +114,8 @@ def test_ok_the_report_tells_states_and_counts(tmp_path):
     assert report["device"] == "box-1"
     assert report["records"]["unsent"] == 2
     assert report["key_tier"] == "tpm"
+    (reader,) = report["devices"]
+    assert (reader["firmware"], reader["departures"], reader["p95_seconds"]) == ("1.2", 2, 0.4)
     assert report["box"]["disk_total_bytes"] > report["box"]["disk_free_bytes"] > 0
 
 

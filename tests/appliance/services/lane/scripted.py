@@ -22,6 +22,7 @@ from appliance.contracts.capture import (
     Show,
     TakePortrait,
     Wait,
+    WatchDevices,
     WatchGuidance,
     WatchPage,
 )
@@ -144,6 +145,11 @@ class ScriptedCapture:
     async def wait_for_button(self, request: Wait) -> Button:
         return Button(event=await self.panel.get())
 
+    async def watch_devices(self, request: WatchDevices) -> Devices:
+        if request.after:
+            await asyncio.sleep(request.timeout)
+        return await self.devices(Nothing())
+
     async def devices(self, request: Nothing) -> Devices:
         state = self.camera_states.pop(0) if len(self.camera_states) > 1 else self.camera_states[0]
         return Devices(
@@ -164,7 +170,8 @@ class ScriptedCapture:
                     last_success_seconds=None,
                     p95_seconds=None,
                 ),
-            )
+            ),
+            revision=1,
         )
 
 

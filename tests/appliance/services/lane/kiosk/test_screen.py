@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kiosk_scripted import TRAVELLERS, WAITING, ScriptedSource, check
 
-from appliance.contracts.lane import PortraitView, Trouble, View
+from appliance.contracts.lane import DeviceView, PortraitView, Trouble, View
 from appliance.services.lane.kiosk.screen import Screen, screen_of
 from appliance.services.lane.kiosk.words import load_words
 
@@ -199,3 +199,22 @@ def test_ok__doubtful_characters_are_set_apart() -> None:
     screen = decided("green", checks=(doubtful,))
     marked = [[span.text for span in line if span.wrong] for line in screen.mrz]
     assert [len("".join(line)) for line in marked] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "word", "worry"),
+    [
+        ({}, "ready", False),
+        ({"state": "ABSENT", "since": "2026-05-01T14:02+02:00"}, "absent since 14:02", True),
+        ({"kind": "power", "charge_percent": 87, "on_mains": True}, "87%", False),
+        ({"kind": "power", "charge_percent": 87, "on_mains": False}, "on battery, 87%", False),
+        ({"kind": "power", "charge_percent": 20, "on_mains": False}, "on battery, 20%", True),
+        ({"kind": "power", "on_mains": False}, "on battery, ?", False),
+    ],
+)
+def test_ok__a_device_says_how_it_is(changes: dict[str, object], word: str, worry: bool) -> None:
+    plain = DeviceView(kind="camera", model="m", state="READY", simulated=False)
+    view = changed(devices=(msgspec.structs.replace(plain, **changes),))
+    (device,) = screen_of(view, EN).devices
+    assert (device.word, device.worry) == (word, worry)
+    assert device.quiet == (not worry and not word.startswith("on battery"))
