@@ -62,6 +62,8 @@ class Kernel:
     wall_ns: Callable[[], int]
     synchronised: Callable[[], bool]
     set_from_rtc: Callable[[], bool]
+    max_error_us: Callable[[], int | None] = lambda: None
+    """While it is synchronised: how far it may be off, in microseconds."""
 
 
 class Clock:
@@ -101,17 +103,25 @@ class Clock:
         """This moment."""
         monotonic_ns = self._kernel.boottime_ns()
         wall = datetime.fromtimestamp(self._kernel.wall_ns() / 1e9, UTC)
+        quality = self._judge(wall)
         return Stamp(
             boot_id=self._boot_id,
             monotonic_ns=monotonic_ns,
             wall=wall.isoformat(timespec="milliseconds"),
-            quality=self._judge(wall),
+            quality=quality,
+            uncertainty_ms=self._uncertainty() if quality.sure else None,
         )
 
     def now(self) -> tuple[datetime, TimeQuality]:
         """Wall time and its quality, for those who need no more."""
         stamp = self.stamp()
         return wall_of(stamp), TimeQuality(stamp.quality)
+
+    def _uncertainty(self) -> int | None:
+        """The kernel's own bound (maxerror of adjtimex), rounded up; nobody bounds a clock that is not
+        synchronised."""
+        error = self._kernel.max_error_us() if self._kernel.synchronised() else None
+        return None if error is None or error < 0 else -(-error // 1000)
 
     def _judge(self, wall: datetime) -> TimeQuality:
         floor = self.floor
@@ -159,6 +169,7 @@ def linux(*, boot_id: Path = _BOOT_ID, rtc: Path = _RTC) -> Kernel:
         wall_ns=time.time_ns,
         synchronised=_synchronised,
         set_from_rtc=lambda: _set_from_rtc(rtc),
+        max_error_us=_max_error_us,
     )
 
 
@@ -173,6 +184,24 @@ def _synchronised() -> bool:
     """adjtimex with modes 0 only asks; a sandbox that forbids even that leaves us not knowing, so: no."""
     answer = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
     return bool(0 <= answer < _TIME_ERROR)
+
+
+class _Timex(ctypes.Structure):
+    """The beginning of `struct timex` (adjtimex(2))."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("rest", ctypes.c_char * _TIMEX_BYTES),
+    )
+
+
+def _max_error_us() -> int | None:
+    timex = _Timex()
+    answer = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
+    return int(timex.maxerror) if 0 <= answer < _TIME_ERROR else None
 
 
 def _set_from_rtc(folder: Path) -> bool:

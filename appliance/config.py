@@ -48,6 +48,14 @@ class ClockSource(enum.StrEnum):
     HOST = "host"
 
 
+class ClockFollows(enum.StrEnum):
+    """What the time daemon follows: the kernel knows only that something disciplines its clock."""
+
+    RTC = "rtc"
+    NTS = "nts"
+    GNSS = "gnss"
+
+
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
@@ -61,12 +69,16 @@ class Box(_Section, frozen=True, kw_only=True):
     direction: Direction = Direction.ENTRY
     profile: Profile = Profile.PRODUCTION
     clock: ClockSource = ClockSource.AUTO
+    clock_follows: ClockFollows = ClockFollows.RTC
+    """With `clock` auto: nts or gnss, where the time daemon is set up so; rtc promises nothing."""
 
 
 class Paths(_Section, frozen=True, kw_only=True):
     """Where things lie."""
 
     data: Path = Path("/var/lib/borne")
+    outbox: Path | None = None
+    """Where the sealed records lie, on a disk that opens without the board's key; None: in `data`."""
     keys: Path = Path("/etc/borne/keys")
     run: Path = Path("/run/borne")
     policy: Path | None = None
@@ -90,6 +102,35 @@ class DeviceEntry(_Section, frozen=True, kw_only=True):
     """Of a camera."""
 
 
+class KeyTier(enum.StrEnum):
+    """What protects the box's secret keys: see records/vault.py."""
+
+    TPM = "tpm"
+    BOARD = "board"
+    SOFTWARE = "software"
+
+
+class Protection(_Section, frozen=True, kw_only=True):
+    """How this board protects keys and records."""
+
+    keys: KeyTier = KeyTier.SOFTWARE
+    board_key: Path | None = None
+    """With keys = "board": where the board's own key is read."""
+    tpm: str = "device:/dev/tpmrm0"
+    """How tpm2-tools reach the TPM (their TCTI)."""
+    counter: bool = False
+    """Count records in the TPM too, so that a journal that was cut or copied is found out at the start."""
+
+
+class Retention(_Section, frozen=True, kw_only=True):
+    """How many days sealed records stay on the box once central has acknowledged them, by class."""
+
+    facts_days: Annotated[float, msgspec.Meta(ge=1, le=365)] = 14.0
+    """Two weeks: central may have to be put back from a copy, and asks for them again."""
+    media_days: Annotated[float, msgspec.Meta(ge=1, le=365)] = 14.0
+    """Pictures may go earlier; what is signed of them stays as long as the facts."""
+
+
 class Broker(_Section, frozen=True, kw_only=True):
     """The MQTT broker and this box's certificate for it."""
 
@@ -100,11 +141,31 @@ class Broker(_Section, frozen=True, kw_only=True):
     key: Path
 
 
+class PostNetwork(_Section, frozen=True, kw_only=True):
+    """The post's own network: which box is its hub, and this box's certificate from the post's authority."""
+
+    hub: Name
+    """The device that listens; all the others call it."""
+    address: str
+    """The hub's address on the post's network: the only one that anything here ever listens on."""
+    port: Port = 8884
+    ca: Path
+    certificate: Path
+    key: Path
+    members: Path
+    """A folder with DEVICE.signing.pub of every box of the post."""
+    data: Path = Path("/var/lib/borne-uplink")
+
+
 class Central(_Section, frozen=True, kw_only=True):
     """Central's public keys, and who may sign reference data."""
 
     sealing_key: Path
     watermark_key: Path
+    operator_key: Path | None = None
+    """Who may order this box to send again, how fast, and to carry out persons' requests; None: nobody."""
+    authority_key: Path | None = None
+    """Who signs lists of central's keys that replace these; None: these stay."""
     reference_root: Path | None = None
     """The root of trust for lists, trust anchors and policies; None: reference-root.json beside the keys."""
     gateway_sealing_key: Path | None = None
@@ -127,9 +188,13 @@ class Config(_Section, frozen=True, kw_only=True):
     paths: Paths = Paths()
     central: Central
     broker: Broker | None = None
+    post: PostNetwork | None = None
+    """None: this box stands alone."""
     kiosk: Kiosk = Kiosk()
     face: FaceSettings = FaceSettings()
     finger: FingerSettings = FingerSettings()
+    retention: Retention = Retention()
+    protection: Protection = Protection()
     device: tuple[DeviceEntry, ...] = ()
 
 

@@ -14,6 +14,8 @@ from nacl.exceptions import BadSignatureError
 from nacl.public import PublicKey
 from nacl.signing import SigningKey, VerifyKey
 
+from appliance import cbor
+
 ALGORITHM: Final = 1
 """Header label alg."""
 CONTENT_TYPE: Final = 3
@@ -27,7 +29,8 @@ MAX_HEADER_BYTES: Final = 1024
 _SHELL: Final = b"\xd2\x84"
 """Tag 18, array of four."""
 _NO_HEADERS: Final = b"\xa0"
-"""Unprotected headers: always empty, because nobody vouches for them."""
+"""Unprotected headers: none, because nobody vouches for them, but for attachments a reader asked for."""
+_MAX_ATTACHMENTS: Final = 23
 _SIGNATURE_BYTES: Final = 64
 
 HeaderLabel = int | str
@@ -69,8 +72,17 @@ def key_id(key: VerifyKey | PublicKey) -> bytes:
     return hashlib.sha256(bytes(key)).digest()[:16]
 
 
-def sign1(payload: bytes, *, protected: Mapping[HeaderLabel, HeaderValue], signing_key: SigningKey) -> bytes:
+def sign1(
+    payload: bytes,
+    *,
+    protected: Mapping[HeaderLabel, HeaderValue],
+    signing_key: SigningKey,
+    attachments: Mapping[str, bytes] | None = None,
+) -> bytes:
     """The payload, signed; alg is set here, and kid is `key_id` unless the caller names the key otherwise.
+
+    `attachments` travel in the unprotected header, outside the signature: the protected header should name
+    their hashes, so that they can be taken away later but not changed.
 
     Raises:
         ValueError: a header that `verify1` would not take back.
@@ -82,15 +94,19 @@ def sign1(payload: bytes, *, protected: Mapping[HeaderLabel, HeaderValue], signi
     except CoseError as error:
         raise ValueError(str(error)) from error
     signature = signing_key.sign(_to_be_signed(header, payload)).signature
-    return b"".join(
-        (_SHELL, cbor2.dumps(header), _NO_HEADERS, cbor2.dumps(bytes(payload)), cbor2.dumps(signature))
-    )
+    return _shell(header, attachments or {}, bytes(payload), signature)
 
 
 def verify1(
-    data: bytes, *, verify_key_for: Callable[[bytes], VerifyKey | None], max_bytes: int
+    data: bytes,
+    *,
+    verify_key_for: Callable[[bytes], VerifyKey | None],
+    max_bytes: int,
+    attachments: frozenset[str] = frozenset(),
 ) -> tuple[Header, bytes]:
     """Protected header and payload; `verify_key_for` is asked for the key that kid names.
+
+    Unprotected headers are refused, unless they are byte strings under the names in `attachments`.
 
     Raises:
         TooLarge: more than `max_bytes`.
@@ -100,7 +116,9 @@ def verify1(
     """
     if len(data) > max_bytes:
         raise TooLarge(f"The signed message has {len(data)} bytes; at most {max_bytes} are taken.")
-    header, payload, signature = _open_shell(data)
+    header, attached, payload, signature = _open_shell(data)
+    if not attachments.issuperset(attached):
+        raise Malformed("The message has unprotected headers, which nobody vouches for.")
     named = _decode_header(header)
     kid = named[KEY_ID]
     assert isinstance(kid, bytes)
@@ -123,22 +141,64 @@ def protected_bytes(data: bytes) -> bytes:
     return _open_shell(data)[0]
 
 
+def attachments_of(data: bytes) -> dict[str, bytes]:
+    """What travels with a message outside its signature.
+
+    Raises:
+        Malformed: this is no COSE_Sign1.
+    """
+    return _open_shell(data)[1]
+
+
+def with_attachments(data: bytes, attachments: Mapping[str, bytes]) -> bytes:
+    """The same signed message with other attachments.
+
+    Raises:
+        Malformed: this is no COSE_Sign1.
+    """
+    header, _, payload, signature = _open_shell(data)
+    return _shell(header, attachments, payload, signature)
+
+
+def _shell(header: bytes, attachments: Mapping[str, bytes], payload: bytes, signature: bytes) -> bytes:
+    attached = cbor2.dumps(dict(attachments), canonical=True) if attachments else _NO_HEADERS
+    return b"".join((_SHELL, cbor2.dumps(header), attached, cbor2.dumps(payload), cbor2.dumps(signature)))
+
+
 def _to_be_signed(header: bytes, payload: bytes) -> bytes:
     """Sig_structure, without external data."""
     return cbor2.dumps(["Signature1", header, b"", bytes(payload)])
 
 
-def _open_shell(data: bytes) -> tuple[bytes, bytes, bytes]:
+def _open_shell(data: bytes) -> tuple[bytes, dict[str, bytes], bytes, bytes]:
     if not data.startswith(_SHELL):
         raise Malformed("The message is no COSE_Sign1.")
     header, at = _byte_string(data, len(_SHELL))
-    if data[at : at + 1] != _NO_HEADERS:
-        raise Malformed("The message has unprotected headers, which nobody vouches for.")
-    payload, at = _byte_string(data, at + 1)
+    attached, at = _attachments(data, at)
+    payload, at = _byte_string(data, at)
     signature, at = _byte_string(data, at)
     if len(signature) != _SIGNATURE_BYTES or at != len(data):
         raise Malformed("The message is cut short, or something is appended to it.")
-    return header, payload, signature
+    return header, attached, payload, signature
+
+
+def _attachments(data: bytes, at: int) -> tuple[dict[str, bytes], int]:
+    """A map of short names to byte strings, its keys in the order of RFC 8949 section 4.2.1."""
+    first = data[at] if at < len(data) else -1
+    if not 0xA0 <= first <= 0xA0 + _MAX_ATTACHMENTS:
+        raise Malformed("The message is cut short, or its unprotected headers are none that travel here.")
+    found: dict[str, bytes] = {}
+    before = b""
+    at += 1
+    for _ in range(first - 0xA0):
+        length = (data[at] if at < len(data) else 0) - 0x60
+        encoded = bytes(data[at : at + 1 + length])
+        name = encoded[1:]
+        if not 0 < length < 24 or len(name) != length or not name.isascii() or not before < encoded:
+            raise Malformed("The message has unprotected headers, which nobody vouches for.")
+        found[name.decode("ascii")], at = _byte_string(data, at + 1 + length)
+        before = encoded
+    return found, at
 
 
 def _byte_string(data: bytes, at: int) -> tuple[bytes, int]:
@@ -160,9 +220,9 @@ def _decode_header(encoded: bytes) -> Header:
     if len(encoded) > MAX_HEADER_BYTES:
         raise Malformed(f"The header has {len(encoded)} bytes; at most {MAX_HEADER_BYTES} are taken.")
     try:
-        header: object = cbor2.loads(encoded)
+        header: object = cbor.loads(encoded)
         deterministic = cbor2.dumps(header, canonical=True) == encoded
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (cbor.CborError, cbor2.CBOREncodeError, ValueError, TypeError) as error:
         raise Malformed("The header is not CBOR.") from error
     if not isinstance(header, dict) or not deterministic:
         raise Malformed("The header is not a map in deterministic encoding.")

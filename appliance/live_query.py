@@ -14,7 +14,7 @@ from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 from nacl.signing import SigningKey, VerifyKey
 
-from appliance import cose
+from appliance import cbor, cose
 from appliance.contracts.checks import Direction
 
 QUERY_TYPE: Final = "application/vnd.borne.query+cbor"
@@ -134,8 +134,8 @@ def _open(data: bytes, type_: str, verify_key: VerifyKey, private_key: PrivateKe
     if header.get(cose.CONTENT_TYPE) != type_:
         raise LiveQueryError("The message is signed, but it is another kind of message.")
     try:
-        plain = cbor2.loads(SealedBox(private_key).decrypt(sealed))
+        plain = cbor.loads(SealedBox(private_key).decrypt(sealed))
         return msgspec.convert(plain, wanted, builtin_types=(bytes,))
-    except (CryptoError, cbor2.CBORError, msgspec.ValidationError, ValueError, TypeError, RecursionError,
+    except (CryptoError, cbor.CborError, msgspec.ValidationError, ValueError, TypeError, RecursionError,
             OverflowError, MemoryError) as error:  # fmt: skip
         raise LiveQueryError("The message cannot be opened, or is malformed.") from error

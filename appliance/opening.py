@@ -7,13 +7,18 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.config import Config, Profile, line_of
+from appliance.config import Config, KeyTier, Profile, line_of
 
 if TYPE_CHECKING:
+    from nacl.public import PrivateKey
+
     from appliance.records.enrolment import Enrolments
+    from appliance.records.history import History
     from appliance.records.journal import Journal
+    from appliance.records.keys import BoxKeys
     from appliance.records.memory import Memory
     from appliance.records.officers import Officers
+    from appliance.records.statistics.book import Book
     from appliance.reference_data.installer import ContentCheck
     from appliance.reference_data.sealed import ContentType
     from appliance.reference_data.store import ReferenceStore
@@ -46,12 +51,14 @@ def reference_store(
     *,
     floor: Path | None = None,
     production: bool = False,
+    private_key: "PrivateKey | None" = None,
 ) -> "ReferenceStore":
     """The store of signed reference data. `root` is its root of trust; none: reference-root.json among the
     keys.
 
     `floor` is the folder of its second copy of the highest versions seen; none: beside the store's folder.
-    `production` refuses trust anchors of the simulator.
+    `production` refuses trust anchors of the simulator. `private_key` is what lists are sealed to; none:
+    sealing.key among the keys.
 
     Raises:
         CannotStart: a key file is missing or is not one.
@@ -63,7 +70,7 @@ def reference_store(
 
     root = root or keys / "reference-root.json"
     try:
-        private_key = read_key(keys / "sealing.key", PrivateKey)
+        private_key = private_key or read_key(keys / "sealing.key", PrivateKey)
         trusted = root.read_bytes()
     except KeyFileError as error:
         raise CannotStart(str(error)) from error
@@ -123,6 +130,27 @@ def content_checks(*, production: bool = False) -> "dict[ContentType, ContentChe
     }
 
 
+def box_keys(config: Config) -> "BoxKeys":
+    """The box's keys, out of what protects them on this board.
+
+    Raises:
+        KeyFileError: one is missing, or was protected elsewhere.
+        CannotStart: the configuration does not say where the board's key is.
+    """
+    from appliance.records.keys import load_box_keys
+    from appliance.records.vault import BoardVault, TpmVault, Vault
+
+    protection = config.protection
+    vault: Vault | None = None
+    if protection.keys is KeyTier.TPM:
+        vault = TpmVault(protection.tpm)
+    elif protection.keys is KeyTier.BOARD:
+        if protection.board_key is None:
+            raise CannotStart("keys = board needs board_key.", key=("protection", "keys"))
+        vault = BoardVault.of_file(protection.board_key)
+    return load_box_keys(config.paths.keys, vault)
+
+
 def open_journal(config: Config, *, begin: bool = True) -> "Journal":
     """The box's journal; one process at a time has it. Whoever only looks does not `begin` one.
 
@@ -130,20 +158,29 @@ def open_journal(config: Config, *, begin: bool = True) -> "Journal":
         CannotStart: a key is missing, or the journal cannot be opened.
     """
     from appliance.key_files import KeyFileError
+    from appliance.records.book import must_exist
+    from appliance.records.counter import TpmCounter
     from appliance.records.errors import StorageError
-    from appliance.records.journal import Journal, must_exist
-    from appliance.records.keys import load_box_keys, load_central_keys
+    from appliance.records.journal import Journal
+    from appliance.records.keys import load_central_keys
 
-    central, path = config.central, config.paths.data / "journal.db"
+    central, path = config.central, (config.paths.outbox or config.paths.data) / "journal.db"
+    old = config.paths.data / "journal.db"
+    if old != path and old.exists() and not path.exists():
+        raise CannotStart(f"The journal still lies at {old}; move it, and what begins like it, to {path}.")
     try:
         if not begin:
             must_exist(path)
         return Journal.open(
             path,
-            keys=load_box_keys(config.paths.keys),
-            central=load_central_keys(central.sealing_key, central.watermark_key),
+            keys=box_keys(config),
+            central=load_central_keys(
+                central.sealing_key, central.watermark_key, central.operator_key, central.authority_key
+            ),
             device=config.box.device,
             begin=begin,
+            steps=config.paths.data / "steps.db",
+            counter=TpmCounter(config.protection.tpm) if config.protection.counter else None,
         )
     except (KeyFileError, StorageError) as error:
         raise CannotStart(str(error)) from error
@@ -185,11 +222,10 @@ def officers_book(config: Config) -> "Officers":
         CannotStart: the key that the book is encrypted under is missing.
     """
     from appliance.key_files import KeyFileError
-    from appliance.records.keys import load_box_keys
     from appliance.records.officers import Officers
 
     try:
-        storage = load_box_keys(config.paths.keys).storage
+        storage = box_keys(config).storage
     except KeyFileError as error:
         raise CannotStart(str(error)) from error
     return Officers(config.paths.data, storage)
@@ -204,14 +240,45 @@ def open_memory(config: Config, *, pair_days: float) -> "tuple[Memory, Enrolment
     from appliance.key_files import KeyFileError
     from appliance.records.enrolment import Enrolments
     from appliance.records.errors import StorageError
-    from appliance.records.keys import load_box_keys
     from appliance.records.memory import Memory
 
     data = config.paths.data
     try:
-        storage = load_box_keys(config.paths.keys).storage
+        storage = box_keys(config).storage
         memory = Memory.open(data / "memory.db", storage=storage, pair_days=pair_days)
         return memory, Enrolments.open(data / "enrolments.db", storage=storage)
+    except (KeyFileError, StorageError) as error:
+        raise CannotStart(str(error)) from error
+
+
+def open_book(config: Config) -> "Book":
+    """The box's own statistics of its last weeks.
+
+    Raises:
+        CannotStart: a key is missing, or the disk does not let us.
+    """
+    from appliance.key_files import KeyFileError
+    from appliance.records.errors import StorageError
+    from appliance.records.statistics.book import Book
+
+    try:
+        return Book.open(config.paths.data / "statistics.db", storage=box_keys(config).storage)
+    except (KeyFileError, StorageError) as error:
+        raise CannotStart(str(error)) from error
+
+
+def open_history(config: Config) -> "History":
+    """Which document crossed here when.
+
+    Raises:
+        CannotStart: a key is missing, or the disk does not let us.
+    """
+    from appliance.key_files import KeyFileError
+    from appliance.records.errors import StorageError
+    from appliance.records.history import History
+
+    try:
+        return History.open(config.paths.data / "history.db", storage=box_keys(config).storage)
     except (KeyFileError, StorageError) as error:
         raise CannotStart(str(error)) from error
 
@@ -226,7 +293,6 @@ def gateway_keys(config: Config) -> "GatewayKeys | None":
     from nacl.signing import VerifyKey
 
     from appliance.key_files import KeyFileError, read_key
-    from appliance.records.keys import load_box_keys
     from appliance.services.lane.live import GatewayKeys
 
     central = config.central
@@ -235,7 +301,7 @@ def gateway_keys(config: Config) -> "GatewayKeys | None":
     if central.gateway_sealing_key is None or central.gateway_signing_key is None:
         raise CannotStart("Live queries need both gateway_sealing_key and gateway_signing_key in [central].")
     try:
-        own = load_box_keys(config.paths.keys)
+        own = box_keys(config)
         return GatewayKeys(
             signing=own.signing,
             sealing=own.sealing,

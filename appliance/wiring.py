@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 
-from appliance.clock import Clock
+from appliance.clock import Clock, TimeQuality
 from appliance.config import Config, Profile, Use
 from appliance.contracts.capture import Capture, CaptureClient
 from appliance.contracts.lane import Lane, LaneClient
@@ -23,9 +23,12 @@ from appliance.contracts.transport import Operation, application, listen_unix, s
 from appliance.contracts.uplink import Uplink, UplinkClient
 from appliance.opening import (
     CannotStart,
+    box_keys,
     content_checks,
     gateway_keys,
     officers_book,
+    open_book,
+    open_history,
     open_journal,
     open_memory,
     reference_store,
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from appliance.services.agent.service import AgentService
     from appliance.services.capture.service import CaptureService
     from appliance.services.lane.service import LaneService
+    from appliance.services.uplink.post.service import NoPost, PostService
     from appliance.services.uplink.service import UplinkService
     from hal.device import Device
 
@@ -101,6 +105,7 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         CannotStart: a key is missing, the policy is wrong, or the journal cannot be opened.
     """
     from appliance.config import ConfigError
+    from appliance.key_files import KeyFileError
     from appliance.reference_data.sealed import ContentType
     from appliance.services.lane.in_force import InForce
     from appliance.services.lane.policy import load_policy
@@ -112,8 +117,16 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         raise CannotStart(str(error)) from error
     gateway = gateway_keys(config)
     production = config.box.profile is Profile.PRODUCTION
+    try:
+        sealing = box_keys(config).sealing
+    except KeyFileError as error:
+        raise CannotStart(str(error)) from error
     lists = reference_store(
-        config.paths.data / "lists", config.paths.keys, config.central.reference_root, production=production
+        config.paths.data / "lists",
+        config.paths.keys,
+        config.central.reference_root,
+        production=production,
+        private_key=sealing,
     )
     in_force = InForce(
         policy,
@@ -125,10 +138,12 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     journal = open_journal(config)
     try:
         memory, enrolments = open_memory(config, pair_days=in_force.policy.memory.not_same_days)
+        book = open_book(config)
+        history = open_history(config)
     except CannotStart:
         journal.close()
         raise
-    clock = Clock(source=config.box.clock)
+    clock = Clock(source=config.box.clock, disciplined_by=TimeQuality(config.box.clock_follows.value))
     floor = journal.time_floor()
     if floor is not None:
         clock.raise_floor(floor)
@@ -147,6 +162,9 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         face=config.face,
         finger=config.finger,
         enrolments=enrolments,
+        book=book,
+        history=history,
+        retention=config.retention,
     )
 
 
@@ -167,6 +185,36 @@ def make_uplink(config: Config, *, lane: Lane) -> "UplinkService":
             raise CannotStart(f"{path} is missing: the broker asks for this box's certificate.")
     credentials = Credentials(broker.host, broker.port, broker.ca, broker.certificate, broker.key)
     return UplinkService(lane=lane, settings=Settings(config.box.device, credentials))
+
+
+def make_post(config: Config) -> "PostService | NoPost":
+    """This box's place on its post's own network.
+
+    Raises:
+        CannotStart: a certificate is missing, the hub's address is none to listen on, or the disk is broken.
+    """
+    from appliance.services.uplink.post.hub import HubError, PostCertificates
+    from appliance.services.uplink.post.service import NoPost, PostService, PostSettings
+    from appliance.services.uplink.post.store import PostStore, PostStoreError
+
+    post = config.post
+    if post is None:
+        return NoPost()
+    settings = PostSettings(
+        device=config.box.device,
+        hub=post.hub,
+        address=post.address,
+        port=post.port,
+        members=post.members,
+        certificates=PostCertificates(post.ca, post.certificate, post.key),
+    )
+    try:
+        store = PostStore.open(post.data / "post.db")
+        return PostService(settings=settings, store=store, clock=Clock(source=config.box.clock))
+    except HubError as error:
+        raise CannotStart(str(error), key=("post", "address")) from error
+    except PostStoreError as error:
+        raise CannotStart(str(error)) from error
 
 
 def kiosk(config: Config, lane: "LaneService") -> Starlette:
@@ -250,7 +298,9 @@ def _lane_alone(config: Config, handed: dict[str, socket.socket]) -> Works:
 
 def _uplink_alone(config: Config, handed: socket.socket | None) -> Works:
     uplink = make_uplink(config, lane=LaneClient(config.paths.run / "lane.sock"))
-    return [uplink.run(), _serve(uplink.operations(), handed, config.paths.run / "uplink.sock")]
+    post = make_post(config)
+    operations = (*uplink.operations(), *post.operations())
+    return [uplink.run(), post.run(), _serve(operations, handed, config.paths.run / "uplink.sock")]
 
 
 def _agent_alone(config: Config) -> Works:

@@ -48,7 +48,7 @@ async def run(world: World, slot: Any, *, realistic: bool, travellers: int) -> d
         )
         async with beside(booth.run()):
             officer = ScriptedOfficer(box.lane, booth)
-            first = box.lane.view().last_seq + 1
+            first = box.lane.view().crossings + 1
             await officer.cross(first)  # the first one loads what the others find loaded
             for number in range(first + 1, first + 1 + travellers):
                 crossing = await officer.cross(number)

@@ -47,7 +47,15 @@ def publish_reference(access: Access, name: str, package: bytes) -> None:
         BrokerError: it did not reach the broker, or the broker does not allow it.
         WireError: the name does not belong on the wire.
     """
-    topic = f"{wire.REFERENCE}/{wire.check_name(name)}"
+    publish_retained(access, f"{wire.REFERENCE}/{wire.check_name(name)}", package)
+
+
+def publish_retained(access: Access, topic: str, payload: bytes) -> None:
+    """One retained message, and the broker's word that it has it.
+
+    Raises:
+        BrokerError: it did not reach the broker, or the broker does not allow it.
+    """
     answers: queue.Queue[str] = queue.Queue()
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
     access.secure(client)
@@ -64,7 +72,7 @@ def publish_reference(access: Access, name: str, package: bytes) -> None:
     client.on_disconnect = lambda *_: answers.put("The connection to the broker was lost.")
     try:
         client.connect(access.host, access.port)
-        client.publish(topic, package, qos=1, retain=True)
+        client.publish(topic, payload, qos=1, retain=True)
     except (OSError, ValueError) as error:
         raise BrokerError(
             "The broker cannot be reached, or the package is larger than MQTT takes."

@@ -10,32 +10,53 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from nacl.public import PublicKey
 from nacl.signing import VerifyKey
 
+from appliance.carry.errors import CarryError
 from appliance.contracts.wire import WireError, check_name
 from appliance.key_files import HashingKey, KeyFileError, read_key
+from appliance.records.errors import EnvelopeError
 from appliance.reference_data.repository import Repository, RepositoryError
 from appliance.screening import ScreeningError
-from central import trust
+from central import backup, carry_command, derive, key_list, trust
+from central.backup import CannotBackUp
 from central.broker import Access, BrokerError, publish_reference
+from central.fleet import cli as fleet
+from central.fleet.alerts import NoSuchAlert
 from central.gateway import Desk, Gateway
-from central.keys import create_keys, load_gateway_keys, load_keys
+from central.intelligence import cli as intelligence
+from central.keys import OPERATOR, create_keys, load_gateway_keys, load_keys, load_operator_key
 from central.live_table import LiveTable
+from central.merge import cli as merge
+from central.merge.settle import NoSuchReview
 from central.receiver import Receiver
 from central.register import FileRegister
+from central.rights import cli as rights
+from central.rights.change import CannotCorrect
+from central.rights.find import CannotSearch
+from central.rights.journal import PurposeMissing
+from central.statistics import cli as statistics
+from central.statistics.coverage import CannotTell
+from central.statistics.releases import CannotRelease
 from central.store import Store, StoreError
+from central.workers import MAX_WORKERS, Workers, end_with_parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script."""
-    chosen = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    chosen = _parser().parse_args(words)
+    chosen.words = words
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
         return int(chosen.run(chosen))
     except (
-        *(BrokerError, KeyFileError, RepositoryError, ScreeningError, StoreError, WireError),
+        *(BrokerError, CarryError, KeyFileError, RepositoryError, ScreeningError, StoreError, WireError),
+        *(CannotBackUp, CannotCorrect, CannotRelease, CannotSearch, CannotTell, PurposeMissing),
+        *(EnvelopeError, NoSuchAlert, NoSuchReview),
         *(ValueError, OSError),
     ) as error:
         print(f"borne-central: {error}", file=sys.stderr)
@@ -48,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
     keys = actions.add_parser("keys", help="make central's keys; existing ones are never overwritten")
     keys.add_argument("--folder", type=Path, required=True)
+    keys.add_argument("--missing", action="store_true", help="only those that are not there yet")
     keys.set_defaults(run=_keys)
 
     register = actions.add_parser("register", help="know a box by its public keys")
@@ -61,6 +83,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_database(run)
     run.add_argument("--keys", type=Path, required=True)
     _add_broker(run)
+    run.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="so many processes share the boxes' batches"
+    )
+    run.add_argument("--worker", type=int, default=0, metavar="K", help="be the K-th, and start no others")
     run.add_argument("--quiet", action="store_true", help="no table")
     run.add_argument("--json", action="store_true", help="an object a line instead of the table")
     run.set_defaults(run=_run)
@@ -88,6 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     publish.set_defaults(run=_publish)
 
     trust.add_to(actions)
+    for part in (backup, carry_command, derive, key_list, fleet, merge, rights, intelligence, statistics):
+        part.add_to(actions)
 
     count = actions.add_parser("count", help="what the database holds")
     _add_database(count)
@@ -112,7 +140,7 @@ def _access(arguments: argparse.Namespace) -> Access:
 
 
 def _keys(arguments: argparse.Namespace) -> int:
-    create_keys(arguments.folder)
+    create_keys(arguments.folder, only_missing=arguments.missing)
     return 0
 
 
@@ -127,17 +155,27 @@ def _register(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if not 1 <= arguments.workers <= MAX_WORKERS:
+        raise ValueError(f"--workers is 1 to {MAX_WORKERS}.")
+    if arguments.worker:
+        end_with_parent()
     store = Store(arguments.database)
     table = LiveTable(sys.stdout, as_json=arguments.json)
-    keys, access = load_keys(arguments.keys), _access(arguments)
-    receiver = (
-        Receiver(store=store, keys=keys, access=access)
-        if arguments.quiet
-        else Receiver(store=store, keys=keys, access=access, show=table.show)
+    settings: dict[str, Any] = {} if arguments.quiet else {"show": table.show}
+    if (arguments.keys / f"{OPERATOR}.key").exists():  # else a person orders what central itself would
+        settings["operator"] = load_operator_key(arguments.keys)
+    receiver = Receiver(
+        store=store,
+        keys=load_keys(arguments.keys),
+        access=_access(arguments),
+        worker=arguments.worker or 1,
+        workers=arguments.workers,
+        **settings,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: receiver.stop())
-    receiver.run()
+    with Workers(arguments.words, count=1 if arguments.worker else arguments.workers):
+        receiver.run()
     store.close()
     return 0
 

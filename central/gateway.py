@@ -69,7 +69,7 @@ class Gateway:
         Raises:
             LiveQueryError: the device is not registered, or the query is not its own, or was answered before.
         """
-        with self._store.batch() as batch:
+        with self._store.reading() as batch:
             known = batch.device(device)
         if known is None or known.sealing_key is None:
             raise LiveQueryError(

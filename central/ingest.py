@@ -1,17 +1,51 @@
 """What central does with a batch: verify, open, hold against the chain, store, in one open transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 from nacl.signing import VerifyKey
 
-from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, from_plain
+from appliance.contracts.movement import (
+    RECORD_TYPE_CLOCK,
+    RECORD_TYPE_COMMAND,
+    RECORD_TYPE_CORRECTION,
+    RECORD_TYPE_LATE_HIT,
+    RECORD_TYPE_MOVEMENT,
+    RECORD_TYPE_TAMPER,
+    Movement,
+    from_plain,
+)
 from appliance.records import envelope as envelopes
-from appliance.records.errors import EnvelopeError
+from appliance.records.commands import Action
+from appliance.records.errors import EnvelopeError, Erased
+from central.fleet.alerts import alerts_of, raise_alert
+from central.fleet.commands import note_done
 from central.keys import Keys
+from central.merge.clocks import follow, has_corrections, note_correction
+from central.merge.rules import Task
+from central.merge.settle import add_task, settle
+from central.rights.change import apply_known
+from central.rights.change import note_correction as note_box_correction
+from central.rights.erase import erase
+from central.statistics.tables import add_facts
 from central.store import Batch, Device
 from central.tables import fits
+
+MAX_CROSSING = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A message as its signature and seal show it; the error is why it is not believed."""
+
+    message: bytes
+    sealed: envelopes.Sealed | None = None
+    opened: envelopes.Opened | None = None
+    movement: Movement | None = None
+    erased: bool = False
+    """Its key was destroyed: it verifies, holds its place in the chain, and nobody can open it."""
+    error: str = ""
 
 
 @dataclass(slots=True)
@@ -23,59 +57,191 @@ class Ingested:
     epochs: set[str] = field(default_factory=set)
     """Whose watermark is to be published: something was stored, or came again."""
     refused: list[str] = field(default_factory=list)
+    persons: set[str] = field(default_factory=set)
+    """Whose crossings are to be put together anew."""
+    links: dict[str, dict[int, tuple[bytes, bytes]]] = field(default_factory=dict)
+    """By epoch and number, chain hash and `prev` of what is stored, as far as this batch touches it."""
+    erased: int = 0
+    """Records whose keys were destroyed because the box was ordered to."""
+    commands_done: bool = False
+    """The box has recorded a command: it needs not be told any more."""
 
 
-def ingest(batch: Batch, *, device: str, messages: Iterable[bytes], keys: Keys) -> Ingested:
-    """Take each envelope by itself: one that cannot be believed is kept apart and holds up no other."""
+def examine(registered: Device | None, messages: Iterable[bytes], keys: Keys) -> tuple[Examined, ...]:
+    """Signatures verified and bodies opened: the costly part, which needs no transaction."""
+    return tuple(_examined(registered, message, keys) for message in messages)
+
+
+def ingest(
+    batch: Batch,
+    *,
+    device: str,
+    messages: Sequence[bytes],
+    keys: Keys,
+    examined: tuple[Device | None, Sequence[Examined]] | None = None,
+) -> Ingested:
+    """Take each envelope by itself: one that cannot be believed is kept apart and holds up no other.
+
+    `examined` is what was examined before, and with which keys; when these have changed it is done anew.
+    """
     result = Ingested()
-    registered = batch.device(device)
-    for message in messages:
+    registered = batch.device(device, hold=True)
+    if examined is None or examined[0] != registered:
+        examined = registered, examine(registered, messages, keys)
+    numbers: dict[str, list[int]] = {}
+    for one in examined[1]:
+        if one.sealed is not None:
+            numbers.setdefault(one.sealed.header.epoch, []).append(one.sealed.header.seq)
+    result.links = {epoch: batch.links(device, epoch, seqs) for epoch, seqs in numbers.items()}
+    for one in examined[1]:
         try:
-            if registered is None:
-                raise EnvelopeError("The device is not registered.")
-            _take(batch, registered, message, keys, result)
+            _take(batch, one, result)
         except EnvelopeError as error:
-            batch.refuse(device, str(error), message)
+            batch.refuse(device, str(error), one.message)
             result.refused.append(str(error))
+            if registered is not None:
+                raise_alert(batch.connection, "refused", device, f"Something was refused: {error}")
+    settle(batch.connection, result.persons)
     return result
 
 
-def _take(batch: Batch, device: Device, message: bytes, keys: Keys, result: Ingested) -> None:
-    sealed = envelopes.verify(message, verify_key_for=lambda _kid: VerifyKey(device.signing_key))
+def derive_from(batch: Batch, opened: Iterable[envelopes.Opened]) -> int:
+    """What records that are stored already give rise to now; of how many something was derived."""
+    result = Ingested()
+    count = 0
+    for one in opened:
+        movement = _movement_of(one)
+        _follow(batch, one, result)
+        if movement is not None:
+            batch.add_crossing(one.sealed, movement)
+            result.persons |= _add_facts(batch, one.sealed, movement)
+        count += 1
+    settle(batch.connection, result.persons)
+    return count
+
+
+def _examined(registered: Device | None, message: bytes, keys: Keys) -> Examined:
+    try:
+        if registered is None:
+            raise EnvelopeError("The device is not registered.")
+        key = VerifyKey(registered.signing_key)
+        sealed = envelopes.verify(message, verify_key_for=lambda _kid: key)
+        if sealed.header.device != registered.name:
+            raise EnvelopeError("The record was sent under another device's name.")
+    except EnvelopeError as error:
+        return Examined(message, error=str(error))
+    try:
+        opened = envelopes.open_(sealed, private_key=keys.sealing_for(sealed.header.recipient))
+    except Erased:
+        return Examined(message, sealed, erased=True)
+    except EnvelopeError as error:
+        # It may be one that is stored, whose copy is counted and not opened; `_take` decides.
+        return Examined(message, sealed, error=str(error))
+    return Examined(message, sealed, opened, _movement_of(opened))
+
+
+def _take(batch: Batch, one: Examined, result: Ingested) -> None:
+    sealed, message = one.sealed, one.message
+    if sealed is None:
+        raise EnvelopeError(one.error)
     header = sealed.header
-    if header.device != device.name:
-        raise EnvelopeError("The record was sent under another device's name.")
-    known = batch.record(header.device, header.epoch, header.seq)
+    links = result.links[header.epoch]
+    known = links.get(header.seq)
     if known is not None:
-        if known[1] != message:
+        if known[0] != sealed.chain_hash:
             batch.note_fork(header.device, header.epoch, header.seq)
             result.epochs.add(header.epoch)  # the box hears how far it may believe itself
-            raise EnvelopeError("The device has signed two different records with the same number.")
+            sentence = "The device has signed two different records with the same number."
+            raise_alert(batch.connection, "fork", header.device, sentence, epoch=header.epoch, seq=header.seq)
+            raise EnvelopeError(sentence)
         batch.count_copy(header.device, header.epoch, header.seq)
         result.epochs.add(header.epoch)
         return
-    _check_links(batch, sealed)
-    opened = envelopes.open_(sealed, private_key=keys.sealing)
-    movement = _movement_of(opened)
-    if header.epoch not in result.epochs:
-        batch.note_epoch(header.device, header.epoch)
-    batch.add_record(sealed, message, record_type=opened.type, readable=movement is not None)
-    if movement is not None and not batch.has_crossing(movement.crossing):
-        batch.add_crossing(sealed, movement)
-        result.movements.append((sealed, movement))
+    _check_links(links, sealed)
+    if one.error:
+        raise EnvelopeError(one.error)
+    if header.epoch not in result.epochs and batch.note_epoch(header.device, header.epoch) > 1:
+        raise_alert(
+            batch.connection,
+            "new_epoch",
+            header.device,
+            "The box has begun a new journal.",
+            epoch=header.epoch,
+        )
+    record_type = "erased" if one.opened is None else one.opened.type
+    batch.add_record(sealed, message, record_type=record_type, readable=one.movement is not None)
+    links[header.seq] = sealed.chain_hash, header.prev
     result.epochs.add(header.epoch)
+    if one.opened is not None:
+        _follow(batch, one.opened, result)
+    if record_type == RECORD_TYPE_LATE_HIT:
+        sentence = "A hit came after its traveller had gone."
+        raise_alert(batch.connection, "late_hit", header.device, sentence, epoch=header.epoch, seq=header.seq)
+    if one.movement is not None:
+        _keep_movement(batch, sealed, one.movement, result)
 
 
-def _check_links(batch: Batch, sealed: envelopes.Sealed) -> None:
+def _follow(batch: Batch, opened: envelopes.Opened, result: Ingested) -> None:
+    """What a record of any type says of others: whose crossing it is, and what the box was ordered to do."""
+    header, body = opened.sealed.header, opened.body
+    crossing = body.get("crossing")
+    if isinstance(crossing, str) and 0 < len(crossing) <= MAX_CROSSING and "\0" not in crossing:
+        batch.note_crossing(opened.sealed, crossing)
+    if opened.type == RECORD_TYPE_CORRECTION:
+        made_at, key = header.stamp.wall, batch.link_key()
+        result.persons |= note_box_correction(
+            batch.connection, header.device, body, made_at=made_at, link_key=key
+        )
+    if opened.type == RECORD_TYPE_CLOCK:
+        result.persons |= note_correction(batch.connection, header.device, body)
+    if opened.type == RECORD_TYPE_TAMPER:
+        sentence = f"The box says that somebody was at it: {str(body.get('what'))[:64]!r}."
+        raise_alert(batch.connection, "tamper", header.device, sentence, epoch=header.epoch, seq=header.seq)
+    if opened.type != RECORD_TYPE_COMMAND:
+        return
+    result.commands_done |= note_done(batch.connection, header.device, body)
+    if body.get("kind") == "rights" and body.get("action") == Action.ERASE:
+        # Also when this central was put back from a copy that does not know of the request any more.
+        seqs = body.get("seqs")
+        if isinstance(seqs, list) and all(type(seq) is int and 0 < seq < header.seq for seq in seqs):
+            result.erased += erase(batch.connection, header.device, header.epoch, seqs)
+
+
+def _keep_movement(batch: Batch, sealed: envelopes.Sealed, movement: Movement, result: Ingested) -> None:
+    header = sealed.header
+    if not batch.add_crossing(sealed, movement):
+        # Another record, maybe another box's, has this name already: both are kept, and a person looks.
+        sentence = f"{header.device} recorded a crossing whose name is known already."
+        task = Task(
+            rule="crossing_twice",
+            sentence=sentence,
+            crossings=(movement.crossing, f"{header.device}/{header.epoch}/{header.seq}"),
+        )
+        add_task(batch.connection, "", task)
+        return
+    result.persons |= _add_facts(batch, sealed, movement)
+    for kind, sentence in alerts_of(movement):
+        raise_alert(batch.connection, kind, header.device, sentence, epoch=header.epoch, seq=header.seq)
+    result.movements.append((sealed, movement))
+
+
+def _add_facts(batch: Batch, sealed: envelopes.Sealed, movement: Movement) -> set[str]:
+    """What is counted of a crossing, at its true time and corrected as far as that is known; its persons."""
+    facts = add_facts(batch.connection, movement, link_key=batch.link_key())
+    if has_corrections(batch.connection, sealed.header.device, movement.decided.boot_id):
+        follow(batch.connection, movement.crossing)
+    return {facts.person} | apply_known(batch.connection, movement.crossing, link_key=batch.link_key())
+
+
+def _check_links(links: Mapping[int, tuple[bytes, bytes]], sealed: envelopes.Sealed) -> None:
     """The chain on both sides, as far as its neighbours have arrived."""
     header = sealed.header
-    before = batch.record(header.device, header.epoch, header.seq - 1)
+    before, after = links.get(header.seq - 1), links.get(header.seq + 1)
     if header.seq == 1 and header.prev != envelopes.GENESIS:
         raise EnvelopeError("The first record of an epoch follows one that does not exist.")
     if before is not None and before[0] != header.prev:
         raise EnvelopeError("The record does not follow the one before it.")
-    after = batch.previous_link(header.device, header.epoch, header.seq + 1)
-    if after is not None and after != sealed.chain_hash:
+    if after is not None and after[1] != sealed.chain_hash:
         raise EnvelopeError("The record is not the one that the next one follows.")
 
 

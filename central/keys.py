@@ -6,9 +6,11 @@ from pathlib import Path
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
+from appliance.cose import key_id
 from appliance.key_files import read_key, write_key
 
 SEALING, WATERMARK, REFERENCE = "sealing", "watermark", "reference"
+OPERATOR = "operator"
 GATEWAY_SEALING, GATEWAY_SIGNING = "gateway-sealing", "gateway-signing"
 
 
@@ -18,6 +20,13 @@ class Keys:
 
     sealing: PrivateKey
     watermark: SigningKey
+    earlier: tuple[PrivateKey, ...] = ()
+    """Sealing keys that were used before: a box that was away for weeks has sealed to one of them."""
+
+    def sealing_for(self, recipient: bytes) -> PrivateKey:
+        """The key that has this id, or the present one, with which opening then fails."""
+        every = (self.sealing, *self.earlier)
+        return next((key for key in every if key_id(key.public_key) == recipient), self.sealing)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -28,25 +37,31 @@ class GatewayKeys:
     signing: SigningKey
 
 
-def create_keys(folder: Path) -> None:
+def create_keys(folder: Path, *, only_missing: bool = False) -> None:
     """New keys, secret halves readable by their owner alone; existing ones are never overwritten.
+
+    `only_missing` passes over those that are there, for a folder of an earlier version.
 
     Raises:
         KeyFileError: one is there already, or cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in (SEALING, GATEWAY_SEALING):
+        if only_missing and (folder / f"{name}.key").exists():
+            continue
         sealing = PrivateKey.generate()
         write_key(folder / f"{name}.key", sealing)
         write_key(folder / f"{name}.pub", sealing.public_key)
-    for name in (WATERMARK, REFERENCE, GATEWAY_SIGNING):
+    for name in (WATERMARK, REFERENCE, GATEWAY_SIGNING, OPERATOR):
+        if only_missing and (folder / f"{name}.key").exists():
+            continue
         key = SigningKey.generate()
         write_key(folder / f"{name}.key", key)
         write_key(folder / f"{name}.pub", key.verify_key)
 
 
 def load_keys(folder: Path) -> Keys:
-    """The receiver's keys.
+    """The receiver's keys; earlier sealing keys lie beside the present one as `sealing-*.key`.
 
     Raises:
         KeyFileError: a file is missing, is not a key, or others can read it.
@@ -54,7 +69,17 @@ def load_keys(folder: Path) -> Keys:
     return Keys(
         sealing=read_key(folder / f"{SEALING}.key", PrivateKey),
         watermark=read_key(folder / f"{WATERMARK}.key", SigningKey),
+        earlier=tuple(read_key(path, PrivateKey) for path in sorted(folder.glob(f"{SEALING}-*.key"))),
     )
+
+
+def load_operator_key(folder: Path) -> SigningKey:
+    """The key that commands are signed with: of another role than the receiver's.
+
+    Raises:
+        KeyFileError: it is missing, is not a key, or others can read it.
+    """
+    return read_key(folder / f"{OPERATOR}.key", SigningKey)
 
 
 def load_gateway_keys(folder: Path) -> GatewayKeys:

@@ -3,7 +3,6 @@
 A message is acknowledged to the broker after the commit, so that a receiver that is killed gets it again.
 """
 
-import json
 import logging
 import queue
 import random
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import paho.mqtt.client as mqtt
+from nacl.signing import SigningKey
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -23,13 +23,20 @@ from appliance.contracts.movement import Movement
 from appliance.records.envelope import GENESIS, Sealed
 from appliance.records.watermark import Watermark, sign_watermark
 from central.broker import Access
-from central.ingest import ingest
+from central.fleet.commands import note_published, pending, unpublished
+from central.fleet.lacking import ask_again
+from central.fleet.reports import note_report
+from central.ingest import examine, ingest
 from central.keys import Keys
-from central.store import MAX_REPORT_BYTES, Store, StoreError
+from central.store import Batch, Store, StoreError
 
 CLIENT_ID = "borne-central"
 SESSION_SECONDS = 7 * 24 * 3600
 """The broker keeps what boxes send while the receiver is away; boxes send again in any case."""
+SHARED_SESSION_SECONDS = 60
+"""With several workers: a dead one's share goes to the others soon, and boxes send it again."""
+ALL_WATERMARKS = f"{wire.ROOT}/+/watermark"
+SHARED_RECORDS = f"$share/{CLIENT_ID}/{wire.ALL_RECORDS}"
 KEEPALIVE_SECONDS = 20
 WAITING_MESSAGES = 32
 """So many messages the broker hands over before the first of them is acknowledged: its flow control."""
@@ -38,6 +45,9 @@ MAX_PACKET_BYTES = wire.MAX_BATCH_BYTES + 4096
 MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.5, 30.0
 STORE_RETRY_SECONDS = 1.0
 POLL_SECONDS = 0.2
+COMMAND_SECONDS = 1.0
+"""How often it is looked for commands that were given; they are given by other processes."""
+COMMAND_WAIT_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +62,13 @@ class Receiver:
         keys: Keys,
         access: Access,
         show: Callable[[Sealed, Movement], None] = lambda _sealed, _movement: None,
+        worker: int = 1,
+        workers: int = 1,
+        operator: SigningKey | None = None,
     ) -> None:
+        self._operator = operator
+        self._worker = worker
+        self._workers = workers
         self._store = store
         self._keys = keys
         self._access = access
@@ -85,13 +101,22 @@ class Receiver:
 
     def _one_connection(self) -> None:
         arrived: queue.Queue[mqtt.MQTTMessage] = queue.Queue()
-        lost = threading.Event()
-        client = self._client(arrived, lost)
-        client.connect(self._access.host, self._access.port, KEEPALIVE_SECONDS, clean_start=False,
-                       properties=_session())  # fmt: skip
+        lost, listening = threading.Event(), threading.Event()
+        commands_at = 0.0
+        client = self._client(arrived, lost, listening)
+        client.connect(
+            self._access.host,
+            self._access.port,
+            KEEPALIVE_SECONDS,
+            clean_start=False,
+            properties=_session(SESSION_SECONDS if self._workers == 1 else SHARED_SESSION_SECONDS),
+        )
         client.loop_start()
         try:
             while not self._stopping and not lost.is_set():
+                if self._worker == 1 and listening.is_set() and time.monotonic() >= commands_at:
+                    self._publish_commands(client)
+                    commands_at = time.monotonic() + COMMAND_SECONDS
                 try:
                     message = arrived.get(timeout=POLL_SECONDS)
                 except queue.Empty:
@@ -101,10 +126,12 @@ class Receiver:
             client.disconnect()
             client.loop_stop()
 
-    def _client(self, arrived: "queue.Queue[mqtt.MQTTMessage]", lost: threading.Event) -> mqtt.Client:
+    def _client(
+        self, arrived: "queue.Queue[mqtt.MQTTMessage]", lost: threading.Event, listening: threading.Event
+    ) -> mqtt.Client:
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=CLIENT_ID,
+            client_id=CLIENT_ID if self._worker == 1 else f"{CLIENT_ID}-{self._worker}",
             protocol=mqtt.MQTTv5,
             manual_ack=True,
             reconnect_on_failure=False,
@@ -116,7 +143,9 @@ class Receiver:
                 log.warning("the broker refuses central: %s", reason)
                 lost.set()
                 return
-            client.subscribe([(wire.ALL_RECORDS, 1), (wire.ALL_TELEMETRY, 1), (wire.ALL_STATUS, 1)])
+            wanted, old = self._filters()
+            client.unsubscribe(old)  # a session that was kept from a run with another number of workers
+            client.subscribe([(one, 1) for one in wanted])
 
         def on_subscribe(_client: mqtt.Client, _userdata: Any, _mid: int, reasons: Any, _props: Any) -> None:
             if any(reason.is_failure for reason in reasons):
@@ -124,6 +153,7 @@ class Receiver:
                 lost.set()
             else:
                 log.info("listening")
+                listening.set()
 
         def on_message(_client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
             # Never waits, or pings would. ReceiveMaximum bounds what is acknowledged; the rest is dropped.
@@ -136,8 +166,39 @@ class Receiver:
         client.on_disconnect = lambda *_: lost.set()
         return client
 
+    def _publish_commands(self, client: mqtt.Client) -> None:
+        """What was given since: retained, so that a box that is away hears it when it comes."""
+        try:
+            with self._store.reading() as batch:
+                waiting = [
+                    (device, through, pending(batch.connection, device))
+                    for device, through in unpublished(batch.connection).items()
+                ]
+            for device, through, message in waiting:
+                info = client.publish(wire.topic(device, wire.COMMAND), message, qos=1, retain=True)
+                info.wait_for_publish(COMMAND_WAIT_SECONDS)
+                if info.is_published():
+                    with self._store.batch() as batch:
+                        note_published(batch.connection, device, through=through)
+        except (StoreError, RuntimeError, ValueError) as error:
+            log.warning("commands wait: %s", error)  # and are tried again
+
+    def _filters(self) -> tuple[list[str], list[str]]:
+        """What this worker listens to, and what it must not, as a session may still have it.
+
+        Batches are shared out among the workers; what boxes say of themselves goes to the first alone,
+        because the broker gives what is retained to no shared subscription (MQTT 5, section 4.8.2).
+        """
+        records, shared = wire.ALL_RECORDS, SHARED_RECORDS
+        if self._workers > 1:
+            records, shared = shared, records
+        own = [wire.ALL_TELEMETRY, wire.ALL_STATUS, ALL_WATERMARKS]
+        return ([records, *own], [shared]) if self._worker == 1 else ([records], [shared, *own])
+
     def _take(self, client: mqtt.Client, message: mqtt.MQTTMessage) -> None:
         """One message: committed, then acknowledged to the broker, then to the box."""
+        if not message.retain and message.topic.endswith("/watermark"):
+            client.unsubscribe(ALL_WATERMARKS)  # what was retained has come before it; the rest is our own
         while not self._stopping:
             try:
                 publish = self._commit(message)
@@ -162,8 +223,13 @@ class Receiver:
             what = message.topic.rsplit("/", 1)[1]
         except (wire.WireError, UnicodeDecodeError):
             return []
+        if what == "watermark":
+            if message.retain:
+                key = self._keys.watermark.verify_key
+                ask_again(self._store, device, payload, key=key, operator=self._operator)
+            return []
         if what != "records":
-            self._note(device, what, payload)
+            note_report(self._store, device, what, payload, retained=message.retain)
             return []
         try:
             messages = wire.unpack(payload)
@@ -171,51 +237,43 @@ class Receiver:
             with self._store.batch() as batch:
                 batch.refuse(device, str(error), payload)
             return []
+        with self._store.reading() as batch:
+            registered = batch.device(device)
+        examined = registered, examine(registered, messages, self._keys)
         with self._store.batch() as batch:
-            result = ingest(batch, device=device, messages=messages, keys=self._keys)
-            reached: dict[str, tuple[int, bytes]] = {}
-            for epoch in result.epochs:
-                seq = batch.acknowledged(device, epoch, above=self._watermarks.get((device, epoch), 0))
-                record = batch.record(device, epoch, seq)
-                reached[epoch] = seq, GENESIS if record is None else record[0]
+            result = ingest(batch, device=device, messages=messages, keys=self._keys, examined=examined)
+            reached = {epoch: self._reached(batch, device, epoch) for epoch in result.epochs}
+            commands = pending(batch.connection, device) if result.commands_done else None
+        if result.erased:
+            self._store.wipe()
         for reason in result.refused:
             log.warning("refused from %s: %s", device, reason)
         for sealed, movement in result.movements:
             self._show(sealed, movement)
-        for epoch, (seq, _chain) in reached.items():
-            self._watermarks[device, epoch] = seq
-        return [
-            (wire.topic(device, "watermark"), self._sign(device, epoch, seq, chain))
-            for epoch, (seq, chain) in reached.items()
+        for epoch, mark in reached.items():
+            self._watermarks[device, epoch] = mark.seq
+        answers = [
+            (wire.topic(device, "watermark"), sign_watermark(mark, signing_key=self._keys.watermark))
+            for mark in reached.values()
         ]
+        return answers if commands is None else [*answers, (wire.topic(device, wire.COMMAND), commands)]
 
-    def _sign(self, device: str, epoch: str, seq: int, chain: bytes) -> bytes:
-        issued_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        watermark = Watermark(device=device, epoch=epoch, seq=seq, chain=chain, issued_at=issued_at)
-        return sign_watermark(watermark, signing_key=self._keys.watermark)
-
-    def _note(self, device: str, what: str, payload: bytes) -> None:
-        if len(payload) > MAX_REPORT_BYTES:
-            return
-        text = payload.decode("utf-8", "replace")
-        with self._store.batch() as batch:
-            if what == "status" and payload in (wire.ONLINE, wire.OFFLINE):
-                batch.note_device(device, status=text)
-            elif what == "telemetry" and _is_json(text):
-                batch.note_device(device, telemetry=text)
+    def _reached(self, batch: Batch, device: str, epoch: str) -> Watermark:
+        seq = batch.acknowledged(device, epoch, above=self._watermarks.get((device, epoch), 0))
+        record = batch.record(device, epoch, seq)
+        return Watermark(
+            device=device,
+            epoch=epoch,
+            seq=seq,
+            chain=GENESIS if record is None else record[0],
+            issued_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            gaps=batch.gaps(device, epoch, above=seq),
+        )
 
 
-def _session() -> Properties:
+def _session(seconds: int) -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.SessionExpiryInterval = SESSION_SECONDS
+    properties.SessionExpiryInterval = seconds
     properties.ReceiveMaximum = WAITING_MESSAGES
     properties.MaximumPacketSize = MAX_PACKET_BYTES
     return properties
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

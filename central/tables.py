@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from appliance.contracts.movement import Movement
 
 METADATA = sa.MetaData()
+MAX_REFUSED_BYTES: Final = 256 * 1024
+"""Of what was refused, so much is kept to look at."""
 
 DEVICES = sa.Table(
     "devices",
@@ -20,6 +22,20 @@ DEVICES = sa.Table(
     sa.Column("telemetry", sa.Text),
     sa.Column("heard_at", sa.String(40)),
 )
+SETTINGS = sa.Table(
+    "settings",
+    METADATA,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+CLOCKS = sa.Table(
+    "clocks",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("offset_seconds", sa.Float, nullable=False),
+    sa.Column("measured_at", sa.String(40), nullable=False),
+)
+"""How far a box's clock was from central's when it last said the time."""
 RECORDS = sa.Table(
     "records",
     METADATA,
@@ -34,6 +50,15 @@ RECORDS = sa.Table(
     sa.Column("copies", sa.Integer, nullable=False, default=1),
     sa.Column("received_at", sa.String(40), nullable=False),
 )
+RECORD_CROSSINGS = sa.Table(
+    "record_crossings",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("epoch", sa.String(64), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("crossing", sa.String(64), nullable=False, index=True),
+)
+"""Which crossing a record is about: movements, pictures, late hits. A person's records are found by it."""
 CROSSINGS = sa.Table(
     "crossings",
     METADATA,

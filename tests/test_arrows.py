@@ -25,17 +25,21 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "models.*.conversion": ("models",),
     # the vocabulary and the small tools
     "appliance": (),
-    "appliance.contracts": (),
-    "appliance.cose": (),
+    "appliance.cbor": (),
+    "appliance.contracts": ("appliance.cbor",),
+    "appliance.cose": ("appliance.cbor",),
     "appliance.key_files": (),
     "appliance.whole_files": (),
     "appliance.face_settings": ("appliance.contracts",),
     "appliance.finger_settings": (),
     "appliance.config": ("appliance.contracts", "appliance.face_settings", "appliance.finger_settings"),
     "appliance.live_query": (
+        "appliance.cbor",
         "appliance.contracts",
         "appliance.cose",
     ),  # what lane and gateway say to each other
+    # what the boxes of one post say to each other
+    "appliance.post_items": ("appliance.contracts", "appliance.cose", "appliance.key_files"),
     "appliance.clock": ("appliance.config", "appliance.contracts"),
     # the libraries: no service, no device
     "appliance.travel_document": (),
@@ -55,6 +59,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "appliance.rules": ("appliance.config", "appliance.contracts", "appliance.travel_document"),
     "appliance.reference_data": (
+        "appliance.cbor",
         "appliance.clock",
         "appliance.config",
         "appliance.contracts",
@@ -65,6 +70,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.whole_files",
     ),
     "appliance.records": (
+        "appliance.cbor",
         "appliance.clock",
         "appliance.config",
         "appliance.contracts",
@@ -72,6 +78,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.key_files",
         "appliance.whole_files",
     ),
+    # the stick that stands in for the network: both ends' format, and the box's courier
+    "appliance.carry": ("appliance.contracts",),
     # the services: each knows the libraries of its work, and of the others the contracts alone
     "appliance.services": (),
     "appliance.services.capture": (
@@ -96,6 +104,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.face_settings",
         "appliance.finger_settings",
         "appliance.live_query",
+        "appliance.post_items",
         "appliance.records",
         "appliance.reference_data",
         "appliance.rules",
@@ -110,6 +119,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",
+        "appliance.post_items",
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.watermark",
@@ -141,12 +151,17 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # the other end of the wire
     "central": (
         VERSION,
+        "appliance.cbor",
+        "appliance.carry",
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",
         "appliance.live_query",
+        "appliance.records.commands",
         "appliance.records.envelope",
         "appliance.records.errors",
+        "appliance.records.manifest",
+        "appliance.records.statistics",  # pure, and counted alike on the box and here
         "appliance.records.watermark",
         "appliance.reference_data",
         "appliance.screening",
@@ -162,7 +177,7 @@ NOBODY = ("benchmarks", "models.*.training", "models.*.conversion")
 FOREIGN: dict[str, tuple[str, ...]] = {
     # The way to the network: httpx speaks to unix sockets, in one file; paho only where the broker is.
     "httpx": ("appliance.contracts.transport",),
-    "paho": ("appliance.services.uplink", "central", "appliance.simulation"),
+    "paho": ("appliance.services.uplink", "central", "appliance.simulation", "benchmarks"),
     "requests": (),
     "urllib.request": (),
     "urllib3": (),

@@ -36,6 +36,11 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     demo.add_argument("--port", type=_port, default=8080, help="of the kiosk; 0 takes a free one")
     demo.add_argument("--language", choices=("en", "fr", "ru"), default="en")
     demo.add_argument("--data", type=Path, metavar="FOLDER", help="keep everything here and go on with it")
+    demo.add_argument(
+        "--database",
+        metavar="URL",
+        help="central's database, as postgresql+psycopg://user@host/name; otherwise SQLite beside the rest",
+    )
     add_json_flag(demo)
     demo.set_defaults(run=run_demo)
 
@@ -74,6 +79,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
         language=arguments.language,
         folder=arguments.data,
         json=arguments.json,
+        database=arguments.database,
     )
     try:
         return Demo(settings).run()

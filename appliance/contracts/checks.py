@@ -220,6 +220,10 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "watchlist.person": (*_LIST, "match", "possible_match", "old_list_hit", "not_same_person"),
     "watchlist.visa": (*_LIST, *_DOCUMENT_LIST),
     "watchlist.vehicle": (*_LIST, *_DOCUMENT_LIST),
+    "history.crossings": (
+        *("ok", "same_direction_again", "stay_exceeded", "history_unreadable"),
+        *("nothing_to_search", "not_asked"),
+    ),
     "watchlist.live": (
         *("no_hit", "match", "possible_match", "lost", "stolen", "revoked", "blank"),
         *("no_link", "no_answer", "not_asked", "register_unreachable"),

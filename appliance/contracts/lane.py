@@ -17,6 +17,8 @@ class FetchOutbox(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 32
     wait: float = 0.0
     """Seconds to wait for a first record when there is none."""
+    alerts_after: int = 0
+    """Only alerts after this number: those before it are on their way already."""
 
 
 class SealedRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +26,8 @@ class SealedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     seq: int
     envelope: bytes
+    alert: bool = False
+    """RED, a late hit, tampering: sent before history, and again in its turn."""
 
 
 class OutboxPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +39,16 @@ class OutboxPage(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_seq: int
     records: tuple[SealedRecord, ...]
     urgent: tuple[SealedRecord, ...] = ()
-    """Late hits that central has not acknowledged: sent before anything else, and again in their turn."""
+    """Alerts that central has not acknowledged: sent before anything else, and again in their turn."""
+    send_from: int = 1
+    """The first number that central wants: the one after its word, or a lower one that it has ordered."""
+    gaps: tuple[tuple[int, int], ...] = ()
+    """First and last of each run above central's word that it lacks, while it has something above them:
+    only these need to be sent again. Empty when central did not say."""
+    records_per_second: float | None = None
+    """At most so many, as central has ordered; None: as fast as the line allows."""
+    historical_before: int = 1
+    """Records with a lower number were made before the line was last up, or are sent again: history."""
 
 
 class SignedData(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +64,41 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
     lists: tuple[str, ...] = ()
     """Names of the lists that are new."""
+
+
+class Retained(msgspec.Struct, frozen=True, kw_only=True):
+    """What retention did: counts and bytes, nothing of any traveller."""
+
+    records_removed: int
+    """Acknowledged longer ago than they are kept for."""
+    media_dropped: int
+    """Records of media, acknowledged, that gave up their body; what is signed of them stays."""
+    bytes_freed: int
+    forgotten: int = 0
+    """Crossings that the local history no longer needs."""
+
+
+class Correct(msgspec.Struct, frozen=True, kw_only=True):
+    """An earlier crossing of this box was recorded wrongly."""
+
+    crossing: str
+    reason: str
+    values: dict[str, str]
+    """Fields of the document, as they should have been."""
+
+
+class Corrected(msgspec.Struct, frozen=True, kw_only=True):
+    """The record that says so."""
+
+    seq: int
+    corrects: int | None
+    """The record that it corrects; None when the box no longer has it."""
+
+
+class MakeRoom(msgspec.Struct, frozen=True, kw_only=True):
+    """So many bytes are wanted: acknowledged media give up their bodies, the oldest first; nothing else."""
+
+    bytes: int
 
 
 class FetchQueries(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,9 +248,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     connected: bool
     last_seq: int
     unsent: int
+    """Records; a crossing has one of facts and one for each picture."""
     notices: tuple[str, ...]
-    """Codes of standing notices: database_set_aside, crossing_unreadable, disk_almost_full,
-    signed_data_unreadable, clock_unsure."""
+    """Codes of standing notices: database_set_aside, records_cut, counter_lost, crossing_unreadable,
+    disk_almost_full, signed_data_unreadable, clock_unsure."""
     last_outcome: Outcome | None
     """Of the crossing recorded just before."""
     late_hits: tuple[LateHit, ...] = ()
@@ -214,6 +263,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """None between travellers, and where no picture is asked for."""
     finger: FingerView | None = None
     """None while no finger is asked for."""
+    crossings: int = 0
+    """Recorded on this box."""
     page_hint: str | None = None
     """While a camera reads the page: a code of `appliance.contracts.capture.PAGE_HINTS`."""
     officer: OfficerView | None = None
@@ -262,17 +313,25 @@ class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[str, ...]
     lists: tuple[ListView, ...]
     time_quality: str
+    key_tier: str = "software"
+    """What protects the box's keys: tpm, board, software (for the laboratory)."""
+    uncertainty_ms: int | None = None
+    """How far wall time may be off at most, where the kernel says so."""
 
 
 class Lane(Protocol):
     """The service as uplink and agent see it, in one process or across the socket.
 
-    Raises `ServiceError` with the codes storage_full, storage_broken, not_signed.
+    Raises `ServiceError` with the codes storage_full, storage_broken, not_signed, not_correctable.
     """
 
     async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage: ...
     async def acknowledge(self, request: SignedData) -> Installed: ...
     async def install(self, request: SignedData) -> Installed: ...
+    async def command(self, request: SignedData) -> Installed: ...
+    async def correct(self, request: Correct) -> Corrected: ...
+    async def retain(self, request: Nothing) -> Retained: ...
+    async def make_room(self, request: MakeRoom) -> Retained: ...
     async def link(self, request: LinkState) -> Nothing: ...
     async def fetch_queries(self, request: FetchQueries) -> LiveQueries: ...
     async def answer(self, request: SignedData) -> Installed: ...
@@ -290,6 +349,18 @@ class LaneClient(RemoteService):
 
     async def install(self, request: SignedData) -> Installed:
         return await self.call("install", request, Installed, wait=60.0)
+
+    async def command(self, request: SignedData) -> Installed:
+        return await self.call("command", request, Installed, wait=60.0)
+
+    async def correct(self, request: Correct) -> Corrected:
+        return await self.call("correct", request, Corrected)
+
+    async def retain(self, request: Nothing) -> Retained:
+        return await self.call("retain", request, Retained, wait=60.0)
+
+    async def make_room(self, request: MakeRoom) -> Retained:
+        return await self.call("make_room", request, Retained, wait=60.0)
 
     async def link(self, request: LinkState) -> Nothing:
         return await self.call("link", request, Nothing)

@@ -1,5 +1,6 @@
 """The movement: what is recorded of one crossing, sealed on the box and opened by central."""
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     """ISO 8601 in UTC."""
     quality: str
     """nts, gnss, rtc, carried, unsure: the best first."""
+    uncertainty_ms: int | None = None
+    """How far wall time may be from true time at most, where the kernel says so."""
 
 
 class DocumentFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +45,26 @@ class DocumentFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Of source "manual": the name in the script in which it was typed."""
 
 
+class Stated(msgspec.Struct, frozen=True, kw_only=True):
+    """What the traveller said, for statistics (UN Recommendations on Statistics of International Migration);
+    None where nobody asked."""
+
+    birth_country: str | None = None
+    """Countries are codes of ICAO Doc 9303-3, section 5."""
+    previous_residence: str | None = None
+    next_residence: str | None = None
+    purpose: str | None = None
+    """visit, holiday, business, work, study, family, transit, health, return, protection, other."""
+    intended_stay_days: int | None = None
+
+
+class MediaName(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a picture stands in the facts: enough to find it, and to know it again."""
+
+    sha256: bytes
+    size: int
+
+
 class Movement(msgspec.Struct, frozen=True, kw_only=True):
     """One crossing; `crossing` is unique for ever and is what duplicates are removed by."""
 
@@ -64,15 +87,19 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     """Name and SHA-256 of the policy that recommended."""
     not_same: tuple[str, ...] = ()
     """Pairs of this traveller and a list's entry that the officer found to be two persons, as hashes."""
+    stated: Stated | None = None
     officer: str = ""
     """Who decided; empty where nobody has logged in."""
     released: str = ""
     """Under RED: the reason for which an officer let the traveller go on, to be reviewed."""
     media: dict[str, bytes] = {}
-    """portrait_record: ISO/IEC 19794-5:2005, its picture a JPEG;
-    chip_portrait, page (as a camera read it) and page_white, page_oblique, page_infrared, page_ultraviolet
-    (the page under each light that the box has): JPEG;
-    finger_right_index and so on: ISO/IEC 19794-4:2005, its picture a PNG."""
+    """portrait_record: ISO/IEC 19794-5:2005, its picture a JPEG; chip_portrait, page (as a camera read it) and
+    page_white, page_oblique, page_infrared, page_ultraviolet (the page under each light that the box has):
+    JPEG; finger_right_index and so on: ISO/IEC 19794-4:2005, its picture a PNG.
+
+    Within the box, and in records of version 1; since then each is a record of its own, and `media_named` says
+    which."""
+    media_named: dict[str, MediaName] = {}
 
 
 RECORD_TYPE_MOVEMENT = "movement"
@@ -81,6 +108,37 @@ RECORD_TYPE_OFFICER = "officer"
 """Somebody logged in or out, or tried to: a map of `act` and `officer`."""
 RECORD_TYPE_LATE_HIT = "late_hit"
 """A hit that came after its traveller had gone: a map of `crossing`, `found` and `checks`."""
+
+RECORD_TYPE_MEDIA = "media"
+"""One picture of a crossing: a map of `crossing`, `name`, `sha256` (which the movement names too) and
+`content`."""
+RECORD_TYPE_CORRECTION = "correction"
+"""An earlier crossing was recorded wrongly, and stays as it is: `crossing`, `seq`, `reason` and `values`."""
+RECORD_TYPE_COMMAND = "command"
+"""A signed command of central's operator that the box has carried out: see records/orders.py."""
+RECORD_TYPE_KEYS = "keys"
+"""A list of keys that the box believes from here on: a map of `owner` and `version`."""
+RECORD_TYPE_CLOCK = "clock_correction"
+"""Wall time is another than it was taken for: see records/timekeeping.py."""
+RECORD_TYPE_TAMPER = "tamper"
+"""Something was done to the box or its records: a map of `what` (tail_lost, counter_lost) and evidence."""
+RECORD_TYPE_RETENTION = "retention"
+"""What the box has removed because it had kept it long enough: counts and numbers."""
+
+
+def apart(movement: Movement) -> tuple[Movement, dict[str, bytes]]:
+    """The facts, which name the media by their hashes, and the media."""
+    named = {
+        name: MediaName(sha256=hashlib.sha256(content).digest(), size=len(content))
+        for name, content in movement.media.items()
+    }
+    return msgspec.structs.replace(movement, media={}, media_named=named), dict(movement.media)
+
+
+def media_body(crossing: str, name: str, content: bytes) -> dict[str, Any]:
+    """The body of a record of type `media`."""
+    digest = hashlib.sha256(content).digest()
+    return {"crossing": crossing, "name": name, "sha256": digest, "content": content}
 
 
 def to_plain(movement: Movement) -> dict[str, Any]:

@@ -21,6 +21,8 @@ class UplinkStatus(msgspec.Struct, frozen=True, kw_only=True):
     broker: str
     acknowledged_seq: int
     published: int
+    repeated: int
+    """Of these, sent again because central had not spoken for them."""
     reconnects: int
     last_problem: str
 

@@ -4,6 +4,8 @@ import re
 
 import cbor2
 
+from appliance import cbor
+
 ROOT = "borne/v1"
 REFERENCE = f"{ROOT}/reference"
 ALL_RECORDS = f"{ROOT}/+/records"
@@ -11,6 +13,11 @@ ALL_TELEMETRY = f"{ROOT}/+/telemetry"
 ALL_QUERIES = f"{ROOT}/+/query"
 ALL_STATUS = f"{ROOT}/+/status"
 REFERENCE_FILTER = f"{REFERENCE}/+"
+
+CENTRAL_KEYS = "central-keys"
+"""The name under REFERENCE of central's signed list of its own keys: see records/manifest.py."""
+COMMAND = "command"
+"""Retained: every signed command that the box has not recorded yet, or one alone; see records/commands.py."""
 
 ONLINE = b"online"
 OFFLINE = b"offline"
@@ -38,7 +45,7 @@ def check_name(name: str) -> str:
 
 
 def topic(device: str, what: str) -> str:
-    """The topic of one device: records, watermark, telemetry, status, query or answer."""
+    """The topic of one device: records, watermark, command, telemetry, status, query or answer."""
     return f"{ROOT}/{check_name(device)}/{what}"
 
 
@@ -68,8 +75,8 @@ def unpack(batch: bytes) -> list[bytes]:
     if len(batch) > MAX_BATCH_BYTES:
         raise WireError("The batch is larger than a box sends.")
     try:
-        envelopes = cbor2.loads(batch)
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
+        envelopes = cbor.loads(batch)
+    except cbor.CborError as error:
         raise WireError("The batch is not CBOR.") from error
     if not isinstance(envelopes, list) or len(envelopes) > MAX_BATCH_RECORDS:
         raise WireError("The batch is no list of records.")

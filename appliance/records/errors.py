@@ -6,7 +6,11 @@
 # │   ├── StorageBroken       the disk or the database does not do as it is told
 # │   └── JournalBusy         another process holds this journal
 # ├── EnvelopeError           bytes that are no record, or not one of ours
-# └── WatermarkError          bytes that are no acknowledgement, or not one for us
+# │   └── Erased              a record whose key was destroyed or whose body was given up
+# ├── WatermarkError          bytes that are no acknowledgement, or not one for us
+# ├── CommandError            bytes that are no command, or not one that this box obeys
+# ├── ManifestError           bytes that are no list of keys, or not one that is believed here
+# └── CounterError            the hardware counter does not answer
 
 
 class RecordsError(Exception):
@@ -33,5 +37,21 @@ class EnvelopeError(RecordsError):
     """Bytes that are no record, or are not what their reader expects."""
 
 
+class Erased(EnvelopeError):
+    """A record of ours that nobody can read any more: its key was destroyed, or its body given up."""
+
+
 class WatermarkError(RecordsError):
     """Bytes that are no acknowledgement, or not one for this journal."""
+
+
+class CommandError(RecordsError):
+    """Bytes that are no command of central's operator, or not one that this box obeys."""
+
+
+class ManifestError(RecordsError):
+    """Bytes that are no list of keys, or not one that is believed here."""
+
+
+class CounterError(RecordsError):
+    """The hardware counter does not answer."""

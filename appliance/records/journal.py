@@ -1,142 +1,59 @@
-"""The journal: every step of the open crossing, and the chain of sealed records that is also the outbox.
+"""The journal: the chain of sealed records that is also the outbox, and every step of the open crossing.
+
+The records need no key of this box to be delivered, so they may lie on a disk that opens without one; the
+steps lie in a file of their own (`steps.py`).
 
 SQLite in WAL mode with synchronous=FULL: what a method has returned is on disk (NORMAL loses committed
 rows at a power cut, and FULL does not). One process at a time holds it. Safe to use from several threads.
 """
 
-import contextlib
 import datetime as dt
-import os
-import shutil
 import sqlite3
-import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, Self
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from nacl.exceptions import CryptoError
+import msgspec
 
-from appliance.contracts.lane import SealedRecord
-from appliance.contracts.movement import Stamp
-from appliance.records import envelope as envelopes
-from appliance.records.database import hold, open_database, read_meta, translated
-from appliance.records.errors import (
-    EnvelopeError,
-    StorageBroken,
-    WatermarkError,
+from appliance.config import Retention
+from appliance.contracts.lane import Retained, SealedRecord
+from appliance.contracts.movement import (
+    RECORD_TYPE_CORRECTION,
+    RECORD_TYPE_KEYS,
+    RECORD_TYPE_MEDIA,
+    RECORD_TYPE_MOVEMENT,
+    RECORD_TYPE_RETENTION,
+    Stamp,
+    media_body,
 )
-from appliance.records.keys import BoxKeys, CentralKeys
-from appliance.records.watermark import read_watermark
+from appliance.records.book import Book
+from appliance.records.chain import (
+    MEDIA,
+    JournalStatus,
+    VerifyReport,
+    append,
+    chain_hash_of,
+    set_meta,
+    status_of,
+    walk,
+)
+from appliance.records.commands import read_command
+from appliance.records.database import read_meta, translated
+from appliance.records.errors import CommandError, WatermarkError
+from appliance.records.orders import Local, carry_out
+from appliance.records.retention import drop_media, drop_old_media, mark, remove_old
+from appliance.records.steps import OpenCrossing
+from appliance.records.timekeeping import certainly_past, moment_of, past_by
+from appliance.records.watermark import Watermark, read_watermark
 
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 """One page of the outbox, beyond its first record: what a small board spares twice over."""
-ALMOST_FULL: Final = 0.1
-"""Share of the disk that should be free: at 300 travellers a day the last tenth lasts for weeks."""
 MAX_PAGE_RECORDS: Final = 256
 _MAX_SEQ: Final = 2**63 - 1
 """What SQLite counts to; callers across a socket may ask for more."""
-SET_ASIDE: Final = "database_set_aside"
-"""Notice: a damaged journal lies beside this one, kept for those who can read it."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenCrossing:
-    """The crossing that was under way, with its events in order."""
-
-    crossing: str
-    events: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class JournalStatus:
-    """Where the journal stands."""
-
-    epoch: str
-    last_seq: int
-    acknowledged_seq: int
-
-    @property
-    def unsent(self) -> int:
-        return self.last_seq - self.acknowledged_seq
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyReport:
-    """What a walk along the chain found."""
-
-    epoch: str
-    records: int
-    problems: tuple[str, ...]
-
-
-class Journal:
-    """An open journal; `notices` are codes for the screen."""
-
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        *,
-        lock: int,
-        keys: BoxKeys,
-        central: CentralKeys,
-        device: str,
-        notices: tuple[str, ...],
-        folder: Path,
-    ) -> None:
-        self._connection = connection
-        self._lock = lock
-        self._keys = keys
-        self._central = central
-        self._device = device
-        self._mutex = threading.Lock()
-        self._folder = folder
-        self.notices = notices
-
-    @classmethod
-    def open(
-        cls, path: Path, *, keys: BoxKeys, central: CentralKeys, device: str, begin: bool = True
-    ) -> Self:
-        """Open the journal, or begin one; a damaged one is kept aside and a new one begun.
-
-        Whoever only looks does not `begin` one: then what is not there, or damaged, is an error.
-
-        Raises:
-            JournalBusy: another process holds it.
-            StorageError: the disk does not let us, or the journal is another box's.
-        """
-        if not begin:
-            must_exist(path)
-        lock = hold(path)
-        try:
-            connection, aside = open_database(
-                path, device=device, check=lambda found: _check(found, keys), begin=begin
-            )
-        except BaseException:
-            os.close(lock)
-            raise
-        return cls(
-            connection,
-            lock=lock,
-            keys=keys,
-            central=central,
-            device=device,
-            notices=(SET_ASIDE,) if aside else (),
-            folder=path.parent,
-        )
-
-    def close(self) -> None:
-        """Let go of the file; closing twice does nothing."""
-        with self._mutex:
-            if self._lock >= 0:
-                self._connection.close()
-                os.close(self._lock)
-                self._lock = -1
-
-    def almost_full(self) -> bool:
-        """Whether the journal's disk has less room left than `ALMOST_FULL` asks for."""
-        usage = shutil.disk_usage(self._folder)
-        return usage.free < ALMOST_FULL * usage.total
+class Journal(Book):
+    """What is done with an open journal."""
 
     # The open crossing
 
@@ -146,64 +63,58 @@ class Journal:
         Raises:
             StorageError: it is not on disk, and may be tried again.
         """
-        sealed = bytes(self._keys.storage.encrypt(_pack(crossing, name, payload)))
-        with self._transaction() as connection:
-            cursor = connection.execute(
-                "INSERT INTO events (crossing, sealed) VALUES (?, ?)", (crossing, sealed)
-            )
-            assert cursor.lastrowid is not None
-            return cursor.lastrowid
+        with self._mutex:
+            return self._steps.append(crossing, name, payload)
 
     def open_crossing(self) -> OpenCrossing | None:
         """The crossing that has begun and is not recorded, None when there is none.
 
         Raises:
-            StorageError: the database cannot be read.
+            StorageError: the file cannot be read.
         """
-        with self._reading() as connection:
-            rows = connection.execute("SELECT crossing, sealed FROM events ORDER BY id").fetchall()
-        if not rows:
-            return None
-        crossing = str(rows[-1][0])
-        events = tuple(_unpack(self._keys, owner, sealed) for owner, sealed in rows if owner == crossing)
-        return OpenCrossing(crossing, events)
+        with self._mutex:
+            return self._steps.open_crossing()
 
     # The chain
 
-    def commit(self, crossing: str, record_type: str, body: Mapping[str, Any], stamp: Stamp) -> int:
-        """Seal the record, link it to the chain, and end the crossing, all in one transaction.
+    def commit(
+        self,
+        crossing: str,
+        record_type: str,
+        body: Mapping[str, Any],
+        stamp: Stamp,
+        *,
+        alert: bool = False,
+        media: Mapping[str, bytes] | None = None,
+    ) -> int:
+        """Seal the record and link it to the chain, and its media behind it, in one transaction; then the
+        steps of the crossing go.
 
-        A crossing that is recorded already is not recorded again: its first number is returned.
+        A crossing that is recorded already is not recorded again: its first number is returned, which is what
+        happens after a power cut between the two. An `alert` goes to central before all history.
 
         Raises:
-            StorageError: nothing was written, and it may be tried again.
+            StorageError: it may be tried again.
         """
         with self._transaction() as connection:
             known = connection.execute("SELECT seq FROM records WHERE crossing = ?", (crossing,)).fetchone()
-            if known is not None:
-                connection.execute("DELETE FROM events WHERE crossing = ?", (crossing,))
-                return int(known[0])
-            meta = read_meta(connection)
-            seq = int(meta["last_seq"]) + 1
-            envelope, chain_hash = envelopes.seal(
-                record_type=record_type,
-                body=body,
-                device=self._device,
-                epoch=meta["epoch"],
-                seq=seq,
-                prev=meta["last_hash"],
-                stamp=stamp,
-                signing_key=self._keys.signing,
-                recipient=self._central.sealing,
-            )
-            connection.execute(
-                "INSERT INTO records (seq, crossing, envelope, chain_hash) VALUES (?, ?, ?, ?)",
-                (seq, crossing, envelope, chain_hash),
-            )
-            connection.execute("UPDATE meta SET value = ? WHERE name = 'last_seq'", (seq,))
-            connection.execute("UPDATE meta SET value = ? WHERE name = 'last_hash'", (chain_hash,))
-            connection.execute("DELETE FROM events WHERE crossing = ?", (crossing,))
-            return seq
+            if known is None:
+                seq = append(
+                    connection, self._sealer, crossing=crossing, record_type=record_type, body=body,
+                    stamp=stamp, alert=alert,
+                )  # fmt: skip
+                for name, content in (media or {}).items():
+                    append(
+                        connection, self._sealer, crossing=f"{crossing}/{name}", kind=MEDIA, stamp=stamp,
+                        record_type=RECORD_TYPE_MEDIA, body=media_body(crossing, name, content),
+                    )  # fmt: skip
+                if record_type == RECORD_TYPE_MOVEMENT:
+                    set_meta(connection, crossings=int(read_meta(connection)["crossings"]) + 1)
+            else:
+                seq = int(known[0])
+        with self._mutex:
+            self._steps.end(crossing)
+        return seq
 
     def page(self, after: int, limit: int) -> tuple[SealedRecord, ...]:
         """Sealed records after this number, in order: at most `limit`, and few enough to carry.
@@ -211,46 +122,167 @@ class Journal:
         Raises:
             StorageError: the database cannot be read.
         """
-        records: list[SealedRecord] = []
-        size = 0
         with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT seq, envelope FROM records WHERE seq > ? ORDER BY seq LIMIT ?",
-                (max(0, min(after, _MAX_SEQ)), max(0, min(limit, MAX_PAGE_RECORDS))),
+            return _bounded(
+                connection.execute(
+                    "SELECT seq, envelope, alert FROM records WHERE seq > ? ORDER BY seq LIMIT ?",
+                    (max(0, min(after, _MAX_SEQ)), max(0, min(limit, MAX_PAGE_RECORDS))),
+                )
             )
-            for seq, envelope in rows:
-                size += len(envelope)
-                if records and size > MAX_PAGE_BYTES:
-                    break
-                records.append(SealedRecord(seq=seq, envelope=envelope))
-        return tuple(records)
+
+    def alerts(self, limit: int, *, after: int = 0) -> tuple[SealedRecord, ...]:
+        """Alerts after this number that central has not acknowledged, in order, at most `limit`.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
+        with self._reading() as connection:
+            return _bounded(
+                connection.execute(
+                    "SELECT seq, envelope, alert FROM records WHERE alert AND seq > ? ORDER BY seq LIMIT ?",
+                    (max(read_meta(connection)["acknowledged_seq"], min(after, _MAX_SEQ)), limit),
+                )
+            )
 
     def acknowledge(self, data: bytes) -> JournalStatus:
         """Take central's signed word; an older one than we have changes nothing.
 
+        A word for more than was ever recorded here, or for other records with these numbers, means that this
+        journal has lost its end, or is an older copy that was put back. It is kept aside, and a new one
+        begun: its numbers were used before, and central would take none of its records any more.
+
         Raises:
-            WatermarkError: it is not central's, not for this journal, or for what was never recorded.
+            WatermarkError: it is not central's, or not for this journal.
             StorageError: it is not on disk.
         """
-        watermark = read_watermark(data, verify_key_for=_only(self._central.watermark))
         with self._transaction() as connection:
             meta = read_meta(connection)
+            past = certainly_past(meta)
+            watermark = read_watermark(data, verify_key_for=lambda kid: self._central.watermark(kid, past))
             if watermark.device != self._device:
                 raise WatermarkError("The acknowledgement is for another box.")
             if watermark.epoch != meta["epoch"]:
                 raise WatermarkError("The acknowledgement is for an earlier journal of this box.")
-            if watermark.seq > meta["last_seq"]:
-                raise WatermarkError("The acknowledgement is for records that this box has not made.")
-            if watermark.chain != _chain_hash(connection, watermark.seq):
-                raise WatermarkError("The acknowledgement is for other records with the same numbers.")
-            if watermark.seq > meta["acknowledged_seq"]:
-                connection.execute(
-                    "UPDATE meta SET value = ? WHERE name = 'acknowledged_seq'", (watermark.seq,)
-                )
-                connection.execute(
-                    "UPDATE meta SET value = ? WHERE name = 'acknowledged_at'", (watermark.issued_at,)
-                )
-            return _status(read_meta(connection))
+            if watermark.seq < meta["base_seq"]:
+                return status_of(meta)  # an old word, for what was removed long ago
+            if watermark.chain == chain_hash_of(connection, watermark.seq):
+                return self._take_word(connection, meta, watermark)
+        self._begin_anew({"central_has": watermark.seq, "recorded": meta["last_seq"], "epoch": meta["epoch"]})
+        return self.status()
+
+    def _take_word(
+        self, connection: sqlite3.Connection, meta: Mapping[str, Any], watermark: Watermark
+    ) -> JournalStatus:
+        issued_at = moment_of(watermark.issued_at)
+        resynced_at = moment_of(meta["resynced_at"])
+        if resynced_at and (issued_at is None or issued_at <= resynced_at):
+            return status_of(meta)  # said before central was put back: it holds for nothing now
+        if watermark.seq > meta["acknowledged_seq"]:
+            set_meta(connection, acknowledged_seq=watermark.seq, acknowledged_at=watermark.issued_at)
+            if issued_at is not None:
+                mark(connection, watermark.seq, issued_at)
+        if watermark.seq >= meta["acknowledged_seq"]:
+            gaps = (n for gap in watermark.gaps if gap[1] <= meta["last_seq"] for n in gap)
+            set_meta(connection, gaps=" ".join(str(n) for n in gaps))
+        return status_of(read_meta(connection))
+
+    def command(self, data: bytes, *, stamp: Stamp, now: dt.datetime, local: Local) -> bool:
+        """Carry out what central's operator has signed, and record it; False when that was done before.
+
+        `now` is the latest moment that is certainly past; `local` does what a person's request asks of what
+        the box itself can read.
+
+        Raises:
+            CommandError: it is not the operator's, not for this journal, or too late.
+            StorageError: nothing was done, and it may be tried again.
+        """
+        if not self._central.takes_orders:
+            raise CommandError("This box obeys nobody: no operator's key is configured.")
+        command = read_command(data, verify_key_for=lambda kid: self._central.operator(kid, now))
+        with self._transaction() as connection:
+            return carry_out(connection, self._sealer, command, stamp=stamp, now=now, local=local)
+
+    def correct(
+        self, crossing: str, *, reason: str, values: Mapping[str, str], stamp: Stamp
+    ) -> tuple[int, int | None]:
+        """Record that an earlier crossing was recorded wrongly; this record's number, and the wrong one's.
+
+        Nothing that was recorded changes. A crossing can be corrected again and again.
+
+        Raises:
+            StorageError: nothing was written, and it may be tried again.
+        """
+        with self._transaction() as connection:
+            row = connection.execute("SELECT seq FROM records WHERE crossing = ?", (crossing,)).fetchone()
+            corrects = None if row is None else int(row[0])
+            number = int(read_meta(connection)["last_seq"]) + 1
+            body = {"crossing": crossing, "seq": corrects, "reason": reason, "values": dict(values)}
+            seq = append(
+                connection, self._sealer, crossing=f"{crossing}/correction/{number}", body=body, stamp=stamp,
+                record_type=RECORD_TYPE_CORRECTION,
+            )  # fmt: skip
+        return seq, corrects
+
+    def install_keys(self, data: bytes, *, stamp: Stamp) -> bool:
+        """Take a list of central's keys that its authority has signed, and record it; False when it is known.
+
+        Raises:
+            ManifestError: it is not the authority's, older than what this box has had, or of no use.
+            StorageError: it is not on disk.
+        """
+        try:
+            new = self._central.install(data)
+        except OSError as error:
+            raise translated(error) from error
+        if new:
+            version = self._central.version
+            self.commit(f"keys/{version}", RECORD_TYPE_KEYS, {"owner": "central", "version": version}, stamp)
+        return new
+
+    def retain(
+        self, *, stamp: Stamp, now: dt.datetime, settings: Retention | None = None, forgotten: int = 0
+    ) -> Retained:
+        """Remove what central acknowledged long enough ago, by class, and record that.
+
+        `now` is the latest moment that is certainly past; `forgotten` is what went elsewhere on the box, and
+        is recorded with it.
+
+        Raises:
+            StorageError: nothing was removed.
+        """
+        settings = settings or Retention()
+        with self._transaction() as connection:
+            removed, freed = remove_old(connection, now=now, days=settings.facts_days)
+            dropped, more = drop_old_media(connection, now=now, days=settings.media_days)
+            done = Retained(
+                records_removed=removed, media_dropped=dropped, bytes_freed=freed + more, forgotten=forgotten
+            )
+            if removed or dropped or forgotten:
+                through = {"through": read_meta(connection)["base_seq"]} if removed else {}
+                self._record_retention(
+                    connection, stamp, removed=removed, media_dropped=dropped, bytes=freed + more,
+                    forgotten=forgotten, **through,
+                )  # fmt: skip
+            return done
+
+    def make_room(self, wanted: int, *, stamp: Stamp) -> Retained:
+        """Acknowledged media give up their bodies, the oldest first.
+
+        Raises:
+            StorageError: nothing was given up.
+        """
+        with self._transaction() as connection:
+            count, size = drop_media(connection, wanted)
+            if count:
+                self._record_retention(connection, stamp, media_dropped=count, bytes=size)
+            return Retained(records_removed=0, media_dropped=count, bytes_freed=size)
+
+    def _record_retention(self, connection: sqlite3.Connection, stamp: Stamp, **body: int) -> None:
+        number = read_meta(connection)["last_seq"] + 1
+        append(
+            connection, self._sealer, crossing=f"retention/{number}", record_type=RECORD_TYPE_RETENTION,
+            body=body, stamp=stamp,
+        )  # fmt: skip
 
     def status(self) -> JournalStatus:
         """Where the journal stands.
@@ -259,17 +291,31 @@ class Journal:
             StorageError: the database cannot be read.
         """
         with self._reading() as connection:
-            return _status(read_meta(connection))
+            return status_of(read_meta(connection))
 
     def time_floor(self) -> dt.datetime | None:
-        """The latest moment that central has signed for: true time is not before it."""
+        """The latest moment that is past by central's signed word or by the last record; true time is not
+        before it."""
         with self._reading() as connection:
-            issued_at = read_meta(connection)["acknowledged_at"]
+            meta = read_meta(connection)
+        return max(
+            (past for past in (moment_of(meta["acknowledged_at"]), past_by(meta["last_stamp"])) if past),
+            default=None,
+        )
+
+    def acknowledged_at(self) -> dt.datetime | None:
+        """The latest moment that central has signed for; None when it has signed for nothing yet."""
+        with self._reading() as connection:
+            return moment_of(read_meta(connection)["acknowledged_at"])
+
+    def last_stamp(self) -> Stamp | None:
+        """Of the last record; None when there is none that this version can read."""
+        with self._reading() as connection:
+            meta = read_meta(connection)
         try:
-            moment = dt.datetime.fromisoformat(issued_at)
-        except ValueError:
-            return None  # nothing acknowledged yet
-        return moment if moment.tzinfo else None
+            return msgspec.json.decode(meta["last_stamp"], type=Stamp)
+        except msgspec.MsgspecError:
+            return None
 
     def verify(self) -> VerifyReport:
         """Walk the whole chain: signatures, links, numbers, and the end that `meta` remembers.
@@ -277,102 +323,20 @@ class Journal:
         Raises:
             StorageError: the database cannot be read.
         """
-        problems: list[str] = []
-        prev, expected, count = envelopes.GENESIS, 1, 0
         with self._reading() as connection:
-            meta = read_meta(connection)
-            for seq, envelope in connection.execute("SELECT seq, envelope FROM records ORDER BY seq"):
-                count += 1
-                try:
-                    sealed = envelopes.verify(envelope, verify_key_for=_only(self._keys.signing.verify_key))
-                except EnvelopeError as error:
-                    problems.append(f"record {seq}: {error}")
-                    expected = seq + 1
-                    continue
-                header = sealed.header
-                if (header.device, header.epoch, header.seq) != (self._device, meta["epoch"], seq):
-                    problems.append(f"record {seq}: it says that it is another one")
-                if seq != expected:
-                    problems.append(f"record {expected}: missing")
-                if header.prev != prev:
-                    problems.append(f"record {seq}: it does not follow the record before it")
-                prev, expected = sealed.chain_hash, seq + 1
-        if expected - 1 != meta["last_seq"]:
-            problems.append(f"record {meta['last_seq']}: missing at the end")
-        elif not problems and prev != meta["last_hash"]:
-            problems.append(f"record {meta['last_seq']}: it is not the one that was recorded last")
-        return VerifyReport(meta["epoch"], count, tuple(problems))
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._connection
-                    self._connection.execute("COMMIT")
-                except BaseException:
-                    with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back by itself
-                        self._connection.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                raise translated(error) from error
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex:
-            try:
-                yield self._connection
-            except sqlite3.Error as error:
-                raise translated(error) from error
+            return walk(connection, device=self._device, key_of=_only(self._keys.signing.verify_key))
 
 
-def must_exist(path: Path) -> None:
-    """For those who only look, before they make so much as a folder.
-
-    Raises:
-        StorageBroken: there is no journal here.
-    """
-    if not any(Path(f"{path}{tail}").exists() for tail in ("", "-wal")):
-        raise StorageBroken(f"There is no journal at {path}.")
-
-
-def _check(connection: sqlite3.Connection, keys: BoxKeys) -> None:
-    """The journal stands somewhere, and the open crossing can be decrypted."""
-    meta = read_meta(connection)
-    _status(meta)
-    if missing := {"device", "last_hash", "acknowledged_at"} - set(meta):
-        raise StorageBroken(f"The journal does not know its {', '.join(sorted(missing))}.")
-    for owner, sealed in connection.execute("SELECT crossing, sealed FROM events ORDER BY id"):
-        _unpack(keys, owner, sealed)
-
-
-def _status(meta: Mapping[str, Any]) -> JournalStatus:
-    return JournalStatus(
-        epoch=meta["epoch"], last_seq=meta["last_seq"], acknowledged_seq=meta["acknowledged_seq"]
-    )
-
-
-def _pack(crossing: str, name: str, payload: bytes) -> bytes:
-    """The event with whose it is inside, so that rows cannot be moved between crossings."""
-    return b"\0".join((crossing.encode(), name.encode(), payload))
-
-
-def _unpack(keys: BoxKeys, owner: str, sealed: bytes) -> bytes:
-    """The payload of an event that belongs to this crossing."""
-    try:
-        crossing, _name, payload = bytes(keys.storage.decrypt(sealed)).split(b"\0", 2)
-    except (CryptoError, ValueError, TypeError) as error:
-        raise StorageBroken("An open crossing cannot be decrypted with this box's key.") from error
-    if crossing != owner.encode():
-        raise StorageBroken("A step of another crossing lies in the open one.")
-    return payload
-
-
-def _chain_hash(connection: sqlite3.Connection, seq: int) -> bytes:
-    """Of the record with this number; before the first one the chain begins."""
-    row = connection.execute("SELECT chain_hash FROM records WHERE seq = ?", (seq,)).fetchone()
-    return envelopes.GENESIS if row is None else bytes(row[0])
+def _bounded(rows: Iterable[tuple[int, bytes, int]]) -> tuple[SealedRecord, ...]:
+    """Few enough to carry, and never nothing, or the outbox would stand still."""
+    records: list[SealedRecord] = []
+    size = 0
+    for seq, envelope, alert in rows:
+        size += len(envelope)
+        if records and size > MAX_PAGE_BYTES:
+            break
+        records.append(SealedRecord(seq=seq, envelope=envelope, alert=bool(alert)))
+    return tuple(records)
 
 
 def _only(key: Any) -> Any:

@@ -1,8 +1,9 @@
-"""The box's own keys and central's public ones. This is the software tier: files that only lane reads."""
+"""The box's own keys and central's public ones."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import nacl.utils
 from nacl.public import PrivateKey, PublicKey
@@ -10,9 +11,11 @@ from nacl.secret import SecretBox
 from nacl.signing import SigningKey, VerifyKey
 
 from appliance.key_files import KeyFileError, read_key, write_key
+from appliance.records.vault import SOFTWARE, Vault
+from appliance.whole_files import write_whole
 
-KEY_TIER: Final = "software"
-"""Reported in health; a TPM or a board key will be other tiers."""
+_MAX_SEALED_BYTES: Final = 4096
+_Secret = TypeVar("_Secret", SigningKey, PrivateKey, SecretBox)
 _SIGNING, _SEALING, _STORAGE = "signing", "sealing", "storage"
 
 
@@ -23,22 +26,29 @@ class BoxKeys:
     signing: SigningKey
     sealing: PrivateKey
     storage: SecretBox
+    tier: str = SOFTWARE
+    """What protects them, for the health report: tpm, board or software."""
 
 
 @dataclass(frozen=True, slots=True)
 class CentralKeys:
-    """Records are sealed to the one; the other signs what central has committed."""
+    """Records are sealed to the first; the others sign what central has committed, and what it orders."""
 
     sealing: PublicKey
     watermark: VerifyKey
+    operator: VerifyKey | None = None
+    """None: the box takes no orders."""
+    authority: VerifyKey | None = None
+    """Signs the lists of keys that come later than this configuration; None: it stays as it is."""
 
 
-def load_box_keys(folder: Path) -> BoxKeys:
+def load_box_keys(folder: Path, vault: Vault | None = None) -> BoxKeys:
     """The box's keys from their folder; those that are missing are made, as at the very first start.
 
-    The public halves are written beside them (`signing.pub`, `sealing.pub`) for central to register. They
-    are written last, so where they are a missing key was there once: another one in its place would make
-    records that central refuses, and could not open the crossing that is under way.
+    With a `vault` the secret halves lie there protected (`*.sealed`); plain ones from before are protected
+    and removed. The public halves are written beside them (`signing.pub`, `sealing.pub`) for central to
+    register. They are written last, so where they are a missing key was there once: another one in its place
+    would make records that central refuses, and could not open the crossing that is under way.
 
     Raises:
         KeyFileError: a file is no key, is readable by others, was taken away, or cannot be written.
@@ -48,21 +58,19 @@ def load_box_keys(folder: Path) -> BoxKeys:
     except OSError as error:
         raise KeyFileError(f"{folder} cannot be made ({error.strerror}).") from error
     for name in (_SIGNING, _SEALING, _STORAGE):
-        if not (folder / f"{name}.key").exists() and (folder / f"{_SIGNING}.pub").exists():
+        there = (folder / f"{name}.key").exists() or (folder / f"{name}.sealed").exists()
+        if not there and (folder / f"{_SIGNING}.pub").exists():
             raise KeyFileError(
                 f"{folder / f'{name}.key'} is missing, and this box had one: put it back. "
                 "(A box that is to begin anew has an empty folder.)"
             )
-    if not (folder / f"{_SIGNING}.key").exists():
-        write_key(folder / f"{_SIGNING}.key", SigningKey.generate())
-    if not (folder / f"{_SEALING}.key").exists():
-        write_key(folder / f"{_SEALING}.key", PrivateKey.generate())
-    if not (folder / f"{_STORAGE}.key").exists():
-        write_key(folder / f"{_STORAGE}.key", SecretBox(nacl.utils.random(SecretBox.KEY_SIZE)))
     keys = BoxKeys(
-        signing=read_key(folder / f"{_SIGNING}.key", SigningKey),
-        sealing=read_key(folder / f"{_SEALING}.key", PrivateKey),
-        storage=read_key(folder / f"{_STORAGE}.key", SecretBox),
+        signing=_key(folder, _SIGNING, SigningKey, SigningKey.generate, vault),
+        sealing=_key(folder, _SEALING, PrivateKey, PrivateKey.generate, vault),
+        storage=_key(
+            folder, _STORAGE, SecretBox, lambda: SecretBox(nacl.utils.random(SecretBox.KEY_SIZE)), vault
+        ),
+        tier=SOFTWARE if vault is None else vault.tier,
     )
     for name, public in ((_SIGNING, keys.signing.verify_key), (_SEALING, keys.sealing.public_key)):
         if not (folder / f"{name}.pub").exists():
@@ -70,10 +78,41 @@ def load_box_keys(folder: Path) -> BoxKeys:
     return keys
 
 
-def load_central_keys(sealing: Path, watermark: Path) -> CentralKeys:
+def _key(
+    folder: Path, name: str, kind: type[_Secret], make: Callable[[], _Secret], vault: Vault | None
+) -> _Secret:
+    plain, sealed = folder / f"{name}.key", folder / f"{name}.sealed"
+    if vault is None:
+        if sealed.exists() and not plain.exists():
+            raise KeyFileError(f"{sealed} is protected, and the configuration does not say by what.")
+        if not plain.exists():
+            write_key(plain, make())
+        return read_key(plain, kind)
+    try:
+        if not sealed.exists():
+            key = read_key(plain, kind) if plain.exists() else make()
+            protected = vault.protect(name, bytes(key))
+            if vault.reveal(name, protected) != bytes(key):
+                raise KeyFileError(f"The key {name} does not come back as it was protected.")
+            write_whole(sealed, protected)
+        key = kind(vault.reveal(name, sealed.read_bytes()[:_MAX_SEALED_BYTES]))
+        plain.unlink(missing_ok=True)
+    except (OSError, TypeError, ValueError) as error:
+        raise KeyFileError(f"{sealed} cannot be used.") from error
+    return key
+
+
+def load_central_keys(
+    sealing: Path, watermark: Path, operator: Path | None = None, authority: Path | None = None
+) -> CentralKeys:
     """Central's public keys.
 
     Raises:
         KeyFileError: a file is missing or holds something else.
     """
-    return CentralKeys(sealing=read_key(sealing, PublicKey), watermark=read_key(watermark, VerifyKey))
+    return CentralKeys(
+        sealing=read_key(sealing, PublicKey),
+        watermark=read_key(watermark, VerifyKey),
+        operator=None if operator is None else read_key(operator, VerifyKey),
+        authority=None if authority is None else read_key(authority, VerifyKey),
+    )

@@ -128,6 +128,20 @@ class Memory:
             return None if payload is None else Recent(name, when, payload)
         return None
 
+    def forget(self, crossings: tuple[str, ...]) -> None:
+        """These crossings, and late hits, which are named `CROSSING/ID` as their records are.
+
+        Raises:
+            StorageError: they are not forgotten yet.
+        """
+        with self._writing() as connection:
+            for one in crossings:
+                crossing, _, late = one.partition("/")
+                if late:
+                    connection.execute("UPDATE late SET seen = 1, sealed = x'' WHERE id = ?", (late,))
+                else:
+                    connection.execute("DELETE FROM recent WHERE crossing = ?", (crossing,))
+
     # Pairs
 
     def decided(self, pair: str, *, now: dt.datetime) -> str | None:
@@ -209,16 +223,6 @@ class Memory:
             Late(id_, seq, payload)
             for id_, seq, sealed in rows
             if (payload := self._opened(id_, sealed)) is not None
-        )
-
-    def urgent(self, acknowledged: int) -> tuple[int, ...]:
-        """Numbers of records that central should have before any other.
-
-        Raises:
-            StorageError: the file cannot be read.
-        """
-        return tuple(
-            int(seq) for (seq,) in self._read("SELECT seq FROM late WHERE seq > ? ORDER BY seq", acknowledged)
         )
 
     def seen_late(self) -> None:

@@ -3,14 +3,20 @@
 from collections.abc import Callable
 from typing import Final
 
+import cbor2
 import msgspec
 from nacl.signing import SigningKey, VerifyKey
 
-from appliance import cose
+from appliance import cbor, cose
 from appliance.records.errors import WatermarkError
 
 CONTENT_TYPE: Final = "application/vnd.borne.watermark"
+VERSION: Final = 2
+"""1 had no gaps and no "v". Who knows only 1 passes over both; who knows 2 takes 1 as one without gaps."""
 MAX_WATERMARK_BYTES: Final = 2048
+MAX_GAPS: Final = 32
+"""The lowest so many: they are told again, and the header stays below its kilobyte."""
+_MAX_SEQ: Final = 2**53 - 1
 
 
 class Watermark(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +32,9 @@ class Watermark(msgspec.Struct, frozen=True, kw_only=True):
     """The chain hash of record `seq`; 32 zero bytes for 0."""
     issued_at: str
     """ISO 8601 in UTC, by central's clock."""
+    gaps: tuple[tuple[int, int], ...] = ()
+    """First and last number of each run that is missing while central has something above it: only these
+    need to be sent again. In order, above `seq`, at most `MAX_GAPS`; more may be missing behind them."""
 
 
 def sign_watermark(watermark: Watermark, *, signing_key: SigningKey) -> bytes:
@@ -38,6 +47,8 @@ def sign_watermark(watermark: Watermark, *, signing_key: SigningKey) -> bytes:
         "chain": watermark.chain,
         "iat": watermark.issued_at,
     }
+    if watermark.gaps:
+        protected |= {"v": VERSION, "gaps": cbor2.dumps([n for gap in watermark.gaps for n in gap])}
     return cose.sign1(b"", protected=protected, signing_key=signing_key)
 
 
@@ -59,6 +70,7 @@ def read_watermark(data: bytes, *, verify_key_for: Callable[[bytes], VerifyKey |
         "seq": named.get("seq"),
         "chain": named.get("chain"),
         "issued_at": named.get("iat"),
+        "gaps": _gaps(named.get("gaps", b"\x80")),
     }
     try:
         watermark = msgspec.convert(plain, Watermark)
@@ -66,4 +78,22 @@ def read_watermark(data: bytes, *, verify_key_for: Callable[[bytes], VerifyKey |
         raise WatermarkError("The acknowledgement lacks a value, or has one of another kind.") from error
     if watermark.seq < 0:
         raise WatermarkError("The acknowledgement has a number below zero.")
+    reached = watermark.seq
+    if len(watermark.gaps) > MAX_GAPS:
+        raise WatermarkError("The acknowledgement has more gaps than central tells.")
+    for first, last in watermark.gaps:
+        if not reached < first <= last <= _MAX_SEQ:
+            raise WatermarkError("The acknowledgement has gaps that are none.")
+        reached = last
     return watermark
+
+
+def _gaps(encoded: object) -> list[list[int]]:
+    """The runs of missing numbers, from a flat CBOR array of first and last."""
+    try:
+        flat = cbor.loads(encoded) if isinstance(encoded, bytes) else None
+    except cbor.CborError:
+        flat = None
+    if not isinstance(flat, list) or len(flat) % 2 or not all(type(number) is int for number in flat):
+        raise WatermarkError("The acknowledgement has gaps that are none.")
+    return [flat[at : at + 2] for at in range(0, len(flat), 2)]

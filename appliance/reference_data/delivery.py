@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 import cbor2
 
+from appliance import cbor
 from appliance.reference_data.errors import Reason, Refused
 
 MAGIC: Final = b"BORNE\x00D1"
@@ -80,8 +81,8 @@ class MessageDelivery:
         if not data.startswith(MAGIC):
             raise Refused(Reason.NOT_SIGNED, "The message is no signed reference data.")
         try:
-            files = cbor2.loads(data[len(MAGIC) :])
-        except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
+            files = cbor.loads(data[len(MAGIC) :])
+        except (cbor.CborError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
             raise Refused(Reason.MALFORMED, "The message is malformed.") from error
         if not isinstance(files, dict) or len(files) > MAX_FILES:
             raise Refused(Reason.MALFORMED, "The message is malformed.")

@@ -25,7 +25,7 @@ from nacl.bindings import crypto_secretbox, crypto_secretbox_open
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
-from appliance import cose
+from appliance import cbor, cose
 from appliance.reference_data.errors import Reason, Refused
 
 MAGIC: Final = b"BORNE\x00S1"
@@ -149,8 +149,8 @@ class SealedFile:
         try:
             if len(encoded) != length:
                 raise ValueError("cut short")
-            self._header = msgspec.convert(cbor2.loads(encoded), _Header, builtin_types=(bytes,))
-        except (cbor2.CBORError, msgspec.ValidationError, ValueError, TypeError, RecursionError,
+            self._header = msgspec.convert(cbor.loads(encoded), _Header, builtin_types=(bytes,))
+        except (cbor.CborError, msgspec.ValidationError, ValueError, TypeError, RecursionError,
                 OverflowError, MemoryError) as error:  # fmt: skip
             raise Refused(Reason.MALFORMED, "The file's header is malformed, or of a newer kind.") from error
         sealed_key = self._header.recipients.get(cose.key_id(private_key.public_key))

@@ -126,7 +126,7 @@ class Booth:
         view = self._screen.view()
         try:
             while True:
-                number = view.last_seq + 1
+                number = view.crossings + 1
                 if number != self._here:
                     await asyncio.to_thread(self._step_up, number)
                     async with self._stepped_up:

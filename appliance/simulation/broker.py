@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from appliance.simulation import leash
 from appliance.simulation.certificates import CertificateAuthority
 
 PROGRAMS = ("mosquitto", "/usr/sbin/mosquitto")
@@ -81,6 +82,7 @@ class Broker:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        leash.hold(self._process)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -168,6 +170,7 @@ class Broker:
             "pattern write borne/v1/%u/query",
             "pattern read borne/v1/%u/answer",
             "pattern read borne/v1/%u/watermark",
+            "pattern read borne/v1/%u/command",
             "pattern read borne/v1/reference/+",
         ]
         acl_file = self._folder / "acl"

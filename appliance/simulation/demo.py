@@ -54,6 +54,8 @@ class DemoSettings:
     language: str = "en"
     folder: Path | None = None
     json: bool = False
+    database: str | None = None
+    """Central's: a PostgreSQL URL; None: SQLite in the demo's folder."""
 
 
 class Demo:
@@ -81,7 +83,7 @@ class Demo:
             slot = stack.enter_context(self._chip_slot())
             self._say(f"Starting the broker and central in {folder} ...")
             try:
-                world = stack.enter_context(World(folder.resolve()))
+                world = stack.enter_context(World(folder.resolve(), database=self._settings.database))
                 configuration = world.write_configuration(
                     self.devices(slot),
                     kiosk_port=0 if self._settings.headless else self._settings.port,
@@ -116,7 +118,7 @@ class Demo:
     async def _work_through(self, box: Box, booth: Booth) -> int:
         """Press the button for every traveller, then wait for central's word on all of them."""
         officer = ScriptedOfficer(box.lane, booth)
-        first = box.lane.view().last_seq
+        first = box.lane.view().crossings
         crossings: list[tuple[Crossing, dict[str, float]]] = []
         stuck: WorldUnavailable | None = None
         for number in range(first + 1, first + self._settings.travellers + 1):
@@ -140,8 +142,8 @@ class Demo:
                     "recommendation": crossing.recommendation.value if crossing.recommendation else None,
                     "reasons": list(crossing.reasons),
                     "outcome": crossing.outcome.value if crossing.outcome else None,
-                    "committed": crossing.number <= view.last_seq,
-                    "acknowledged": crossing.number <= acknowledged,
+                    "committed": crossing.number <= view.crossings,
+                    "acknowledged": crossing.last_seq <= acknowledged,
                     "transport": box.transport,
                     "seconds": round(crossing.seconds, 3),
                     "steps": {name: round(took, 3) for name, took in steps.items()},

@@ -29,6 +29,8 @@ class Crossing:
     outcome: Outcome | None
     seconds: float
     """From the press that began it to the recommendation."""
+    last_seq: int = 0
+    """The box's last record when it was through: its own, or one behind it."""
 
 
 class ScriptedOfficer:
@@ -53,10 +55,10 @@ class ScriptedOfficer:
             assert seen.recommendation is not None
             await self._press(DECISIONS[seen.recommendation], _asks_for_the_officer)
         recommended, reasons = seen.recommendation, seen.reasons
-        while seen.last_seq < number:
+        while seen.crossings < number:
             seen = await self._screen.wait_for_change(seen.revision, LOOK_SECONDS)
             recommended, reasons = seen.recommendation or recommended, seen.reasons or reasons
-        return Crossing(number, recommended, reasons, seen.last_outcome, seconds)
+        return Crossing(number, recommended, reasons, seen.last_outcome, seconds, seen.last_seq)
 
     async def _press(self, event: str, wanted: Callable[[View], bool]) -> float:
         """Press when the screen is so; returns when that was."""

@@ -19,7 +19,7 @@ async def run(configuration: Path, travellers: int) -> None:
     booth = Booth(screen=box.lane, devices=box.capture.all_devices, slot=None)
     officer = ScriptedOfficer(box.lane, booth)
     async with beside(box.run()), beside(booth.run()):
-        while (recorded := box.lane.view().last_seq) < travellers:
+        while (recorded := box.lane.view().crossings) < travellers:
             await officer.cross(recorded + 1)
         await look_until(box.lane, lambda view: view.unsent == 0)
 

@@ -20,6 +20,7 @@ from nacl.signing import SigningKey
 from appliance.key_files import KeyFileError, read_key
 from appliance.records.keys import load_box_keys
 from appliance.reference_data.sealed import ContentType
+from appliance.simulation import leash
 from appliance.simulation.broker import CENTRAL, Broker
 from appliance.simulation.chip.authority import trust_store_for
 from appliance.simulation.travellers import ISSUING_STATES
@@ -54,10 +55,11 @@ class DeviceTable:
 class World:
     """Everything outside the box. Use it as a context manager."""
 
-    def __init__(self, folder: Path, *, device: str = DEVICE) -> None:
+    def __init__(self, folder: Path, *, device: str = DEVICE, database: str | None = None) -> None:
         self.folder = folder
         self.device = device
-        self.database = folder / "central" / "central.db"
+        self.database = database or str(folder / "central" / "central.db")
+        """Central's: SQLite in the folder, unless a PostgreSQL URL is given."""
         self.broker = Broker(folder / "broker", devices=[device])
         self._central_keys = folder / "central" / "keys"
         self._receiver: subprocess.Popen[bytes] | None = None
@@ -74,8 +76,7 @@ class World:
     def _begin(self) -> None:
         (self.folder / "central").mkdir(parents=True, exist_ok=True)
         self.broker.start()
-        if not self._central_keys.exists():
-            self._central("keys", "--folder", str(self._central_keys))
+        self._central("keys", "--missing", "--folder", str(self._central_keys))
         try:
             keys = load_box_keys(self.keys)
         except KeyFileError as error:
@@ -83,7 +84,7 @@ class World:
         self._central(
             "register",
             "--database",
-            str(self.database),
+            self.database,
             self.device,
             str(self.keys / "signing.pub"),
             "--sealing",
@@ -134,7 +135,7 @@ class World:
                     "run",
                     "--json",
                     "--database",
-                    str(self.database),
+                    self.database,
                     "--keys",
                     str(self._central_keys),
                     *self._broker_arguments(),
@@ -144,6 +145,7 @@ class World:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        leash.hold(self._receiver)
 
     def start_gateway(self, *registers: str) -> None:
         """Start central's gateway, or another in its place, with registers as `borne-central gateway
@@ -161,7 +163,7 @@ class World:
                     *_CENTRAL,
                     "gateway",
                     "--database",
-                    str(self.database),
+                    self.database,
                     "--keys",
                     str(self._central_keys),
                     *named,
@@ -172,6 +174,7 @@ class World:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        leash.hold(self._gateway)
 
         until = time.monotonic() + GATEWAY_SECONDS
         while b"listening" not in (said := log.read_bytes()):
@@ -203,7 +206,7 @@ class World:
 
     def count(self) -> dict[str, int]:
         """What is in central's database: records, crossings, refused, duplicates."""
-        answer = self._central("count", "--json", "--database", str(self.database))
+        answer = self._central("count", "--json", "--database", self.database)
         counted = json.loads(answer)
         assert isinstance(counted, dict)
         return counted
@@ -246,6 +249,7 @@ class World:
                 {
                     "sealing_key": str(self._central_keys / "sealing.pub"),
                     "watermark_key": str(self._central_keys / "watermark.pub"),
+                    "operator_key": str(self._central_keys / "operator.pub"),
                     "reference_root": str(self._central_keys / "reference-root.json"),
                     "gateway_sealing_key": str(self._central_keys / "gateway-sealing.pub"),
                     "gateway_signing_key": str(self._central_keys / "gateway-signing.pub"),

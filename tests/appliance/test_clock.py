@@ -50,6 +50,22 @@ def test_ok__synchronised_by_nobody_knows_whom_is_no_better_than_rtc() -> None:
     assert Clock(kernel=kernel).now() == (NOW, TimeQuality.RTC)
 
 
+@pytest.mark.parametrize(
+    ("synchronised", "error", "expected"),
+    [(True, 12_001, 13), (True, 0, 0), (True, None, None), (True, -1, None), (False, 12_000, None)],
+)
+def test_ok__how_far_it_may_be_off(synchronised: bool, error: int | None, expected: int | None) -> None:
+    kernel = replace(
+        KERNEL, synchronised=lambda: synchronised, set_from_rtc=lambda: True, max_error_us=lambda: error
+    )
+    assert Clock(kernel=kernel).stamp().uncertainty_ms == expected
+
+
+def test_ok__this_machines_kernel_says_how_far_or_nothing() -> None:
+    error = clock.linux().max_error_us()
+    assert error is None or 0 <= error < 3_600_000_000
+
+
 @pytest.mark.parametrize("source", list(ClockSource))
 def test_ok__below_the_floor_is_unsure(source: ClockSource) -> None:
     kernel = replace(KERNEL, synchronised=lambda: True)

@@ -174,8 +174,9 @@ def test_ok__one_traveller_across_all_sockets(box: Box) -> None:
     until(box.swiped)
     until(lambda: box.screen()["recommendation"] in ("GREEN", "AMBER"))
     box.press()
-    until(lambda: box.lane().acknowledged_seq == 1)
-    assert box.world.count()["records"] == 1
+    until(lambda: box.lane().last_seq == 2 and box.lane().unsent == 0)  # the facts, and the portrait
+    counted = box.world.count()
+    assert (counted["crossings"], counted["records"]) == (1, 2)
 
 
 def test_ok__killed_and_started_again(box: Box) -> None:
@@ -187,7 +188,7 @@ def test_ok__killed_and_started_again(box: Box) -> None:
     assert (gone.value.code, gone.value.retry) == ("unreachable", True)
     for service in ("capture", "uplink", "lane"):
         box.start(service)  # the socket files of the killed are still there
-    until(lambda: box.lane().last_seq == 1 and len(box.lane().lists) == 2)
+    until(lambda: box.lane().last_seq == 2 and len(box.lane().lists) == 2)
     until(lambda: box.uplink().connected)
     capture = CaptureClient(box.config.paths.run / "capture.sock")
     until(lambda: asyncio.run(capture.devices(Nothing())).devices)
@@ -204,7 +205,7 @@ def test_fail__a_second_lane(box: Box) -> None:
     assert second.returncode == 2
     assert second.stderr.count("\n") == 1
     assert "stop it first" in second.stderr
-    assert box.lane().last_seq == 1, "the first one did not notice"
+    assert box.lane().last_seq == 2, "the first one did not notice"
 
 
 @pytest.mark.parametrize("service", ["agent", "uplink", "lane", "capture"])

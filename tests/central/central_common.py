@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from nacl.signing import SigningKey
+from nacl.signing import SigningKey, VerifyKey
 
 from appliance.contracts.checks import Direction, Outcome, Recommendation
 from appliance.contracts.movement import (
@@ -68,7 +68,7 @@ def movement(crossing: str = "crossing-1", device: str = "box-1", **changes: Any
 class Box:
     """A real journal with its keys; `sealed` makes what a journal never would."""
 
-    def __init__(self, folder: Path, central: Keys, device: str) -> None:
+    def __init__(self, folder: Path, central: Keys, device: str, operator: VerifyKey | None = None) -> None:
         self.device = device
         self.folder = folder
         self.central = central
@@ -76,7 +76,7 @@ class Box:
         self.journal = Journal.open(
             folder / "journal.db",
             keys=self.keys,
-            central=CentralKeys(central.sealing.public_key, central.watermark.verify_key),
+            central=CentralKeys(central.sealing.public_key, central.watermark.verify_key, operator),
             device=device,
         )
 
@@ -89,6 +89,12 @@ class Box:
             batch.register(
                 self.device, bytes(self.keys.signing.verify_key), bytes(self.keys.sealing.public_key)
             )
+
+    def cross(self, crossing: str, **changes: Any) -> bytes:
+        """One crossing in the journal; returns its envelope."""
+        one = movement(crossing, self.device, **changes)
+        self.journal.commit(crossing, RECORD_TYPE_MOVEMENT, to_plain(one), one.decided)
+        return self.envelopes()[-1]
 
     def record(self, count: int = 1, size: int = 0) -> list[bytes]:
         """So many more crossings in the journal; returns all its envelopes."""

@@ -6,7 +6,7 @@ from appliance.key_files import KeyFileError, read_key
 from central.keys import create_keys, load_gateway_keys, load_keys
 
 
-def test_ok__five_pairs(tmp_path) -> None:
+def test_ok__six_pairs(tmp_path) -> None:
     create_keys(tmp_path / "keys")
     assert {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "keys").iterdir()} == {
         "sealing.key": 0o600,
@@ -19,6 +19,8 @@ def test_ok__five_pairs(tmp_path) -> None:
         "gateway-sealing.pub": 0o644,
         "gateway-signing.key": 0o600,
         "gateway-signing.pub": 0o644,
+        "operator.key": 0o600,
+        "operator.pub": 0o644,
     }
     gateway = load_gateway_keys(tmp_path / "keys")
     assert read_key(tmp_path / "keys" / "gateway-sealing.pub", PublicKey) == gateway.sealing.public_key

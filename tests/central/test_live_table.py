@@ -14,7 +14,9 @@ SEALED = Sealed(
     ),
     kid=b"",
     chain_hash=bytes(32),
-    payload=b"",
+    version=2,
+    body=None,
+    key=None,
 )
 
 

@@ -1,18 +1,12 @@
 """The database: SQLite as it comes, PostgreSQL where it is installed."""
 
-import os
-import pwd
-import shutil
-import socket
 import sqlite3
-import subprocess
 import time
-from pathlib import Path
 
 import pytest
 from central_common import acknowledged, rows, take
 
-from central import store as stores
+from central.database import translating
 from central.store import MAX_REFUSED_BYTES, Store, StoreError
 
 
@@ -63,7 +57,7 @@ def test_ok__what_is_refused_is_kept_once_and_bounded(store, tmp_path) -> None:
 def test_ok__one_walk_over_many_records(store, keys, box) -> None:
     take(store, keys, "box-1", *box.record(1))
     with store.batch() as batch:
-        batch._connection.exec_driver_sql(
+        batch.connection.exec_driver_sql(
             "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
             " INSERT INTO records SELECT device, epoch, i, chain_hash, prev, type, readable, envelope,"
             " copies, received_at FROM records, n WHERE i != 15000"
@@ -123,7 +117,7 @@ def test_fail__not_a_database(tmp_path) -> None:
 def test_fail__no_word_of_a_traveller_in_the_error(store, keys, box) -> None:
     take(store, keys, "box-1", *box.record(1))
     with pytest.raises(StoreError) as caught, store.batch() as batch:
-        batch._connection.exec_driver_sql("INSERT INTO crossings SELECT * FROM crossings")
+        batch.connection.exec_driver_sql("INSERT INTO crossings SELECT * FROM crossings")
     assert "ERIKSSON" not in str(caught.value)
     assert "crossing-1" not in str(caught.value)
 
@@ -136,53 +130,6 @@ def test_ok__two_processes_on_one_file(tmp_path, store, keys, box) -> None:
 
 
 # PostgreSQL
-
-PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-
-
-@pytest.fixture(scope="module")
-def postgresql(tmp_path_factory: pytest.TempPathFactory):
-    """A server of its own on a free port; initdb refuses root, so root becomes postgres."""
-    if not PROGRAMS:
-        pytest.skip("PostgreSQL is not installed")
-    pytest.importorskip("psycopg")
-    become: list[str] = []
-    folder = tmp_path_factory.mktemp("postgresql")
-    if os.geteuid() == 0:
-        try:
-            owner = pwd.getpwnam("postgres")
-        except KeyError:
-            pytest.skip("root cannot run PostgreSQL, and there is no user postgres")
-        become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        folder = Path("/tmp") / f"borne-postgresql-{os.getpid()}"
-        folder.mkdir(mode=0o700)
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    programs = PROGRAMS[-1].parent
-    data = folder / "data"
-    made = [*become, programs / "initdb", "-D", data, "-A", "trust", "-U", "test", "-N"]
-    subprocess.run(made, check=True, capture_output=True, cwd="/")
-    server = subprocess.Popen(
-        [*become, programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
-    )  # fmt: skip
-    url = f"postgresql+psycopg://test@127.0.0.1:{port}/postgres"
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                Store(url).close()
-                break
-            except StoreError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        yield url
-    finally:
-        server.terminate()
-        server.wait(20)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_ok__postgresql(postgresql, keys, make_box) -> None:
@@ -203,13 +150,13 @@ def test_ok__postgresql(postgresql, keys, make_box) -> None:
     assert acknowledged(store, "box-1", box.epoch, above=4) == 1
     assert store.counts() == {"records": 4, "crossings": 3, "refused": 2, "duplicates": 1, "devices": 1}
     with pytest.raises(StoreError) as caught, store.batch() as batch:
-        batch._connection.exec_driver_sql("INSERT INTO crossings SELECT * FROM crossings")
+        batch.connection.exec_driver_sql("INSERT INTO crossings SELECT * FROM crossings")
     assert "(23505)" in str(caught.value)
     store.close()
 
 
 def test_ok__helpers_do_not_hide_errors() -> None:
-    with pytest.raises(ZeroDivisionError), stores._translating():
+    with pytest.raises(ZeroDivisionError), translating():
         _ = 1 / 0
-    with pytest.raises(sqlite3.OperationalError), stores._translating():
+    with pytest.raises(sqlite3.OperationalError), translating():
         raise sqlite3.OperationalError  # only what SQLAlchemy has translated is the database's word

@@ -4,6 +4,8 @@ import base64
 import datetime as dt
 import struct
 
+import fuzz_wire
+
 from appliance.simulation.booth import Person, person_of
 from appliance.simulation.chip import asn1
 from appliance.simulation.chip.authority import Authority, authority_of, trust_store_for
@@ -24,6 +26,8 @@ JPEG = b"\xff\xd8\xff\xe0" + bytes(120) + b"\xff\xd9"
 
 
 def seeds_of(target: str, person: Person, authority: Authority, moment: dt.datetime) -> list[bytes]:
+    if target in fuzz_wire.SEEDS:
+        return fuzz_wire.SEEDS[target]()
     root = authority.root.certificate
     chips = [person, person_of(2), person_of(3), person_of(5)]
     rsa = authority.signer(signing=rsa_signing(1024), serial=5)

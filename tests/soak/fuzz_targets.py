@@ -4,6 +4,8 @@ come out."""
 import datetime as dt
 from collections.abc import Callable
 
+import fuzz_wire as wire
+
 from appliance.chip.blocks import LearnedManners, read_card_limits
 from appliance.chip.reader import read_chip
 from appliance.secure_messaging.apdu import Command, Response
@@ -199,6 +201,16 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], int]] = {
     "apdu": (answers, 500_000),
     "reading": (reading, 40_000),
     "seal": (seal, 500_000),
+    "cose": (wire.cose_message, 400_000),
+    "envelope": (wire.envelope, 300_000),
+    "body": (wire.body, 200_000),
+    "watermark": (wire.watermark, 300_000),
+    "gaps": (wire.gaps, 300_000),
+    "command": (wire.command, 300_000),
+    "order": (wire.order, 300_000),
+    "manifest": (wire.manifest, 300_000),
+    "keys": (wire.keys, 300_000),
+    "batch": (wire.batch, 400_000),
 }
 """What is fuzzed, and how often at least; together more than ten million."""
 
@@ -215,5 +227,5 @@ def run_one(target: str, data: bytes) -> None:
     function, _ = TARGETS[target]
     try:
         function(data)
-    except EmrtdError:
+    except (EmrtdError, *wire.ERRORS):
         return

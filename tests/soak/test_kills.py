@@ -48,9 +48,18 @@ def start_box(config: Path, travellers: int, log: Path) -> subprocess.Popen[byte
 
 
 def committed(journal: Path) -> dict[str, int]:
-    """Crossing -> number, as the box has committed them."""
+    """Crossing -> number, as the box has committed them; media and other records have names with a slash."""
+    if not journal.exists():
+        return {}  # killed before it had begun one
     with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as connection:
-        return dict(connection.execute("SELECT crossing, seq FROM records"))
+        query = "SELECT crossing, seq FROM records WHERE crossing NOT LIKE '%/%'"
+        return dict(connection.execute(query))
+
+
+def numbers(journal: Path) -> list[int]:
+    """Of all its records."""
+    with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as connection:
+        return [seq for (seq,) in connection.execute("SELECT seq FROM records ORDER BY seq")]
 
 
 def central_crossings(database: Path) -> list[str]:
@@ -91,7 +100,6 @@ def test_ok_no_record_is_lost_or_doubled_by_kills_at_random_moments(tmp_path):
         box.kill()
         box.wait()
         recorded = len(committed(journal))
-        assert recorded > 0, log.read_text()[-3000:]
         last = subprocess.run(
             [sys.executable, "-m", "appliance.simulation.unattended", str(config), str(recorded + 1)],
             timeout=LAST_SECONDS,
@@ -99,7 +107,7 @@ def test_ok_no_record_is_lost_or_doubled_by_kills_at_random_moments(tmp_path):
             check=False,
         )
         assert last.returncode == 0, last.stderr.decode()[-3000:]
-        on_box = committed(journal)
+        on_box, all_numbers = committed(journal), numbers(journal)
         counted = world.count()
         at_central = central_crossings(world.database)
     lost = set(on_box) - set(at_central)
@@ -118,7 +126,7 @@ def test_ok_no_record_is_lost_or_doubled_by_kills_at_random_moments(tmp_path):
     print(json.dumps(figures))
     if report := os.environ.get("REPORT"):
         Path(report).write_text(json.dumps(figures) + "\n")
-    assert sorted(on_box.values()) == list(range(1, len(on_box) + 1)), "a number is missing or doubled"
+    assert all_numbers == list(range(1, len(all_numbers) + 1)), "a number is missing or doubled"
     assert not lost
     assert not doubled
     assert set(at_central) == set(on_box)
@@ -127,9 +135,10 @@ def test_ok_no_record_is_lost_or_doubled_by_kills_at_random_moments(tmp_path):
 
 def open_crossing(journal: Path) -> bool:
     """Whether the box was killed in the middle of a crossing."""
-    if not journal.exists():
+    steps = journal.with_name("steps.db")
+    if not steps.exists():
         return False
-    with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as connection:
+    with sqlite3.connect(f"file:{steps}?mode=ro", uri=True) as connection:
         try:
             return bool(connection.execute("SELECT count(*) FROM events").fetchone()[0])
         except sqlite3.OperationalError:

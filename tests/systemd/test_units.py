@@ -159,7 +159,7 @@ def test_ok_what_differs_between_services_is_not_in_the_common_drop_in() -> None
 def test_ok_who_may_call_whom() -> None:
     members = groups()
     assert members["borne-capture"] == {"borne-capture", "borne-devices"}
-    assert members["borne-lane"] == {"borne-lane", "borne-capture"}
+    assert members["borne-lane"] == {"borne-lane", "borne-capture", "borne-uplink"}
     assert members["borne-uplink"] == {"borne-uplink", "borne-lane"}
     assert members["borne-agent"] == {"borne-agent", "borne-capture", "borne-lane", "borne-uplink"}
 

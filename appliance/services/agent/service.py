@@ -1,7 +1,9 @@
-"""The agent service: gathers the health of devices, records and box, and sends it as telemetry."""
+"""The agent service: health of devices, records and box, sent as telemetry; and it starts retention."""
 
 import asyncio
 import contextlib
+import datetime as dt
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,12 @@ from appliance.config import Box
 from appliance.contracts.capture import Capture, Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Lane
+from appliance.contracts.telemetry import flat
 from appliance.contracts.uplink import Telemetry, Uplink
 from appliance.services.agent.health import box_health
 
+RETENTION_SECONDS = 3600.0
+"""Lane removes a bounded number of records at a time, so that after weeks it takes some hours."""
 REPORT_SECONDS = 30.0
 """How often health is sent; the broker keeps the last report for whoever asks later."""
 
@@ -32,6 +37,7 @@ class AgentService:
         lane: Lane,
         uplink: Uplink,
         report_seconds: float = REPORT_SECONDS,
+        retention_seconds: float = RETENTION_SECONDS,
     ) -> None:
         self._box = box
         self._data = data
@@ -39,25 +45,32 @@ class AgentService:
         self._lane = lane
         self._uplink = uplink
         self._report_seconds = report_seconds
+        self._retention_seconds = retention_seconds
 
     async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
         """Report until cancelled; `progressed` is called after every round, for the watchdog."""
+        retention_due = time.monotonic()  # at a start too: a box may be switched off every night
         while True:
+            if time.monotonic() >= retention_due:
+                await self._retain()
+                retention_due = time.monotonic() + self._retention_seconds
             with contextlib.suppress(ServiceError):  # the report is gathered anew the next time
-                await self._uplink.publish_telemetry(Telemetry(report=await self.report()))
+                await self._uplink.publish_telemetry(Telemetry(report=flat(await self.report())))
             progressed()
             await asyncio.sleep(self._report_seconds)
 
     async def report(self) -> dict[str, Any]:
         """The whole health report; a service that does not answer is said to be unreachable."""
+        records = await self._records()
         return {
             "version": appliance.__version__,
+            "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
             "device": self._box.device,
             "profile": self._box.profile.value,
-            "key_tier": "software",
+            "key_tier": records.get("key_tier", "unknown"),
             "box": await asyncio.to_thread(box_health, self._data),
             "devices": await self._devices(),
-            "records": await self._records(),
+            "records": records,
         }
 
     async def _devices(self) -> Any:
@@ -67,8 +80,14 @@ class AgentService:
             return {"problem": error.code}
         return [msgspec.to_builtins(device) for device in answer.devices]
 
-    async def _records(self) -> Any:
+    async def _records(self) -> dict[str, Any]:
         try:
-            return msgspec.to_builtins(await self._lane.status(Nothing()))
+            status: dict[str, Any] = msgspec.to_builtins(await self._lane.status(Nothing()))
         except ServiceError as error:
             return {"problem": error.code}
+        return status
+
+    async def _retain(self) -> None:
+        """Have lane remove what was kept long enough; what fails is tried again the next time."""
+        with contextlib.suppress(ServiceError):
+            await self._lane.retain(Nothing())

@@ -1,14 +1,19 @@
 """Asking the officer and waiting: an offer on the strip, a trouble above it, work that a hold breaks off."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from appliance.contracts.capture import Capture
 from appliance.contracts.lane import Trouble
+from appliance.records.errors import StorageError, StorageFull
 from appliance.services.lane.button import Button, Offer
+from appliance.services.lane.signals import show
 from appliance.services.lane.tasks import end
 
 Evidence = TypeVar("Evidence")
+log = logging.getLogger(__name__)
 
 
 class Referred(Exception):
@@ -18,7 +23,8 @@ class Referred(Exception):
 class Asking:
     """The strip and the trouble above it; `changed` is called when either is another one."""
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, capture: Capture, changed: Callable[[], None]) -> None:
+        self._capture = capture
         self._changed = changed
         self.button = Button()
         self.trouble: Trouble | None = None
@@ -68,3 +74,17 @@ class Asking:
             self.button.withdraw()
             if not task.done():
                 await end(task)
+
+    async def until_stored(self, store: Callable[[], object]) -> None:
+        """Do it; while the disk refuses, say so and try again on a press: nothing is dropped."""
+        while True:
+            try:
+                await asyncio.to_thread(store)
+            except StorageError as error:
+                code = "storage_full" if isinstance(error, StorageFull) else "storage_broken"
+                log.error("%s", error)  # noqa: TRY400 - the sentence says it all
+                await show(self._capture, "attention")
+                trouble = Trouble(code=code, evidence={"sentence": str(error)})
+                await self.in_trouble(trouble, Offer(press="retry"))
+                continue
+            return

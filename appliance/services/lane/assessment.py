@@ -8,6 +8,7 @@ from appliance.contracts.movement import DocumentFacts, Movement, Stamp
 from appliance.contracts.typed import TypedDocument
 from appliance.face_settings import FaceSettings
 from appliance.finger_settings import FingerSettings
+from appliance.records.history import History
 from appliance.reference_data.store import ReferenceStore
 from appliance.rules.accepted import Presented, accepted_checks
 from appliance.rules.table import RuleTable
@@ -24,6 +25,7 @@ from appliance.services.lane.checks import (
 from appliance.services.lane.chip_checks import moment_of
 from appliance.services.lane.face_checks import dg2_authenticated
 from appliance.services.lane.finger_checks import finger_checks
+from appliance.services.lane.history_checks import history_check
 from appliance.services.lane.typed_entry import NO_DOCUMENT
 from appliance.services.lane.workflow import State, Step
 from appliance.travel_document import Mrz, MrzError, MrzFormat, PartialDate, parse_mrz, to_json
@@ -59,6 +61,8 @@ def assess(
     face: FaceSettings,
     finger: FingerSettings | None = None,
     known: KnownPairs | None = None,
+    history: History | None = None,
+    stay_days: float = 0.0,
     rules: RuleTable | None = None,
     post: str = "",
 ) -> tuple[Check, ...]:
@@ -84,6 +88,16 @@ def assess(
         now=dt.datetime.fromisoformat(stamp.wall),
         time_quality=stamp.quality,
         known=known,
+    )
+    checks.append(
+        history_check(
+            history,
+            subject_of(state, mrz),
+            direction=direction,
+            now=dt.datetime.fromisoformat(stamp.wall),
+            time_quality=stamp.quality,
+            stay_days=stay_days,
+        )
     )
     return tuple(checks)
 

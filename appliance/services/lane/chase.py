@@ -183,7 +183,7 @@ class Chaser:
             "checks": [msgspec.to_builtins(check)],
         }
         seq = self._journal.commit(
-            f"{recent.crossing}/{id_}", RECORD_TYPE_LATE_HIT, body, self._clock.stamp()
+            f"{recent.crossing}/{id_}", RECORD_TYPE_LATE_HIT, body, self._clock.stamp(), alert=True
         )
         self._memory.add_late(id_, seq, msgspec.msgpack.encode(hit))
         return 1

@@ -16,13 +16,13 @@ from appliance.contracts.capture import Capture, TakePortrait, Wait
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
-from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, to_plain
 from appliance.contracts.officers import OfficerAnswer, Release
 from appliance.contracts.typed import TypedAnswer, TypedDocument, TypedEntry
 from appliance.face_settings import FaceSettings
-from appliance.records.errors import StorageError, StorageFull
+from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
+from appliance.records.statistics.book import Book
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder, TrustUnavailable
 from appliance.services.lane import workflow
@@ -32,6 +32,7 @@ from appliance.services.lane.button import ButtonEvent, Offer
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.chip_checks import moment_of, verify_ahead
 from appliance.services.lane.chip_reading import chip_request, read_chip, with_tries
+from appliance.services.lane.counting import count
 from appliance.services.lane.document_station import DocumentStation
 from appliance.services.lane.duty import Duty
 from appliance.services.lane.finger_desk import FingerDesk
@@ -41,7 +42,7 @@ from appliance.services.lane.live import LIVE, LiveDesk
 from appliance.services.lane.pairs import possible_pairs
 from appliance.services.lane.policy import Action, Start
 from appliance.services.lane.portrait_guide import PortraitGuide
-from appliance.services.lane.remembering import remember
+from appliance.services.lane.remembering import commit, remember
 from appliance.services.lane.signals import show, signal_of
 from appliance.services.lane.workflow import AnyEvent, State, Step
 from appliance.travel_document.pki.trust_store import TrustStore
@@ -82,8 +83,11 @@ class Engine:
         fingers: FingerDesk,
         changed: Callable[[], None],
         face: FaceSettings | None = None,
+        book: Book | None = None,
+        history: History | None = None,
     ) -> None:
         self._box = box
+        self._book = book
         self._face = face or FaceSettings()
         self.guide = PortraitGuide(capture, changed)
         self.fingers = fingers
@@ -96,11 +100,12 @@ class Engine:
         self._trust = trust
         self._clock = clock
         self._memory = memory
+        self._history = history
         self._chaser = chaser
         self._live = live
         self._late_checks: asyncio.Queue[Check] = asyncio.Queue()
         self._changed = changed
-        self._asking = Asking(changed)
+        self._asking = Asking(capture, changed)
         self.button = self._asking.button
         self.documents = DocumentStation(capture, changed)
         self.duty = duty
@@ -225,7 +230,7 @@ class Engine:
 
     async def _seen(self) -> None:
         """The officer has read the late hits."""
-        await self._storing(self._chaser.seen)
+        await self._asking.until_stored(self._chaser.seen)
         self._changed()
 
     async def _wait_for_document(self) -> None:
@@ -245,6 +250,7 @@ class Engine:
             await self._keep(workflow.DocumentRead(evidence=evidence))
 
     async def _start(self) -> None:
+        await self._asking.until_stored(self._journal.room_to_begin)
         if self._policy.ask.portrait:
             self.guide.notice()
         crossing = secrets.token_hex(16)
@@ -360,6 +366,8 @@ class Engine:
             face=self._face,
             finger=self.fingers.settings,
             known=self._memory,
+            history=self._history if self._policy.memory.history_days > 0 else None,
+            stay_days=self._policy.memory.stay_days,
             rules=self._in_force.rules,
             post=self._box.post,
         )
@@ -441,18 +449,20 @@ class Engine:
         assert started is not None
         assert decided is not None
         document = document_of(self.state, today=self.today)
-        body = to_plain(movement_of(self.state, box=self._box, document=document))
-        await self._storing(
-            lambda: self._journal.commit(started.crossing, RECORD_TYPE_MOVEMENT, body, decided.stamp)
+        movement = movement_of(self.state, box=self._box, document=document)
+        await self._asking.until_stored(lambda: commit(self._journal, movement, decided.stamp))
+        await count(self._book, movement, decided.stamp)
+        await remember(
+            self.state,
+            subject_of(self.state, document),
+            memory=self._memory,
+            chaser=self._chaser,
+            fingers=self.fingers,
+            finger_days=self._policy.fingers.keep_days,
+            history=self._history if self._policy.memory.history_days > 0 else None,
         )
-        subject = subject_of(self.state, document)
-        if subject is not None and self.state.assessed is not None:
-            await remember(
-                self.state, subject, memory=self._memory, chaser=self._chaser, fingers=self.fingers,
-                finger_days=self._policy.fingers.keep_days,
-            )  # fmt: skip
-            while not self._late_checks.empty():
-                await self._chaser.late_answer(started.crossing, self._late_checks.get_nowait())
+        while not self._late_checks.empty():
+            await self._chaser.late_answer(started.crossing, self._late_checks.get_nowait())
         self.last_outcome = decided.outcome
         self.guide.forget()
         self.state = State()
@@ -472,24 +482,9 @@ class Engine:
         started = state.started
         assert started is not None
         name, payload = type(event).__name__, workflow.encode(event)
-        await self._storing(lambda: self._journal.append_event(started.crossing, name, payload))
+        await self._asking.until_stored(lambda: self._journal.append_event(started.crossing, name, payload))
         self.state = state
         self._changed()
-
-    async def _storing(self, store: Callable[[], object]) -> None:
-        """Do it; while the disk refuses, say so and try again on a press: nothing is dropped."""
-        while True:
-            try:
-                await asyncio.to_thread(store)
-            except StorageError as error:
-                code = "storage_full" if isinstance(error, StorageFull) else "storage_broken"
-                log.error("%s", error)  # noqa: TRY400 - the sentence says it all
-                await show(self._capture, "attention")
-                await self._asking.in_trouble(
-                    Trouble(code=code, evidence={"sentence": str(error)}), Offer(press="retry")
-                )
-                continue
-            return
 
     async def _miss(self, step: Step, code: str, *, tried: bool = True) -> None:
         await self._keep(workflow.StepMissed(step=step, code=code, tried=tried))

@@ -111,6 +111,10 @@ class Memory(_Section, frozen=True, kw_only=True):
     """Crossings, to screen them again when a new list comes."""
     not_same_days: float = 180.0
     """Pairs of a traveller and an entry that an officer found to be two persons."""
+    history_days: Annotated[float, msgspec.Meta(ge=0, le=400)] = 180.0
+    """Which document crossed when, for duplicates and overstays; 0: nothing is kept."""
+    stay_days: Annotated[float, msgspec.Meta(ge=0, le=400)] = 0.0
+    """Who leaves after a longer stay is said; 0: nobody is."""
 
 
 class OfficersAsked(_Section, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from appliance.contracts.lane import (
 )
 from appliance.contracts.officers import OfficerView
 from appliance.contracts.typed import TypedDocument
-from appliance.records.journal import JournalStatus
+from appliance.records.chain import JournalStatus
 from appliance.services.lane.assessment import document_of, typed_facts
 from appliance.services.lane.button import Offer
 from appliance.services.lane.workflow import State, Step
@@ -136,6 +136,7 @@ class Presenter:
             connected=situation.connected,
             last_seq=situation.records.last_seq,
             unsent=situation.records.unsent,
+            crossings=situation.records.crossings,
             notices=self._notices(situation),
             last_outcome=situation.last_outcome,
             late_hits=situation.late_hits,

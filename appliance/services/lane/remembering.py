@@ -1,14 +1,19 @@
-"""What the box remembers of a crossing whose record stands: for lists that come later, and for who comes
-back.
+"""What is kept of a decided crossing: its record, and what the box itself remembers for lists that come
+later, for overstays, and for who comes back.
 
-If this fails, it is said and no more: no record hangs on it.
+The record must stand; if remembering fails, that is said and no more.
 """
 
 import asyncio
+import datetime as dt
 import logging
 
 from appliance.clock import wall_of
+from appliance.contracts.checks import Recommendation
+from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, Stamp, apart, to_plain
 from appliance.records.errors import StorageError
+from appliance.records.history import History, Passage
+from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.screening import Subject
 from appliance.services.lane.chase import Chaser
@@ -18,17 +23,55 @@ from appliance.services.lane.workflow import State
 log = logging.getLogger(__name__)
 
 
+def commit(journal: Journal, movement: Movement, stamp: Stamp) -> None:
+    """The crossing's record, its media apart; one under RED is reported first.
+
+    Raises:
+        StorageError: it is not on disk.
+    """
+    facts, media = apart(movement)
+    journal.commit(
+        movement.crossing,
+        RECORD_TYPE_MOVEMENT,
+        to_plain(facts),
+        stamp,
+        alert=movement.recommendation is Recommendation.RED,
+        media=media,
+    )
+
+
 async def remember(
-    state: State, subject: Subject, *, memory: Memory, chaser: Chaser, fingers: FingerDesk, finger_days: float
+    state: State,
+    subject: Subject | None,
+    *,
+    memory: Memory,
+    chaser: Chaser,
+    fingers: FingerDesk,
+    finger_days: float,
+    history: History | None,
 ) -> None:
-    """Keep pairs that are two persons, the subject to be screened again, and the templates of the fingers."""
-    started, assessed, decided = state.started, state.assessed, state.decided
-    assert started is not None
-    assert assessed is not None
-    assert decided is not None
+    """Keep the passage, pairs that are two persons, the subject to be screened again, and the fingers'
+    templates."""
+    started, decided, assessed = state.started, state.decided, state.assessed
+    if subject is None or started is None or decided is None or assessed is None:
+        return
+    moment = wall_of(decided.stamp)
     try:
+        if history is not None and subject.document_number:
+            passage = Passage(
+                crossing=started.crossing,
+                direction=started.direction.value,
+                at=moment.astimezone(dt.UTC).isoformat(timespec="milliseconds"),
+                outcome=decided.outcome.value,
+            )
+            await asyncio.to_thread(
+                history.add,
+                passage,
+                issuing_state=subject.issuing_state,
+                document_number=subject.document_number,
+            )
         if decided.not_same:
-            await asyncio.to_thread(memory.not_same, decided.not_same, wall_of(decided.stamp))
+            await asyncio.to_thread(memory.not_same, decided.not_same, moment)
         await asyncio.to_thread(
             chaser.remember,
             started.crossing,
@@ -41,7 +84,6 @@ async def remember(
         log.warning("this crossing will not be screened again: %s", error)
     try:
         if finger_days > 0:
-            moment = wall_of(decided.stamp)
             await asyncio.to_thread(lambda: fingers.enrol(state, subject, moment, days=finger_days))
     except StorageError as error:
         log.warning("these fingers will not be known again: %s", error)

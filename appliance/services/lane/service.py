@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+import logging
 
 from appliance.clock import Clock
-from appliance.config import Box
+from appliance.config import Box, Retention
 from appliance.contracts.capture import Capture, Nothing, Wait, WatchDevices
 from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face_record import picture_of
 from appliance.contracts.lane import (
+    Correct,
+    Corrected,
     ExceptFinger,
     FetchOutbox,
     FetchQueries,
@@ -17,10 +20,11 @@ from appliance.contracts.lane import (
     LaneStatus,
     LinkState,
     LiveQueries,
+    MakeRoom,
     OutboxPage,
     Press,
     PressTaken,
-    SealedRecord,
+    Retained,
     SignedData,
     View,
 )
@@ -29,22 +33,27 @@ from appliance.contracts.transport import Operation
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
 from appliance.finger_settings import FingerSettings
+from appliance.records.chain import JournalStatus
 from appliance.records.enrolment import Enrolments
 from appliance.records.errors import RecordsError, StorageError
-from appliance.records.journal import Journal, JournalStatus
+from appliance.records.history import History
+from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.records.officers import Officers
+from appliance.records.statistics.book import Book
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.button import ButtonEvent
 from appliance.services.lane.chase import Chaser
+from appliance.services.lane.disk import DiskWatch
 from appliance.services.lane.duty import Duty
 from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.finger_desk import FingerDesk
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
 from appliance.services.lane.presenter import Presenter, Situation
+from appliance.services.lane.records_desk import RecordsDesk
 from appliance.services.lane.workflow import Step
 
 REFRESH_SECONDS = 5.0
@@ -58,6 +67,9 @@ MAX_OUTBOX_WAIT_SECONDS = 60.0
 LISTS_SECONDS = 2.0
 """How often it is looked for new lists, which may come by stick and another process."""
 MAX_URGENT = 16
+COSE = b"\xd2"
+"""What a signed list of central's keys begins with (CBOR tag 18)."""
+log = logging.getLogger(__name__)
 
 
 class LaneService:
@@ -79,7 +91,11 @@ class LaneService:
         face: FaceSettings | None = None,
         finger: FingerSettings | None = None,
         enrolments: Enrolments | None = None,
+        book: Book | None = None,
+        history: History | None = None,
+        retention: Retention | None = None,
     ) -> None:
+        self._book = book
         self._box = box
         self._capture = capture
         self._journal = journal
@@ -87,9 +103,10 @@ class LaneService:
         self._in_force = in_force
         self._clock = clock
         self._link = LinkState(connected=False)
+        self._historical_before = 1
         self._outbox_grew = asyncio.Event()
         self._records_status = journal.status()
-        self._almost_full = False
+        self._disk = DiskWatch(journal, clock.stamp)
         self._presenter = Presenter(box)
         self._memory = memory
         self._chaser = Chaser(
@@ -118,6 +135,18 @@ class LaneService:
             ),
             changed=self._refresh,
             face=face,
+            book=book,
+            history=history,
+        )
+        self._history = history
+        self._desk = RecordsDesk(
+            journal=journal,
+            memory=memory,
+            history=history,
+            clock=clock,
+            retention=retention or Retention(),
+            history_days=lambda: in_force.policy.memory.history_days,
+            changed=self._records_changed,
         )
         self._refresh()
 
@@ -126,6 +155,10 @@ class LaneService:
         self._journal.close()
         self._memory.close()
         self.engine.fingers.close()
+        if self._book is not None:
+            self._book.close()
+        if self._history is not None:
+            self._history.close()
 
     async def run(self) -> None:
         """Serve travellers until cancelled."""
@@ -144,6 +177,10 @@ class LaneService:
             Operation("fetch_outbox", FetchOutbox, self.fetch_outbox),
             Operation("acknowledge", SignedData, self.acknowledge),
             Operation("install", SignedData, self.install),
+            Operation("command", SignedData, self.command),
+            Operation("correct", Correct, self.correct),
+            Operation("retain", Nothing, self.retain),
+            Operation("make_room", MakeRoom, self.make_room),
             Operation("link", LinkState, self.link),
             Operation("fetch_queries", FetchQueries, self.fetch_queries),
             Operation("answer", SignedData, self.answer),
@@ -165,7 +202,7 @@ class LaneService:
         try:
             status = self._journal.status()
             records = self._journal.page(request.after, request.limit)
-            urgent = self._urgent(status.acknowledged_seq)
+            urgent = self._journal.alerts(MAX_URGENT, after=request.alerts_after)
         except StorageError as error:
             raise ServiceError("storage_broken", str(error)) from error
         return OutboxPage(
@@ -175,27 +212,38 @@ class LaneService:
             acknowledged_seq=status.acknowledged_seq,
             records=tuple(records),
             urgent=urgent,
+            send_from=max(status.acknowledged_seq + 1, status.first_seq),
+            gaps=status.gaps,
+            records_per_second=status.records_per_second,
+            historical_before=self._historical_before,
         )
-
-    def _urgent(self, acknowledged: int) -> tuple[SealedRecord, ...]:
-        """Late hits that central has not heard of."""
-        found: list[SealedRecord] = []
-        for seq in self._memory.urgent(acknowledged)[:MAX_URGENT]:
-            found.extend(one for one in self._journal.page(seq - 1, 1) if one.seq == seq)
-        return tuple(found)
 
     async def acknowledge(self, request: SignedData) -> Installed:
         try:
             self._journal.acknowledge(request.data)
         except RecordsError as error:
             return Installed(accepted=False, sentence=str(error))
-        floor = self._journal.time_floor()
-        if floor is not None:
-            self._clock.raise_floor(floor)
+        said_at = self._journal.acknowledged_at()
+        if said_at is not None:
+            self._clock.raise_floor(said_at)
         self._refresh()
         return Installed(accepted=True, sentence="Acknowledged.")
 
+    async def command(self, request: SignedData) -> Installed:
+        return await self._desk.command(request)
+
+    async def correct(self, request: Correct) -> Corrected:
+        return await self._desk.correct(request)
+
+    async def retain(self, request: Nothing) -> Retained:  # noqa: ARG002 - the Protocol's shape
+        return await self._desk.retain()
+
+    async def make_room(self, request: MakeRoom) -> Retained:
+        return await self._desk.make_room(request.bytes)
+
     async def install(self, request: SignedData) -> Installed:
+        if request.data.startswith(COSE):
+            return await asyncio.to_thread(self._desk.install_keys, request.data)
         now, quality = self._clock.now()
         installed = await asyncio.to_thread(self._lists.receive, request.data, now=now, time_quality=quality)
         await asyncio.to_thread(self._in_force.look)
@@ -203,6 +251,8 @@ class LaneService:
         return installed
 
     async def link(self, request: LinkState) -> Nothing:
+        if request.connected and not self._link.connected:
+            self._historical_before = self._records().last_seq + 1
         self._link = request
         self._live.connected = request.connected
         self._refresh()
@@ -229,6 +279,8 @@ class LaneService:
             notices=view.notices,
             lists=view.lists,
             time_quality=view.time_quality,
+            key_tier=self._journal.key_tier,
+            uncertainty_ms=self._clock.stamp().uncertainty_ms,
         )
 
     # The kiosk's source
@@ -300,8 +352,8 @@ class LaneService:
                 self._presenter.capture_reachable = True
             except ServiceError:
                 self._presenter.capture_reachable, seen = False, 0
-            with contextlib.suppress(OSError):  # a disk that does not answer is said by the next step
-                self._almost_full = self._journal.almost_full()
+            await asyncio.to_thread(self._desk.watch_the_clock)
+            await self._disk.look()
             self._refresh()
             if not self._presenter.capture_reachable:
                 await asyncio.sleep(UNSETTLED_SECONDS)
@@ -326,6 +378,10 @@ class LaneService:
     def _duty_changed(self) -> None:
         """In whatever thread the PIN was looked at."""
         self._loop_of_run.call_soon_threadsafe(self.engine.duty_changed)
+
+    def _records_changed(self) -> None:
+        self._outbox_grew.set()
+        self._refresh()
 
     def _late_hits_came(self) -> None:
         self._outbox_grew.set()
@@ -359,7 +415,7 @@ class LaneService:
                     *self._journal.notices,
                     *engine.notices,
                     *self._in_force.notices,
-                    *(("disk_almost_full",) if self._almost_full else ()),
+                    *self._disk.notices,
                 ),
                 last_outcome=engine.last_outcome,
                 page_hint=engine.documents.page.hint,

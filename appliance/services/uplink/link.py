@@ -23,8 +23,9 @@ from appliance.contracts import wire
 KEEPALIVE_SECONDS = 20
 CONNECT_SECONDS = 10.0
 """For the connection, TLS and CONNACK together; a satellite line takes some seconds."""
-MAX_OUTSTANDING = 8
-"""Batches without PUBACK; the broker may ask for fewer (Receive Maximum), which paho does not heed."""
+MAX_OUTSTANDING = 16
+"""Batches without PUBACK; the broker may ask for fewer (Receive Maximum), which paho does not heed. More than
+20 makes paho slower: it looks through all of them at each PUBACK."""
 DEAF_SECONDS = 2.0 * KEEPALIVE_SECONDS
 """A connection that leaves a PUBLISH unanswered for so long is dead, whatever paho says of it."""
 SLOWEST_BYTES_PER_SECOND = 4096
@@ -35,6 +36,10 @@ LOOP_SECONDS = 1.0
 DISCONNECT_WITH_WILL = 0x04
 MAX_INCOMING_BYTES = 64 * 1024 * 1024
 """A list of a hundred thousand persons, sealed; more is not even shown to lane."""
+MAX_WAITING_BYTES = 80 * 1024 * 1024
+"""Of messages that lane has not taken yet: the largest list, and the small ones behind it."""
+MESSAGE_ROOM = 512
+"""What a waiting message costs besides its payload, so that empty ones are bounded too."""
 PACKET_ROOM = 512
 """Room for topic and properties under the broker's Maximum Packet Size."""
 
@@ -67,7 +72,7 @@ class Incoming:
 
 
 class Link:
-    """One connection: `incoming` gives what arrives, `ended` is set with the reason when it is over.
+    """One connection: `next_incoming` gives what arrives, `ended` is set with the reason when it is over.
 
     All state is touched in the event loop's thread alone; paho's callbacks only send word there.
     """
@@ -78,7 +83,9 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[str] = self._loop.create_future()
-        self.incoming: asyncio.Queue[Incoming] = asyncio.Queue(maxsize=256)
+        self._incoming: asyncio.Queue[Incoming] = asyncio.Queue()
+        self._incoming_bytes = 0
+        self._counting = threading.Lock()
         self._closing = threading.Event()
         self._unanswered: dict[int, int] = {}
         """Message ids and their sizes, in the order in which they were handed over."""
@@ -118,15 +125,27 @@ class Link:
         properties.MessageExpiryInterval = seconds
         self._hand_over(topic, payload, retain=False, properties=properties)
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Hand a message over with QoS 1. Its PUBACK is not delivery; it only makes room.
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        user: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """Hand a message over with QoS 1, with these user properties. Its PUBACK is not delivery; it only
+        makes room.
 
         What a connection was given that ends in this moment is lost with it.
 
         Raises:
             LinkError: the connection is over.
         """
-        self._hand_over(topic, payload, retain=retain, properties=None)
+        properties = None
+        if user:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.UserProperty = list(user)
+        self._hand_over(topic, payload, retain=retain, properties=properties)
 
     def _hand_over(self, topic: str, payload: bytes, *, retain: bool, properties: Properties | None) -> None:
         if self.ended.done():
@@ -247,12 +266,14 @@ class Link:
         if reason.is_failure:
             self._tell(self._end, f"The broker refuses this box: {reason}.")
             return
+        # MQTT 5, 3.2.2.3.3: without the property it is 65,535.
         receive_maximum = getattr(properties, "ReceiveMaximum", None) or MAX_OUTSTANDING
         packet_size = getattr(properties, "MaximumPacketSize", None) or wire.MAX_BATCH_BYTES + PACKET_ROOM
         self.max_outstanding = min(MAX_OUTSTANDING, receive_maximum)
         self.max_payload = max(1, min(wire.MAX_BATCH_BYTES, packet_size - PACKET_ROOM))
         topics = (
             wire.topic(self._device, "watermark"),
+            wire.topic(self._device, wire.COMMAND),
             wire.topic(self._device, "answer"),
             wire.REFERENCE_FILTER,
         )
@@ -270,13 +291,21 @@ class Link:
         self._tell(self._end, f"The broker ended the connection: {reason}." if said else LOST)
 
     def _on_message(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        if len(message.payload) <= MAX_INCOMING_BYTES:
-            self._tell(self._arrived, Incoming(message.topic, bytes(message.payload)))
+        # A flood drops the newest: everything that is for us is retained, and comes again. It is counted
+        # here, in paho's thread, because what is handed to a busy event loop waits there uncounted.
+        size = len(message.payload) + MESSAGE_ROOM
+        with self._counting:
+            if self._incoming_bytes and self._incoming_bytes + size > MAX_WAITING_BYTES:
+                return
+            self._incoming_bytes += size
+        self._tell(self._incoming.put_nowait, Incoming(message.topic, bytes(message.payload)))
 
-    def _arrived(self, incoming: Incoming) -> None:
-        # A flood drops the newest: everything that comes is retained, and asked for again.
-        with contextlib.suppress(asyncio.QueueFull):
-            self.incoming.put_nowait(incoming)
+    async def next_incoming(self) -> Incoming:
+        """What the broker has sent, in its order."""
+        incoming = await self._incoming.get()
+        with self._counting:
+            self._incoming_bytes -= len(incoming.payload) + MESSAGE_ROOM
+        return incoming
 
     def _on_publish(self, _client: mqtt.Client, _userdata: Any, mid: int, *_: Any) -> None:
         self._tell(self._answered, mid)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from appliance.simulation import leash
 from appliance.simulation.chip.vpcd import PORT, Chip, InsertedChip
 
 PROGRAM = Path("/usr/sbin/pcscd")
@@ -164,6 +165,7 @@ def _daemon(program: Path) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]
             )
         except OSError as error:
             raise PcscdUnavailable(f"The PC/SC daemon cannot be started: {error.strerror}.") from error
+        leash.hold(daemon)
         try:
             yield daemon, output
         finally:

@@ -6,6 +6,8 @@ from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
 from appliance.config import load_config
+from appliance.contracts.errors import ServiceError
+from appliance.contracts.lane import Correct, Corrected, Retained
 from appliance.contracts.movement import Stamp
 from appliance.key_files import write_key
 from appliance.opening import open_journal
@@ -105,3 +107,74 @@ def test_fail__cannot_be_opened(could_not, config: Path, action: tuple[str, ...]
     box = open_journal(load_config(config))
     assert "stop it first" in could_not("records", *action, "--config", config)
     box.close()
+
+
+# What the running box does
+
+
+class Lane:
+    """The running box's socket."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    async def close(self) -> None:
+        pass
+
+    async def retain(self, request: object) -> Retained:
+        return Retained(records_removed=3, media_dropped=2, bytes_freed=10, forgotten=1)
+
+    async def correct(self, request: Correct) -> Corrected:
+        if request.values == {"shoe_size": "9"}:
+            raise ServiceError("not_correctable", "A correction names fields of the document.")
+        return Corrected(seq=9, corrects=4 if request.crossing == "c4" else None)
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appliance.contracts.lane.LaneClient", Lane)
+
+
+def test_ok__retain(borne, running, config: Path) -> None:
+    answer = borne("records", "retain", "--config", config, "--json")
+    assert answer.json == {"records_removed": 3, "media_dropped": 2, "bytes_freed": 10, "forgotten": 1}
+    assert "3 records removed" in borne("records", "retain", "--config", config).out
+
+
+def test_ok__correct(borne, running, config: Path) -> None:
+    words = ("records", "correct", "c4", "birth_date=1974-08-12", "--reason", "misread", "--config", config)
+    assert borne(*words, "--json").json == {"seq": 9, "corrects": 4}
+    assert borne(*words).out == "record 9 corrects record 4\n"
+    words = ("records", "correct", "c5", "sex=F", "--reason", "misread", "--config", config)
+    assert "no longer has" in borne(*words).out
+
+
+def test_fail__correct(could_not, running, config: Path) -> None:
+    words = ("records", "correct", "c4", "--reason", "misread", "--config", config)
+    assert "FIELD=VALUE" in could_not(*words, "birth_date")
+    assert "names fields" in could_not(*words, "shoe_size=9")
+
+
+def test_fail__no_box_runs(could_not, config: Path) -> None:
+    config.write_text(config.read_text().replace("[central]", f'run = "{config.parent}"\n[central]'))
+    assert "does not answer" in could_not("records", "retain", "--config", config)
+    assert "cannot be read" in could_not("records", "retain", "--config", "/nowhere/borne.toml")
+
+
+# Journals that were set aside
+
+
+def test_ok__export_of_those_that_were_set_aside(borne, could_not, config: Path, tmp_path: Path) -> None:
+    assert "No journal was set aside" in could_not(
+        "records", "export", tmp_path / "out", "--set-aside", "--config", config
+    )
+    data = tmp_path / "data"
+    (data / "journal.db").rename(data / "journal.db.corrupt-20261102T080000Z-aa")
+    (data / "journal.db.behind-20261102T090000Z-bb").write_bytes(b"rubbish")
+    answer = borne("records", "export", tmp_path / "out", "--set-aside", "--config", config, "--json")
+    assert (answer.code, answer.json["records"]) == (0, 3)
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    assert "Nothing can be read" in answer.err
+    assert "cannot be read" in could_not(
+        "records", "export", tmp_path / "out", "--set-aside", "--config", "/nowhere/borne.toml"
+    )

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nacl.public import PrivateKey, SealedBox
+from nacl.secret import SecretBox
 from nacl.signing import SigningKey, VerifyKey
 
 from appliance import cose
 from appliance.contracts.movement import Stamp
 from appliance.records import envelope
-from appliance.records.errors import EnvelopeError
+from appliance.records.errors import EnvelopeError, Erased
 
 SIGNING = SigningKey(bytes(32))
 CENTRAL = PrivateKey(bytes(range(32)))
@@ -64,14 +65,16 @@ def test_ok__any_cose_library_can_verify_it() -> None:
     message = cbor2.loads(sealed())
     assert message.tag == 18
     protected, unprotected, payload, signature = message.value
-    assert unprotected == {}
+    assert payload == b""
     SIGNING.verify_key.verify(cbor2.dumps(["Signature1", protected, b"", payload]), signature)
     header = cbor2.loads(protected)
     assert header[1] == -8
     assert header[3] == "application/vnd.borne.record+cbor"
     assert header[4] == hashlib.sha256(bytes(SIGNING.verify_key)).digest()[:16]
-    assert header["hash"] == hashlib.sha256(payload).digest()
-    inside = cbor2.loads(SealedBox(CENTRAL).decrypt(payload))
+    assert header["hash"] == hashlib.sha256(unprotected["body"]).digest()
+    assert header["kh"] == hashlib.sha256(unprotected["key"]).digest()
+    own = SealedBox(CENTRAL).decrypt(unprotected["key"])
+    inside = cbor2.loads(SecretBox(own).decrypt(unprotected["body"]))
     assert (inside["dev"], inside["epoch"], inside["seq"]) == ("box-1", "e", 1)
     assert inside["kid"] == header[4]
     assert inside["enc"] == header["enc"]
@@ -108,23 +111,33 @@ def test_fail__too_large(monkeypatch) -> None:
         envelope.verify(sealed(), verify_key_for=known)
 
 
-def resigned(payload: bytes = b"x", **changes: object) -> bytes:
+OWN_KEY = bytes(range(32))
+ATTACHED = frozenset(("body", "key"))
+
+
+def header_of(data: bytes) -> dict[cose.HeaderLabel, cose.HeaderValue]:
+    return cose.verify1(data, verify_key_for=known, max_bytes=10_000, attachments=ATTACHED)[0]
+
+
+def resigned(body: bytes = b"x", *, payload: bytes = b"", **changes: object) -> bytes:
     """Rightly signed by the box, with a header of the test's choosing."""
-    header = cose.verify1(sealed(), verify_key_for=known, max_bytes=10_000)[0]
-    named = dict(header) | {"hash": hashlib.sha256(payload).digest()} | changes
+    wrapped = SealedBox(CENTRAL.public_key).encrypt(OWN_KEY)
+    hashes = {"hash": hashlib.sha256(body).digest(), "kh": hashlib.sha256(wrapped).digest()}
+    named = header_of(sealed()) | hashes | changes
     named = {label: value for label, value in named.items() if value is not None}
-    return cose.sign1(payload, protected=named, signing_key=SIGNING)
+    attachments = {"body": body, "key": wrapped}
+    return cose.sign1(payload, protected=named, signing_key=SIGNING, attachments=attachments)
 
 
 def content_type(value: str) -> bytes:
-    header = cose.verify1(sealed(), verify_key_for=known, max_bytes=10_000)[0]
-    return cose.sign1(b"x", protected=dict(header) | {cose.CONTENT_TYPE: value}, signing_key=SIGNING)
+    return cose.sign1(b"", protected=header_of(sealed()) | {cose.CONTENT_TYPE: value}, signing_key=SIGNING)
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"v": 2}, "no record of this version"),
+        ({"v": 3}, "no record of a version that is known"),
+        ({"v": "2"}, "no record of a version that is known"),
         ({"hash": bytes(32)}, "not the one that the header names"),
         ({"dev": None}, "lacks a value"),
         ({"dev": 7}, "of another kind"),
@@ -141,6 +154,11 @@ def content_type(value: str) -> bytes:
         ({"ts": "\n"}, "no box writes"),
         ({"tsq": "sûr"}, "no box writes"),
         ({"prev": b"short"}, "hash of another length"),
+        ({"kh": None}, "hash of another length"),
+        ({"kh": bytes(32)}, "key is not the one that the header names"),
+        ({"suite": -1}, "number out of range"),
+        ({"ctr": 2**60}, "number out of range"),
+        ({"tsu": -5}, "number out of range"),
     ],
 )
 def test_fail__header(changes: dict[str, object], said: str) -> None:
@@ -149,7 +167,7 @@ def test_fail__header(changes: dict[str, object], said: str) -> None:
 
 
 def test_fail__signed_but_something_else() -> None:
-    with pytest.raises(EnvelopeError, match="no record of this version"):
+    with pytest.raises(EnvelopeError, match="no record of a version that is known"):
         envelope.verify(content_type("application/vnd.borne.watermark"), verify_key_for=known)
 
 
@@ -161,14 +179,17 @@ def test_fail__sealed_to_another_key() -> None:
 
 def opened(inside: object, **changes: object) -> envelope.Opened:
     plain = inside if isinstance(inside, bytes) else cbor2.dumps(inside)
-    payload = SealedBox(CENTRAL.public_key).encrypt(plain)
-    verified = envelope.verify(resigned(payload, **changes), verify_key_for=known)
+    body = bytes(SecretBox(OWN_KEY).encrypt(plain))
+    verified = envelope.verify(resigned(body, **changes), verify_key_for=known)
     return envelope.open_(verified, private_key=CENTRAL)
 
 
 def inside(**changes: object) -> dict[str, object]:
     verified = envelope.verify(sealed(), verify_key_for=known)
-    return cbor2.loads(SealedBox(CENTRAL).decrypt(verified.payload)) | changes
+    assert verified.key is not None
+    assert verified.body is not None
+    own = SealedBox(CENTRAL).decrypt(verified.key)
+    return cbor2.loads(SecretBox(own).decrypt(verified.body)) | changes
 
 
 @pytest.mark.parametrize(
@@ -179,6 +200,46 @@ def test_fail__a_body_of_another_header(changes: dict[str, object]) -> None:
     assert opened(inside()).type == "movement"
     with pytest.raises(EnvelopeError, match="made for another header"):
         opened(inside(**changes))
+
+
+def test_ok__without_its_key_it_verifies_and_nobody_reads_it() -> None:
+    whole = sealed()
+    for bare in (envelope.without_key(whole), envelope.without_body(whole)):
+        verified = envelope.verify(bare, verify_key_for=known)
+        assert verified.chain_hash == envelope.verify(whole, verify_key_for=known).chain_hash
+        with pytest.raises(Erased):
+            envelope.open_(verified, private_key=CENTRAL)
+    assert len(envelope.without_body(whole)) < 600
+
+
+def test_ok__what_is_recorded_of_time_and_of_a_hardware_counter() -> None:
+    stamp = Stamp(
+        boot_id="boot", monotonic_ns=7, wall="2026-11-02T08:00:00.000+00:00", quality="nts", uncertainty_ms=12
+    )
+    header = envelope.verify(sealed(stamp=stamp, counter=5), verify_key_for=known).header
+    assert (header.stamp, header.counter) == (stamp, 5)
+
+
+def test_fail__no_message_to_take_from() -> None:
+    with pytest.raises(EnvelopeError):
+        envelope.without_key(b"x")
+
+
+def test_fail__something_else_attached() -> None:
+    data = cose.with_attachments(sealed(), {"other": b"x"})
+    with pytest.raises(EnvelopeError, match="unprotected headers"):
+        envelope.verify(data, verify_key_for=known)
+
+
+def test_fail__a_body_where_this_version_has_none() -> None:
+    with pytest.raises(EnvelopeError, match="outside its signature"):
+        envelope.verify(resigned(payload=b"x"), verify_key_for=known)
+
+
+def test_fail__a_suite_that_is_not_known() -> None:
+    verified = envelope.verify(resigned(suite=2), verify_key_for=known)
+    with pytest.raises(EnvelopeError, match="in a way that is not known"):
+        envelope.open_(verified, private_key=CENTRAL)
 
 
 def test_fail__a_damaged_box() -> None:

@@ -1,3 +1,5 @@
+import cbor2
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,7 +7,7 @@ from nacl.signing import SigningKey
 
 from appliance import cose
 from appliance.records.errors import WatermarkError
-from appliance.records.watermark import CONTENT_TYPE, Watermark, read_watermark, sign_watermark
+from appliance.records.watermark import CONTENT_TYPE, MAX_GAPS, Watermark, read_watermark, sign_watermark
 
 KEY = SigningKey(bytes(range(32)))
 MARK = Watermark(
@@ -25,6 +27,31 @@ def signed(payload: bytes = b"", **changes: object) -> bytes:
 
 def test_ok__round_trip() -> None:
     assert read(sign_watermark(MARK, signing_key=KEY)) == MARK
+
+
+def test_ok__gaps_and_who_does_not_know_them() -> None:
+    mark = msgspec.structs.replace(MARK, gaps=((9, 9), (12, 400)))
+    data = sign_watermark(mark, signing_key=KEY)
+    assert read(data) == mark
+    # Firmware of version 1 asks for these, an empty payload, and nothing more.
+    named, payload = cose.verify1(data, verify_key_for=lambda _: KEY.verify_key, max_bytes=2048)
+    assert payload == b""
+    assert {name: named[name] for name in ("dev", "epoch", "seq", "chain", "iat")} == {
+        "dev": "box-1", "epoch": "e", "seq": 7, "chain": bytes(range(32)), "iat": MARK.issued_at,
+    }  # fmt: skip
+    most = msgspec.structs.replace(MARK, gaps=tuple((2**52 + 2 * n, 2**52 + 2 * n) for n in range(MAX_GAPS)))
+    assert read(sign_watermark(most, signing_key=KEY)) == most
+
+
+@pytest.mark.parametrize(
+    "gaps",
+    [7, "x", b"", b"\xff", b"\x81\x08", cbor2.dumps([9, "9"]), cbor2.dumps([5, 9]), cbor2.dumps([9, 8]),
+     cbor2.dumps([9, 12, 12, 13]), cbor2.dumps([9, 2**53]), cbor2.dumps([9, True]), cbor2.dumps({}),
+     cbor2.dumps([n for g in range(33) for n in (9 + 2 * g, 9 + 2 * g)])],
+)  # fmt: skip
+def test_fail__gaps_that_are_none(gaps: object) -> None:
+    with pytest.raises(WatermarkError, match="gaps"):
+        read(signed(chain=bytes(32), seq=7, gaps=gaps))
 
 
 def test_fail__another_signer() -> None:

@@ -19,8 +19,8 @@ from hal.document_reader.simulated import Options, SimulatedDocumentReader
 class Seen:
     """The little of a View that a booth looks at."""
 
-    def __init__(self, last_seq: int, revision: int) -> None:
-        self.last_seq, self.revision = last_seq, revision
+    def __init__(self, crossings: int, revision: int) -> None:
+        self.crossings, self.revision = crossings, revision
 
 
 class Screen:
@@ -41,7 +41,7 @@ class Screen:
         raise AssertionError("a booth presses nothing")
 
     def record(self) -> None:
-        self._view = Seen(self._view.last_seq + 1, self._view.revision + 1)
+        self._view = Seen(self._view.crossings + 1, self._view.revision + 1)
         self._changed.set()
 
 

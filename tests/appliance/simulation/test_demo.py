@@ -80,11 +80,12 @@ def test_ok__central_has_them_and_the_next_run_goes_on(first) -> None:
         check=True,
     )
     counted = json.loads(done.stdout)
-    assert (counted["records"], counted["crossings"], counted["refused"]) == (5, 5, 0)
+    assert (counted["crossings"], counted["refused"]) == (5, 0)
     journal = sqlite3.connect(f"file:{folder / 'box' / 'data' / 'journal.db'}?mode=ro", uri=True)
     meta = dict(journal.execute("SELECT name, value FROM meta"))
     journal.close()
-    assert (meta["last_seq"], meta["acknowledged_seq"]) == (5, 5)
+    assert meta["crossings"] == 5
+    assert meta["last_seq"] == meta["acknowledged_seq"] == counted["records"] > 5
 
 
 def test_ok__a_named_device_that_is_not_there_is_said_and_not_replaced(tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ class Stuck:
 def test_fail__a_traveller_who_is_not_through_is_said_after_those_who_were(capsys, monkeypatch) -> None:
     monkeypatch.setattr(demos, "ScriptedOfficer", Stuck)
     monkeypatch.setattr(demos, "STEP_SECONDS", 0.2)
-    view = SimpleNamespace(last_seq=0, unsent=0)
+    view = SimpleNamespace(last_seq=0, unsent=0, crossings=0)
     engine = SimpleNamespace(step_seconds={})
     box = SimpleNamespace(transport="direct", lane=SimpleNamespace(view=lambda: view, engine=engine))
     work = Demo(DemoSettings(headless=True, travellers=3, json=True))._work_through(box, None)

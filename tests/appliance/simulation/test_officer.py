@@ -22,6 +22,7 @@ class Seen(msgspec.Struct, kw_only=True):
     recommendation: Recommendation | None = None
     reasons: tuple[str, ...] = ()
     last_seq: int = 0
+    crossings: int = 0
     last_outcome: Outcome | None = None
 
 
@@ -62,7 +63,9 @@ class Screen:
             self._view = Seen(revision=revision, step="reading_document", press=None, crossing="c")
         else:
             outcome = Outcome.ADMITTED if self._view.press == "admit" and press.event == "press" else None
-            self._view = Seen(revision=revision, last_seq=1, last_outcome=outcome or Outcome.REFERRED)
+            self._view = Seen(
+                revision=revision, last_seq=1, crossings=1, last_outcome=outcome or Outcome.REFERRED
+            )
         return PressTaken(taken=True)
 
     def _decide(self) -> None:

@@ -76,6 +76,8 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "page_hint": PAGE_HINTS,
     "notice": (
         "database_set_aside",
+        "records_cut",
+        "counter_lost",
         "crossing_unreadable",
         "disk_almost_full",
         "signed_data_unreadable",

@@ -5,7 +5,7 @@ import pytest
 from appliance.config import Box
 from appliance.contracts.capture import Devices, DeviceStatus, Nothing
 from appliance.contracts.errors import ServiceError
-from appliance.contracts.lane import LaneStatus
+from appliance.contracts.lane import LaneStatus, Retained
 from appliance.services.agent import health
 from appliance.services.agent.service import AgentService
 
@@ -37,6 +37,7 @@ class Others:
         self.broken = broken
         self.refusals = refusals
         self.sent = []
+        self.retained = 0
 
     async def devices(self, request: Nothing) -> Devices:
         if self.broken:
@@ -55,7 +56,14 @@ class Others:
             notices=(),
             lists=(),
             time_quality="rtc",
+            key_tier="tpm",
         )
+
+    async def retain(self, request: Nothing) -> Retained:
+        self.retained += 1
+        if self.broken:
+            raise ServiceError("unreachable", "Nobody answers.")
+        return Retained(records_removed=0, media_dropped=0, bytes_freed=0)
 
     async def publish_telemetry(self, request) -> Nothing:
         if self.refusals:
@@ -65,10 +73,16 @@ class Others:
         return Nothing()
 
 
-def agent(tmp_path, others: Others) -> AgentService:
+def agent(tmp_path, others: Others, *, retention_seconds: float = 3600.0) -> AgentService:
     box = Box(device="box-1", post="Post")
     return AgentService(
-        box=box, data=tmp_path, capture=others, lane=others, uplink=others, report_seconds=0.01
+        box=box,
+        data=tmp_path,
+        capture=others,
+        lane=others,
+        uplink=others,
+        report_seconds=0.01,
+        retention_seconds=retention_seconds,
     )
 
 
@@ -98,18 +112,28 @@ def test_ok_the_report_tells_states_and_counts(tmp_path):
     run_until(agent(tmp_path, others), others, 1)
     report = others.sent[0]
     assert report["device"] == "box-1"
-    assert report["records"]["unsent"] == 2
-    assert report["key_tier"] == "software"
-    (reader,) = report["devices"]
-    assert (reader["firmware"], reader["departures"], reader["p95_seconds"]) == ("1.2", 2, 0.4)
-    assert report["box"]["disk_total_bytes"] > report["box"]["disk_free_bytes"] > 0
+    assert report["records_unsent"] == 2
+    assert report["key_tier"] == "tpm"
+    assert report["box_disk_total_bytes"] > report["box_disk_free_bytes"] > 0
+    told = (report["devices_0_firmware"], report["devices_0_departures"], report["devices_0_p95_seconds"])
+    assert told == ("1.2", 2, 0.4)
 
 
 def test_ok_a_service_that_does_not_answer_is_said_so(tmp_path):
     others = Others(broken=True)
     run_until(agent(tmp_path, others), others, 1)
-    assert others.sent[0]["devices"] == {"problem": "unreachable"}
-    assert others.sent[0]["records"] == {"problem": "unreachable"}
+    assert others.sent[0]["devices_problem"] == "unreachable"
+    assert others.sent[0]["records_problem"] == "unreachable"
+    assert others.sent[0]["key_tier"] == "unknown"
+
+
+def test_ok_retention_is_started_at_once_and_again(tmp_path):
+    others = Others()
+    run_until(agent(tmp_path, others), others, 3)
+    assert others.retained == 1
+    others = Others()
+    run_until(agent(tmp_path, others, retention_seconds=0.001), others, 3)
+    assert others.retained >= 2
 
 
 def test_ok_a_line_that_is_down_is_tried_again(tmp_path):

@@ -20,10 +20,12 @@ from appliance.face_settings import FaceSettings
 from appliance.finger_settings import FingerSettings
 from appliance.opening import content_checks
 from appliance.records.enrolment import Enrolments
+from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.records.memory import Memory
 from appliance.records.officers import Officers
+from appliance.records.statistics.book import Book
 from appliance.reference_data.sealed import ContentType
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder, install_trust_store
@@ -40,6 +42,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # what the tests of this folder 
 BOX = Box(device="test-box", post="Test post", profile=Profile.TRAINING, clock=ClockSource.HOST)
 CENTRAL_SEALING = PrivateKey.generate()
 CENTRAL_WATERMARK = SigningKey.generate()
+CENTRAL_OPERATOR = SigningKey.generate()
+CENTRAL_AUTHORITY = SigningKey.generate()
 ISSUER = SigningKey.generate()
 
 
@@ -86,7 +90,12 @@ def make_lane(tmp_path: Path, keys_and_lists):
         journal = Journal.open(
             tmp_path / "journal.db",
             keys=keys,
-            central=CentralKeys(CENTRAL_SEALING.public_key, CENTRAL_WATERMARK.verify_key),
+            central=CentralKeys(
+                CENTRAL_SEALING.public_key,
+                CENTRAL_WATERMARK.verify_key,
+                CENTRAL_OPERATOR.verify_key,
+                CENTRAL_AUTHORITY.verify_key,
+            ),
             device=BOX.device,
         )
         store = ReferenceStore(
@@ -122,8 +131,10 @@ def make_lane(tmp_path: Path, keys_and_lists):
                 trust=TrustFolder(tmp_path / "trust"),
                 clock=Clock(source=ClockSource.HOST),
                 memory=Memory.open(tmp_path / "memory.db", storage=keys.storage),
+                history=History.open(tmp_path / "history.db", storage=keys.storage),
                 officers=Officers(tmp_path, keys.storage),
                 gateway=gateway,
+                book=Book.open(tmp_path / "statistics.db", storage=keys.storage),
             )
         )
         return opened[-1]
@@ -157,8 +168,8 @@ class Officer:
                 return view
             await asyncio.sleep(0.01)  # the screen changed between the look and the press
 
-    async def until_recorded(self, seq: int) -> View:
-        return await self.until(lambda view: view.last_seq == seq)
+    async def until_recorded(self, crossings: int) -> View:
+        return await self.until(lambda view: view.crossings == crossings)
 
 
 def run_with_officer(lane: LaneService, work: Callable[[Officer], Any]) -> Any:
@@ -183,5 +194,10 @@ def run_with_officer(lane: LaneService, work: Callable[[Officer], Any]) -> Any:
 @pytest.fixture
 def house() -> SimpleNamespace:
     return SimpleNamespace(
-        run=run_with_officer, central_sealing=CENTRAL_SEALING, central_watermark=CENTRAL_WATERMARK, box=BOX
+        run=run_with_officer,
+        central_sealing=CENTRAL_SEALING,
+        central_watermark=CENTRAL_WATERMARK,
+        central_operator=CENTRAL_OPERATOR,
+        central_authority=CENTRAL_AUTHORITY,
+        box=BOX,
     )

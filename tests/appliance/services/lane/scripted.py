@@ -37,7 +37,7 @@ from appliance.contracts.finger import (
     TakeFinger,
 )
 from appliance.contracts.lane import FetchOutbox
-from appliance.contracts.movement import from_plain
+from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, from_plain
 from appliance.face_settings import SHIPPED_EMBEDDING
 from appliance.records import envelope
 from appliance.simulation.chip import build_files
@@ -228,5 +228,7 @@ def records_of(lane, house) -> list:
     opened = []
     for record in page.records:
         sealed = envelope.verify(record.envelope, verify_key_for=lambda _kid: key)
-        opened.append(from_plain(envelope.open_(sealed, private_key=house.central_sealing).body))
+        one = envelope.open_(sealed, private_key=house.central_sealing)
+        if one.type == RECORD_TYPE_MOVEMENT:
+            opened.append(from_plain(one.body))
     return opened

@@ -108,7 +108,7 @@ def test_ok__a_new_list_finds_who_has_gone(make_lane, house, copied, tmp_path: P
     assert installed.lists == ("urgent-persons",)
     (hit,) = late.late_hits
     assert (hit.found, hit.entry, hit.contact, hit.reason) == ("new_list", "NEW-1", "duty desk", "match")
-    assert [one.seq for one in page.urgent] == [2]
+    assert [(one.seq, one.alert) for one in page.urgent] == [(page.last_seq, True)]
     sealed = envelope.verify(page.urgent[0].envelope, verify_key_for=lambda _: keys.signing.verify_key)
     body = envelope.open_(sealed, private_key=house.central_sealing).body
     assert (body["found"], body["checks"][0]["evidence"]["entry"]) == ("new_list", "NEW-1")
@@ -177,7 +177,7 @@ def test_fail__a_memory_that_cannot_be_written_costs_no_record(make_lane, house)
         await cross(officer)
         return await officer.until_recorded(1)
 
-    assert house.run(lane, work).last_seq == 1
+    assert house.run(lane, work).crossings == 1
     lane._memory._connection.execute("DROP TABLE lists")
     assert asyncio.run(lane._chaser.look_at_lists()) == 0
     lane._memory._connection.execute("DROP TABLE late")

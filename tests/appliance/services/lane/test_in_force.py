@@ -69,7 +69,7 @@ def crossing(lane, house) -> tuple[Recommendation, str]:
         await officer.press()
         view = await officer.until(lambda view: view.step == "deciding" and view.press)
         policy = lane.engine.state.assessed.policy
-        seq = view.last_seq + 1
+        seq = view.crossings + 1
         await officer.press()
         await officer.until_recorded(seq)
         return view.recommendation, policy

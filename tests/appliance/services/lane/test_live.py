@@ -184,16 +184,15 @@ def test_ok__a_late_answer_is_chased(make_lane, house, gateway, keys, tmp_path) 
         await officer.until_recorded(1)
         await officer.until(lambda view: view.press == "start")
         assert (await lane.answer(SignedData(data=answer_to(query.data, keys, STOLEN)))).accepted
-        await officer.until_recorded(2)
-        page = await lane.fetch_outbox(FetchOutbox(after=0))
         view = await officer.until(lambda view: bool(view.late_hits))
+        page = await lane.fetch_outbox(FetchOutbox(after=0))
         return view, page
 
     view, page = house.run(lane, work)
     (hit,) = view.late_hits
     assert (hit.found, hit.list, hit.reason, hit.outcome) == ("late_answer", "Register", "stolen", "admitted")
     assert hit.document_number in "".join(traveller(1).lines)
-    assert [one.seq for one in page.urgent] == [2]
+    assert [(one.seq, one.alert) for one in page.urgent] == [(page.last_seq, True)]
     sealed = envelope.verify(page.urgent[0].envelope, verify_key_for=lambda _: keys.signing.verify_key)
     opened = envelope.open_(sealed, private_key=house.central_sealing)
     assert (opened.type, opened.body["found"]) == ("late_hit", "late_answer")

@@ -12,8 +12,9 @@ from nacl.signing import SigningKey
 from appliance import cose
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Outcome, Recommendation
-from appliance.contracts.lane import LinkState, Press, SignedData
+from appliance.contracts.lane import LinkState, Press, Retained, SignedData
 from appliance.records.errors import StorageFull
+from appliance.records.quota import STEP_BYTES, Disk
 from appliance.records.watermark import Watermark, sign_watermark
 from appliance.services.lane import service as services
 from appliance.simulation.travellers import traveller
@@ -45,7 +46,8 @@ def test_ok_each_scripted_traveller_gets_the_recommendation_of_the_script(make_l
     assert movement.recommendation is traveller(number).expected
     assert movement.document.lines == traveller(number).lines
     assert movement.simulated == ("document_reader", "camera")
-    assert set(movement.media) == {"portrait_record", "chip_portrait"}
+    assert set(movement.media_named) == {"portrait_record", "chip_portrait"}
+    assert movement.media == {}
     wanted = Outcome.REFERRED if view.recommendation is Recommendation.RED else Outcome.ADMITTED
     assert movement.outcome is wanted
 
@@ -264,7 +266,7 @@ def test_ok_lights_and_sounds_are_the_same_with_and_without_a_hit(make_lane, hou
         lane = make_lane(capture)
 
         async def crossing(officer):
-            before = officer.lane.view().last_seq
+            before = officer.lane.view().crossings
             await officer.press()
             await officer.until(lambda view: view.step == "deciding" and view.press)
             await officer.press("hold")
@@ -352,12 +354,54 @@ def test_ok_a_change_of_the_status_strip_does_not_undo_a_press(make_lane, house)
 
 def test_ok_a_disk_that_fills_up_is_said_before_it_is_full(make_lane, house, monkeypatch):
     lane = make_lane(capture_of(1))
-    monkeypatch.setattr(lane._journal, "almost_full", lambda: True)
+    almost = Disk(total=10**10, available=10**9, reusable=0)
+    monkeypatch.setattr(lane._journal, "disk", lambda: almost)
 
     async def look(officer):
         return await officer.until(lambda view: "disk_almost_full" in view.notices)
 
     assert house.run(lane, look).step == "waiting"
+
+
+def test_ok_a_tight_disk_gives_up_acknowledged_media_and_no_more(make_lane, house, monkeypatch):
+    lane = make_lane(capture_of(1))
+    asked = []
+    monkeypatch.setattr(lane._journal, "disk", lambda: Disk(total=10**10, available=4 * 10**8, reusable=0))
+
+    def make_room(wanted, *, stamp):
+        asked.append(wanted)
+        return Retained(records_removed=0, media_dropped=1, bytes_freed=wanted)
+
+    monkeypatch.setattr(lane._journal, "make_room", make_room)
+
+    async def look(officer):
+        await officer.until(lambda view: "disk_almost_full" in view.notices)
+
+    house.run(lane, look)
+    assert asked[0] == STEP_BYTES
+
+
+def test_ok_on_a_full_disk_nobody_new_is_begun_until_there_is_room(make_lane, house, monkeypatch):
+    lane = make_lane(capture_of(1))
+    disk = [Disk(total=10**10, available=10**6, reusable=0)]
+    monkeypatch.setattr(lane._journal, "disk", lambda: disk[0])
+
+    async def work(officer):
+        await officer.press()
+        view = await officer.until(lambda view: view.trouble is not None)
+        assert (view.trouble.code, view.press, view.crossing) == ("storage_full", "retry", None)
+        await officer.press()
+        await officer.until(lambda view: view.trouble is not None and view.press == "retry")
+        assert lane._journal.open_crossing() is None
+        disk[0] = Disk(total=10**10, available=5 * 10**9, reusable=0)
+        await officer.press()
+        await officer.until(lambda view: view.step == "deciding" and view.press)
+        # Whoever stands before it is seen through, also when it fills meanwhile.
+        disk[0] = Disk(total=10**10, available=10**6, reusable=0)
+        await officer.press()
+        await officer.until_recorded(1)
+
+    house.run(lane, work)
 
 
 def test_ok_a_device_that_comes_is_soon_said(make_lane, house, monkeypatch):
@@ -390,9 +434,11 @@ def test_ok_centrals_signed_word_is_a_floor_for_the_clock(make_lane, house):
     house.run(lane, crossing)
     later = "2031-01-01T00:00:00.000+00:00"
     status = lane._journal.status()
-    (record,) = lane._journal.page(0, 1)
+    *_, record = lane._journal.page(0, 100)
     chain = hashlib.sha256(cose.protected_bytes(record.envelope)).digest()
-    said = Watermark(device=house.box.device, epoch=status.epoch, seq=1, chain=chain, issued_at=later)
+    said = Watermark(
+        device=house.box.device, epoch=status.epoch, seq=record.seq, chain=chain, issued_at=later
+    )
     word = SignedData(data=sign_watermark(said, signing_key=house.central_watermark))
     assert asyncio.run(lane.acknowledge(word)).accepted
     assert lane._clock.floor.isoformat(timespec="milliseconds") == later

@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from broker_scripted import PINGREQ, PUBLISH, SUBSCRIBE, Connection, ScriptedBro
 from uplink_scripted import DEVICE, until
 
 from appliance.contracts import wire
+from appliance.contracts.lane import Installed
 from appliance.records import envelope
+from appliance.services.uplink import drain
 from appliance.services.uplink import link as links
-from appliance.services.uplink import service as services
 
 
 @pytest.fixture(autouse=True)
@@ -246,7 +248,9 @@ def test_fail__a_record_larger_than_the_broker_takes_is_said(lane, run_uplink, t
 
 def test_ok__large_batches_in_haste_arrive_whole(lane, run_uplink, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(links, "DEAF_SECONDS", 30.0)
-    monkeypatch.setattr(services, "BATCH_BYTES", 8_000_000)
+    monkeypatch.setattr(drain, "BATCH_BYTES", 8_000_000)
+    monkeypatch.setattr(drain, "WINDOW_BYTES", 10**9)
+    monkeypatch.setattr(drain, "MIN_WINDOW_RECORDS", 160)
     # Fails when paho writes from the caller's thread beside its own: packets get torn into each other.
     lane.record(160, size=300_000)
     seen = set()
@@ -264,3 +268,37 @@ def test_ok__large_batches_in_haste_arrive_whole(lane, run_uplink, tmp_path: Pat
     with ScriptedBroker(tmp_path / "broker", slow_reader) as broker:
         run_uplink(broker.credentials, work, resend=30)
     assert broker.connections == 1
+
+
+def test_ok__a_flood_takes_bounded_memory(lane, run_uplink, tmp_path: Path, monkeypatch) -> None:
+    """60 MB in, while lane is slow: what waits is bounded, and what central says is heard all the same."""
+    monkeypatch.setattr(links, "DEAF_SECONDS", 30.0)
+    monkeypatch.setattr(links, "MAX_WAITING_BYTES", 5_000_000)
+    lane.record(1)
+    worst = []
+
+    async def slow(_request):
+        await asyncio.sleep(0.02)
+        return Installed(accepted=True, sentence="")
+
+    lane.install = slow
+
+    def floods(connection: Connection) -> None:
+        connection.welcome()
+        assert connection.receive().kind == SUBSCRIBE
+        for number in range(60):
+            connection.publish(f"{wire.REFERENCE}/list-{number}", bytes(1_000_000))
+        for _ in range(100):
+            connection.publish(f"{wire.REFERENCE}/empty", b"")
+        for _ in connection.batches():
+            connection.publish(wire.topic(DEVICE, "watermark"), lane.watermark(1))
+
+    async def work(uplink) -> None:
+        tracemalloc.start()
+        await until(lambda: lane.journal.status().unsent == 0)
+        worst.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    with ScriptedBroker(tmp_path / "broker", floods, good(lane)) as broker:
+        run_uplink(broker.credentials, work, resend=1.0)
+    assert worst[0] < 20_000_000, worst

@@ -12,6 +12,7 @@ from appliance.contracts.capture import Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.uplink import Telemetry
 from appliance.records import envelope
+from appliance.services.uplink import drain
 from appliance.services.uplink import service as services
 
 
@@ -81,7 +82,7 @@ def test_fail__the_broker_cannot_forge_an_acknowledgement(tmp_path: Path, lane, 
 
 
 def test_ok__the_window_bounds_what_is_sent_ahead(tmp_path: Path, lane, run_uplink, monkeypatch) -> None:
-    monkeypatch.setattr(services, "WINDOW_RECORDS", 64)
+    monkeypatch.setattr(drain, "WINDOW_RECORDS", 64)
     lane.record(200)
     seen: set[int] = set()
 
@@ -91,7 +92,7 @@ def test_ok__the_window_bounds_what_is_sent_ahead(tmp_path: Path, lane, run_upli
             seen.update(numbers(lane, batch))
 
     async def work(uplink) -> None:
-        await until(lambda: (len(seen) >= 64) and uplink._published >= 128)
+        await until(lambda: (len(seen) >= 64) and uplink._drain.published >= 128)
 
     with ScriptedBroker(tmp_path / "broker", acknowledges_nothing) as broker:
         run_uplink(broker.credentials, work)
@@ -114,6 +115,7 @@ def test_ok__signed_data_goes_to_lane(tmp_path: Path, lane, run_uplink) -> None:
 
 def test_ok__lane_that_is_away_is_waited_for(tmp_path: Path, lane, run_uplink, monkeypatch) -> None:
     monkeypatch.setattr(services, "LANE_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(drain, "LANE_RETRY_SECONDS", 0.05)
     lane.record(1)
     away = [True]
     fetch, acknowledge = lane.fetch_outbox, lane.acknowledge

@@ -23,7 +23,6 @@ from appliance.contracts.lane import (
     LiveQueries,
     LiveQuery,
     OutboxPage,
-    SealedRecord,
     SignedData,
 )
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, Stamp, to_plain
@@ -47,7 +46,10 @@ class JournalLane:
         self.refused: list[str] = []
         self.queries: asyncio.Queue[LiveQuery] = asyncio.Queue()
         self.answers: list[bytes] = []
-        self.urgent: tuple[int, ...] = ()
+        self.asked: list[FetchOutbox] = []
+        self.commands: list[bytes] = []
+        self.records_per_second: float | None = None
+        self.historical_before = 1
 
     @classmethod
     def with_own_central(cls, folder: Path) -> Self:
@@ -58,27 +60,32 @@ class JournalLane:
         lane.keys, lane.central_watermark = keys, watermark
         return lane
 
-    def record(self, count: int, size: int = 100) -> None:
+    def record(self, count: int, size: int = 100, *, alert: bool = False) -> None:
         for _ in range(count):
             number = self.journal.status().last_seq + 1
-            self.journal.commit(f"crossing-{number}", "test", {"n": number, "x": bytes(size)}, STAMP)
+            body = {"n": number, "x": bytes(size)}
+            self.journal.commit(f"crossing-{number}", "test", body, STAMP, alert=alert)
 
-    def watermark(self, seq: int, *, key: SigningKey | None = None) -> bytes:
+    def watermark(
+        self, seq: int, *, key: SigningKey | None = None, gaps: tuple[tuple[int, int], ...] = ()
+    ) -> bytes:
         watermark = Watermark(
             device=DEVICE,
             epoch=self.journal.status().epoch,
             seq=seq,
             chain=self.chain(seq),
             issued_at=dt.datetime.now(dt.UTC).isoformat(),
+            gaps=gaps,
         )
         return sign_watermark(watermark, signing_key=key or self.central_watermark)
 
     def chain(self, seq: int) -> bytes:
-        """The chain hash of that record; of one that is not there, anything."""
-        records = self.journal.page(seq - 1, 1)
+        """The chain hash of that record; before the first one, and of one that is not there, zeros."""
+        records = self.journal.page(seq - 1, 1) if seq else ()
         return hashlib.sha256(cose.protected_bytes(records[0].envelope)).digest() if records else bytes(32)
 
     async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage:
+        self.asked.append(request)
         records = self.journal.page(request.after, request.limit)
         if not records:
             await asyncio.sleep(min(request.wait, 0.02))
@@ -89,11 +96,12 @@ class JournalLane:
             last_seq=status.last_seq,
             acknowledged_seq=status.acknowledged_seq,
             records=records,
-            urgent=self._urgent(),
+            urgent=self.journal.alerts(16, after=request.alerts_after),
+            send_from=status.acknowledged_seq + 1,
+            gaps=status.gaps,
+            records_per_second=self.records_per_second,
+            historical_before=self.historical_before,
         )
-
-    def _urgent(self) -> tuple[SealedRecord, ...]:
-        return tuple(record for seq in self.urgent for record in self.journal.page(seq - 1, 1))
 
     async def acknowledge(self, request: SignedData) -> Installed:
         try:
@@ -101,6 +109,10 @@ class JournalLane:
         except RecordsError as error:
             self.refused.append(str(error))
             return Installed(accepted=False, sentence=str(error))
+        return Installed(accepted=True, sentence="")
+
+    async def command(self, request: SignedData) -> Installed:
+        self.commands.append(request.data)
         return Installed(accepted=True, sentence="")
 
     async def install(self, request: SignedData) -> Installed:
@@ -126,29 +138,33 @@ class JournalLane:
         raise AssertionError("uplink does not ask for it")
 
 
-def record_movements(lane: JournalLane, count: int, *, media: int = 0) -> None:
+def movement_of(device: str, *, media: int = 0) -> Movement:
+    """One crossing of nobody."""
+    return Movement(
+        crossing=secrets.token_hex(16),
+        device=device,
+        post="Test post",
+        lane="1",
+        profile="training",
+        direction=Direction.ENTRY,
+        started=STAMP,
+        decided=STAMP,
+        document=None,
+        checks=(),
+        recommendation=Recommendation.AMBER,
+        reasons=(),
+        outcome=next(iter(Outcome)),
+        simulated=("camera",),
+        policy="test",
+        media={"portrait": bytes(media)} if media else {},
+    )
+
+
+def record_movements(lane: JournalLane, count: int, *, media: int = 0, alert: bool = False) -> None:
     """So many crossings recorded, as lane would."""
     for _ in range(count):
-        crossing = secrets.token_hex(16)
-        movement = Movement(
-            crossing=crossing,
-            device=lane.device,
-            post="Test post",
-            lane="1",
-            profile="training",
-            direction=Direction.ENTRY,
-            started=STAMP,
-            decided=STAMP,
-            document=None,
-            checks=(),
-            recommendation=Recommendation.AMBER,
-            reasons=(),
-            outcome=next(iter(Outcome)),
-            simulated=("camera",),
-            policy="test",
-            media={"portrait": bytes(media)} if media else {},
-        )
-        lane.journal.commit(crossing, RECORD_TYPE_MOVEMENT, to_plain(movement), STAMP)
+        movement = movement_of(lane.device, media=media)
+        lane.journal.commit(movement.crossing, RECORD_TYPE_MOVEMENT, to_plain(movement), STAMP, alert=alert)
 
 
 async def until(wanted: Callable[[], Any], seconds: float = 60.0) -> None:

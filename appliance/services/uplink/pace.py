@@ -1,0 +1,119 @@
+"""How fast: central's ordered rate, the window that fits its speed, the wait before the next connection."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Final
+
+MIN_BACKOFF_SECONDS: Final = 2.0
+MAX_BACKOFF_SECONDS: Final = 60.0
+LEAST_SHARE: Final = 0.1
+"""Thousands of boxes lose one broker in one moment: each comes back at its own, anywhere in the wait."""
+BURST_SECONDS: Final = 1.0
+"""What was not sent in the last second is not made up for."""
+MAX_PATIENCE_SECONDS: Final = 60.0
+PATIENT_TIMES: Final = 4
+MAX_TIMES: Final = 64
+SAMPLE_SECONDS: Final = 0.25
+
+
+class Backoff:
+    """Waits that double, each anywhere between a tenth of its length and all of it."""
+
+    def __init__(self, least: float = MIN_BACKOFF_SECONDS) -> None:
+        self._least = least
+        self._length = least
+
+    def reset(self) -> None:
+        """The last connection was a good one."""
+        self._length = self._least
+
+    def next(self) -> float:
+        """Seconds to wait now."""
+        wait = random.uniform(LEAST_SHARE, 1.0) * self._length
+        self._length = min(2 * self._length, MAX_BACKOFF_SECONDS)
+        return wait
+
+
+class Rate:
+    """A token bucket of records; without a rate it is always full. Alerts are counted and never held back."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._per_second: float | None = None
+        self._tokens = 0.0
+        self._at = now()
+
+    def set(self, per_second: float | None) -> None:
+        """As central has ordered; a new rate begins with an empty bucket."""
+        if per_second != self._per_second:
+            self._per_second, self._tokens, self._at = per_second, 1.0, self._now()
+
+    def allowed(self, most: int) -> int:
+        """How many records may go now, at most so many."""
+        if self._per_second is None:
+            return most
+        now = self._now()
+        fill = self._tokens + (now - self._at) * self._per_second
+        self._tokens = min(fill, max(1.0, self._per_second * BURST_SECONDS))
+        self._at = now
+        return max(0, min(most, int(self._tokens)))
+
+    def spend(self, records: int) -> None:
+        """So many have gone; alerts may leave the bucket in debt, which history then pays."""
+        if self._per_second is not None:
+            self._tokens -= records
+
+
+class Patience:
+    """How long central may be silent before what it has not spoken for is sent again.
+
+    Some times what it usually takes: a central that is slow, and gets everything twice, is slower still.
+    """
+
+    def __init__(self, least: float) -> None:
+        self._least = least
+        self._usual = 0.0
+        self._times = 1
+        """Doubled at each silence, and one again at the next word."""
+
+    @property
+    def seconds(self) -> float:
+        return min(MAX_PATIENCE_SECONDS, self._times * max(self._least, PATIENT_TIMES * self._usual))
+
+    def heard(self, after: float) -> None:
+        """Central has spoken, so many seconds after its last word, or after it was first owed one."""
+        self._usual += (after - self._usual) / 4
+        self._times = 1
+
+    def lost(self) -> None:
+        """It is sent again now."""
+        self._times = min(2 * self._times, MAX_TIMES)
+
+
+class Window:
+    """How many records are under way: what central commits in `seconds`, as it was last seen to.
+
+    With a longer round trip than `seconds` it would shrink to its least; with any shorter one it grows until
+    central or the line is the limit.
+    """
+
+    def __init__(
+        self, least: int, most: int, seconds: float, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._least, self._most, self._seconds = least, most, seconds
+        self._now = now
+        self._since = now()
+        self._count = 0
+        self.records = least
+
+    def committed(self, records: int, *, under_way: int) -> None:
+        """Central has spoken for so many more, of so many that were under way."""
+        self._count += records
+        took = self._now() - self._since
+        if took < SAMPLE_SECONDS:
+            return
+        fits = int(self._count / took * self._seconds)
+        if 2 * under_way >= self.records:  # a window that is not used tells no speed
+            self.records = max(self._least, min(self._most, (self.records + fits) // 2))
+        self._since, self._count = self._now(), 0

@@ -1,0 +1,1 @@
+"""The fleet: what boxes say of themselves, alerts, and signed commands to them."""

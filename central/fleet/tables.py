@@ -1,0 +1,56 @@
+"""Alerts, commands that were given, and the hours in which a box was heard."""
+
+import sqlalchemy as sa
+
+from central.tables import METADATA
+
+ALERTS = sa.Table(
+    "alerts",
+    METADATA,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("device", sa.String(64), nullable=False, index=True),
+    sa.Column("sentence", sa.Text, nullable=False),
+    sa.Column("epoch", sa.String(64)),
+    sa.Column("seq", sa.BigInteger),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("raised_at", sa.String(40), nullable=False),
+    sa.Column("closed_at", sa.String(40)),
+    sa.Column("closed_by", sa.String(64)),
+    sa.Column("reason", sa.Text),
+)
+COMMANDS = sa.Table(
+    "commands",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("counter", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("signed", sa.LargeBinary, nullable=False),
+    sa.Column("given_by", sa.String(64), nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("given_at", sa.String(40), nullable=False),
+    sa.Column("expires_at", sa.String(40), nullable=False),
+    sa.Column("done_at", sa.String(40)),
+    sa.Column("published", sa.Boolean, nullable=False),
+)
+"""`published`: the receiver has put it at the broker.
+`done_at`: when the box recorded that it was carried out."""
+HEARD = sa.Table(
+    "heard",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("hour", sa.String(16), primary_key=True),
+)
+"""Hours (UTC, 2026-11-02T08) in which a box sent telemetry: for the statistics' coverage."""
+PAPER = sa.Table(
+    "paper",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("post", sa.String(200), nullable=False),
+    sa.Column("day", sa.String(10), nullable=False),
+    sa.Column("direction", sa.String(16), nullable=False),
+    sa.Column("crossings", sa.Integer, nullable=False),
+    sa.Column("told_by", sa.String(64), nullable=False),
+    sa.Column("told_at", sa.String(40), nullable=False),
+)
+"""Crossings that a post noted on paper while its box was down, as it told them afterwards."""

@@ -1,0 +1,1 @@
+"""Patterns that somebody should look at: counted by written rules, each result with its rule and records."""

@@ -1,0 +1,1 @@
+"""Records of many posts put together by rule: nothing is overwritten, and what does not fit is a task."""

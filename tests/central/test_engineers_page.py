@@ -1,0 +1,122 @@
+"""The engineer's page: its two programs run against a real broker and a real journal, as it says."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from central_common import DOCUMENT, STAMP
+from msgspec.structs import replace
+from test_backup import Line
+from test_receiver import access, until
+
+import central
+from appliance.contracts import wire
+
+WIRE = Path(central.__file__).parents[1] / "docs" / "wire"
+GO_LIBRARIES = Path("/usr/share/gocode/src")
+GO_PACKAGES = (
+    "github.com/eclipse/paho.mqtt.golang",
+    "github.com/fxamacker/cbor",
+    "golang.org/x/crypto/nacl/box",
+)
+
+
+@pytest.fixture(scope="session")
+def go_program(tmp_path_factory) -> Path:
+    """The Go program, built with Debian's libraries."""
+    if shutil.which("go") is None:
+        pytest.skip("Go is not installed (package golang-go)")
+    if missing := [name for name in GO_PACKAGES if not (GO_LIBRARIES / name).exists()]:
+        pytest.skip(f"Debian's Go libraries are not installed: {', '.join(missing)}")
+    folder = tmp_path_factory.mktemp("go")
+    known = {"GO111MODULE": "off", "GOPATH": str(GO_LIBRARIES.parent), "GOCACHE": str(folder / "cache")}
+    built = subprocess.run(
+        ["go", "build", "-o", folder / "receive", WIRE / "receive.go"],
+        env=os.environ | known,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    return folder / "receive"
+
+
+def command_of(language: str, request: pytest.FixtureRequest) -> list[str]:
+    if language == "go":
+        return [str(request.getfixturevalue("go_program"))]
+    return [sys.executable, str(WIRE / "receive.py")]
+
+
+def papers(folder: Path, keys_folder: Path, broker, box) -> None:
+    """What the page tells the engineer to have: four keys, three certificates."""
+    folder.mkdir()
+    at = access(broker)
+    for source, name in (
+        (box.folder / "keys" / "signing.pub", "box.pub"),
+        (keys_folder / "sealing.key", "sealing.key"),
+        (keys_folder / "watermark.key", "watermark.key"),
+        (at.ca, "ca.pem"),
+        (at.certificate, "central.pem"),
+        (at.key, "central-tls.key"),
+    ):
+        shutil.copy(source, folder / name)
+
+
+@pytest.mark.parametrize("language", ["python", "go"])
+def test_ok__it_receives_verifies_decodes_and_acknowledges(
+    broker, keys, make_box, tmp_path, language, request
+) -> None:
+    box, other = make_box("box-1"), make_box("box-2")
+    folder = tmp_path / "papers"
+    papers(folder, tmp_path / "central-keys", broker, box)
+    at = access(broker)
+    program = subprocess.Popen(
+        [*command_of(language, request), at.host, str(at.port), str(folder), "box-1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    line = Line(broker, box)
+    try:
+        for number in range(25):
+            box.cross(f"c{number}", document=replace(DOCUMENT, primary_identifier=f"N{number}"))
+        until(lambda: box.journal.status().unsent == 0)
+        # What is not box-1's is refused, and does not stop it.
+        forged = [other.cross("forged"), b"garbage", box.envelopes()[0][:-1]]
+        line._client.publish(wire.topic("box-1", "records"), wire.pack(forged), qos=1).wait_for_publish(5)
+        box.journal.commit("retention/1", "retention", {"removed": 0}, STAMP)  # other types come too
+        box.cross("after")
+        until(lambda: box.journal.status().unsent == 0)
+    finally:
+        line.close()
+        program.terminate()
+        said, _ = program.communicate(timeout=20)
+    kept = (folder / "records.log").read_text().splitlines()
+    wanted = [f"{number + 1} movement c{number}" for number in range(25)]
+    nothing = "None" if language == "python" else "<nil>"
+    assert kept == [*wanted, f"26 retention {nothing}", "27 movement after"]
+    assert said.count("refused:") == 3, said
+
+
+def test_ok__the_page_shows_the_programs_that_were_run() -> None:
+    page = (WIRE / "engineer.md").read_text("utf-8")
+    for language, file in (("python", "receive.py"), ("go", "receive.go")):
+        (block,) = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+        assert block == (WIRE / file).read_text("utf-8"), file
+
+
+@pytest.mark.parametrize(("file", "most"), [("receive.py", 30), ("receive.go", 60)])
+def test_ok__they_are_as_short_as_the_page_says(file: str, most: int) -> None:
+    """Lines of code: without blank ones, imports, lone brackets and, of Go, the types of the messages."""
+    text = (WIRE / file).read_text("utf-8")
+    text = re.sub(
+        r"^import \(.*?^\)|^type .*?^\}|^(import|from|package) .*?$", "", text, flags=re.DOTALL | re.MULTILINE
+    )
+    lines = [line for line in text.splitlines() if re.search(r"\w", line)]
+    assert len(lines) <= most
+    assert f"{len(lines)} lines" in (WIRE / "engineer.md").read_text("utf-8")
