@@ -206,11 +206,10 @@ def test_fail__a_record_damaged_on_the_way(store, keys, box, data) -> None:
 
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.datetimes(),
+    # What a body may be made of: no tags, so that no decoder has to guess what a stranger means by one.
+    st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.floats() | st.text() | st.binary(),
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(max_size=8) | st.integers(), inner, max_size=4)
-        | st.builds(cbor2.CBORTag, st.integers(60_000, 2**32), inner)
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8) | st.integers(), inner, max_size=4)
     ),
     max_leaves=8,
 )
