@@ -93,12 +93,12 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     released: str = ""
     """Under RED: the reason for which an officer let the traveller go on, to be reviewed."""
     media: dict[str, bytes] = {}
-    """portrait_record: ISO/IEC 19794-5:2005, its picture a JPEG; chip_portrait, page (as a camera read it) and
-    page_white, page_oblique, page_infrared, page_ultraviolet (the page under each light that the box has):
-    JPEG; finger_right_index and so on: ISO/IEC 19794-4:2005, its picture a PNG.
+    """portrait_record: ISO/IEC 19794-5:2005, its picture a JPEG; chip_portrait, page (as a camera read it)
+    and page_white, page_oblique, page_infrared, page_ultraviolet (the page under each light that the box
+    has): JPEG; finger_right_index and so on: ISO/IEC 19794-4:2005, its picture a PNG.
 
-    Within the box, and in records of version 1; since then each is a record of its own, and `media_named` says
-    which."""
+    Within the box, and in records of version 1; since then each is a record of its own, and `media_named`
+    says which."""
     media_named: dict[str, MediaName] = {}
 
 
