@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from hal.device import Device
 
 LOOPBACK = "127.0.0.1"
+ROUND_SECONDS = {"capture": 120.0, "lane": 90.0, "uplink": 240.0, "agent": 240.0}
+"""The longest that one round of a service's work may honestly take: capture asks every device that is away,
+lane waits for capture's answer, uplink for a broker and then its turn, agent for all three and its turn."""
 Works = list[Coroutine[Any, Any, None]]
 """What a process runs side by side."""
 
@@ -269,41 +272,49 @@ async def run_alone(service: str, config: Config) -> None:
     """
     run = config.paths.run
     handed = systemd.handed_sockets()
+    progress = systemd.Progress(ROUND_SECONDS[service])
     builders: dict[str, Callable[[], Works]] = {
-        "capture": lambda: _capture_alone(config, handed.get("capture")),
-        "lane": lambda: _lane_alone(config, handed),
-        "uplink": lambda: _uplink_alone(config, handed.get("uplink")),
-        "agent": lambda: _agent_alone(config),
+        "capture": lambda: _capture_alone(config, handed.get("capture"), progress),
+        "lane": lambda: _lane_alone(config, handed, progress),
+        "uplink": lambda: _uplink_alone(config, handed.get("uplink"), progress),
+        "agent": lambda: _agent_alone(config, progress),
     }
     works = builders[service]()
     log.info("%s starts, sockets in %s", service, run)
-    await _until_stopped([*works, _feed_watchdog()])
+    await _until_stopped([*works, _feed_watchdog(progress)])
 
 
-def _capture_alone(config: Config, handed: socket.socket | None) -> Works:
+def _capture_alone(config: Config, handed: socket.socket | None, progress: systemd.Progress) -> Works:
     capture = make_capture(config)
-    return [capture.run(), _serve(capture.operations(), handed, config.paths.run / "capture.sock")]
+    return [
+        capture.run(progressed=progress),
+        _serve(capture.operations(), handed, config.paths.run / "capture.sock"),
+    ]
 
 
-def _lane_alone(config: Config, handed: dict[str, socket.socket]) -> Works:
+def _lane_alone(config: Config, handed: dict[str, socket.socket], progress: systemd.Progress) -> Works:
     lane = make_lane(config, capture=CaptureClient(config.paths.run / "capture.sock"))
     app = kiosk(config, lane)
     page = handed.get("kiosk") or listen_loopback(config.kiosk.port)
     return [
-        lane.run(),
+        lane.run(progressed=progress),
         _serve(lane.operations(), handed.get("lane"), config.paths.run / "lane.sock"),
         serve(app, page),
     ]
 
 
-def _uplink_alone(config: Config, handed: socket.socket | None) -> Works:
+def _uplink_alone(config: Config, handed: socket.socket | None, progress: systemd.Progress) -> Works:
     uplink = make_uplink(config, lane=LaneClient(config.paths.run / "lane.sock"))
     post = make_post(config)
     operations = (*uplink.operations(), *post.operations())
-    return [uplink.run(), post.run(), _serve(operations, handed, config.paths.run / "uplink.sock")]
+    return [
+        uplink.run(progressed=progress),
+        post.run(),
+        _serve(operations, handed, config.paths.run / "uplink.sock"),
+    ]
 
 
-def _agent_alone(config: Config) -> Works:
+def _agent_alone(config: Config, progress: systemd.Progress) -> Works:
     run = config.paths.run
     agent = make_agent(
         config,
@@ -311,19 +322,20 @@ def _agent_alone(config: Config) -> Works:
         lane=LaneClient(run / "lane.sock"),
         uplink=UplinkClient(run / "uplink.sock"),
     )
-    return [agent.run()]
+    return [agent.run(progressed=progress)]
 
 
 async def _serve(operations: Iterable[Operation], handed: socket.socket | None, path: Path) -> None:
     await serve(application(operations), handed or listen_unix(path))
 
 
-async def _feed_watchdog() -> None:
-    """Word that the event loop turns; a service that hangs in it falls silent and is started again."""
+async def _feed_watchdog(progress: systemd.Progress) -> None:
+    """Word that the work goes round; a service that hangs falls silent and is started again."""
     systemd.notify("READY=1")
     interval = systemd.watchdog_seconds()
     while interval is not None:
-        systemd.notify("WATCHDOG=1")
+        if progress.goes_on:
+            systemd.notify("WATCHDOG=1")
         await asyncio.sleep(interval)
 
 

@@ -5,9 +5,34 @@ The protocols of sd_listen_fds(3) and sd_notify(3).
 
 import os
 import socket
+import time
+from collections.abc import Callable
 
 FIRST_DESCRIPTOR = 3
 """SD_LISTEN_FDS_START"""
+START_SECONDS = 300.0
+"""Until the first round of work is done: models are loaded, an interrupted list is merged."""
+
+
+class Progress:
+    """When a service's work last went round; the watchdog is fed by this, not by a timer.
+
+    An event loop turns happily beside a thread that hangs in a driver: only the work itself can say
+    that it goes on. `seconds` is the longest that one round may honestly take.
+    """
+
+    def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._due = clock() + max(START_SECONDS, seconds)
+
+    def __call__(self) -> None:
+        """One round is done."""
+        self._due = self._clock() + self._seconds
+
+    @property
+    def goes_on(self) -> bool:
+        return self._clock() <= self._due
 
 
 def handed_sockets() -> dict[str, socket.socket]:

@@ -13,7 +13,11 @@ from hal.families import FAMILIES, SerialPort, Usb
 REPOSITORY = Path(__file__).parents[2]
 UNITS = REPOSITORY / "systemd"
 SERVICES = ("capture", "lane", "uplink", "agent")
-SCORES = {"capture": 1.2, "lane": 0.7, "uplink": 1.2, "agent": 0.7}  # exposure, 0 to 10, at most
+ONESHOTS = ("keys", "provision", "recover@")
+SCORES = {"capture": 1.2, "lane": 0.7, "uplink": 1.2, "agent": 0.7, "display": 2.5} | dict.fromkeys(
+    ONESHOTS, 1.2
+)
+"""Exposure, 0 to 10, at most."""
 SOCKETS = {
     "borne-capture.socket": ("capture", "/run/borne/capture.sock", "borne-capture"),
     "borne-lane.socket": ("lane", "/run/borne/lane.sock", "borne-lane"),
@@ -22,6 +26,7 @@ SOCKETS = {
 }
 
 Settings = dict[str, list[str]]
+PROGRAMS = ("/opt/borne/bin/borne", "/opt/borne/libexec/recover", "/usr/bin/cog")
 analyze = shutil.which("systemd-analyze")
 needs_systemd = pytest.mark.skipif(analyze is None, reason="systemd-analyze is not installed")
 
@@ -55,7 +60,7 @@ def groups() -> dict[str, set[str]]:
 
 
 @needs_systemd
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", SCORES)
 def test_ok_the_sandbox_is_as_tight_as_promised(name: str) -> None:
     unit = UNITS / f"borne-{name}.service"
     threshold = str(round(SCORES[name] * 10))
@@ -80,7 +85,9 @@ def test_ok_systemd_finds_nothing_to_complain_of(tmp_path: Path) -> None:
             copy = tmp_path / path.relative_to(UNITS)
             copy.parent.mkdir(exist_ok=True)
             text = path.read_text(encoding="utf-8")
-            copy.write_text(text.replace("/opt/borne/bin/borne", str(analyze)), encoding="utf-8")
+            for program in PROGRAMS:
+                text = text.replace(program, str(analyze))
+            copy.write_text(text, encoding="utf-8")
     units = [str(path) for path in sorted(tmp_path.glob("borne-*.s*")) if path.is_file()]
     command = [str(analyze), "verify", "--man=no", "--recursive-errors=no", *units]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -172,7 +179,7 @@ def test_ok_sysusers_makes_every_user_without_a_complaint(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert "borne.conf" not in done.stdout + done.stderr
     made = {line.split(":")[0] for line in (tmp_path / "etc/passwd").read_text().splitlines()}
-    assert made == {f"borne-{name}" for name in SERVICES}
+    assert made == {f"borne-{name}" for name in (*SERVICES, "display", "provision")}
 
 
 def test_ok_records_and_keys_are_lane_s_alone() -> None:
@@ -182,7 +189,8 @@ def test_ok_records_and_keys_are_lane_s_alone() -> None:
     }
     assert entries["/var/lib/borne"] == ["0700", "borne-lane", "borne-lane"]
     assert entries["/etc/borne/keys"] == ["0700", "borne-lane", "borne-lane"]
-    assert entries["/etc/borne/tls"] == ["0750", "root", "borne-uplink"]
+    # provisioning writes here; the folder's group is uplink's, and so is every new file's
+    assert entries["/etc/borne/tls"] == ["2750", "borne-provision", "borne-uplink"]
 
 
 def test_ok_udev_knows_the_devices_that_capture_opens_itself() -> None:
@@ -219,3 +227,42 @@ def test_ok_udev_can_read_the_rules() -> None:
     command = ["udevadm", "verify", "--resolve-names=never", str(rules)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ok_every_unit_has_a_score_to_keep() -> None:
+    units = {path.stem.removeprefix("borne-") for path in UNITS.glob("borne-*.service")}
+    assert units == SCORES.keys()
+
+
+@pytest.mark.parametrize("name", ONESHOTS)
+def test_ok_a_oneshot_waits_for_no_configuration_and_feeds_no_watchdog(name: str) -> None:
+    """The common drop-in says otherwise, and is read after the unit: each has one of its own, read later."""
+    unit = service(name)
+    assert unit["Type"][-1] == "oneshot"
+    assert unit["WatchdogSec"][-1] == "0"
+    assert unit["Restart"][-1] == "no"
+    assert unit["OnFailure"][-1] == ""
+    assert "/etc/borne/borne.toml" not in unit["ConditionPathExists"][unit["ConditionPathExists"].index("") :]
+
+
+def test_ok_a_dead_screen_takes_nothing_with_it() -> None:
+    """The lights, the button and the crossing are capture's and lane's."""
+    for name in SERVICES:
+        text = (UNITS / f"borne-{name}.service").read_text(encoding="utf-8")
+        assert "borne-display" not in text
+    display = service("display")
+    assert display["OnFailure"][-1] == ""  # and the box is not started again for a screen's sake
+    assert display["StartLimitIntervalSec"][-1] == "0"
+    assert display["IPAddressAllow"] == ["localhost"]
+
+
+def test_ok_a_service_has_a_budget_of_starts() -> None:
+    for name in SERVICES:
+        unit = service(name)
+        assert (unit["StartLimitIntervalSec"], unit["StartLimitBurst"]) == (["15min"], ["60"])
+        assert unit["OnFailure"] == ["borne-recover@%n.service"]
+
+
+def test_ok_the_hardware_watchdog_is_set_to_what_the_board_can_count() -> None:
+    manager = parse(UNITS / "system.conf.d/10-watchdog.conf")
+    assert 0 < int(manager["RuntimeWatchdogSec"][0]) < 15.99

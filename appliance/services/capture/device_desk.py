@@ -59,13 +59,14 @@ class DeviceDesk:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._power: dict[str, PowerReading] = {}
 
-    async def run(self) -> None:
-        """Keep the devices until cancelled; then let go of all."""
+    async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
+        """Keep the devices until cancelled; then let go of all. `progressed` is called after every look."""
         self._loop = asyncio.get_running_loop()
         try:
             await asyncio.to_thread(self.manager.start)
             while True:
                 await self._read_power()
+                progressed()
                 await asyncio.sleep(POWER_SECONDS)
         finally:
             self._loop = None

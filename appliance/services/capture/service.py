@@ -110,11 +110,14 @@ class CaptureService:
             Operation("self_test", RunSelfTest, self.self_test),
         )
 
-    async def run(self) -> None:
-        """Keep the devices, whatever is plugged and unplugged, until cancelled; then let go of all."""
+    async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
+        """Keep the devices, whatever is plugged and unplugged, until cancelled; then let go of all.
+
+        `progressed` is called after every look at them, for the watchdog.
+        """
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._desk.run())
+                tasks.create_task(self._desk.run(progressed=progressed))
                 if any(Capability.IMAGE in device.capabilities for device in self.all_devices):
                     tasks.create_task(asyncio.to_thread(self._portraits.prepare))
         finally:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 
 from appliance.clock import Clock
 from appliance.config import Box, Retention
@@ -160,12 +161,12 @@ class LaneService:
         if self._history is not None:
             self._history.close()
 
-    async def run(self) -> None:
-        """Serve travellers until cancelled."""
+    async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
+        """Serve travellers until cancelled; `progressed` is called as the screen is kept fresh."""
         self._loop_of_run = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen_to_the_panel())
-            tasks.create_task(self._keep_the_screen_fresh())
+            tasks.create_task(self._keep_the_screen_fresh(progressed))
             tasks.create_task(self._watch_the_lists())
             tasks.create_task(self.engine.run())
 
@@ -342,7 +343,7 @@ class LaneService:
             if pressed.event is not None:
                 self.engine.button.happened(ButtonEvent(pressed.event), seen=False)
 
-    async def _keep_the_screen_fresh(self) -> None:
+    async def _keep_the_screen_fresh(self, progressed: Callable[[], None]) -> None:
         seen = 0
         while True:
             wait = UNSETTLED_SECONDS if self._unsettled() else REFRESH_SECONDS
@@ -355,6 +356,7 @@ class LaneService:
             await asyncio.to_thread(self._desk.watch_the_clock)
             await self._disk.look()
             self._refresh()
+            progressed()
             if not self._presenter.capture_reachable:
                 await asyncio.sleep(UNSETTLED_SECONDS)
 

@@ -1,9 +1,11 @@
+import asyncio
 import os
 import socket
 
 import pytest
 
 from appliance.services import systemd
+from appliance.wiring import _feed_watchdog
 
 
 def test_ok_without_systemd_there_is_nothing(monkeypatch):
@@ -55,3 +57,48 @@ def test_fail_sockets_of_another_process_are_not_ours(monkeypatch, pid):
     monkeypatch.setenv("LISTEN_PID", pid)
     monkeypatch.setenv("LISTEN_FDS", "1")
     assert systemd.handed_sockets() == {}
+
+
+def test_ok_the_first_round_may_take_as_long_as_a_start_does():
+    now = [0.0]
+    progress = systemd.Progress(20.0, clock=lambda: now[0])
+    now[0] = systemd.START_SECONDS
+    assert progress.goes_on
+
+
+def test_fail_work_that_stands_still_is_seen_while_the_event_loop_turns():
+    now = [0.0]
+    progress = systemd.Progress(20.0, clock=lambda: now[0])
+    progress()
+    now[0] = 20.0
+    assert progress.goes_on
+    now[0] = 20.1
+    assert not progress.goes_on
+    progress()
+    assert progress.goes_on
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_the_watchdog_is_fed_by_the_work_alone(monkeypatch, hangs):
+    """The loop turns in both; in one, the work does not go round."""
+    monkeypatch.setenv("WATCHDOG_USEC", "40000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    heard = []
+    monkeypatch.setattr(systemd, "notify", heard.append)
+    progress = systemd.Progress(0.1)
+    progress()
+
+    async def work():
+        while not hangs:
+            progress()
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(1)
+
+    async def service():
+        await asyncio.wait_for(asyncio.gather(work(), _feed_watchdog(progress)), 0.5)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(service())
+    assert heard[0] == "READY=1"
+    fed = heard.count("WATCHDOG=1")
+    assert fed <= 7 if hangs else fed >= 8  # one word in 0.02 s: for 0.1 s of 0.5 s, or for all of it
