@@ -20,6 +20,7 @@ from appliance.commands import (
     lists,
     mrz,
     officers,
+    provision,
     records,
     run,
     seal,
@@ -29,6 +30,7 @@ from appliance.commands.output import COULD_NOT, CouldNot, could_not
 
 COMMANDS: tuple[ModuleType, ...] = (
     *(demo, run, mrz, chip, seal, face, finger, trust, lists, records, officers, devices),
+    *(provision,),
 )
 """Each has `add_to(subparsers)`; what a command needs is imported when it runs, so that help is quick."""
 

@@ -21,7 +21,7 @@ from appliance.key_files import HashingKey, KeyFileError, read_key
 from appliance.records.errors import EnvelopeError
 from appliance.reference_data.repository import Repository, RepositoryError
 from appliance.screening import ScreeningError
-from central import backup, carry_command, derive, key_list, trust
+from central import backup, carry_command, derive, enrol, key_list, trust
 from central.backup import CannotBackUp
 from central.broker import Access, BrokerError, publish_reference
 from central.fleet import cli as fleet
@@ -114,7 +114,18 @@ def _parser() -> argparse.ArgumentParser:
     publish.set_defaults(run=_publish)
 
     trust.add_to(actions)
-    for part in (backup, carry_command, derive, key_list, fleet, merge, rights, intelligence, statistics):
+    for part in (
+        backup,
+        carry_command,
+        derive,
+        enrol,
+        key_list,
+        fleet,
+        merge,
+        rights,
+        intelligence,
+        statistics,
+    ):
         part.add_to(actions)
 
     count = actions.add_parser("count", help="what the database holds")

@@ -124,7 +124,15 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.records.errors",
         "appliance.records.watermark",
     ),
-    "appliance.services.agent": (VERSION, "appliance.clock", "appliance.config", "appliance.contracts"),
+    "appliance.services.agent": (
+        VERSION,
+        "appliance.clock",
+        "appliance.config",
+        "appliance.contracts",
+        "appliance.cose",  # provisioning: central's signed answer
+        "appliance.face_settings",
+        "appliance.key_files",
+    ),
     # play: the demo, training and the tests alone
     "appliance.simulation": (
         "appliance.chip",

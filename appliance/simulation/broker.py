@@ -42,7 +42,7 @@ class Broker:
 
     host = "127.0.0.1"
 
-    def __init__(self, folder: Path, *, devices: Iterable[str]) -> None:
+    def __init__(self, folder: Path, *, devices: Iterable[str], also_at: Iterable[str] = ()) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         # As root mosquitto drops to its own user, which must then reach its store.
@@ -51,9 +51,10 @@ class Broker:
         (folder / "store").chmod(0o777)
         authority = CertificateAuthority(folder / "certificates")
         (folder / "certificates").chmod(0o755)
-        self._server = authority.issue("broker", server=True)
+        self._server = authority.issue("broker", server=True, also_at=also_at)
         self._server[1].chmod(0o644)
         self._clients = {name: authority.issue(name) for name in (CENTRAL, *devices)}
+        self.authority = authority
         self._ca = authority.certificate
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography import x509
@@ -30,8 +31,9 @@ class CertificateAuthority:
         self.certificate = folder / "ca.pem"
         _write_certificate(self.certificate, certificate.sign(self._key, hashes.SHA256()))
 
-    def issue(self, name: str, *, server: bool = False) -> tuple[Path, Path]:
-        """A certificate and its key (files) for this common name; a server's is for loopback only."""
+    def issue(self, name: str, *, server: bool = False, also_at: Iterable[str] = ()) -> tuple[Path, Path]:
+        """A certificate and its key (files) for this common name; a server's is for loopback, and for the
+        addresses under which a virtual machine sees it."""
         key = ec.generate_private_key(ec.SECP256R1())
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
         builder = (
@@ -40,19 +42,18 @@ class CertificateAuthority:
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         )
         if server:
-            names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            names = [x509.DNSName("localhost"), *map(_address, ("127.0.0.1", *also_at))]
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate_file, key_file = self._folder / f"{name}.pem", self._folder / f"{name}.key"
         _write_certificate(certificate_file, builder.sign(self._key, hashes.SHA256()))
         key_file.touch(mode=0o600)
-        key_file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
+        key_file.write_bytes(_pem(key))
         return certificate_file, key_file
+
+    def write_key(self, path: Path) -> None:
+        """The authority's own key, for a central that answers certificate requests."""
+        path.touch(mode=0o600)
+        path.write_bytes(_pem(self._key))
 
     def _builder(self, name: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         now = dt.datetime.now(dt.UTC)
@@ -69,6 +70,16 @@ class CertificateAuthority:
             .add_extension(identifier, critical=False)
             .add_extension(issuer, critical=False)
         )
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _address(text: str) -> x509.IPAddress:
+    return x509.IPAddress(ipaddress.ip_address(text))
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:

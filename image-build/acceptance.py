@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""`make image-test`: an image of QEMU's, from the first start to a crossing that central has acknowledged.
+
+    .venv/bin/python image-build/acceptance.py BOARD [--image FILE] [--json]
+
+A central and a broker run on this machine. The box starts with a technician's card, makes its keys, asks to be
+enrolled; the power is cut; central answers onto the card; the box starts again, a document reader is plugged into
+its USB while it runs, a document is swept through it, and the crossing is recorded and acknowledged. The camera
+and the panel are simulated; the serial reader is QEMU's USB serial port behind the real driver in the real sandbox.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent
+sys.path[:0] = [str(HERE), str(REPOSITORY)]
+
+from board import Board, BoardError, board_names, load_board
+from qemu import Line, Machine, QemuError, read_fat, write_fat
+
+from appliance.contracts.provisioning import Request, fingerprint
+from appliance.simulation.broker import CENTRAL, Broker, BrokerUnavailable
+
+import msgspec
+
+NAME = "image-test-1"
+HOST = "10.0.2.2"
+"""This machine, as a guest on QEMU's own network sees it."""
+CARD_MIB = 1400
+FIRST_SECONDS, SECOND_SECONDS = 1200.0, 2400.0
+"""Emulated on a loaded machine; a box takes a hundredth."""
+SWEEP_SECONDS = 8.0
+MRZ = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
+"""ICAO 9303-4's own specimen."""
+DEVICE = """
+[box]
+device = "{name}"
+post = "Image test"
+profile = "demo"
+clock = "host"
+
+[[device]]
+kind = "document_reader"
+driver = "mrz_line"
+options = {{ port = "/dev/ttyUSB0", framing = "cr_lines" }}
+
+[[device]]
+kind = "camera"
+driver = "simulated"
+
+[[device]]
+kind = "panel"
+driver = "simulated"
+
+{claim}
+"""
+
+
+class NotAccepted(Exception):
+    """What did not come about, in one plain sentence."""
+
+
+class Central:
+    """Broker, receiver and enrolment on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.broker = Broker(folder / "broker", devices=[], also_at=[HOST])
+        self._keys, self._claims, self._database = folder / "keys", folder / "claims", folder / "central.db"
+        self._receiver: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Central":
+        self.broker.start()
+        self._central("keys", "--folder", str(self._keys))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._receiver is not None:
+            self._receiver.terminate()
+            self._receiver.wait(10)
+        self.broker.stop()
+
+    def claim(self) -> str:
+        return self._central("claim", "--claims", str(self._claims), "--keys", str(self._keys), NAME)
+
+    def enrol(self, request: Path, answer: Path) -> None:
+        authority = self.folder / "ca.key"
+        self.broker.authority.write_key(authority)
+        asked = msgspec.json.decode(request.read_bytes(), type=Request)
+        self._central(
+            *("enrol", str(request), str(answer), "--claims", str(self._claims), "--keys", str(self._keys)),
+            *("--database", str(self._database), "--broker", f"{HOST}:{self.broker.port}"),
+            *("--ca", str(self.broker.authority.certificate), "--ca-key", str(authority)),
+            *("--fingerprint", fingerprint(asked)),
+        )
+
+    def receive(self) -> None:
+        access = self.broker.access(CENTRAL)
+        command = [
+            *(sys.executable, "-m", "central.cli", "run", "--json", "--keys", str(self._keys)),
+            *("--database", str(self._database), "--host", access.host, "--port", str(access.port)),
+            *("--ca", str(access.ca), "--certificate", str(access.certificate), "--key", str(access.key)),
+        ]
+        with (self.folder / "receiver.log").open("ab") as log:
+            self._receiver = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True)
+
+    def counts(self) -> dict[str, int]:
+        counted = json.loads(self._central("count", "--json", "--database", str(self._database)))
+        assert isinstance(counted, dict)
+        return counted
+
+    def telemetry(self) -> dict[str, Any]:
+        """The box's last health report; empty before the first."""
+        with contextlib.closing(sqlite3.connect(self._database)) as database:
+            rows = database.execute("select telemetry from devices where name = ?", (NAME,)).fetchall()
+        return json.loads(rows[0][0]) if rows and rows[0][0] else {}
+
+    def _central(self, *words: str) -> str:
+        command = [sys.executable, "-m", "central.cli", *words]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise NotAccepted(f"borne-central {words[0]}: {done.stderr.strip()[-200:]}")
+        return done.stdout
+
+
+class Reader:
+    """A serial document reader in QEMU's USB socket."""
+
+    def __init__(self, folder: Path) -> None:
+        self._line, self._monitor = folder / "reader.sock", folder / "monitor.sock"
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return (
+            *("-device", "qemu-xhci,id=usb"),
+            *("-chardev", f"socket,id=reader,path={self._line},server=on,wait=off"),
+            *("-chardev", f"socket,id=monitor,path={self._monitor},server=on,wait=off", "-mon", "chardev=monitor"),
+        )
+
+    def plug(self) -> None:
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.settimeout(60)
+            monitor.connect(str(self._monitor))
+            monitor.sendall(b"device_add usb-serial,chardev=reader,id=reader1\n")
+            time.sleep(1)
+
+    def sweep(self) -> None:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(60)
+            line.connect(str(self._line))
+            line.sendall("".join(f"{one}\r" for one in MRZ).encode("ascii"))
+            time.sleep(0.5)
+
+
+class Acceptance:
+    """One run; `figures` is what was measured."""
+
+    def __init__(self, board: Board, image: Path, folder: Path) -> None:
+        self._board = board
+        self._folder = folder
+        self._disk = folder / "disk.img"
+        subprocess.run(["cp", "--sparse=always", str(image), str(self._disk)], check=True)
+        os.truncate(self._disk, CARD_MIB * 1024 * 1024)
+        self.figures: dict[str, Any] = {"board": board.name}
+
+    def run(self) -> None:
+        """Raises:
+        NotAccepted: what did not come about.
+        """
+        with Central(self._folder / "central") as central:
+            card = self._folder / "device.toml"
+            card.write_text(DEVICE.format(name=NAME, claim=central.claim()), "utf-8")
+            write_fat(self._disk, self._board, 1, card, "device.toml")
+            with Machine(self._disk, self._board) as machine:
+                asked = self._wait(machine, "borne: asked:", FIRST_SECONDS)
+                self.figures["first_start_to_request_seconds"] = round(asked.at, 1)
+                time.sleep(5)  # the card is written to without a delay; then the plug is pulled
+            request, answer = self._folder / "request.json", self._folder / "answer.cose"
+            request.write_bytes(read_fat(self._disk, self._board, 1, "request.json"))
+            central.enrol(request, answer)
+            write_fat(self._disk, self._board, 1, answer, "answer.cose")
+            central.receive()
+            self._cross(central)
+
+    def _cross(self, central: Central) -> None:
+        reader = Reader(self._folder)
+        words = ("borne.rehearsal=1", "borne.rehearsal_after=/dev/ttyUSB0")
+        with Machine(self._disk, self._board, words=words, options=reader.options) as machine:
+            ready = self._wait(machine, '"ready"', SECOND_SECONDS)
+            self.figures["start_to_page_seconds"] = round(ready.at, 1)
+            reader.plug()
+            self._wait(machine, '"plugged"', 300)
+            self._wait(machine, '"started"', 600)
+            crossing = False
+            end = time.monotonic() + 600
+            while not crossing and time.monotonic() < end:
+                reader.sweep()
+                crossing = any('"answered"' in line.text for line in machine.follow(SWEEP_SECONDS))
+            done = self._wait(machine, '"done"', 600)
+            self.figures["rehearsal"] = json.loads(done.text[done.text.index("{") :])
+            self.figures["events"] = [
+                json.loads(line.text[line.text.index("{") :]) for line in machine.lines if "REHEARSAL {" in line.text
+            ]
+            for _ in self._patiently(300, machine):
+                records = central.telemetry().get("records", {})
+                if records.get("acknowledged_seq", 0) >= 1:
+                    break
+            self.figures |= {"central": central.counts(), "records": records}
+            if self.figures["central"].get("crossings") != 1:
+                raise NotAccepted("Central has no crossing.")
+
+    def _patiently(self, seconds: float, machine: Machine) -> Iterator[None]:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            yield
+            for _ in machine.follow(3):
+                pass
+        raise NotAccepted("Central's acknowledgement did not come back to the box.")
+
+    def _wait(self, machine: Machine, word: str, seconds: float) -> Line:
+        for line in machine.follow(seconds):
+            if word in line.text:
+                return line
+        last = machine.lines[-1].text if machine.lines else "nothing"
+        raise NotAccepted(f"The box did not say {word} within {seconds:.0f} s; its last line: {last}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="acceptance", description="Starts an image and has a crossing made.")
+    parser.add_argument("board", choices=[name for name in board_names() if name.startswith("qemu-")])
+    parser.add_argument("--image", type=Path)
+    parser.add_argument("--console", type=Path, help="keep what the box said here")
+    parser.add_argument("--json", action="store_true")
+    chosen = parser.parse_args()
+    image = chosen.image or REPOSITORY / "build/image" / chosen.board / f"borne-{chosen.board}.img"
+    with tempfile.TemporaryDirectory(prefix="borne-image-") as folder:
+        Path(folder).chmod(0o755)
+        try:
+            acceptance = Acceptance(load_board(chosen.board), image, Path(folder))
+            acceptance.run()
+        except (BoardError, BrokerUnavailable, NotAccepted, OSError, QemuError, subprocess.SubprocessError) as error:
+            print(f"acceptance: {error}", file=sys.stderr)
+            return 1
+    if chosen.json:
+        print(json.dumps(acceptance.figures))
+    else:
+        for name, value in acceptance.figures.items():
+            print(f"{name:<32} {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""QEMU as a board: plays the Raspberry Pi's first stage, and reads what the box says on its serial line.
+
+Always emulated (`-accel tcg`): where /dev/kvm exists but belongs to another hypervisor, a guest hangs in it.
+"""
+
+import os
+import re
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from board import Board
+
+MACHINES = {
+    "amd64": ("qemu-system-x86_64", ("-M", "q35", "-cpu", "Nehalem")),
+    "arm64": ("qemu-system-aarch64", ("-M", "virt", "-cpu", "cortex-a72")),
+}
+MEMORY_MIB = 1536
+"""The target of the whole box."""
+CONFIG_AT = 1024 * 1024
+"""Where the first partition begins (disk.ALIGN)."""
+LINE_BYTES = 64 * 1024
+
+
+class QemuError(Exception):
+    """The machine cannot be started, or ended otherwise than expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the serial console, and when it came (seconds from the start)."""
+
+    at: float
+    text: str
+
+
+def fat_at(disk: Path, number: int, board: Board) -> str:
+    """mtools' word for a FAT partition in the image: 1 config, 2 boot_a, 3 boot_b."""
+    mib = 1 if number == 1 else 1 + 16 + (number - 2) * board.boot_mib
+    return f"{disk}@@{mib * 1024 * 1024}"
+
+
+def read_fat(disk: Path, board: Board, number: int, name: str) -> bytes:
+    """A file of a FAT partition.
+
+    Raises:
+        QemuError: it is not there.
+    """
+    done = subprocess.run(["mtype", "-i", fat_at(disk, number, board), f"::{name}"], capture_output=True, check=False)
+    if done.returncode != 0:
+        raise QemuError(f"Partition {number} has no {name}.")
+    return done.stdout
+
+
+def write_fat(disk: Path, board: Board, number: int, source: Path, name: str) -> None:
+    """Put a file onto a FAT partition, as a technician's laptop would."""
+    command = ["mcopy", "-o", "-i", fat_at(disk, number, board), str(source), f"::{name}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise QemuError(f"{name} does not go onto partition {number}: {done.stderr.strip()}")
+
+
+def boot_partition(autoboot: str, *, trial: bool) -> int:
+    """What autoboot.txt says: the number under [tryboot] for a trial, under [all] otherwise."""
+    section, numbers = "all", {}
+    for line in autoboot.splitlines():
+        if header := re.fullmatch(r"\[(\w+)\]", line.strip()):
+            section = header[1]
+        elif line.startswith("boot_partition="):
+            numbers[section] = int(line.partition("=")[2])
+    return numbers["tryboot" if trial else "all"]
+
+
+class Machine:
+    """One start of the box, from power on to its end. Use it as a context manager."""
+
+    def __init__(
+        self,
+        disk: Path,
+        board: Board,
+        *,
+        words: Sequence[str] = (),
+        trial: bool = False,
+        options: Sequence[str] = (),
+    ) -> None:
+        self._disk = disk
+        self._board = board
+        self._words = words
+        self._trial = trial
+        self._options = options
+        self._folder = tempfile.TemporaryDirectory(prefix="borne-qemu-")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._began = 0.0
+        self.lines: list[Line] = []
+
+    def __enter__(self) -> Self:
+        program, machine = MACHINES[self._board.architecture]
+        folder = Path(self._folder.name)
+        autoboot = read_fat(self._disk, self._board, 1, "autoboot.txt").decode("ascii")
+        slot = boot_partition(autoboot, trial=self._trial)
+        for name in ("vmlinuz", "initrd", "cmdline.txt"):
+            (folder / name).write_bytes(read_fat(self._disk, self._board, slot, name))
+        words = [(folder / "cmdline.txt").read_text("ascii").strip(), f"borne.partition={slot}", *self._words]
+        command = [
+            *(program, *machine, "-accel", "tcg,thread=multi", "-smp", "2", "-m", str(MEMORY_MIB)),
+            *("-nographic", "-no-reboot", "-serial", "stdio", "-monitor", "none"),
+            *("-drive", f"file={self._disk},if=virtio,format=raw,cache=writethrough"),
+            *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="),
+            *("-kernel", str(folder / "vmlinuz"), "-initrd", str(folder / "initrd"), "-append", " ".join(words)),
+            *self._options,
+        ]
+        self._began = time.monotonic()
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cut_power()
+        self._folder.cleanup()
+
+    def cut_power(self) -> None:
+        """As if the plug were pulled."""
+        if self._process is not None:
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def follow(self, seconds: float) -> Iterator[Line]:
+        """Its lines as they come, until it ends or the time is over."""
+        assert self._process is not None and self._process.stdout is not None
+        end = time.monotonic() + seconds
+        descriptor = self._process.stdout.fileno()
+        rest = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, selectors.EVENT_READ)
+            while (left := end - time.monotonic()) > 0:
+                if not selector.select(left):
+                    return
+                block = os.read(descriptor, LINE_BYTES)
+                if not block:
+                    return
+                *whole, rest = (rest + block).split(b"\n")
+                for raw in whole:
+                    text = raw.decode("utf-8", "replace").rstrip("\r")
+                    line = Line(time.monotonic() - self._began, text)
+                    self.lines.append(line)
+                    yield line
+
+    @property
+    def ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None

@@ -1,0 +1,462 @@
+"""The whole way in: a card, a box with keys of its own, central's claim and answer; every card that lies."""
+
+import datetime as dt
+import json
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from nacl.signing import SigningKey
+
+from appliance.commands import provision
+from appliance.config import load_config
+from appliance.contracts.provisioning import ANSWER_TYPE, Answer, Request, fingerprint
+from appliance.cose import CONTENT_TYPE, sign1
+from appliance.services.agent import provisioning
+from appliance.services.agent.provisioning import Provisioning, hardware_serial, toml_text
+from appliance.simulation.certificates import CertificateAuthority
+from central import cli as central
+
+DEVICE = """
+[box]
+device = "{name}"
+post = 'The "North" road'
+profile = "demo"
+
+[claim]
+token = "{token}"
+central_key = "{key}"
+
+[kiosk]
+language = "fr"
+
+[[device]]
+kind = "camera"
+driver = "simulated"
+options = {{ width = 640, height = 480 }}
+
+[[device]]
+kind = "panel"
+driver = "simulated"
+"""
+NAME = "post-7-lane-1"
+TOKEN = "A" * 32
+
+
+class Post:
+    """A box and its card, and central with its broker's authority."""
+
+    def __init__(self, folder: Path) -> None:
+        self.card, self.identity, self.central = folder / "card", folder / "identity", folder / "central"
+        for one in (self.card, self.identity, self.identity / "tls", self.central):
+            one.mkdir(parents=True)
+        provision._keys(SimpleNamespace(identity=self.identity))
+        self.box = Provisioning(card=self.card, identity=self.identity, serial=lambda: "10000000abcdef")
+        self.claims, self.keys = self.central / "claims", self.central / "keys"
+        assert central.main(["keys", "--folder", str(self.keys)]) == 0
+        self.authority = CertificateAuthority(self.central / "ca")
+
+    def claim(self, capsys, name: str = NAME, hours: str = "1") -> None:
+        """Central makes a claim, and it goes onto the card."""
+        capsys.readouterr()
+        command = ["claim", "--claims", str(self.claims), "--keys", str(self.keys), "--hours", hours, name]
+        assert central.main(command) == 0
+        said = dict(line.split(" = ") for line in capsys.readouterr().out.splitlines()[1:])
+        self.write_device(name=name, token=said["token"].strip('"'), key=said["central_key"].strip('"'))
+
+    def write_device(self, *, name: str = NAME, token: str = TOKEN, key: str = "00" * 32) -> None:
+        (self.card / "device.toml").write_text(DEVICE.format(name=name, token=token, key=key), "utf-8")
+
+    @property
+    def request(self) -> Request:
+        return msgspec.json.decode((self.card / "request.json").read_bytes(), type=Request)
+
+    def enrol(self, *more: str, agreed: str | None = None) -> int:
+        key = self.central / "ca.key"
+        if not key.exists():
+            self.authority.write_key(key)
+        return central.main(
+            [
+                *("enrol", str(self.card / "request.json"), str(self.card / "answer.cose")),
+                *("--claims", str(self.claims), "--keys", str(self.keys)),
+                *("--database", str(self.central / "central.db"), "--broker", "broker.example.org:8883"),
+                *("--ca", str(self.authority.certificate), "--ca-key", str(key)),
+                *("--fingerprint", fingerprint(self.request) if agreed is None else agreed),
+                *more,
+            ]
+        )
+
+    def answer(self, signer: SigningKey, kind: str = ANSWER_TYPE, **changes: object) -> None:
+        """An answer of our own making."""
+        csr = x509.load_pem_x509_csr(self.request.csr.encode())
+        from central.enrol import issue
+
+        authority = x509.load_pem_x509_certificate(self.authority.certificate.read_bytes())
+        now = dt.datetime.now(dt.UTC)
+        values = {
+            "device": NAME,
+            "signing_key": self.request.signing_key,
+            "certificate": issue(self.request, authority, self.authority._key, days=1, now=now),
+            "ca": self.authority.certificate.read_text(),
+            "broker": {"host": "broker.example.org", "port": 8883},
+            "sealing": "11" * 32,
+            "watermark": bytes(signer.verify_key).hex(),
+        } | changes
+        assert csr
+        data = sign1(msgspec.json.encode(values), protected={CONTENT_TYPE: kind}, signing_key=signer)
+        (self.card / "answer.cose").write_bytes(data)
+
+
+@pytest.fixture
+def post(tmp_path) -> Post:
+    return Post(tmp_path)
+
+
+def test_ok_a_box_gets_its_name(post, capsys) -> None:
+    post.claim(capsys)
+    asked = post.box.look()
+    assert asked.code == "asked"
+    assert fingerprint(post.request) in asked.sentence
+    assert post.request.hardware == "10000000abcdef"
+    assert (post.card / "status.txt").read_text().startswith("asked: ")
+    assert post.enrol() == 0
+    assert post.box.look().code == "done"
+
+    config = load_config(post.identity / "borne.toml")
+    assert (config.box.device, config.box.post) == (NAME, 'The "North" road')
+    assert (config.broker.host, config.kiosk.language) == ("broker.example.org", "fr")
+    assert [one.driver for one in config.device] == ["simulated", "simulated"]
+    assert config.device[0].options == {"width": 640, "height": 480}
+    certificate = x509.load_pem_x509_certificate(config.broker.certificate.read_bytes())
+    assert certificate.subject.rfc4514_string() == f"CN={NAME}"
+    # the spent token has left the card, and a second look changes nothing
+    assert sorted(one.name for one in post.card.iterdir()) == ["status.txt"]
+    assert post.box.look().code == "unchanged"
+
+
+def test_ok_who_may_read_what(post, capsys) -> None:
+    """The services are other users: public halves for all, the TLS key for uplink's group."""
+    post.claim(capsys)
+    post.box.look()
+    post.enrol()
+    post.box.look()
+    modes = {
+        str(one.relative_to(post.identity)): oct(one.stat().st_mode & 0o777)
+        for one in post.identity.rglob("*")
+        if one.is_file()
+    }
+    assert modes["borne.toml"] == modes["central/sealing.pub"] == modes["public/signing.pub"] == "0o644"
+    assert modes["tls/box.key"] == "0o640"
+    assert {mode for name, mode in modes.items() if name.startswith("keys/") and name.endswith(".key")} == {
+        "0o600"
+    }
+
+
+def test_ok_asked_twice_it_asks_the_same(post, capsys) -> None:
+    post.claim(capsys)
+    post.box.look()
+    first = post.request
+    post.box.look()
+    assert post.request == first
+
+
+def test_ok_a_new_name_is_a_new_request_with_the_same_key(post, capsys) -> None:
+    post.claim(capsys)
+    post.box.look()
+    first = x509.load_pem_x509_csr(post.request.csr.encode())
+    post.claim(capsys, name="post-8-lane-1")
+    post.box.look()
+    second = x509.load_pem_x509_csr(post.request.csr.encode())
+    assert second.subject.rfc4514_string() == "CN=post-8-lane-1"
+    assert first.public_key() == second.public_key()
+
+
+def test_ok_central_registers_the_box(post, capsys) -> None:
+    from central.store import Store
+
+    post.claim(capsys)
+    post.box.look()
+    post.enrol()
+    store = Store(str(post.central / "central.db"))
+    with store.batch() as batch:
+        assert batch.device(NAME).signing_key.hex() == post.request.signing_key
+    store.close()
+
+
+def test_fail_no_card_file(post) -> None:
+    result = post.box.look()
+    assert result.code == "no_device_file"
+    assert (post.card / "status.txt").read_text().startswith("no_device_file: ")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("profile", "profle"), "line 5: unknown key `profle`"),
+        (('"demo"', '"dmo"'), "must be one of"),
+        (("token", "tken"), "unknown key `tken`"),
+        ((TOKEN, "short"), "claim.token"),
+        (("[kiosk]", "[kiosk"), "device.toml"),
+        (("kind = ", "# "), "`kind` is missing"),
+    ],
+)
+def test_fail_a_card_file_with_a_mistake_is_answered_with_its_line(post, change, says) -> None:
+    post.write_device()
+    text = (post.card / "device.toml").read_text()
+    (post.card / "device.toml").write_text(text.replace(*change))
+    result = post.box.look()
+    assert result.code == "bad_device_file"
+    assert says in result.sentence
+
+
+def test_fail_a_configuration_that_cannot_be_used_is_not_left_behind(post) -> None:
+    signer = SigningKey.generate()
+    post.write_device(key=bytes(signer.verify_key).hex())
+    post.box.look()
+    post.answer(signer)
+    import unittest.mock
+
+    with unittest.mock.patch.object(
+        provisioning, "load_config", side_effect=provisioning.ConfigError("line 3: no")
+    ):
+        assert post.box.look().code == "bad_device_file"
+    assert not (post.identity / "borne.toml").exists()
+    assert not (post.identity / "borne.draft").exists()
+
+
+def test_fail_the_box_has_no_keys_yet(post) -> None:
+    post.write_device()
+    (post.identity / "public" / "signing.pub").unlink()
+    assert post.box.look().code == "no_keys"
+
+
+def test_fail_an_answer_of_somebody_else(post) -> None:
+    post.write_device(key=bytes(SigningKey.generate().verify_key).hex())
+    post.box.look()
+    post.answer(SigningKey.generate())
+    assert post.box.look().code == "foreign_answer"
+    assert not (post.identity / "borne.toml").exists()
+
+
+def test_fail_something_else_that_central_signed(post) -> None:
+    signer = SigningKey.generate()
+    post.write_device(key=bytes(signer.verify_key).hex())
+    post.box.look()
+    post.answer(signer, kind="application/vnd.borne.watermark")
+    assert post.box.look().code == "bad_answer"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"device": "post-9"}, "other_box"),
+        ({"signing_key": "22" * 32}, "other_box"),
+        ({"sealing": "nonsense"}, "bad_answer"),
+        ({"broker": {"host": "x\nkey = 1", "port": 8883}}, "bad_answer"),
+        ({"broker": {"host": "x", "port": 0}}, "bad_answer"),
+        ({"more": 1}, "bad_answer"),
+        ({"certificate": "none"}, "bad_answer"),
+        ({"ca": "none"}, "bad_answer"),
+    ],
+)
+def test_fail_an_answer_that_does_not_fit(post, changes, code) -> None:
+    signer = SigningKey.generate()
+    post.write_device(key=bytes(signer.verify_key).hex())
+    post.box.look()
+    post.answer(signer, **changes)
+    assert post.box.look().code == code
+    assert not (post.identity / "borne.toml").exists()
+
+
+def test_fail_a_certificate_for_another_key_or_name(post) -> None:
+    signer = SigningKey.generate()
+    post.write_device(key=bytes(signer.verify_key).hex())
+    post.box.look()
+    other, _ = post.authority.issue(NAME)
+    post.answer(signer, certificate=other.read_text())
+    assert post.box.look().code == "other_box"
+
+    key = ec.derive_private_key(7, ec.SECP256R1())
+    assert key  # the box's own key under another's name
+    from central.enrol import issue
+
+    authority = x509.load_pem_x509_certificate(post.authority.certificate.read_bytes())
+    box_key = provisioning.serialization.load_pem_private_key(
+        (post.identity / "tls/box.key").read_bytes(), None
+    )
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "post-9")])
+    csr = (
+        x509.CertificateSigningRequestBuilder().subject_name(name).sign(box_key, provisioning.hashes.SHA256())
+    )
+    pem = csr.public_bytes(provisioning.serialization.Encoding.PEM).decode()
+    request = msgspec.structs.replace(post.request, device="post-9", csr=pem)
+    wrong = issue(request, authority, post.authority._key, days=1, now=dt.datetime.now(dt.UTC))
+    post.answer(signer, certificate=wrong)
+    assert post.box.look().code == "other_box"
+
+
+def test_fail_an_answer_that_cannot_be_read(post) -> None:
+    post.write_device()
+    (post.card / "answer.cose").mkdir()
+    assert post.box.look().code == "bad_answer"
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.binary(max_size=2048) | st.text(max_size=2048).map(str.encode), st.binary(max_size=2048))
+def test_fail_hostile_bytes_on_the_card_give_a_code_and_no_configuration(device, answer) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        card, identity = Path(folder) / "card", Path(folder) / "identity"
+        for one in (card, identity / "tls"):
+            one.mkdir(parents=True)
+        provision._keys(SimpleNamespace(identity=identity))
+        (card / "device.toml").write_bytes(device)
+        (card / "answer.cose").write_bytes(answer)
+        assert Provisioning(card=card, identity=identity).look().code == "bad_device_file"
+        (card / "device.toml").write_text(DEVICE.format(name=NAME, token=TOKEN, key="00" * 32))
+        assert Provisioning(card=card, identity=identity).look().code in {"foreign_answer", "bad_answer"}
+        assert not (identity / "borne.toml").exists()
+
+
+# central's side
+
+
+def test_fail_a_token_is_good_once(post, capsys) -> None:
+    post.claim(capsys)
+    post.box.look()
+    assert post.enrol() == 0
+    assert post.enrol() == 2
+    assert "spent" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("hours", ["-1"])
+def test_fail_a_token_ends(post, capsys, hours) -> None:
+    post.claim(capsys, hours=hours)
+    post.box.look()
+    assert post.enrol() == 2
+    assert "is over" in capsys.readouterr().err
+    assert not (post.card / "answer.cose").exists()
+
+
+def test_fail_a_token_is_for_one_name(post, capsys) -> None:
+    post.claim(capsys)
+    text = (post.card / "device.toml").read_text()
+    (post.card / "device.toml").write_text(text.replace(NAME, "post-9"))
+    post.box.look()
+    assert post.enrol() == 2
+    assert f"is for {NAME}" in capsys.readouterr().err
+
+
+def test_fail_another_fingerprint_than_on_the_screen(post, capsys) -> None:
+    post.claim(capsys)
+    post.box.look()
+    assert post.enrol(agreed="0000 0000 0000 0000") == 2
+    assert "fingerprint" in capsys.readouterr().err
+    assert post.enrol() == 0  # and the token is still good
+
+
+@pytest.mark.parametrize("answer", ["yes\n", "no\n", ""])
+def test_central_s_operator_is_asked(post, capsys, monkeypatch, answer) -> None:
+    import io
+
+    from central.enrol import EnrolError, _agree
+
+    post.claim(capsys)
+    post.box.look()
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    if answer.startswith("yes"):
+        _agree(post.request, None)
+    else:
+        with pytest.raises(EnrolError, match="Not enrolled"):
+            _agree(post.request, None)
+    assert fingerprint(post.request) in capsys.readouterr().err
+
+
+def test_fail_a_request_that_is_none(post, capsys) -> None:
+    from central.enrol import EnrolError, issue, read_request
+
+    post.claim(capsys)
+    post.box.look()
+    good = post.request
+    authority = x509.load_pem_x509_certificate(post.authority.certificate.read_bytes())
+    for csr, says in (("none", "none"), (good.csr, "not this box's")):
+        changed = msgspec.structs.replace(good, csr=csr, device="post-9")
+        with pytest.raises(EnrolError, match=says):
+            issue(changed, authority, post.authority._key, days=1, now=dt.datetime.now(dt.UTC))
+    path = post.card / "request.json"
+    path.write_bytes(b"{" + b" " * 300_000)
+    with pytest.raises(EnrolError, match="larger"):
+        read_request(path)
+    for text in ("", "{}", "[" * 100_000, json.dumps({"device": "../x"})):
+        path.write_text(text)
+        with pytest.raises(EnrolError, match="no request"):
+            read_request(path)
+
+
+# the small parts
+
+
+def test_ok_the_board_s_serial_number(tmp_path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    second.write_bytes(b"10000000d34db33f\0")
+    assert hardware_serial((first, second)) == "10000000d34db33f"
+    first.write_bytes(b"\xff\xfe two words\n")
+    assert hardware_serial((first, second)) == "10000000d34db33f"
+    second.write_bytes(b"two words")
+    assert hardware_serial((first, second)) == "unknown"
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.dictionaries(
+        st.text(min_size=1, max_size=8),
+        st.dictionaries(
+            st.text(min_size=1, max_size=8),
+            st.recursive(
+                st.booleans() | st.integers(-(2**31), 2**31) | st.text(max_size=12) | st.floats(0, 1e6),
+                lambda inner: (
+                    st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+                ),
+                max_leaves=6,
+            ),
+            max_size=4,
+        ),
+        max_size=4,
+    )
+)
+def test_ok_what_is_written_as_toml_reads_the_same(tables) -> None:
+    import tomllib
+
+    text = toml_text(tables)
+    assert tomllib.loads(text) == tables
+
+
+def test_ok_the_command_says_the_same(post, capsys) -> None:
+    post.claim(capsys)
+    words = SimpleNamespace(card=post.card, identity=post.identity, json=False)
+    assert provision._card(words) == 1
+    assert capsys.readouterr().out.startswith("borne: asked: ")
+    post.enrol()
+    words.json = True
+    assert provision._card(words) == 0
+    assert json.loads(capsys.readouterr().out)["code"] == "done"
+
+
+def test_fail_a_card_that_cannot_be_written(post) -> None:
+    from appliance.commands.output import CouldNot
+
+    words = SimpleNamespace(card=post.card / "gone", identity=post.identity, json=False)
+    with pytest.raises(CouldNot):
+        provision._card(words)
+    (post.card / "file").touch()
+    with pytest.raises(CouldNot):
+        provision._keys(SimpleNamespace(identity=post.card / "file"))
+
+
+def test_ok_an_answer_names_all_that_a_box_must_know() -> None:
+    assert {"certificate", "ca", "broker", "sealing", "watermark"} <= set(Answer.__struct_fields__)
