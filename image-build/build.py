@@ -9,6 +9,7 @@ materials, and `SHA256SUMS`.
 """
 
 import argparse
+import hashlib
 import os
 import shutil
 import subprocess
@@ -26,8 +27,8 @@ from boot import BootError, make_boot, make_config, write_first_stage
 from disk import FAT, LINUX, Part, write_disk
 from fetch import fetch, sha256_of
 from initrd import InitrdError, make_initrd
-from lockfile import LockError, read_lock
-from rootfs import RootError, make_root, settle
+from lockfile import Lock, LockError, read_lock
+from rootfs import RootError, finish_root, make_base, settle
 from sbom import bill_of
 from verity import append_tree
 
@@ -77,7 +78,17 @@ def build(board: Board, *, out: Path, cache: Path, epoch: int) -> dict[str, str]
     told.step(f"{len(lock.debs)} packages and {len(lock.wheels)} wheels of {board.lock.name}")
     debs, wheels = fetch(lock, board, cache, told.part)
     told.step("the root")
-    release = make_root(root, board, debs, wheels, version=appliance.__version__)
+    base = cache / f"base-{board.name}-{base_digest(lock, board)}"
+    if not base.exists():
+        for old in cache.glob(f"base-{board.name}-*"):
+            shutil.rmtree(old)
+        draft = made / "base"
+        make_base(draft, board, debs, wheels)
+        _run(["cp", "--archive", "--reflink=auto", str(draft), f"{base}.draft"])
+        os.replace(f"{base}.draft", base)
+        shutil.rmtree(draft)
+    _run(["cp", "--archive", "--reflink=auto", str(base), str(root)])
+    release = finish_root(root, board, version=appliance.__version__)
     taken = make_boot_files(root, made / "boot_files", board, release)
     settle(root, epoch)
     told.step("the read-only root image")
@@ -110,6 +121,12 @@ def build(board: Board, *, out: Path, cache: Path, epoch: int) -> dict[str, str]
     digests = {name: sha256_of(target / name) for name in names}
     (target / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in digests.items()), "ascii")
     return digests
+
+
+def base_digest(lock: Lock, board: Board) -> str:
+    """What the unpacked packages follow from: the lock, the board, and how they are unpacked."""
+    said = f"{lock.digest} {board!r} {sha256_of(HERE / 'rootfs.py')} {sys.version_info[:2]}"
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def make_boot_files(root: Path, folder: Path, board: Board, release: str) -> Path:

@@ -42,6 +42,8 @@ MASKED = (
     *("getty@.service", "serial-getty@.service", "console-getty.service", "autovt@.service", "debug-shell.service"),
     *("emergency.service", "rescue.service", "systemd-networkd-wait-online.service", "systemd-pcrphase.service"),
     *("systemd-pcrphase-sysinit.service", "fstrim.timer", "e2scrub_all.timer", "e2scrub_reap.service"),
+    *("systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "systemd-logind.service"),
+    *("getty-static.service", "systemd-update-utmp.service", "systemd-user-sessions.service"),
     *("systemd-firstboot.service", "ldconfig.service", "systemd-timesyncd.service", "chronyd-restricted.service"),
 )
 """No shell for whoever plugs in a keyboard, and what would write to a root that cannot be written."""
@@ -60,8 +62,8 @@ class RootError(Exception):
     """The root cannot be made, in one plain sentence."""
 
 
-def make_root(root: Path, board: Board, debs: Iterable[Path], wheels: Iterable[Path], *, version: str) -> str:
-    """Make it; returns the kernel's release.
+def make_base(root: Path, board: Board, debs: Iterable[Path], wheels: Iterable[Path]) -> None:
+    """All that the lock file names, unpacked and compiled: nothing of Borne's own, so it is kept by the lock.
 
     Raises:
         RootError: a package cannot be unpacked, or something that is needed is not in it.
@@ -73,9 +75,18 @@ def make_root(root: Path, board: Board, debs: Iterable[Path], wheels: Iterable[P
     if board.kernel_modules:
         _prune_modules(root, release, board.kernel_modules, board.initrd_modules)
     _strip(root)
-    _install_borne(root, board, wheels)
+    _install_wheels(root, board, wheels)
+
+
+def finish_root(root: Path, board: Board, *, version: str) -> str:
+    """Borne itself, and what is set up; returns the kernel's release.
+
+    Raises:
+        RootError: something that is needed is not in the base.
+    """
+    _install_borne(root, board)
     _set_up(root, board, version)
-    return release
+    return _kernel(root)
 
 
 def _unpack(root: Path, debs: Iterable[Path]) -> None:
@@ -144,9 +155,12 @@ def _strip(root: Path) -> None:
             path.chmod(path.stat().st_mode & 0o1777)  # nobody becomes another by starting a program
 
 
-def _install_borne(root: Path, board: Board, wheels: Iterable[Path]) -> None:
-    opt = root / "opt/borne"
-    site = opt / "lib" / f"python{board.python}" / "site-packages"
+def _site(root: Path, board: Board) -> Path:
+    return root / "opt/borne/lib" / f"python{board.python}" / "site-packages"
+
+
+def _install_wheels(root: Path, board: Board, wheels: Iterable[Path]) -> None:
+    site = _site(root, board)
     site.mkdir(parents=True)
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
@@ -158,6 +172,11 @@ def _install_borne(root: Path, board: Board, wheels: Iterable[Path]) -> None:
                 archive.extract(name, site)
     for tests in [path for path in site.rglob("tests") if path.is_dir()]:
         shutil.rmtree(tests)
+    _compile(root, board, site, root / f"usr/lib/python{board.python}", root / "usr/lib/python3/dist-packages")
+
+
+def _install_borne(root: Path, board: Board) -> None:
+    opt, site = root / "opt/borne", _site(root, board)
     for package in OURS:
         for source in sorted((REPOSITORY / package).rglob("*")):
             inside = source.relative_to(REPOSITORY)
@@ -169,15 +188,15 @@ def _install_borne(root: Path, board: Board, wheels: Iterable[Path]) -> None:
     (opt / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = true\n", "ascii")
     _write(opt / "bin/borne", LAUNCHER, mode=0o755)
     _copy(REPOSITORY / "systemd/recover", opt / "libexec/recover", mode=0o755)
-    _compile(root, site, board)
+    _compile(root, board, *(site / package for package in OURS))
 
 
-def _compile(root: Path, site: Path, board: Board) -> None:
+def _compile(root: Path, board: Board, *folders: Path) -> None:
     """Bytecode with no time in it, where this machine's Python is the board's; a root cannot cache it later."""
     if board.python != f"{sys.version_info.major}.{sys.version_info.minor}":
         print(f"rootfs: not compiled: the board has Python {board.python}, this machine another", file=sys.stderr)
         return
-    for folder in (site, root / f"usr/lib/python{board.python}", root / "usr/lib/python3/dist-packages"):
+    for folder in folders:
         if folder.exists():
             compileall.compile_dir(
                 str(folder), quiet=2, stripdir=str(root), prependdir="/",
@@ -219,7 +238,9 @@ def _set_up(root: Path, board: Board, version: str) -> None:
     _write(root / "etc/borne-release", f"BOARD={board.name}\nVERSION={version}\nCOMPATIBLE={board.compatible}\n")
     (root / "etc/resolv.conf").unlink(missing_ok=True)
     (root / "etc/resolv.conf").symlink_to("/run/systemd/resolve/resolv.conf")
-    for name in ("boot/borne", "etc/borne", "proc", "sys", "dev", "run", "tmp", "var", "mnt"):
+    (root / "etc/mtab").symlink_to("../proc/self/mounts")
+    (root / "usr/lib/tmpfiles.d/provision.conf").unlink(missing_ok=True)  # for keys of people who log in: nobody does
+    for name in ("boot/borne", "etc/borne", "srv", "proc", "sys", "dev", "run", "tmp", "var", "mnt"):
         (root / name).mkdir(parents=True, exist_ok=True)
     shutil.rmtree(root / "var")
     (root / "var").mkdir()
