@@ -17,6 +17,7 @@ from appliance.commands import (
     devices,
     face,
     finger,
+    flash,
     lists,
     mrz,
     officers,
@@ -30,7 +31,7 @@ from appliance.commands.output import COULD_NOT, CouldNot, could_not
 
 COMMANDS: tuple[ModuleType, ...] = (
     *(demo, run, mrz, chip, seal, face, finger, trust, lists, records, officers, devices),
-    *(provision,),
+    *(flash, provision),
 )
 """Each has `add_to(subparsers)`; what a command needs is imported when it runs, so that help is quick."""
 

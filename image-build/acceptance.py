@@ -3,10 +3,11 @@
 
     .venv/bin/python image-build/acceptance.py BOARD [--image FILE] [--json]
 
-A central and a broker run on this machine. The box starts with a technician's card, makes its keys, asks to be
-enrolled; the power is cut; central answers onto the card; the box starts again, a document reader is plugged into
-its USB while it runs, a document is swept through it, and the crossing is recorded and acknowledged. The camera
-and the panel are simulated; the serial reader is QEMU's USB serial port behind the real driver in the real sandbox.
+A central and a broker run on this machine. The box starts with a technician's card, makes its keys, asks to
+be enrolled; the power is cut; central answers onto the card; the box starts again, a document reader is
+plugged into its USB while it runs, a document is swept through it, and the crossing is recorded and
+acknowledged. The camera and the panel are simulated; the serial reader is QEMU's USB serial port behind the
+real driver in the real sandbox.
 """
 
 import argparse
@@ -21,19 +22,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
 sys.path[:0] = [str(HERE), str(REPOSITORY)]
 
+import msgspec
 from board import Board, BoardError, board_names, load_board
 from qemu import Line, Machine, QemuError, read_fat, write_fat
 
 from appliance.contracts.provisioning import Request, fingerprint
 from appliance.simulation.broker import CENTRAL, Broker, BrokerUnavailable
-
-import msgspec
 
 NAME = "image-test-1"
 HOST = "10.0.2.2"
@@ -42,6 +42,7 @@ CARD_MIB = 1400
 FIRST_SECONDS, SECOND_SECONDS = 1200.0, 2400.0
 """Emulated on a loaded machine; a box takes a hundredth."""
 SWEEP_SECONDS = 8.0
+LOG = ("systemd.journald.forward_to_console=1",)
 MRZ = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
 """ICAO 9303-4's own specimen."""
 DEVICE = """
@@ -114,7 +115,9 @@ class Central:
             *("--ca", str(access.ca), "--certificate", str(access.certificate), "--key", str(access.key)),
         ]
         with (self.folder / "receiver.log").open("ab") as log:
-            self._receiver = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True)
+            self._receiver = subprocess.Popen(
+                command, cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True
+            )
 
     def counts(self) -> dict[str, int]:
         counted = json.loads(self._central("count", "--json", "--database", str(self._database)))
@@ -146,7 +149,12 @@ class Reader:
         return (
             *("-device", "qemu-xhci,id=usb"),
             *("-chardev", f"socket,id=reader,path={self._line},server=on,wait=off"),
-            *("-chardev", f"socket,id=monitor,path={self._monitor},server=on,wait=off", "-mon", "chardev=monitor"),
+            *(
+                "-chardev",
+                f"socket,id=monitor,path={self._monitor},server=on,wait=off",
+                "-mon",
+                "chardev=monitor",
+            ),
         )
 
     def plug(self) -> None:
@@ -167,9 +175,10 @@ class Reader:
 class Acceptance:
     """One run; `figures` is what was measured."""
 
-    def __init__(self, board: Board, image: Path, folder: Path) -> None:
+    def __init__(self, board: Board, image: Path, folder: Path, console: TextIO | None = None) -> None:
         self._board = board
         self._folder = folder
+        self._console = console
         self._disk = folder / "disk.img"
         subprocess.run(["cp", "--sparse=always", str(image), str(self._disk)], check=True)
         os.truncate(self._disk, CARD_MIB * 1024 * 1024)
@@ -183,7 +192,7 @@ class Acceptance:
             card = self._folder / "device.toml"
             card.write_text(DEVICE.format(name=NAME, claim=central.claim()), "utf-8")
             write_fat(self._disk, self._board, 1, card, "device.toml")
-            with Machine(self._disk, self._board) as machine:
+            with Machine(self._disk, self._board, words=LOG, console=self._console) as machine:
                 asked = self._wait(machine, "borne: asked:", FIRST_SECONDS)
                 self.figures["first_start_to_request_seconds"] = round(asked.at, 1)
                 time.sleep(5)  # the card is written to without a delay; then the plug is pulled
@@ -196,8 +205,10 @@ class Acceptance:
 
     def _cross(self, central: Central) -> None:
         reader = Reader(self._folder)
-        words = ("borne.rehearsal=1", "borne.rehearsal_after=/dev/ttyUSB0")
-        with Machine(self._disk, self._board, words=words, options=reader.options) as machine:
+        words = (*LOG, "borne.rehearsal=1", "borne.rehearsal_after=/dev/ttyUSB0")
+        with Machine(
+            self._disk, self._board, words=words, options=reader.options, console=self._console
+        ) as machine:
             ready = self._wait(machine, '"ready"', SECOND_SECONDS)
             self.figures["start_to_page_seconds"] = round(ready.at, 1)
             reader.plug()
@@ -211,7 +222,9 @@ class Acceptance:
             done = self._wait(machine, '"done"', 600)
             self.figures["rehearsal"] = json.loads(done.text[done.text.index("{") :])
             self.figures["events"] = [
-                json.loads(line.text[line.text.index("{") :]) for line in machine.lines if "REHEARSAL {" in line.text
+                json.loads(line.text[line.text.index("{") :])
+                for line in machine.lines
+                if "REHEARSAL {" in line.text
             ]
             for _ in self._patiently(300, machine):
                 records = central.telemetry().get("records", {})
@@ -234,11 +247,14 @@ class Acceptance:
             if word in line.text:
                 return line
         last = machine.lines[-1].text if machine.lines else "nothing"
-        raise NotAccepted(f"The box did not say {word} within {seconds:.0f} s; its last line: {last}")
+        when = "before it ended" if machine.ended else f"within {seconds:.0f} s"
+        raise NotAccepted(f"The box did not say {word} {when}; its last line: {last}")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="acceptance", description="Starts an image and has a crossing made.")
+    parser = argparse.ArgumentParser(
+        prog="acceptance", description="Starts an image and has a crossing made."
+    )
     parser.add_argument("board", choices=[name for name in board_names() if name.startswith("qemu-")])
     parser.add_argument("--image", type=Path)
     parser.add_argument("--console", type=Path, help="keep what the box said here")
@@ -248,9 +264,17 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="borne-image-") as folder:
         Path(folder).chmod(0o755)
         try:
-            acceptance = Acceptance(load_board(chosen.board), image, Path(folder))
+            console = chosen.console.open("w") if chosen.console else None
+            acceptance = Acceptance(load_board(chosen.board), image, Path(folder), console)
             acceptance.run()
-        except (BoardError, BrokerUnavailable, NotAccepted, OSError, QemuError, subprocess.SubprocessError) as error:
+        except (
+            BoardError,
+            BrokerUnavailable,
+            NotAccepted,
+            OSError,
+            QemuError,
+            subprocess.SubprocessError,
+        ) as error:
             print(f"acceptance: {error}", file=sys.stderr)
             return 1
     if chosen.json:

@@ -3,9 +3,9 @@
 
     .venv/bin/python image-build/build.py BOARD [--out FOLDER] [--cache FOLDER]
 
-Needs no root, no loop device, no mount, and runs nothing of the board's architecture. The same lock, sources and
-date give the same bytes. FOLDER/BOARD then holds the disk image, the two files that an update carries, the bill of
-materials, and `SHA256SUMS`.
+Needs no root, no loop device, no mount, and runs nothing of the board's architecture. The same lock,
+sources and date give the same bytes. FOLDER/BOARD then holds the disk image, the two files that an update
+carries, the bill of materials, and `SHA256SUMS`.
 """
 
 import argparse
@@ -22,13 +22,14 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
 sys.path[:0] = [str(HERE), str(REPOSITORY)]
 
+from base import RootError, make_base
 from board import Board, BoardError, board_names, load_board
 from boot import BootError, make_boot, make_config, write_first_stage
 from disk import FAT, LINUX, Part, write_disk
 from fetch import fetch, sha256_of
 from initrd import InitrdError, make_initrd
 from lockfile import Lock, LockError, read_lock
-from rootfs import RootError, finish_root, make_base, settle
+from rootfs import finish_root, settle
 from sbom import bill_of
 from verity import append_tree
 
@@ -37,7 +38,8 @@ import appliance
 CONFIG_MIB = 16
 STEPS = 7
 TOOLS = {
-    "dpkg-deb": "dpkg", "tar": "tar", "mksquashfs": "squashfs-tools", "mkfs.vfat": "dosfstools", "mcopy": "mtools",
+    "dpkg-deb": "dpkg", "tar": "tar", "mksquashfs": "squashfs-tools", "mkfs.vfat": "dosfstools",
+    "mcopy": "mtools",
     "depmod": "kmod", "systemd-sysusers": "systemd", "systemctl": "systemd", "readelf": "binutils",
 }  # fmt: skip
 
@@ -56,7 +58,12 @@ class Told:
 
     def part(self, number: int, total: int, name: str) -> None:
         if sys.stderr.isatty():
-            print(f"\r       {number}/{total} {name:<40.40}", end="\n" if number == total else "", file=sys.stderr, flush=True)
+            print(
+                f"\r       {number}/{total} {name:<40.40}",
+                end="\n" if number == total else "",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def build(board: Board, *, out: Path, cache: Path, epoch: int) -> dict[str, str]:
@@ -78,6 +85,7 @@ def build(board: Board, *, out: Path, cache: Path, epoch: int) -> dict[str, str]
     told.step(f"{len(lock.debs)} packages and {len(lock.wheels)} wheels of {board.lock.name}")
     debs, wheels = fetch(lock, board, cache, told.part)
     told.step("the root")
+    made.mkdir()
     base = cache / f"base-{board.name}-{base_digest(lock, board)}"
     if not base.exists():
         for old in cache.glob(f"base-{board.name}-*"):
@@ -93,8 +101,8 @@ def build(board: Board, *, out: Path, cache: Path, epoch: int) -> dict[str, str]
     settle(root, epoch)
     told.step("the read-only root image")
     image = target / "root.squashfs"
-    _run(["mksquashfs", str(root), str(image), "-comp", "zstd", "-Xcompression-level", "9", "-all-root", "-no-xattrs",
-          "-noappend", "-quiet", "-no-progress"])  # fmt: skip
+    squash = ["mksquashfs", str(root), str(image), "-comp", "zstd", "-Xcompression-level", "9"]
+    _run([*squash, "-all-root", "-no-xattrs", "-noappend", "-quiet", "-no-progress"])
     told.step("its verity tree, and the initrd that opens it")
     verity = append_tree(image)
     initrd = make_initrd(root, release=release, modules=board.initrd_modules, verity=verity.table("@"))
@@ -115,17 +123,21 @@ def build(board: Board, *, out: Path, cache: Path, epoch: int) -> dict[str, str]
     disk = target / f"borne-{board.name}.img"
     write_disk(disk, parts, board=board.name)
     told.step("the bill of materials and the hashes")
-    (target / "sbom.cdx.json").write_text(bill_of(lock, version=appliance.__version__, suite=board.suite), "utf-8")
+    (target / "sbom.cdx.json").write_text(
+        bill_of(lock, version=appliance.__version__, suite=board.suite), "utf-8"
+    )
     shutil.rmtree(made)
     names = (disk.name, "root.squashfs", "boot.vfat", "sbom.cdx.json")
     digests = {name: sha256_of(target / name) for name in names}
-    (target / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in digests.items()), "ascii")
+    (target / "SHA256SUMS").write_text(
+        "".join(f"{digest}  {name}\n" for name, digest in digests.items()), "ascii"
+    )
     return digests
 
 
 def base_digest(lock: Lock, board: Board) -> str:
     """What the unpacked packages follow from: the lock, the board, and how they are unpacked."""
-    said = f"{lock.digest} {board!r} {sha256_of(HERE / 'rootfs.py')} {sys.version_info[:2]}"
+    said = f"{lock.digest} {board!r} {sha256_of(HERE / 'base.py')} {sys.version_info[:2]}"
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
@@ -171,7 +183,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="image", description="Builds the image of one board.")
     parser.add_argument("board", choices=board_names())
     parser.add_argument("--out", type=Path, default=REPOSITORY / "build/image")
-    parser.add_argument("--cache", type=Path, default=REPOSITORY / "build/packages", help="packages by their hash")
+    parser.add_argument(
+        "--cache", type=Path, default=REPOSITORY / "build/packages", help="packages by their hash"
+    )
     chosen = parser.parse_args(arguments)
     missing = sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
     if missing:

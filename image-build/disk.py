@@ -1,4 +1,4 @@
-"""A disk image with a GUID partition table (UEFI 2.10, section 5.3), by writing a file: no loop device, no mount.
+"""A disk image with a GUID partition table (UEFI 2.10, section 5.3), by writing a file: no loop device.
 
 Identity, outbox and data are not in the image: the box makes them at its first start from the files of
 `overlay/usr/lib/repart.d`, as large as its card is.
@@ -49,7 +49,9 @@ def write_disk(path: Path, parts: Sequence[Part], *, board: str) -> None:
             sectors = part.mib * 1024 * 1024 // SECTOR
             if part.content is not None:
                 if part.content.stat().st_size > sectors * SECTOR:
-                    raise ValueError(f"{part.label} has {part.content.stat().st_size} bytes, and {part.mib} MiB of room.")
+                    raise ValueError(
+                        f"{part.label} has {part.content.stat().st_size} bytes, and {part.mib} MiB of room."
+                    )
                 _copy(part.content, file, first * SECTOR)
             entries += _entry(part, board, first, first + sectors - 1)
             first += sectors

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from board import Board
 from lock import archive_sites, pip_platform
-from lockfile import Deb, Lock, LockError, Wheel
+from lockfile import Deb, Lock, LockError
 
 MAX_DEB_BYTES = 512 * 1024 * 1024
 """The largest, a kernel, has a quarter of it."""
@@ -50,7 +50,10 @@ def _deb(deb: Deb, cache: Path) -> Path:
     site = security if deb.path.startswith("pool/updates/") else main
     part = path.with_suffix(f".{os.getpid()}.part")  # another build may fetch the same
     try:
-        with urllib.request.urlopen(f"{site.rstrip('/')}/{deb.path}", timeout=SECONDS) as answer, part.open("wb") as file:
+        with (
+            urllib.request.urlopen(f"{site.rstrip('/')}/{deb.path}", timeout=SECONDS) as answer,
+            part.open("wb") as file,
+        ):
             left = MAX_DEB_BYTES
             while block := answer.read(BLOCK):
                 left -= len(block)
@@ -58,7 +61,9 @@ def _deb(deb: Deb, cache: Path) -> Path:
                     raise LockError(f"{deb.name} is larger than {MAX_DEB_BYTES} bytes.")
                 file.write(block)
     except OSError as error:
-        raise LockError(f"{deb.name} {deb.version} cannot be fetched ({error}); write the lock anew.") from error
+        raise LockError(
+            f"{deb.name} {deb.version} cannot be fetched ({error}); write the lock anew."
+        ) from error
     return _keep(part, path, deb.sha256, f"{deb.name} {deb.version}")
 
 
@@ -71,10 +76,20 @@ def _wheels(lock: Lock, board: Board, cache: Path) -> list[Path]:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
         wanted = part / "requirements"
-        wanted.write_text("".join(f"{w.name}=={w.version} --hash=sha256:{w.sha256}\n" for w in missing), "utf-8")
+        wanted.write_text(
+            "".join(f"{w.name}=={w.version} --hash=sha256:{w.sha256}\n" for w in missing), "utf-8"
+        )
         asked = [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"),
-            *("--only-binary", ":all:", "--dest", str(part), "--requirement", str(wanted), *pip_platform(board)),
+            *(
+                "--only-binary",
+                ":all:",
+                "--dest",
+                str(part),
+                "--requirement",
+                str(wanted),
+                *pip_platform(board),
+            ),
         ]
         done = subprocess.run(asked, capture_output=True, text=True, check=False)
         if done.returncode != 0:

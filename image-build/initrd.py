@@ -1,7 +1,7 @@
 """The initrd: a shell, dmsetup, the modules that find the disk, and `init`. Made here, for any architecture.
 
-A newc archive (Documentation/driver-api/early-userspace/buffer-format.rst), gzipped, with no time and no inode
-number in it, so that the same root gives the same bytes. Nothing of the board's is run to make it.
+A newc archive (Documentation/driver-api/early-userspace/buffer-format.rst), gzipped, with no time and no
+inode number in it, so that the same root gives the same bytes. Nothing of the board's is run to make it.
 """
 
 import gzip
@@ -16,7 +16,20 @@ INIT = Path(__file__).parent / "init"
 BUSYBOX = "usr/bin/busybox"
 DMSETUP = "usr/sbin/dmsetup"
 LIBRARIES = ("usr/lib/{triplet}", "usr/lib")
-APPLETS = ("sh", "mount", "umount", "mkdir", "insmod", "switch_root", "cat", "sleep", "echo", "reboot", "sync", "tr")
+APPLETS = (
+    "sh",
+    "mount",
+    "umount",
+    "mkdir",
+    "insmod",
+    "switch_root",
+    "cat",
+    "sleep",
+    "echo",
+    "reboot",
+    "sync",
+    "tr",
+)
 
 
 class InitrdError(Exception):
@@ -88,7 +101,7 @@ def make_initrd(root: Path, *, release: str, modules: Iterable[str], verity: str
 
 
 def module_order(root: Path, release: str, wanted: Iterable[str]) -> list[Path]:
-    """The modules with all they need, each after what it needs (modules.dep(5)); built-in ones are passed over."""
+    """The modules with all they need, each after what it needs (modules.dep(5)); built-in ones are left."""
     folder = root / "usr/lib/modules" / release
     needs: dict[str, tuple[str, list[str]]] = {}
     for line in (folder / "modules.dep").read_text("ascii").splitlines():

@@ -68,7 +68,12 @@ def solve_debs(board: Board) -> tuple[Deb, ...]:
         (root / "status").write_text("", "utf-8")
         options = [
             *("-o", f"Dir={root}", "-o", f"Dir::State::status={root / 'status'}"),
-            *("-o", f"APT::Architecture={board.architecture}", "-o", "APT::Architectures::=" + board.architecture),
+            *(
+                "-o",
+                f"APT::Architecture={board.architecture}",
+                "-o",
+                "APT::Architectures::=" + board.architecture,
+            ),
             *("-o", f"Dir::Etc::trusted={KEYRING}", "-o", "APT::Install-Recommends=false"),
             *("-o", "APT::Sandbox::User=root", "-o", "Acquire::Languages=none"),
         ]
@@ -80,7 +85,9 @@ def solve_debs(board: Board) -> tuple[Deb, ...]:
         _say("solving Debian's packages")
         listing = _output(["apt-get", *options, "-qq", "-y", "--print-uris", "install", *wanted])
         names = re.findall(r"^'[^']+' (\S+) \d+ ", listing, re.MULTILINE)
-        pairs = [tuple(_unescaped(part) for part in name.removesuffix(".deb").split("_")[:2]) for name in names]
+        pairs = [
+            tuple(_unescaped(part) for part in name.removesuffix(".deb").split("_")[:2]) for name in names
+        ]
         kept = [f"{name}={version}" for name, version in pairs if name not in board.left_out.names]
         return tuple(sorted(_described(options, kept)))
 

@@ -1,7 +1,7 @@
 """The lock file: one line a package, tab-separated, so that a change is one line in a review.
 
-    deb    NAME  VERSION  ARCHITECTURE  SHA256  PATH    (the path is the archive's own, below its root)
-    wheel  NAME  VERSION  -             SHA256  FILE
+deb    NAME  VERSION  ARCHITECTURE  SHA256  PATH    (the path is the archive's own, below its root)
+wheel  NAME  VERSION  -             SHA256  FILE
 """
 
 import hashlib
@@ -76,12 +76,16 @@ def read_lock(path: Path) -> Lock:
             case ["board", name] if _SAFE.match(name):
                 board = name
             case ["deb", name, version, architecture, sha256, place] if (
-                all(map(_SAFE.match, (name, version, architecture))) and _SHA256.match(sha256) and _inside(place)
+                all(map(_SAFE.match, (name, version, architecture)))
+                and _SHA256.match(sha256)
+                and _inside(place)
             ):
-                debs.append(Deb(name=name, version=version, architecture=architecture, sha256=sha256, path=place))
-            case ["wheel", name, version, "-", sha256, file] if (
-                all(map(_SAFE.match, (name, version, file))) and _SHA256.match(sha256)
-            ):
+                debs.append(
+                    Deb(name=name, version=version, architecture=architecture, sha256=sha256, path=place)
+                )
+            case ["wheel", name, version, "-", sha256, file] if all(
+                map(_SAFE.match, (name, version, file))
+            ) and _SHA256.match(sha256):
                 wheels.append(Wheel(name=name, version=version, sha256=sha256, file=file))
             case _:
                 raise LockError(f"{path.name}: line {number} is no line of a lock file.")
@@ -92,4 +96,6 @@ def read_lock(path: Path) -> Lock:
 
 def _inside(place: str) -> bool:
     """Whether an archive's path stays below its root."""
-    return all(part not in {"", ".", ".."} and part.isprintable() and " " not in part for part in place.split("/"))
+    return all(
+        part not in {"", ".", ".."} and part.isprintable() and " " not in part for part in place.split("/")
+    )

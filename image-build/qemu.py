@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 from board import Board
 
@@ -53,7 +53,9 @@ def read_fat(disk: Path, board: Board, number: int, name: str) -> bytes:
     Raises:
         QemuError: it is not there.
     """
-    done = subprocess.run(["mtype", "-i", fat_at(disk, number, board), f"::{name}"], capture_output=True, check=False)
+    done = subprocess.run(
+        ["mtype", "-i", fat_at(disk, number, board), f"::{name}"], capture_output=True, check=False
+    )
     if done.returncode != 0:
         raise QemuError(f"Partition {number} has no {name}.")
     return done.stdout
@@ -89,12 +91,14 @@ class Machine:
         words: Sequence[str] = (),
         trial: bool = False,
         options: Sequence[str] = (),
+        console: TextIO | None = None,
     ) -> None:
         self._disk = disk
         self._board = board
         self._words = words
         self._trial = trial
         self._options = options
+        self._console = console
         self._folder = tempfile.TemporaryDirectory(prefix="borne-qemu-")
         self._process: subprocess.Popen[bytes] | None = None
         self._began = 0.0
@@ -113,12 +117,23 @@ class Machine:
             *("-nographic", "-no-reboot", "-serial", "stdio", "-monitor", "none"),
             *("-drive", f"file={self._disk},if=virtio,format=raw,cache=writethrough"),
             *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="),
-            *("-kernel", str(folder / "vmlinuz"), "-initrd", str(folder / "initrd"), "-append", " ".join(words)),
+            *(
+                "-kernel",
+                str(folder / "vmlinuz"),
+                "-initrd",
+                str(folder / "initrd"),
+                "-append",
+                " ".join(words),
+            ),
             *self._options,
         ]
         self._began = time.monotonic()
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         return self
 
@@ -137,7 +152,8 @@ class Machine:
 
     def follow(self, seconds: float) -> Iterator[Line]:
         """Its lines as they come, until it ends or the time is over."""
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         end = time.monotonic() + seconds
         descriptor = self._process.stdout.fileno()
         rest = b""
@@ -154,6 +170,8 @@ class Machine:
                     text = raw.decode("utf-8", "replace").rstrip("\r")
                     line = Line(time.monotonic() - self._began, text)
                     self.lines.append(line)
+                    if self._console is not None:
+                        print(f"{line.at:8.1f} {text}", file=self._console, flush=True)
                     yield line
 
     @property

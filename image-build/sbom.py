@@ -1,7 +1,7 @@
 """The bill of materials of an image: CycloneDX 1.5 (ECMA-424's predecessor), from the lock file alone.
 
-Package URLs as the purl specification writes them for deb and pypi. The serial number follows from the content,
-so that the same image has the same bill.
+Package URLs as the purl specification writes them for deb and pypi. The serial number follows from the
+content, so that the same image has the same bill.
 """
 
 import json
@@ -25,20 +25,26 @@ def bill_of(lock: Lock, *, version: str, suite: str) -> str:
             "hashes": [{"alg": "SHA-256", "content": package.sha256}],
         }
         for package, purl in [
-            *((d, f"pkg:deb/debian/{quote(d.name)}@{quote(d.version)}?arch={d.architecture}&distro={suite}") for d in lock.debs),
+            *(
+                (d, f"pkg:deb/debian/{quote(d.name)}@{quote(d.version)}?arch={d.architecture}&distro={suite}")
+                for d in lock.debs
+            ),
             *((w, f"pkg:pypi/{w.name.lower().replace('_', '-')}@{quote(w.version)}") for w in lock.wheels),
         ]
     ]
     image = {"type": "firmware", "bom-ref": lock.board, "name": f"borne-{lock.board}", "version": version}
-    return json.dumps(
-        {
-            "bomFormat": "CycloneDX",
-            "specVersion": "1.5",
-            "serialNumber": f"urn:uuid:{uuid.uuid5(NAMES, f'{version} {lock.digest}')}",
-            "version": 1,
-            "metadata": {"component": image},
-            "components": components,
-            "dependencies": [{"ref": lock.board, "dependsOn": [one["bom-ref"] for one in components]}],
-        },
-        indent=1,
-    ) + "\n"
+    return (
+        json.dumps(
+            {
+                "bomFormat": "CycloneDX",
+                "specVersion": "1.5",
+                "serialNumber": f"urn:uuid:{uuid.uuid5(NAMES, f'{version} {lock.digest}')}",
+                "version": 1,
+                "metadata": {"component": image},
+                "components": components,
+                "dependencies": [{"ref": lock.board, "dependsOn": [one["bom-ref"] for one in components]}],
+            },
+            indent=1,
+        )
+        + "\n"
+    )

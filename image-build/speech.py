@@ -32,7 +32,17 @@ def speak(text: str, voice: str, out: Path) -> None:
             ["espeak-ng", "-v", voice, "-s", str(WORDS_A_MINUTE), "-w", str(wave), text], check=True
         )
         subprocess.run(
-            ["opusenc", "--quiet", "--downmix-mono", "--bitrate", BITRATE, "--serial", "1", str(wave), str(out)],
+            [
+                "opusenc",
+                "--quiet",
+                "--downmix-mono",
+                "--bitrate",
+                BITRATE,
+                "--serial",
+                "1",
+                str(wave),
+                str(out),
+            ],
             check=True,
         )
 

@@ -1,7 +1,7 @@
-"""The dm-verity hash tree of a root, in the kernel's own format (Documentation/admin-guide/device-mapper/verity).
+"""The dm-verity hash tree of a root, as in the kernel's Documentation/admin-guide/device-mapper/verity.
 
-Hash type 1, SHA-256, blocks of 4096 bytes, no superblock: what opens it has the root hash and the salt from the
-initrd. The salt is the hash of the data, so that the same root has the same tree.
+Hash type 1, SHA-256, blocks of 4096 bytes, no superblock: what opens it has the root hash and the salt from
+the initrd. The salt is the hash of the data, so that the same root has the same tree.
 """
 
 import hashlib
@@ -26,7 +26,8 @@ class Verity:
         the box: a trial slot then goes back by itself."""
         return (
             f"0 {self.data_blocks * BLOCK // 512} verity 1 {device} {device} {BLOCK} {BLOCK} "
-            f"{self.data_blocks} {self.data_blocks} sha256 {self.root_hash} {self.salt} 1 restart_on_corruption"
+            f"{self.data_blocks} {self.data_blocks} sha256 {self.root_hash} {self.salt} "
+            "1 restart_on_corruption"
         )
 
 
