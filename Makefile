@@ -7,10 +7,10 @@ READY  := $(VENV)/.installed
 WITHOUT_DEPS := adafruit-circuitpython-fingerprint==2.2.25
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test lint bench devices soak clean
+.PHONY: help setup packages demo test lint bench devices soak image lock image-test clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: packages $(READY) ## install what is missing: Debian packages, then .venv (seconds when nothing is)
 
@@ -51,6 +51,17 @@ devices: setup ## run the conformance suite and write docs/devices.md from what 
 
 soak: setup ## the long tests: kills, power cuts, endurance
 	@$(PYTHON) -m pytest -m soak --timeout 0 $(ARGS)
+
+BOARD ?= qemu-amd64
+image: setup ## the flashable image of one board (BOARD=qemu-amd64, qemu-arm64, pi4-bookworm, pi5-trixie)
+	@sh config/install-packages.sh config/image-packages.txt
+	@nice $(PYTHON) image-build/build.py $(BOARD)
+
+lock: setup ## solve BOARD's packages anew: writes image-build/lock/BOARD.lock
+	@nice $(PYTHON) image-build/lock.py $(BOARD)
+
+image-test: image ## start the image in QEMU: card, enrolment, a crossing that a central on this machine acknowledges
+	@nice $(PYTHON) image-build/acceptance.py $(BOARD) --console build/image/$(BOARD)/console.log
 
 clean: ## remove all that was made here, .venv included
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

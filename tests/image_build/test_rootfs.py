@@ -1,0 +1,161 @@
+"""The root: what is on it, what is not, and who may log in (nobody). On a base of a few empty files."""
+
+import os
+import shutil
+import stat
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+from base import RootError, make_base
+from board import load_board
+from rootfs import MASKED, UNITS, finish_root
+
+missing = [
+    tool for tool in ("dpkg-deb", "depmod", "systemd-sysusers", "systemctl") if shutil.which(tool) is None
+]
+pytestmark = pytest.mark.skipif(bool(missing), reason=f"not installed: {' '.join(missing)}")
+
+PASSWD = "root:*:0:0:root:/root:/bin/bash\nnobody:*:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+GROUP = "root:*:0:\nnogroup:*:65534:\nvideo:*:44:\n"
+FOREIGN_UNITS = [name for name in UNITS if not name.startswith("borne-")]
+
+
+def a_deb(folder: Path, name: str, files: dict[str, bytes], *, modes: dict[str, int] | None = None) -> Path:
+    tree = folder / name
+    for place, content in ({"DEBIAN/control": control(name)} | files).items():
+        (tree / place).parent.mkdir(parents=True, exist_ok=True)
+        (tree / place).write_bytes(content)
+        (tree / place).chmod((modes or {}).get(place, 0o644))
+    path = folder / f"{name}.deb"
+    command = ["dpkg-deb", "--build", "--root-owner-group", str(tree), str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    return path
+
+
+def control(name: str) -> bytes:
+    lines = (f"Package: {name}", "Version: 1", "Architecture: all", "Maintainer: x <x@example.org>")
+    return "\n".join((*lines, "Description: x", "")).encode()
+
+
+def a_wheel(folder: Path, names: dict[str, str]) -> Path:
+    path = folder / "thing-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in names.items():
+            archive.writestr(name, text)
+    return path
+
+
+@pytest.fixture
+def base(tmp_path) -> Path:
+    unit = b"[Unit]\nDescription=x\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
+    files = {
+        "usr/share/base-passwd/passwd.master": PASSWD.encode(),
+        "usr/share/base-passwd/group.master": GROUP.encode(),
+        "usr/share/libc-bin/nsswitch.conf": b"hosts: files dns\n",
+        "bin/su": b"",
+        "usr/share/man/man1/x.1": b"",
+        "usr/share/doc/x/copyright": b"free\n",
+        "usr/share/doc/x/changelog": b"old\n",
+        "usr/lib/modules/6.1/modules.order": b"",
+        "usr/lib/modules/6.1/modules.builtin": b"",
+        "usr/lib/systemd/system/multi-user.target": b"[Unit]\nDescription=x\n",
+        "etc/init.d/chrony": b"#!/bin/sh\n",
+        **{f"usr/lib/systemd/system/{name}": unit for name in FOREIGN_UNITS},
+    }
+    deb = a_deb(tmp_path, "x", files, modes={"bin/su": 0o4755})
+    wheel = a_wheel(
+        tmp_path,
+        {"thing/__init__.py": "X = 1\n", "thing/tests/test_x.py": "", "thing-1.data/scripts/x": "#!python\n"},
+    )
+    make_base(tmp_path / "base", load_board("pi4-bookworm"), [deb], [wheel])
+    return tmp_path / "base"
+
+
+@pytest.fixture
+def root(base) -> Path:
+    assert finish_root(base, load_board("qemu-amd64"), version="1.0") == "6.1"
+    return base
+
+
+def test_ok_nobody_can_log_in_and_nothing_makes_anybody_another(root) -> None:
+    passwords = [line.split(":")[1] for line in (root / "etc/shadow").read_text().splitlines()]
+    assert passwords
+    assert all(word.startswith(("!", "*")) for word in passwords)
+    setuid = [
+        path
+        for path in root.rglob("*")
+        if path.is_file() and not path.is_symlink() and path.stat().st_mode & (stat.S_ISUID | stat.S_ISGID)
+    ]
+    assert setuid == []
+    for name in ("getty@.service", "serial-getty@.service", "emergency.service", "debug-shell.service"):
+        assert name in MASKED
+        assert os.readlink(root / "etc/systemd/system" / name) == "/dev/null"
+
+
+def test_ok_every_service_is_there_and_started(root) -> None:
+    wanted = root / "etc/systemd/system/multi-user.target.wants"
+    names = {path.name for path in wanted.iterdir()}
+    assert {f"borne-{name}.service" for name in ("capture", "lane", "uplink", "agent", "provision")} <= names
+    assert (root / "usr/lib/systemd/system/borne-lane.service.d/20-clock.conf").exists()
+    assert (root / "usr/lib/systemd/system.conf.d/10-watchdog.conf").exists()
+    assert os.access(root / "opt/borne/bin/borne", os.X_OK)
+    assert os.access(root / "opt/borne/libexec/recover", os.X_OK)
+    assert os.readlink(root / "opt/borne/bin/python") == "/usr/bin/python3.11"
+    users = {
+        line.split(":")[0]: line.split(":")[2] for line in (root / "etc/passwd").read_text().splitlines()
+    }
+    assert f"uid={users['borne-provision']}," in (root / "etc/fstab").read_text()
+    assert "@" not in "".join(path.read_text() for path in (root / "usr/lib/repart.d").iterdir()).replace(
+        "@i", ""
+    )
+
+
+def test_ok_what_never_belongs_on_a_box_is_not_there(root) -> None:
+    site = root / "opt/borne/lib/python3.11/site-packages"
+    assert (site / "appliance/services/lane/policy.toml").exists()
+    assert (site / "thing/__init__.py").exists()
+    for name in ("appliance/simulation", "central", "benchmarks", "models/mrz/training", "thing/tests"):
+        assert not (site / name).exists(), name
+    assert not (site / "thing-1.data").exists()
+    assert not (root / "usr/share/man").exists()
+    assert (root / "usr/share/doc/x/copyright").exists()  # the licences stay
+    assert not (root / "usr/share/doc/x/changelog").exists()
+
+
+def test_ok_only_qemu_s_boards_have_a_scripted_officer(base, tmp_path) -> None:
+    shutil.copytree(base, tmp_path / "other", symlinks=True)
+    finish_root(base, load_board("qemu-arm64"), version="1.0")
+    finish_root(tmp_path / "other", load_board("pi4-bookworm"), version="1.0")
+    assert (base / "opt/borne/libexec/rehearsal").exists()
+    assert not list((tmp_path / "other").rglob("rehearsal*"))
+
+
+def test_ok_bytecode_has_no_time_in_it(root) -> None:
+    import sys
+
+    if sys.version_info[:2] != (3, 11):
+        pytest.skip("compiled where this machine's Python is the board's")
+    compiled = next((root / "opt/borne/lib/python3.11/site-packages/thing").rglob("*.pyc")).read_bytes()
+    assert compiled[4] == 1  # PEP 552: hash-based, not checked
+    assert str(root).encode() not in compiled
+
+
+def test_fail_a_package_that_is_none(tmp_path) -> None:
+    (tmp_path / "x.deb").write_bytes(b"no")
+    with pytest.raises(RootError, match=r"x\.deb cannot be unpacked"):
+        make_base(tmp_path / "base", load_board("pi4-bookworm"), [tmp_path / "x.deb"], [])
+
+
+def test_fail_two_kernels(tmp_path) -> None:
+    two = a_deb(tmp_path, "y", {"usr/lib/modules/6.1/x": b"", "usr/lib/modules/6.2/x": b""})
+    with pytest.raises(RootError, match="2 kernels"):
+        make_base(tmp_path / "base", load_board("pi4-bookworm"), [two], [])
+
+
+def test_fail_a_wheel_that_reaches_out(tmp_path) -> None:
+    deb = a_deb(tmp_path, "x", {"usr/lib/modules/6.1/x": b""})
+    wheel = a_wheel(tmp_path, {"../../etc/passwd": "root::0:0\n"})
+    with pytest.raises(RootError, match="reaches out"):
+        make_base(tmp_path / "base", load_board("pi4-bookworm"), [deb], [wheel])
