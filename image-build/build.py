@@ -66,7 +66,9 @@ class Told:
             )
 
 
-def build(board: Board, *, out: Path, cache: Path, epoch: int) -> dict[str, str]:
+def build(
+    board: Board, *, out: Path, cache: Path, epoch: int, update_ca: Path | None = None
+) -> dict[str, str]:
     """Build it; returns the files' names with their SHA-256.
 
     Raises:
@@ -96,7 +98,7 @@ def build(board: Board, *, out: Path, cache: Path, epoch: int) -> dict[str, str]
         os.replace(f"{base}.draft", base)
         shutil.rmtree(draft)
     _run(["cp", "--archive", "--reflink=auto", str(base), str(root)])
-    release = finish_root(root, board, version=appliance.__version__)
+    release = finish_root(root, board, version=appliance.__version__, update_ca=update_ca)
     taken = make_boot_files(root, made / "boot_files", board, release)
     settle(root, epoch)
     told.step("the read-only root image")
@@ -186,13 +188,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--cache", type=Path, default=REPOSITORY / "build/packages", help="packages by their hash"
     )
+    parser.add_argument(
+        "--update-ca", type=Path, help="PEM: who signs updates; without it every update is refused"
+    )
     chosen = parser.parse_args(arguments)
     missing = sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
     if missing:
         print(f"image: install these Debian packages first: {' '.join(missing)}", file=sys.stderr)
         return 2
     try:
-        digests = build(load_board(chosen.board), out=chosen.out, cache=chosen.cache, epoch=source_date())
+        digests = build(
+            load_board(chosen.board),
+            out=chosen.out,
+            cache=chosen.cache,
+            epoch=source_date(),
+            update_ca=chosen.update_ca,
+        )
     except (BoardError, BootError, InitrdError, LockError, RootError) as error:
         print(f"image: {error}", file=sys.stderr)
         return 2

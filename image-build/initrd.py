@@ -82,7 +82,7 @@ def make_initrd(root: Path, *, release: str, modules: Iterable[str], verity: str
         InitrdError: a program, library or module is missing.
     """
     archive = Archive()
-    for name in ("dev", "proc", "sys", "sysroot", "bin", "sbin"):
+    for name in ("dev", "proc", "sys", "run", "sysroot", "bin", "sbin"):
         archive.folder(name)
     archive.file("init", INIT.read_bytes(), mode=0o755)
     archive.file("verity", verity.encode())

@@ -65,14 +65,18 @@ sys.exit(main())
 """
 
 
-def finish_root(root: Path, board: Board, *, version: str) -> str:
+def finish_root(root: Path, board: Board, *, version: str, update_ca: Path | None = None) -> str:
     """Borne itself, and what is set up; returns the kernel's release.
+
+    `update_ca`: whose signature updates need; none refuses every update.
 
     Raises:
         RootError: something that is needed is not in the base.
     """
     _install_borne(root, board)
     _set_up(root, board, version)
+    if update_ca is not None:
+        _copy(update_ca, root / "etc/rauc/update-ca.pem")
     return kernel_release(root)
 
 
@@ -89,6 +93,7 @@ def _install_borne(root: Path, board: Board) -> None:
     (opt / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = true\n", "ascii")
     _write(opt / "bin/borne", LAUNCHER, mode=0o755)
     _copy(REPOSITORY / "systemd/recover", opt / "libexec/recover", mode=0o755)
+    _copy(HERE / "update/bootchooser", opt / "libexec/bootchooser", mode=0o755)
     compile_folders(root, board, *(site / package for package in OURS))
 
 
@@ -125,6 +130,7 @@ def _set_up(root: Path, board: Board, version: str) -> None:
         for path in (root / "usr/lib/repart.d").glob(f"*-{name}.conf"):
             kind = uuid.uuid5(NAMES, name)
             _fill(path, **{f"type_{name}": str(kind), "outbox_mib": str(board.outbox_mib)})
+    _fill(root / "etc/rauc/system.conf", compatible=board.compatible)
     _write(root / "etc/hostname", "borne\n")
     _write(root / "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
     _write(root / "etc/machine-id", "")  # one of its own at every start: the box is known by its key
