@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from hal.device import Device
 
 LOOPBACK = "127.0.0.1"
+SLOT = Path("/run/borne/slot")
+"""The image's initrd writes which of the two slots it has opened; elsewhere there are none."""
 ROUND_SECONDS = {"capture": 120.0, "lane": 90.0, "uplink": 240.0, "agent": 240.0}
 """The longest that one round of a service's work may honestly take: capture asks every device that is away,
 lane waits for capture's answer, uplink for a broker and then its turn, agent for all three and its turn."""
@@ -97,8 +99,16 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
 def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) -> "AgentService":
     """`agent`, asking the other three."""
     from appliance.services.agent.service import AgentService
+    from appliance.services.agent.updates import Rauc
 
-    return AgentService(box=config.box, data=config.paths.data, capture=capture, lane=lane, uplink=uplink)
+    return AgentService(
+        box=config.box,
+        data=config.paths.data,
+        capture=capture,
+        lane=lane,
+        uplink=uplink,
+        updater=Rauc() if SLOT.exists() else None,
+    )
 
 
 def make_lane(config: Config, *, capture: Capture) -> "LaneService":

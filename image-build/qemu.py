@@ -69,6 +69,16 @@ def write_fat(disk: Path, board: Board, number: int, source: Path, name: str) ->
         raise QemuError(f"{name} does not go onto partition {number}: {done.stderr.strip()}")
 
 
+def take_trial(disk: Path, board: Board) -> bool:
+    """Whether a trial start is armed; it is spent by being read, as the firmware's is."""
+    try:
+        read_fat(disk, board, 1, "trial")
+    except QemuError:
+        return False
+    subprocess.run(["mdel", "-i", fat_at(disk, 1, board), "::trial"], check=True, capture_output=True)
+    return True
+
+
 def boot_partition(autoboot: str, *, trial: bool) -> int:
     """What autoboot.txt says: the number under [tryboot] for a trial, under [all] otherwise."""
     section, numbers = "all", {}
@@ -89,14 +99,12 @@ class Machine:
         board: Board,
         *,
         words: Sequence[str] = (),
-        trial: bool = False,
         options: Sequence[str] = (),
         console: TextIO | None = None,
     ) -> None:
         self._disk = disk
         self._board = board
         self._words = words
-        self._trial = trial
         self._options = options
         self._console = console
         self._folder = tempfile.TemporaryDirectory(prefix="borne-qemu-")
@@ -108,7 +116,7 @@ class Machine:
         program, machine = MACHINES[self._board.architecture]
         folder = Path(self._folder.name)
         autoboot = read_fat(self._disk, self._board, 1, "autoboot.txt").decode("ascii")
-        slot = boot_partition(autoboot, trial=self._trial)
+        slot = boot_partition(autoboot, trial=take_trial(self._disk, self._board))
         for name in ("vmlinuz", "initrd", "cmdline.txt"):
             (folder / name).write_bytes(read_fat(self._disk, self._board, slot, name))
         words = [(folder / "cmdline.txt").read_text("ascii").strip(), f"borne.partition={slot}", *self._words]

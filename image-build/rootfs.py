@@ -26,7 +26,7 @@ UNITS = (
         "pcscd.socket",
     ),
     *("borne-capture.socket", "borne-lane.socket", "borne-kiosk.socket", "borne-uplink.socket"),
-    *("borne-keys.service", "borne-provision.service"),
+    *("borne-keys.service", "borne-provision.service", "borne-trial.timer"),
     *("borne-capture.service", "borne-lane.service", "borne-uplink.service", "borne-agent.service"),
 )
 MASKED = (
@@ -93,6 +93,7 @@ def _install_borne(root: Path, board: Board) -> None:
     (opt / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = true\n", "ascii")
     _write(opt / "bin/borne", LAUNCHER, mode=0o755)
     _copy(REPOSITORY / "systemd/recover", opt / "libexec/recover", mode=0o755)
+    _copy(REPOSITORY / "systemd/trial-over", opt / "libexec/trial-over", mode=0o755)
     _copy(HERE / "update/bootchooser", opt / "libexec/bootchooser", mode=0o755)
     compile_folders(root, board, *(site / package for package in OURS))
 
@@ -111,7 +112,9 @@ def _set_up(root: Path, board: Board, version: str) -> None:
     units = REPOSITORY / "systemd"
     for source in sorted(units.rglob("*")):
         inside = source.relative_to(units)
-        if source.suffix in {".service", ".socket"} or inside.parts[0].endswith((".service.d", ".socket.d")):
+        if source.suffix in {".service", ".socket", ".timer"} or inside.parts[0].endswith(
+            (".service.d", ".socket.d")
+        ):
             if source.is_file():
                 _copy(source, root / "usr/lib/systemd/system" / inside)
         elif inside.parts[0] == "system.conf.d" and source.is_file():
@@ -124,8 +127,8 @@ def _set_up(root: Path, board: Board, version: str) -> None:
     ids = {
         line.split(":")[0]: line.split(":")[2:4] for line in (root / "etc/passwd").read_text().splitlines()
     }
-    own, group = ids["borne-provision"]
-    _fill(root / "etc/fstab", uid_provision=own, gid_provision=group)
+    own, _ = ids["borne-provision"]
+    _fill(root / "etc/fstab", uid_provision=own)
     for name in ("identity", "outbox", "data"):
         for path in (root / "usr/lib/repart.d").glob(f"*-{name}.conf"):
             kind = uuid.uuid5(NAMES, name)

@@ -15,7 +15,7 @@ from boot import AUTOBOOT, BootError, make_boot, make_config, write_first_stage
 from disk import FAT, LINUX, Part, write_disk
 from initrd import Archive, InitrdError, make_initrd, module_order
 from lockfile import read_lock
-from qemu import QemuError, boot_partition, fat_at, read_fat, write_fat
+from qemu import QemuError, boot_partition, fat_at, read_fat, take_trial, write_fat
 from sbom import bill_of
 from verity import BLOCK, append_tree
 
@@ -221,6 +221,10 @@ def test_ok_a_laptop_writes_to_the_card_and_reads_from_it(tmp_path) -> None:
     assert read_fat(tmp_path / "disk", BOARD, 1, "device.toml") == b"[box]\n"
     with pytest.raises(QemuError, match="has no answer.cose"):
         read_fat(tmp_path / "disk", BOARD, 1, "answer.cose")
+    assert not take_trial(tmp_path / "disk", BOARD)
+    write_fat(tmp_path / "disk", BOARD, 1, tmp_path / "device.toml", "trial")
+    assert take_trial(tmp_path / "disk", BOARD)
+    assert not take_trial(tmp_path / "disk", BOARD)  # a trial is spent by one start
     with pytest.raises(QemuError, match="does not go"):
         write_fat(tmp_path / "disk", BOARD, 1, tmp_path / "nothing", "x")
 

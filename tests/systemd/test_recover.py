@@ -67,3 +67,16 @@ def test_fail_a_count_that_cannot_be_written_allows_none_either(tmp_path: Path) 
     box = Box(tmp_path)
     box.count = tmp_path / "no such folder" / "restarts"
     assert box.recover() == TRIED_ON
+
+
+@pytest.mark.parametrize(("running", "asked"), [("A", []), ("B", ["reboot"])])
+def test_ok_a_trial_that_nobody_confirmed_ends(tmp_path: Path, running: str, asked: list[str]) -> None:
+    box = Box(tmp_path)
+    (tmp_path / "slot").write_text(f"{running}\n")
+    bootchooser = tmp_path / "bootchooser"
+    bootchooser.write_text('#!/bin/sh\n[ "$1" = get-primary ] && echo A\n')
+    bootchooser.chmod(0o755)
+    box._asked.touch()
+    environment = {"PATH": box._path, "BORNE_RUN": str(tmp_path), "BORNE_BOOTCHOOSER": str(bootchooser)}
+    subprocess.run([RECOVER.parent / "trial-over"], env=environment, check=True, timeout=20)
+    assert box._asked.read_text().splitlines() == asked

@@ -13,7 +13,7 @@ from hal.families import FAMILIES, SerialPort, Usb
 REPOSITORY = Path(__file__).parents[2]
 UNITS = REPOSITORY / "systemd"
 SERVICES = ("capture", "lane", "uplink", "agent")
-ONESHOTS = ("keys", "provision", "recover@")
+ONESHOTS = ("keys", "provision", "recover@", "trial")
 SCORES = {"capture": 1.2, "lane": 0.7, "uplink": 1.2, "agent": 0.7, "display": 2.5} | dict.fromkeys(
     ONESHOTS, 1.2
 )
@@ -26,7 +26,9 @@ SOCKETS = {
 }
 
 Settings = dict[str, list[str]]
-PROGRAMS = ("/opt/borne/bin/borne", "/opt/borne/libexec/recover", "/usr/bin/cog")
+PROGRAMS = (
+    *("/opt/borne/bin/borne", "/opt/borne/libexec/recover", "/opt/borne/libexec/trial-over", "/usr/bin/cog"),
+)
 analyze = shutil.which("systemd-analyze")
 needs_systemd = pytest.mark.skipif(analyze is None, reason="systemd-analyze is not installed")
 

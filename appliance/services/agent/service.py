@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import datetime as dt
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -18,11 +19,21 @@ from appliance.contracts.lane import Lane
 from appliance.contracts.telemetry import flat
 from appliance.contracts.uplink import Telemetry, Uplink
 from appliance.services.agent.health import box_health
+from appliance.services.agent.updates import Confirmation, Slots, UpdaterUnavailable
 
 RETENTION_SECONDS = 3600.0
 """Lane removes a bounded number of records at a time, so that after weeks it takes some hours."""
 REPORT_SECONDS = 30.0
 """How often health is sent; the broker keeps the last report for whoever asks later."""
+
+log = logging.getLogger(__name__)
+
+
+class Updater(Protocol):
+    """What has the two slots."""
+
+    def slots(self) -> Slots: ...
+    def mark_good(self) -> None: ...
 
 
 class AgentService:
@@ -36,9 +47,11 @@ class AgentService:
         capture: Capture,
         lane: Lane,
         uplink: Uplink,
+        updater: Updater | None = None,
         report_seconds: float = REPORT_SECONDS,
         retention_seconds: float = RETENTION_SECONDS,
     ) -> None:
+        """`updater`: None where the software is not updated by slots, as on a developer's machine."""
         self._box = box
         self._data = data
         self._capture = capture
@@ -46,6 +59,9 @@ class AgentService:
         self._uplink = uplink
         self._report_seconds = report_seconds
         self._retention_seconds = retention_seconds
+        self._updater = updater
+        self._confirmation = Confirmation(capture=capture, lane=lane, uplink=uplink)
+        self._update: dict[str, Any] = {}
 
     async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
         """Report until cancelled; `progressed` is called after every round, for the watchdog."""
@@ -54,6 +70,7 @@ class AgentService:
             if time.monotonic() >= retention_due:
                 await self._retain()
                 retention_due = time.monotonic() + self._retention_seconds
+            await self._confirm()
             with contextlib.suppress(ServiceError):  # the report is gathered anew the next time
                 await self._uplink.publish_telemetry(Telemetry(report=flat(await self.report())))
             progressed()
@@ -71,7 +88,22 @@ class AgentService:
             "box": await asyncio.to_thread(box_health, self._data),
             "devices": await self._devices(),
             "records": records,
-        }
+        } | ({"update": self._update} if self._update else {})
+
+    async def _confirm(self) -> None:
+        """A trial start that is well is kept."""
+        if self._updater is None or self._update.get("confirmed"):
+            return
+        try:
+            slots = await asyncio.to_thread(self._updater.slots)
+            missing = await self._confirmation.missing() if slots.on_trial else ()
+            if slots.on_trial and not missing:
+                await asyncio.to_thread(self._updater.mark_good)
+                log.warning("Slot %s is well and is kept.", slots.running)
+        except UpdaterUnavailable as error:
+            self._update = {"confirmed": False, "problem": str(error)}
+            return
+        self._update = {"confirmed": not missing, "slot": slots.running, "missing": missing}
 
     async def _devices(self) -> Any:
         try:

@@ -141,11 +141,10 @@ def test_ok_a_line_that_is_down_is_tried_again(tmp_path):
     assert run_until(agent(tmp_path, others), others, 1) >= 2
 
 
-def test_ok_the_hottest_zone_counts_and_a_sensor_that_is_not_there_is_left_out(tmp_path, monkeypatch):
+def test_ok_the_hottest_zone_counts_and_a_sensor_that_is_not_there_is_left_out(tmp_path):
+    zones = tmp_path / "class/thermal"
     for zone, reading in (("thermal_zone0", "41000\n"), ("thermal_zone1", "52500\n"), ("thermal_zone2", "?")):
-        (tmp_path / zone).mkdir()
-        (tmp_path / zone / "temp").write_text(reading)
-    monkeypatch.setattr(health, "_THERMAL", tmp_path)
-    assert health.box_health(tmp_path)["temperature_celsius"] == pytest.approx(52.5)
-    monkeypatch.setattr(health, "_THERMAL", tmp_path / "nothing")
-    assert "temperature_celsius" not in health.box_health(tmp_path)
+        (zones / zone).mkdir(parents=True)
+        (zones / zone / "temp").write_text(reading)
+    assert health.box_health(tmp_path, system=tmp_path)["temperature_celsius"] == pytest.approx(52.5)
+    assert "temperature_celsius" not in health.box_health(tmp_path, system=tmp_path / "nothing")
