@@ -25,13 +25,14 @@ from appliance.commands import (
     records,
     run,
     seal,
+    selftest,
     trust,
 )
 from appliance.commands.output import COULD_NOT, CouldNot, could_not
 
 COMMANDS: tuple[ModuleType, ...] = (
     *(demo, run, mrz, chip, seal, face, finger, trust, lists, records, officers, devices),
-    *(flash, provision),
+    *(selftest, flash, provision),
 )
 """Each has `add_to(subparsers)`; what a command needs is imported when it runs, so that help is quick."""
 

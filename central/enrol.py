@@ -64,7 +64,9 @@ def add_to(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     enrol.add_argument("--ca-key", type=Path, required=True)
     enrol.add_argument("--days", type=int, default=397, help="longer than a box may be offline")
     enrol.add_argument("--broker", required=True, metavar="HOST:PORT")
-    enrol.add_argument("--reference-root", type=Path)
+    enrol.add_argument(
+        "--reference-root", type=Path, required=True, help="what `borne-central trust init` wrote"
+    )
     enrol.add_argument(
         "--fingerprint", help="as the technician reads it from the screen; asked for when missing"
     )
@@ -181,9 +183,7 @@ def _enrol(arguments: argparse.Namespace) -> int:
         watermark=bytes(read_key(public["watermark"], VerifyKey)).hex(),
         gateway_sealing=bytes(read_key(public["gateway-sealing"], PublicKey)).hex(),
         gateway_signing=bytes(read_key(public["gateway-signing"], VerifyKey)).hex(),
-        reference_root=json.loads(arguments.reference_root.read_text("utf-8"))
-        if arguments.reference_root
-        else None,
+        reference_root=json.loads(arguments.reference_root.read_text("utf-8")),
     )
     signed = sign1(
         msgspec.json.encode(answer),

@@ -30,9 +30,11 @@ sys.path[:0] = [str(HERE), str(REPOSITORY)]
 
 import msgspec
 from board import Board, BoardError, board_names, load_board
+from nacl.signing import SigningKey
 from qemu import Line, Machine, QemuError, read_fat, write_fat
 
 from appliance.contracts.provisioning import Request, fingerprint
+from appliance.key_files import write_key
 from appliance.simulation.broker import CENTRAL, Broker, BrokerUnavailable
 
 NAME = "image-test-1"
@@ -85,7 +87,18 @@ class Central:
     def __enter__(self) -> "Central":
         self.broker.start()
         self._central("keys", "--folder", str(self._keys))
+        for name in ("root", "publisher"):
+            write_key(self._keys / f"{name}.key", SigningKey.generate())
+        self._central(
+            *("trust", "init", str(self.folder / "repository"), "--root-key", str(self._keys / "root.key")),
+            *("--issuer-key", str(self._keys / "reference.key")),
+            *("--publisher-key", str(self._keys / "publisher.key"), "--root-file", str(self._root_file)),
+        )
         return self
+
+    @property
+    def _root_file(self) -> Path:
+        return self.folder / "reference-root.json"
 
     def __exit__(self, *_: object) -> None:
         if self._receiver is not None:
@@ -104,7 +117,7 @@ class Central:
             *("enrol", str(request), str(answer), "--claims", str(self._claims), "--keys", str(self._keys)),
             *("--database", str(self._database), "--broker", f"{HOST}:{self.broker.port}"),
             *("--ca", str(self.broker.authority.certificate), "--ca-key", str(authority)),
-            *("--fingerprint", fingerprint(asked)),
+            *("--reference-root", str(self._root_file), "--fingerprint", fingerprint(asked)),
         )
 
     def receive(self) -> None:

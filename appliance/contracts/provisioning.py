@@ -66,7 +66,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     watermark: Hex32
     gateway_sealing: Hex32 | None = None
     gateway_signing: Hex32 | None = None
-    reference_root: dict[str, Any] | None = None
+    reference_root: dict[str, Any]
     """The root of trust of lists, trust anchors and policies (TUF's root.json)."""
 
 

@@ -208,10 +208,9 @@ class Provisioning:
         for name in ("watermark", "gateway_signing"):
             if (said := getattr(answer, name)) is not None:
                 keys[f"{name}_key"] = _write_public(central / f"{name}.pub", VerifyKey(bytes.fromhex(said)))
-        if answer.reference_root is not None:
-            root = msgspec.json.encode(answer.reference_root)
-            _replace(central / "reference-root.json", root, mode=0o644)
-            keys["reference_root"] = central / "reference-root.json"
+        root = msgspec.json.encode(answer.reference_root)
+        _replace(central / "reference-root.json", root, mode=0o644)
+        keys["reference_root"] = central / "reference-root.json"
         tables = tomllib.loads((self._card / DEVICE_FILE).read_text("utf-8"))
         tables.pop("claim")
         tables["central"] = {name: str(path) for name, path in keys.items()}

@@ -78,7 +78,8 @@ class Post:
         return msgspec.json.decode((self.card / "request.json").read_bytes(), type=Request)
 
     def enrol(self, *more: str, agreed: str | None = None) -> int:
-        key = self.central / "ca.key"
+        key, root = self.central / "ca.key", self.central / "reference-root.json"
+        root.write_text('{"signed": {}, "signatures": []}')
         if not key.exists():
             self.authority.write_key(key)
         return central.main(
@@ -88,6 +89,7 @@ class Post:
                 *("--database", str(self.central / "central.db"), "--broker", "broker.example.org:8883"),
                 *("--ca", str(self.authority.certificate), "--ca-key", str(key)),
                 *("--fingerprint", fingerprint(self.request) if agreed is None else agreed),
+                *("--reference-root", str(root)),
                 *more,
             ]
         )
@@ -107,6 +109,7 @@ class Post:
             "broker": {"host": "broker.example.org", "port": 8883},
             "sealing": "11" * 32,
             "watermark": bytes(signer.verify_key).hex(),
+            "reference_root": {"signed": {}, "signatures": []},
         } | changes
         assert csr
         data = sign1(msgspec.json.encode(values), protected={CONTENT_TYPE: kind}, signing_key=signer)
@@ -261,6 +264,7 @@ def test_fail_something_else_that_central_signed(post) -> None:
         ({"broker": {"host": "x\nkey = 1", "port": 8883}}, "bad_answer"),
         ({"broker": {"host": "x", "port": 0}}, "bad_answer"),
         ({"more": 1}, "bad_answer"),
+        ({"reference_root": None}, "bad_answer"),
         ({"certificate": "none"}, "bad_answer"),
         ({"ca": "none"}, "bad_answer"),
     ],

@@ -1,0 +1,175 @@
+"""The technician's self-test: what can be asked of a running box, with a verdict, a reason and the evidence.
+
+It never says PASS for something that was not done: what needs a person's eyes and ears is asked of them, and
+is NOT_DONE where nobody is there.
+"""
+
+import asyncio
+import os
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.contracts.capture import Capture, Devices, Nothing, Show
+from appliance.contracts.errors import ServiceError
+from appliance.contracts.lane import Lane, LaneStatus
+from appliance.contracts.uplink import Uplink
+from appliance.services.agent.health import box_health
+
+Result = dict[str, Any]
+"""{"id", "verdict", "reason", "evidence"}, as every check of this house."""
+
+SIGNALS: Final = ("ready", "working", "officer", "done", "attention")
+SIGNAL_SECONDS: Final = 1.5
+FLUSHES: Final = 40
+FLUSH_BYTES: Final = 4096
+HONEST_FLUSH_SECONDS: Final = 50e-6
+"""No card or eMMC has data on its medium in less: a disk that says so does not flush."""
+UNSURE: Final = "unsure"
+
+
+class SelfTest:
+    """One run. `ask`: puts a question to whoever is there and returns yes or no; None: nobody is there."""
+
+    def __init__(
+        self,
+        *,
+        capture: Capture,
+        lane: Lane,
+        uplink: Uplink,
+        data: Path,
+        disk: Path | None = None,
+        ask: Callable[[str], bool] | None = None,
+        signal_seconds: float = SIGNAL_SECONDS,
+    ) -> None:
+        self._capture = capture
+        self._lane = lane
+        self._uplink = uplink
+        self._data = data
+        self._disk = disk
+        self._ask = ask
+        self._signal_seconds = signal_seconds
+
+    async def run(self) -> list[Result]:
+        """All of it, in the order in which a technician would look."""
+        results = await self._each(self._capture.devices, self._devices, "devices.capture")
+        results += await self._lights(results)
+        results += await self._each(self._lane.status, self._records, "records.lane")
+        results += await self._each(self._uplink.status, self._link, "central.uplink")
+        results.append(await asyncio.to_thread(self._flush))
+        results.append(await asyncio.to_thread(self._box))
+        return results
+
+    async def _each(
+        self,
+        ask: Callable[[Nothing], Awaitable[Any]],
+        judge: Callable[[Any], list[Result]],
+        id_: str,
+    ) -> list[Result]:
+        try:
+            return judge(await ask(Nothing()))
+        except ServiceError as error:
+            return [_result(id_, "CANNOT", error.code)]
+
+    def _devices(self, answer: Devices) -> list[Result]:
+        results = []
+        for number, device in enumerate(answer.devices, start=1):
+            evidence = {"device": device.key, "model": device.model, "simulated": device.simulated}
+            if device.last_error is not None:
+                evidence["last_error"] = device.last_error
+            ready = device.state == "READY"
+            results.append(
+                _result(
+                    f"devices.{device.kind}.{number}",
+                    "PASS" if ready else "FAIL",
+                    "ready" if ready else device.state.lower(),
+                    **evidence,
+                )
+            )
+        return results or [_result("devices.capture", "FAIL", "no_device_configured")]
+
+    async def _lights(self, devices: list[Result]) -> list[Result]:
+        """Lights and sound, one after the other; only a person can say that they were seen."""
+        if not any(one["id"].startswith("devices.panel") and one["verdict"] == "PASS" for one in devices):
+            return [_result("panel.lights", "NOT_DONE", "no_panel")]
+        if self._ask is None:
+            return [_result("panel.lights", "NOT_DONE", "nobody_looks")]
+        try:
+            for signal in SIGNALS:
+                await self._capture.show(Show(signal=signal))
+                await asyncio.sleep(self._signal_seconds)
+            await self._capture.show(Show(signal="off"))
+        except ServiceError as error:
+            return [_result("panel.lights", "CANNOT", error.code)]
+        seen = await asyncio.to_thread(self._ask, "Did every light come on in turn, and was there a sound?")
+        return [_result("panel.lights", "PASS" if seen else "FAIL", "seen" if seen else "not_seen")]
+
+    def _records(self, status: LaneStatus) -> list[Result]:
+        notices = [one for one in status.notices if one != "clock_unsure"]
+        results = [
+            _result(
+                "records.journal",
+                "FAIL" if notices else "PASS",
+                notices[0] if notices else "open",
+                recorded=status.last_seq,
+                unsent=status.unsent,
+            ),
+            _result(
+                "clock.quality",
+                "FAIL" if status.time_quality == UNSURE else "PASS",
+                status.time_quality,
+            ),
+        ]
+        for one in status.lists:
+            reason = "stale" if one.stale else "current"
+            verdict = "FAIL" if one.stale else "PASS"
+            if one.age_hours is None:
+                verdict, reason = "CANNOT", "clock_cannot_tell"
+            results.append(
+                _result(f"lists.{one.name}", verdict, reason, entries=one.entries, age_hours=one.age_hours)
+            )
+        if not status.lists:
+            results.append(_result("lists.any", "NOT_DONE", "no_list"))
+        return results
+
+    def _link(self, status: Any) -> list[Result]:
+        verdict, reason = ("PASS", "connected") if status.connected else ("FAIL", "not_connected")
+        evidence = {"broker": status.broker, "acknowledged": status.acknowledged_seq}
+        if status.last_problem:
+            evidence["last_problem"] = status.last_problem
+        return [_result("central.broker", verdict, reason, **evidence)]
+
+    def _flush(self) -> Result:
+        """Whether the disk waits for its medium when it is told to (fsync)."""
+        if self._disk is None:
+            return _result("disk.flush", "NOT_DONE", "no_folder_named")
+        path = self._disk / f".selftest-{os.getpid()}"
+        times = []
+        try:
+            with path.open("wb") as file:
+                for _ in range(FLUSHES):
+                    file.write(os.urandom(FLUSH_BYTES))
+                    file.flush()
+                    began = time.perf_counter()
+                    os.fsync(file.fileno())
+                    times.append(time.perf_counter() - began)
+        except OSError as error:
+            return _result("disk.flush", "CANNOT", "not_writable", error=error.strerror)
+        finally:
+            path.unlink(missing_ok=True)
+        median = statistics.median(times)
+        verdict, reason = ("FAIL", "too_fast") if median < HONEST_FLUSH_SECONDS else ("PASS", "waits")
+        return _result("disk.flush", verdict, reason, median_ms=round(1000 * median, 3), flushes=FLUSHES)
+
+    def _box(self) -> Result:
+        report = box_health(self._data)
+        warnings = report["warnings"]
+        return _result(
+            "box.health", "FAIL" if warnings else "PASS", warnings[0] if warnings else "well", **report
+        )
+
+
+def _result(id_: str, verdict: str, reason: str, **evidence: Any) -> Result:
+    return {"id": id_, "verdict": verdict, "reason": reason, "evidence": evidence}

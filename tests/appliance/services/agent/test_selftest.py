@@ -1,0 +1,235 @@
+"""The self-test against services behind real sockets, well and unwell; nothing undone is ever passed."""
+
+import asyncio
+import contextlib
+import json
+import os
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from appliance import cli
+from appliance.contracts.capture import Devices, DeviceStatus, Nothing, Show
+from appliance.contracts.errors import ServiceError
+from appliance.contracts.lane import LaneStatus, ListView
+from appliance.contracts.transport import Operation, application, listen_unix, serve
+from appliance.contracts.uplink import UplinkStatus
+from appliance.services.agent import selftest
+from appliance.services.agent.selftest import SIGNALS, SelfTest
+
+
+def a_device(kind: str, state: str = "READY", **changes) -> DeviceStatus:
+    values = {
+        "kind": kind, "driver": "simulated", "key": f"{kind}:1", "model": "x", "state": state,
+        "since_seconds": 1.0, "simulated": True, "capabilities": (), "successes": 1, "failures": 0,
+        "consecutive_failures": 0, "last_error": None, "last_success_seconds": None, "p95_seconds": None,
+    }  # fmt: skip
+    return DeviceStatus(**(values | changes))
+
+
+class Box:
+    """The three services; what they say can be changed."""
+
+    def __init__(self) -> None:
+        self.devices = (a_device("document_reader"), a_device("camera"), a_device("panel"))
+        self.lists = (ListView(name="persons", entries=7, age_hours=3.0, stale=False),)
+        self.notices: tuple[str, ...] = ()
+        self.quality = "nts"
+        self.connected = True
+        self.shown: list[str] = []
+        self.silent: set[str] = set()
+
+    def _speak(self, name: str) -> None:
+        if name in self.silent:
+            raise ServiceError("unreachable", "Nobody answers.")
+
+    async def say_devices(self, _: Nothing) -> Devices:
+        self._speak("capture")
+        return Devices(devices=self.devices)
+
+    async def show(self, request: Show) -> Nothing:
+        self._speak("panel")
+        self.shown.append(request.signal)
+        return Nothing()
+
+    async def say_status(self, _: Nothing) -> LaneStatus:
+        self._speak("lane")
+        return LaneStatus(
+            epoch="e", last_seq=5, acknowledged_seq=3, unsent=2, step="waiting", notices=self.notices,
+            lists=self.lists, time_quality=self.quality,
+        )  # fmt: skip
+
+    async def say_link(self, _: Nothing) -> UplinkStatus:
+        self._speak("uplink")
+        return UplinkStatus(
+            connected=self.connected, broker="b:8883", acknowledged_seq=3, published=3, reconnects=0,
+            last_problem="" if self.connected else "The broker does not answer.",
+        )  # fmt: skip
+
+    def test(self, tmp_path, **more) -> dict[str, dict]:
+        capture = SimpleNamespace(devices=self.say_devices, show=self.show)
+        lane, uplink = SimpleNamespace(status=self.say_status), SimpleNamespace(status=self.say_link)
+        one = SelfTest(capture=capture, lane=lane, uplink=uplink, data=tmp_path, signal_seconds=0, **more)
+        return {result["id"]: result for result in asyncio.run(one.run())}
+
+
+@pytest.fixture
+def box() -> Box:
+    return Box()
+
+
+def test_ok_a_box_that_is_well(box, tmp_path) -> None:
+    results = box.test(tmp_path, ask=lambda question: True)
+    assert box.shown == [*SIGNALS, "off"]
+    verdicts = {id_: one["verdict"] for id_, one in results.items() if id_ != "box.health"}
+    assert verdicts.pop("disk.flush") == "NOT_DONE"
+    assert set(verdicts.values()) == {"PASS"}
+    assert {"devices.camera.2", "panel.lights", "records.journal", "clock.quality"} <= verdicts.keys()
+    assert {"lists.persons", "central.broker"} <= verdicts.keys()
+
+
+def test_ok_what_nobody_saw_is_not_done(box, tmp_path) -> None:
+    results = box.test(tmp_path)
+    assert (results["panel.lights"]["verdict"], box.shown) == ("NOT_DONE", [])
+    box.devices = (a_device("camera"),)
+    assert box.test(tmp_path, ask=lambda question: True)["panel.lights"]["reason"] == "no_panel"
+
+
+@pytest.mark.parametrize(
+    ("changes", "id_", "verdict", "reason"),
+    [
+        ({"devices": ()}, "devices.capture", "FAIL", "no_device_configured"),
+        (
+            {"devices": (a_device("camera", "ABSENT", last_error="gone"),)},
+            "devices.camera.1",
+            "FAIL",
+            "absent",
+        ),
+        ({"notices": ("database_set_aside",)}, "records.journal", "FAIL", "database_set_aside"),
+        ({"quality": "unsure"}, "clock.quality", "FAIL", "unsure"),
+        ({"lists": ()}, "lists.any", "NOT_DONE", "no_list"),
+        (
+            {"lists": (ListView(name="x", entries=1, age_hours=400.0, stale=True),)},
+            "lists.x",
+            "FAIL",
+            "stale",
+        ),
+        (
+            {"lists": (ListView(name="x", entries=1, age_hours=None, stale=False),)},
+            *("lists.x", "CANNOT", "clock_cannot_tell"),
+        ),
+        ({"connected": False}, "central.broker", "FAIL", "not_connected"),
+        ({"silent": {"capture"}}, "devices.capture", "CANNOT", "unreachable"),
+        ({"silent": {"panel"}}, "panel.lights", "CANNOT", "unreachable"),
+        ({"silent": {"lane"}}, "records.lane", "CANNOT", "unreachable"),
+        ({"silent": {"uplink"}}, "central.uplink", "CANNOT", "unreachable"),
+    ],
+)
+def test_fail_each_by_itself_is_said(box, tmp_path, changes, id_, verdict, reason) -> None:
+    vars(box).update(changes)
+    result = box.test(tmp_path, ask=lambda question: True)[id_]
+    assert (result["verdict"], result["reason"]) == (verdict, reason)
+
+
+def test_fail_lights_that_nobody_saw(box, tmp_path) -> None:
+    assert box.test(tmp_path, ask=lambda question: False)["panel.lights"]["verdict"] == "FAIL"
+
+
+def test_ok_a_disk_that_waits_and_one_that_only_says_so(box, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(selftest, "HONEST_FLUSH_SECONDS", 0.0)
+    honest = box.test(tmp_path, disk=tmp_path)["disk.flush"]
+    assert (honest["verdict"], honest["evidence"]["flushes"]) == ("PASS", selftest.FLUSHES)
+    monkeypatch.setattr(selftest, "HONEST_FLUSH_SECONDS", 10.0)
+    assert box.test(tmp_path, disk=tmp_path)["disk.flush"]["reason"] == "too_fast"
+    assert list(tmp_path.iterdir()) == []  # nothing is left behind
+
+
+def test_fail_a_disk_that_cannot_be_written(box, tmp_path) -> None:
+    assert box.test(tmp_path, disk=tmp_path / "none")["disk.flush"]["verdict"] == "CANNOT"
+
+
+def test_fail_a_box_that_is_not_well(box, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(selftest, "box_health", lambda data: {"warnings": ["too_hot"]})
+    assert box.test(tmp_path)["box.health"]["reason"] == "too_hot"
+
+
+# the command, across the services' sockets
+
+CONFIG = """
+[box]
+device = "box-1"
+post = "North"
+[paths]
+run = "{run}"
+data = "{run}"
+[central]
+sealing_key = "x"
+watermark_key = "x"
+"""
+
+
+@contextlib.contextmanager
+def served(box: Box, run):
+    """The services behind their sockets, in a thread of their own."""
+    parts = {
+        "capture": [Operation("devices", Nothing, box.say_devices), Operation("show", Show, box.show)],
+        "lane": [Operation("status", Nothing, box.say_status)],
+        "uplink": [Operation("status", Nothing, box.say_link)],
+    }
+    listeners = {name: listen_unix(run / f"{name}.sock") for name in parts}
+    started: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        jobs = [asyncio.ensure_future(serve(application(parts[name]), listeners[name])) for name in parts]
+        started.append((asyncio.get_running_loop(), stop))
+        await stop.wait()
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    try:
+        yield
+    finally:
+        loop, stop = started[0]
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+
+
+def run_command(tmp_path, *words: str) -> int:
+    (tmp_path / "borne.toml").write_text(CONFIG.format(run=tmp_path))
+    return cli.main(["selftest", "--config", str(tmp_path / "borne.toml"), *words])
+
+
+def test_ok_the_command_asks_a_running_box(box, tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(selftest, "box_health", lambda data: {"warnings": []})
+    with served(box, tmp_path):
+        assert run_command(tmp_path, "--json") == 0
+        said = json.loads(capsys.readouterr().out)
+        assert said["device"] == "box-1"
+        assert {one["id"] for one in said["checks"]} >= {"devices.camera.2", "central.broker", "disk.flush"}
+        assert run_command(tmp_path, "--unattended") == 0
+        assert "Nothing failed." in capsys.readouterr().out
+
+
+def test_ok_a_technician_is_asked(box, tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(selftest, "box_health", lambda data: {"warnings": []})
+    monkeypatch.setattr(selftest, "SIGNALS", ("ready",))
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", lambda prompt: "n")
+    with served(box, tmp_path):
+        assert run_command(tmp_path) == 1
+    assert "not_seen" in capsys.readouterr().out
+
+
+def test_fail_nobody_answers(tmp_path, capsys) -> None:
+    assert run_command(tmp_path, "--unattended") == 1
+    assert "unreachable" in capsys.readouterr().out
+
+
+def test_fail_no_configuration(tmp_path, capsys) -> None:
+    assert cli.main(["selftest", "--config", str(tmp_path / "none")]) == 2
+    assert os.linesep in capsys.readouterr().err
