@@ -199,8 +199,9 @@ class TestMake:
         return done.stdout
 
     def test_ok_bare_make_lists_the_targets(self) -> None:
-        listed = re.findall(r"^  make (\w+)", self.make(), re.MULTILINE)
-        assert listed == ["help", "setup", "demo", "test", "lint", "bench", "devices", "soak", "clean"]
+        listed = re.findall(r"^  make ([\w-]+)", self.make(), re.MULTILINE)
+        long = ["devices", "soak", "image", "lock", "image-test"]
+        assert listed == ["help", "setup", "demo", "test", "lint", "bench", *long, "clean"]
 
     @pytest.mark.parametrize(
         ("target", "command"),
@@ -209,6 +210,8 @@ class TestMake:
             ("test", '-m pytest -m "not soak"'),
             ("soak", "-m pytest -m soak"),
             ("lint", "-m mypy"),
+            ("image", "image-build/build.py qemu-amd64"),
+            ("image-test", "image-build/acceptance.py qemu-amd64"),
         ],
     )
     def test_ok_each_sets_up_before_it_runs(self, target: str, command: str) -> None:

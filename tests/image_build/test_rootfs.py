@@ -17,7 +17,7 @@ missing = [
 ]
 pytestmark = pytest.mark.skipif(bool(missing), reason=f"not installed: {' '.join(missing)}")
 
-PASSWD = "root:*:0:0:root:/root:/bin/bash\nnobody:*:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+PASSWD = "root:*:0:0:root:/:/bin/bash\nnobody:*:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
 GROUP = "root:*:0:\nnogroup:*:65534:\nvideo:*:44:\n"
 FOREIGN_UNITS = [name for name in UNITS if not name.startswith("borne-")]
 
