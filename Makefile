@@ -35,6 +35,7 @@ lint: setup ## ruff's rules, ruff's format, mypy strict
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
+	@MYPYPATH=image-build $(PYTHON) -m mypy --explicit-package-bases $(wildcard image-build/*.py)
 
 BENCH ?= $(sort $(wildcard benchmarks/[a-z]*.py))
 bench: setup ## figures of benchmarks/ as JSON (DATA=folder, BENCH=benchmarks/one.py, ARGS=--peers)

@@ -37,7 +37,8 @@ def archive_sites() -> tuple[str, str]:
         LockError: it is set up with none.
     """
     asked = ["apt-get", "indextargets", "--format", "$(SITE) $(CODENAME)", "Created-By: Packages"]
-    found = dict(reversed(line.split()) for line in _output(asked).splitlines() if len(line.split()) == 2)
+    pairs = [line.split() for line in _output(asked).splitlines()]
+    found = {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
     main = next((site for name, site in found.items() if "-" not in name and site.endswith("/debian")), None)
     security = next((site for name, site in found.items() if name.endswith("-security")), None)
     if main is None or security is None:

@@ -10,11 +10,13 @@ from typing import Any
 from urllib.parse import quote
 
 from disk import NAMES
-from lockfile import Lock
+from lockfile import Deb, Lock, Wheel
 
 
 def bill_of(lock: Lock, *, version: str, suite: str) -> str:
     """The bill as JSON text."""
+    packages: list[tuple[Deb | Wheel, str]] = [(deb, _deb_url(deb, suite)) for deb in lock.debs]
+    packages += [(wheel, _wheel_url(wheel)) for wheel in lock.wheels]
     components: list[dict[str, Any]] = [
         {
             "type": "library",
@@ -24,13 +26,7 @@ def bill_of(lock: Lock, *, version: str, suite: str) -> str:
             "purl": purl,
             "hashes": [{"alg": "SHA-256", "content": package.sha256}],
         }
-        for package, purl in [
-            *(
-                (d, f"pkg:deb/debian/{quote(d.name)}@{quote(d.version)}?arch={d.architecture}&distro={suite}")
-                for d in lock.debs
-            ),
-            *((w, f"pkg:pypi/{w.name.lower().replace('_', '-')}@{quote(w.version)}") for w in lock.wheels),
-        ]
+        for package, purl in packages
     ]
     image = {"type": "firmware", "bom-ref": lock.board, "name": f"borne-{lock.board}", "version": version}
     return (
@@ -48,3 +44,12 @@ def bill_of(lock: Lock, *, version: str, suite: str) -> str:
         )
         + "\n"
     )
+
+
+def _deb_url(deb: Deb, suite: str) -> str:
+    place = f"{quote(deb.name)}@{quote(deb.version)}"
+    return f"pkg:deb/debian/{place}?arch={deb.architecture}&distro={suite}"
+
+
+def _wheel_url(wheel: Wheel) -> str:
+    return f"pkg:pypi/{wheel.name.lower().replace('_', '-')}@{quote(wheel.version)}"
