@@ -152,37 +152,32 @@ class Central:
 
 
 class Reader:
-    """A serial document reader in QEMU's USB socket."""
+    """A serial document reader at QEMU's USB: plugged in as long as somebody is at the line's other end."""
 
     def __init__(self, folder: Path) -> None:
-        self._line, self._monitor = folder / "reader.sock", folder / "monitor.sock"
+        self._path = folder / "reader.sock"
+        self._line: socket.socket | None = None
 
     @property
     def options(self) -> tuple[str, ...]:
         return (
             *("-device", "qemu-xhci,id=usb"),
-            *("-chardev", f"socket,id=reader,path={self._line},server=on,wait=off"),
-            *(
-                "-chardev",
-                f"socket,id=monitor,path={self._monitor},server=on,wait=off",
-                "-mon",
-                "chardev=monitor",
-            ),
+            *("-chardev", f"socket,id=reader,path={self._path},server=on,wait=off"),
+            *("-device", "usb-serial,chardev=reader"),
         )
 
     def plug(self) -> None:
-        with socket.socket(socket.AF_UNIX) as monitor:
-            monitor.settimeout(60)
-            monitor.connect(str(self._monitor))
-            monitor.sendall(b"device_add usb-serial,chardev=reader,id=reader1\n")
-            time.sleep(1)
+        self._line = socket.socket(socket.AF_UNIX)
+        self._line.settimeout(60)
+        self._line.connect(str(self._path))
 
     def sweep(self) -> None:
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(60)
-            line.connect(str(self._line))
-            line.sendall("".join(f"{one}\r" for one in MRZ).encode("ascii"))
-            time.sleep(0.5)
+        assert self._line is not None
+        self._line.sendall("".join(f"{one}\r" for one in MRZ).encode("ascii"))
+
+    def unplug(self) -> None:
+        if self._line is not None:
+            self._line.close()
 
 
 class Acceptance:
