@@ -1,0 +1,111 @@
+"""Fetching by hash, from a folder in the archive's place: what has another hash is never kept."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import fetch
+import pytest
+from board import load_board
+from fetch import sha256_of
+from lockfile import Deb, Lock, LockError, Wheel
+
+BOARD = load_board("qemu-amd64")
+
+
+class Archive:
+    """A main and a security archive as folders."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.main, self.security, self.cache = folder / "main", folder / "security", folder / "cache"
+        sites = (self.main.as_uri(), self.security.as_uri())
+        monkeypatch.setattr(fetch, "archive_sites", lambda: sites)
+
+    def deb(self, name: str, content: bytes, *, security: bool = False) -> Deb:
+        place = f"pool/updates/{name}.deb" if security else f"pool/{name}.deb"
+        path = (self.security if security else self.main) / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        return Deb(name=name, version="1", architecture="all", sha256=digest, path=place)
+
+    def fetch(self, *debs: Deb, wheels: tuple[Wheel, ...] = ()) -> tuple[list[Path], list[Path]]:
+        lock = Lock(board="x", debs=debs, wheels=wheels)
+        return fetch.fetch(lock, BOARD, self.cache, lambda number, total, name: None)
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch) -> Archive:
+    return Archive(tmp_path, monkeypatch)
+
+
+def test_ok_each_comes_from_its_archive_and_only_once(archive) -> None:
+    debs = archive.deb("a", b"1"), archive.deb("b", b"2", security=True)
+    found, _ = archive.fetch(*debs)
+    assert [path.read_bytes() for path in found] == [b"1", b"2"]
+    (archive.main / debs[0].path).unlink()
+    assert archive.fetch(*debs)[0] == found
+
+
+def test_fail_another_hash_is_not_kept(archive) -> None:
+    deb = archive.deb("a", b"1")
+    (archive.main / deb.path).write_bytes(b"changed")
+    with pytest.raises(LockError, match="another SHA-256"):
+        archive.fetch(deb)
+    assert [one.name for one in archive.cache.iterdir()] == []
+
+
+def test_fail_a_package_that_is_gone_or_endless(archive, monkeypatch) -> None:
+    deb = archive.deb("a", b"12345678")
+    monkeypatch.setattr(fetch, "MAX_DEB_BYTES", 4)
+    with pytest.raises(LockError, match="larger than 4"):
+        archive.fetch(deb)
+    (archive.main / deb.path).unlink()
+    with pytest.raises(LockError, match="write the lock anew"):
+        archive.fetch(deb)
+
+
+WHEEL = Wheel(name="x", version="1", sha256=hashlib.sha256(b"wheel").hexdigest(), file="x-1-py3-none-any.whl")
+
+
+def pip_that_brings(monkeypatch, content: bytes | None, *, code: int = 0, says: str = "") -> None:
+    def run(command, **_):
+        folder = Path(command[command.index("--dest") + 1])
+        assert "--require-hashes" in command
+        assert f"x==1 --hash=sha256:{WHEEL.sha256}" in (folder / "requirements").read_text()
+        if content is not None:
+            (folder / WHEEL.file).write_bytes(content)
+        return SimpleNamespace(returncode=code, stderr=says)
+
+    monkeypatch.setattr(fetch, "subprocess", SimpleNamespace(run=run))
+
+
+def test_ok_wheels_by_hash(archive, monkeypatch) -> None:
+    pip_that_brings(monkeypatch, b"wheel")
+    _, found = archive.fetch(wheels=(WHEEL,))
+    assert sha256_of(found[0]) == WHEEL.sha256
+    monkeypatch.setattr(fetch, "subprocess", subprocess)
+    assert archive.fetch(wheels=(WHEEL,))[1] == found  # nothing is fetched again
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "says", "error"),
+    [
+        (b"other", 0, "", "another SHA-256"),
+        (None, 0, "", "did not come"),
+        (None, 1, "WARNING: x\nERROR: no such wheel\n", "ERROR: no such wheel"),
+    ],
+)
+def test_fail_a_wheel_that_is_not_the_lock_s(archive, monkeypatch, content, code, says, error) -> None:
+    pip_that_brings(monkeypatch, content, code=code, says=says)
+    with pytest.raises(LockError, match=error):
+        archive.fetch(wheels=(WHEEL,))
+
+
+def test_fail_a_kept_wheel_that_was_changed(archive, monkeypatch) -> None:
+    pip_that_brings(monkeypatch, b"wheel")
+    _, found = archive.fetch(wheels=(WHEEL,))
+    found[0].write_bytes(b"changed")
+    with pytest.raises(LockError, match="another SHA-256"):
+        archive.fetch(wheels=(WHEEL,))
