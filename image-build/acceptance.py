@@ -140,7 +140,7 @@ class Central:
     def telemetry(self) -> dict[str, Any]:
         """The box's last health report; empty before the first."""
         with contextlib.closing(sqlite3.connect(self._database)) as database:
-            rows = database.execute("select telemetry from devices where name = ?", (NAME,)).fetchall()
+            rows = database.execute("select telemetry from devices where device = ?", (NAME,)).fetchall()
         return json.loads(rows[0][0]) if rows and rows[0][0] else {}
 
     def _central(self, *words: str) -> str:
@@ -241,6 +241,10 @@ class Acceptance:
             self.figures |= {"central": central.counts(), "records": records}
             if self.figures["central"].get("crossings") != 1:
                 raise NotAccepted("Central has no crossing.")
+            failed = [one for event in self.figures["events"] if event["event"] == "selftest"
+                      for one in event["checks"] if one[1] in {"FAIL", "CANNOT"}]  # fmt: skip
+            if failed:
+                raise NotAccepted(f"The self-test on the box: {failed}")
 
     def _patiently(self, seconds: float, machine: Machine) -> Iterator[None]:
         end = time.monotonic() + seconds

@@ -268,3 +268,13 @@ def test_ok_a_service_has_a_budget_of_starts() -> None:
 def test_ok_the_hardware_watchdog_is_set_to_what_the_board_can_count() -> None:
     manager = parse(UNITS / "system.conf.d/10-watchdog.conf")
     assert 0 < int(manager["RuntimeWatchdogSec"][0]) < 15.99
+
+
+def test_ok_a_driver_that_its_first_device_loads_is_there_before_capture() -> None:
+    """DeviceAllow=char-NAME is resolved against /proc/devices when the unit starts, and then never again."""
+    capture = service("capture")
+    loaded = {"char-ttyUSB rw": "usbserial", "char-ttyACM rw": "cdc_acm", "char-video4linux rw": "videodev"}
+    for allowed, module in loaded.items():
+        assert allowed in capture["DeviceAllow"]
+        for setting in ("Wants", "After"):
+            assert any(f"modprobe@{module}.service" in line for line in capture[setting]), (setting, module)

@@ -24,6 +24,7 @@ OFFLINE_GRACE_SECONDS: Final = 600.0
 RAUC_SECONDS: Final = 60.0
 SPOILT: Final = frozenset({"database_set_aside", "crossing_unreadable"})
 """Lane's notices of a journal that did not open as it was left."""
+WORKING: Final = ("READY", "BUSY")
 NEEDED: Final = ("document_reader", "camera")
 """Kinds of which one must be ready, where the box has any."""
 
@@ -146,5 +147,5 @@ class Confirmation:
             f"no_{kind}"
             for kind in NEEDED
             if any(one.kind == kind for one in devices)
-            and not any(one.kind == kind and one.state == "READY" for one in devices)
+            and not any(one.kind == kind and one.state in WORKING for one in devices)
         )

@@ -32,7 +32,7 @@ class Box:
     """The three services; what they say can be changed."""
 
     def __init__(self) -> None:
-        self.devices = (a_device("document_reader"), a_device("camera"), a_device("panel"))
+        self.devices = (a_device("document_reader"), a_device("camera"), a_device("panel", "BUSY"))
         self.lists = (ListView(name="persons", entries=7, age_hours=3.0, stale=False),)
         self.notices: tuple[str, ...] = ()
         self.quality = "nts"

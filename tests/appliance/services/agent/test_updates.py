@@ -91,6 +91,10 @@ def test_ok_a_line_that_is_down_is_no_fault_of_the_update_and_a_dead_camera_is()
     assert gone.missing(after=OFFLINE_GRACE_SECONDS) == ("no_camera",)
 
 
+def test_ok_a_device_at_work_is_well() -> None:
+    assert Others(devices_=[("document_reader", "BUSY"), ("camera", "READY")]).missing() == ()
+
+
 def test_ok_a_kind_that_the_box_does_not_have_is_not_missed() -> None:
     assert Others(devices_=[("document_reader", "READY")]).missing() == ()
 
