@@ -7,6 +7,7 @@ import pytest
 from board import BoardError, board_names, load_board
 from hypothesis import given
 from hypothesis import strategies as st
+from lock import requirements
 from lockfile import Deb, Lock, LockError, Wheel, read_lock, write_lock
 
 DEB = Deb(name="bash", version="5.2.15-2+b9", architecture="amd64", sha256="a" * 64, path="pool/b/bash.deb")
@@ -36,6 +37,15 @@ def test_ok_every_board_has_a_lock_that_answers_it(name: str) -> None:
     assert not debs & {"vsmartcard-vpcd", "openssh-server", "gcc", "perl-base", "sudo", "chromium"}
     foreign = [wheel.file for wheel in lock.wheels if not _fits(wheel.file, board.architecture)]
     assert foreign == []
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_ok_a_lock_has_what_setup_cfg_asks_for_today(name: str) -> None:
+    """A new requirement is not on the image before `make lock` was run for every board."""
+    board = load_board(name)
+    asked = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in requirements(board)}
+    locked = {wheel.name.lower().replace("_", "-") for wheel in read_lock(board.lock).wheels}
+    assert asked <= locked
 
 
 def _fits(file: str, architecture: str) -> bool:
