@@ -5,12 +5,11 @@ said in one sentence, on the console and back on the card (`status.txt`), with a
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from cryptography import x509
@@ -39,6 +38,7 @@ from appliance.contracts.provisioning import (
 from appliance.cose import CONTENT_TYPE, CoseError, key_id, verify1
 from appliance.face_settings import FaceSettings
 from appliance.key_files import KeyFileError, read_key, write_key
+from appliance.services.agent.toml_text import toml_text
 
 CONFIGURATION: Final = "borne.toml"
 SERIAL_NUMBERS: Final = (
@@ -286,32 +286,3 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def toml_text(tables: dict[str, Any]) -> str:
-    """Tables as TOML 1.0: of a configuration's kinds only (text, numbers, truth, lists, tables)."""
-    lines: list[str] = []
-    for name, value in tables.items():
-        for table in value if isinstance(value, list) else [value]:
-            lines.append(f"\n[[{_key(name)}]]" if isinstance(value, list) else f"\n[{_key(name)}]")
-            lines += [f"{_key(key)} = {_value(inner)}" for key, inner in table.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(key)} = {_value(inner)}" for key, inner in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(_value(inner) for inner in value) + "]"
-    if isinstance(value, bool | int | float):
-        return str(value).lower()
-    return _quoted(str(value))
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
-
-
-def _quoted(text: str) -> str:
-    """A basic string; JSON escapes what TOML wants escaped, but for DEL."""
-    return msgspec.json.encode(text).decode().replace("\x7f", "\\u007f")

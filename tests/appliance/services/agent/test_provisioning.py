@@ -19,7 +19,8 @@ from appliance.config import load_config
 from appliance.contracts.provisioning import ANSWER_TYPE, Answer, Request, fingerprint
 from appliance.cose import CONTENT_TYPE, sign1
 from appliance.services.agent import provisioning
-from appliance.services.agent.provisioning import Provisioning, hardware_serial, toml_text
+from appliance.services.agent.provisioning import Provisioning, hardware_serial
+from appliance.services.agent.toml_text import toml_text
 from appliance.simulation.certificates import CertificateAuthority
 from central import cli as central
 
