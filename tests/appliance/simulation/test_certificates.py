@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from appliance.simulation.certificates import CertificateAuthority
@@ -23,6 +24,20 @@ def test_ok__a_server_for_the_loopback_only(tmp_path: Path) -> None:
     usage = server.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
     server.verify_directly_issued_by(read(authority.certificate))
+
+
+def test_ok__a_server_that_a_virtual_machine_sees_elsewhere(tmp_path: Path) -> None:
+    server = read(CertificateAuthority(tmp_path).issue("broker", server=True, also_at=["10.0.2.2"])[0])
+    names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(one) for one in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1", "10.0.2.2"]
+
+
+def test_ok__the_authority_s_own_key_is_its_owner_s_alone(tmp_path: Path) -> None:
+    authority = CertificateAuthority(tmp_path / "ca")
+    authority.write_key(tmp_path / "ca.key")
+    assert (tmp_path / "ca.key").stat().st_mode & 0o077 == 0
+    key = serialization.load_pem_private_key((tmp_path / "ca.key").read_bytes(), None)
+    assert read(authority.certificate).public_key() == key.public_key()
 
 
 def test_ok__a_client_is_no_server(tmp_path: Path) -> None:
