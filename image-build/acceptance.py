@@ -175,10 +175,6 @@ class Reader:
         assert self._line is not None
         self._line.sendall("".join(f"{one}\r" for one in MRZ).encode("ascii"))
 
-    def unplug(self) -> None:
-        if self._line is not None:
-            self._line.close()
-
 
 class Acceptance:
     """One run; `figures` is what was measured."""
