@@ -47,6 +47,7 @@ SWEEP_SECONDS = 8.0
 LOG = ("systemd.journald.forward_to_console=1",)
 MRZ = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
 """ICAO 9303-4's own specimen."""
+DOCUMENT_NUMBER = "L898902C3"
 DEVICE = """
 [box]
 device = "{name}"
@@ -143,6 +144,10 @@ class Central:
             rows = database.execute("select telemetry from devices where device = ?", (NAME,)).fetchall()
         return json.loads(rows[0][0]) if rows and rows[0][0] else {}
 
+    def document_numbers(self) -> list[str]:
+        with contextlib.closing(sqlite3.connect(self._database)) as database:
+            return [row[0] for row in database.execute("select document_number from crossings")]
+
     def _central(self, *words: str) -> str:
         command = [sys.executable, "-m", "central.cli", *words]
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
@@ -237,6 +242,8 @@ class Acceptance:
             self.figures |= {"central": central.counts(), "records": records}
             if self.figures["central"].get("crossings") != 1:
                 raise NotAccepted("Central has no crossing.")
+            if central.document_numbers() != [DOCUMENT_NUMBER]:
+                raise NotAccepted("The crossing is not of the document that was swept.")
             failed = [one for event in self.figures["events"] if event["event"] == "selftest"
                       for one in event["checks"] if one[1] in {"FAIL", "CANNOT"}]  # fmt: skip
             if failed:
