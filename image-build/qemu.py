@@ -3,6 +3,7 @@
 Always emulated (`-accel tcg`): where /dev/kvm exists but belongs to another hypervisor, a guest hangs in it.
 """
 
+import contextlib
 import os
 import re
 import selectors
@@ -27,6 +28,7 @@ MEMORY_MIB = 1536
 CONFIG_AT = 1024 * 1024
 """Where the first partition begins (disk.ALIGN)."""
 LINE_BYTES = 64 * 1024
+END_SECONDS = 10.0
 
 
 class QemuError(Exception):
@@ -171,7 +173,9 @@ class Machine:
                 if not selector.select(left):
                     return
                 block = os.read(descriptor, LINE_BYTES)
-                if not block:
+                if not block:  # it has closed its console: it ends
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        self._process.wait(END_SECONDS)
                     return
                 *whole, rest = (rest + block).split(b"\n")
                 for raw in whole:
