@@ -236,8 +236,9 @@ class Acceptance:
                 if "REHEARSAL {" in line.text
             ]
             for _ in self._patiently(300, machine):
-                records = central.telemetry().get("records", {})
-                if records.get("acknowledged_seq", 0) >= 1:
+                told = central.telemetry()
+                records = {name: told[name] for name in told if name.startswith("records_")}
+                if records.get("records_acknowledged_seq", 0) >= 1:
                     break
             self.figures |= {"central": central.counts(), "records": records}
             if self.figures["central"].get("crossings") != 1:

@@ -37,7 +37,10 @@ class Others:
         async def status(_):
             return self.answer("lane", unsent=self.unsent, notices=self.notices)
 
-        return SimpleNamespace(status=status)
+        async def retain(_):
+            return None
+
+        return SimpleNamespace(status=status, retain=retain)
 
     @property
     def uplink(self):
@@ -189,13 +192,13 @@ def asked(tmp_path) -> list[str]:
 def test_ok_agent_keeps_a_trial_that_is_well_and_asks_no_more(tmp_path) -> None:
     reports = run_agent(tmp_path, Others(), a_rauc(tmp_path, STATUS))
     assert asked(tmp_path) == ["status --output-format=json", "status mark-good"]
-    assert reports[-1]["update"] == {"confirmed": True, "slot": "B", "missing": ()}
+    assert (reports[-1]["update_confirmed"], reports[-1]["update_slot"]) == (True, "B")
 
 
 def test_ok_agent_leaves_a_trial_that_is_not_well(tmp_path) -> None:
     reports = run_agent(tmp_path, Others(silent={"capture"}), a_rauc(tmp_path, STATUS))
     assert "status mark-good" not in asked(tmp_path)
-    assert reports[-1]["update"]["missing"] == ("devices_unreachable",)
+    assert reports[-1]["update_missing_0"] == "devices_unreachable"
 
 
 def test_ok_an_ordinary_start_needs_no_word(tmp_path) -> None:
@@ -205,8 +208,8 @@ def test_ok_an_ordinary_start_needs_no_word(tmp_path) -> None:
 
 def test_fail_rauc_s_silence_is_reported(tmp_path) -> None:
     reports = run_agent(tmp_path, Others(), Rauc((str(tmp_path / "none"),)))
-    assert reports[-1]["update"] == {"confirmed": False, "problem": "RAUC does not answer."}
+    assert reports[-1]["update_problem"] == "RAUC does not answer."
 
 
 def test_ok_a_developer_s_machine_has_no_slots(tmp_path) -> None:
-    assert "update" not in run_agent(tmp_path, Others(), None)[-1]
+    assert not [name for name in run_agent(tmp_path, Others(), None)[-1] if name.startswith("update")]
