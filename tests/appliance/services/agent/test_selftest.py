@@ -63,7 +63,8 @@ class Box:
     async def say_link(self, _: Nothing) -> UplinkStatus:
         self._speak("uplink")
         return UplinkStatus(
-            connected=self.connected, broker="b:8883", acknowledged_seq=3, published=3, repeated=0, reconnects=0,
+            connected=self.connected, broker="b:8883", acknowledged_seq=3, published=3,
+            repeated=0, reconnects=0,
             last_problem="" if self.connected else "The broker does not answer.",
         )  # fmt: skip
 
