@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
 from appliance.records.database import translated
-from appliance.records.errors import StorageBroken
+from appliance.records.small_database import open_row, open_small, seal_row
 
 MAX_ENROLLED: Final = 20_000
 """As many as the memory keeps crossings; the oldest go first."""
@@ -66,15 +65,7 @@ class Enrolments:
         Raises:
             StorageError: the disk does not let us.
         """
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                return cls(_connected(path), storage)
-            except sqlite3.DatabaseError:
-                path.replace(path.with_name(f"{path.name}.damaged"))
-                return cls(_connected(path), storage)
-        except (sqlite3.Error, OSError) as error:
-            raise StorageBroken("The box's own enrolments cannot be opened.") from error
+        return cls(open_small(path, _SCHEMA, what="file of enrolled fingers"), storage)
 
     def close(self) -> None:
         with self._lock:
@@ -86,7 +77,7 @@ class Enrolments:
         Raises:
             StorageError: it is not on disk.
         """
-        sealed = bytes(self._storage.encrypt(crossing.encode() + b"\0" + payload))
+        sealed = seal_row(self._storage, crossing, payload)
         row = (
             crossing, moment.astimezone(dt.UTC).isoformat(), self._hash("document", owner.document),
             self._hash("person", owner.person), sealed,
@@ -161,28 +152,5 @@ class Enrolments:
         return tuple(
             Enrolment(crossing, moment, payload)
             for crossing, moment, sealed in rows
-            if (payload := self._opened(crossing, sealed)) is not None
+            if (payload := open_row(self._storage, crossing, sealed)) is not None
         )
-
-    def _opened(self, crossing: str, sealed: bytes) -> bytes | None:
-        try:
-            owner, _, payload = bytes(self._storage.decrypt(sealed)).partition(b"\0")
-        except (CryptoError, ValueError, TypeError):
-            return None
-        return payload if owner == crossing.encode() else None
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-    try:
-        path.chmod(0o600)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA secure_delete = ON")
-        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise sqlite3.DatabaseError("damaged")
-        connection.executescript(_SCHEMA)
-    except BaseException:
-        connection.close()
-        raise
-    return connection

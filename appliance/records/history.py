@@ -17,8 +17,8 @@ import msgspec
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
-from appliance.records.database import as_text, durable, set_aside, translated
-from appliance.records.errors import StorageBroken
+from appliance.records.database import translated
+from appliance.records.small_database import open_small
 
 MAX_ENTRIES: Final = 100_000
 """Half a year at 300 travellers a day and as much again; the oldest go first."""
@@ -71,15 +71,7 @@ class History:
         Raises:
             StorageError: the disk does not let us.
         """
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            try:
-                return cls(_connected(path), storage)
-            except (sqlite3.DatabaseError, UnicodeDecodeError):
-                set_aside(path)
-                return cls(_connected(path), storage)
-        except (sqlite3.Error, OSError) as error:
-            raise StorageBroken("The history of crossings cannot be opened.") from error
+        return cls(open_small(path, _SCHEMA, what="history of crossings"), storage)
 
     def close(self) -> None:
         with self._lock:
@@ -195,21 +187,6 @@ class History:
             return self._connection.execute(query, parameters).fetchall()
         except sqlite3.Error as error:
             raise translated(error) from error
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-    connection.text_factory = as_text
-    try:
-        path.chmod(0o600)
-        durable(connection)
-        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise sqlite3.DatabaseError("damaged")
-        connection.executescript(_SCHEMA)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def _utc(moment: dt.datetime) -> str:

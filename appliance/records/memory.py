@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
 from appliance.records.database import translated
-from appliance.records.errors import StorageBroken
+from appliance.records.small_database import open_row, open_small, seal_row
 
 MAX_RECENT: Final = 20_000
 """A month at the busiest of small posts; the oldest go first."""
@@ -64,15 +63,9 @@ class Memory:
         Raises:
             StorageError: the disk does not let us.
         """
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                return cls(_connected(path), storage, pair_days=pair_days)
-            except sqlite3.DatabaseError:
-                path.replace(path.with_name(f"{path.name}.damaged"))
-                return cls(_connected(path), storage, pair_days=pair_days)
-        except (sqlite3.Error, OSError) as error:
-            raise StorageBroken("The memory of the last crossings cannot be opened.") from error
+        return cls(
+            open_small(path, _SCHEMA, what="memory of the last crossings"), storage, pair_days=pair_days
+        )
 
     def close(self) -> None:
         with self._lock:
@@ -235,14 +228,10 @@ class Memory:
             connection.execute("UPDATE late SET seen = 1, sealed = x''")
 
     def _sealed(self, name: str, payload: bytes) -> bytes:
-        return bytes(self._storage.encrypt(name.encode() + b"\0" + payload))
+        return seal_row(self._storage, name, payload)
 
     def _opened(self, name: str, sealed: bytes) -> bytes | None:
-        try:
-            owner, _, payload = bytes(self._storage.decrypt(sealed)).partition(b"\0")
-        except (CryptoError, ValueError, TypeError):
-            return None
-        return payload if owner == name.encode() else None
+        return open_row(self._storage, name, sealed)
 
     def _read(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -278,19 +267,3 @@ class _Transaction:
             self._lock.release()
         if isinstance(error, sqlite3.Error):
             raise translated(error) from error
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-    try:
-        path.chmod(0o600)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA secure_delete = ON")
-        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise sqlite3.DatabaseError("damaged")
-        connection.executescript(_SCHEMA)
-    except BaseException:
-        connection.close()
-        raise
-    return connection

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final, Self
 
 import msgspec
-from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
 from appliance.contracts.movement import Movement
 from appliance.records.errors import StorageBroken
+from appliance.records.small_database import open_row, open_small, seal_row
 from appliance.records.statistics.facts import Facts, facts_of
 
 DAYS: Final = 56
@@ -46,15 +46,7 @@ class Book:
         Raises:
             StorageBroken: the disk does not let us.
         """
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                return cls(_connected(path), storage)
-            except sqlite3.DatabaseError:
-                path.replace(path.with_name(f"{path.name}.damaged"))
-                return cls(_connected(path), storage)
-        except (sqlite3.Error, OSError) as error:
-            raise StorageBroken("The count of the last weeks cannot be opened.") from error
+        return cls(open_small(path, _SCHEMA, what="count of the last weeks"), storage)
 
     def close(self) -> None:
         with self._lock:
@@ -68,12 +60,13 @@ class Book:
         """
         facts = facts_of(movement, link_key=self._link_key)
         moment = now.astimezone(dt.UTC)
-        plain = facts.crossing.encode() + b"\0" + msgspec.msgpack.encode(facts)
+        sealed = seal_row(self._storage, facts.crossing, msgspec.msgpack.encode(facts))
         try:
             with self._lock, self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
                 self._connection.execute(
                     "INSERT OR IGNORE INTO facts VALUES (?, ?, ?)",
-                    (facts.crossing, moment.isoformat(), bytes(self._storage.encrypt(plain))),
+                    (facts.crossing, moment.isoformat(), sealed),
                 )
                 since = (moment - dt.timedelta(days=DAYS)).isoformat()
                 self._connection.execute("DELETE FROM facts WHERE moment < ?", (since,))
@@ -101,24 +94,8 @@ class Book:
         return tuple(one for name, sealed in rows if (one := self._opened(name, sealed)) is not None)
 
     def _opened(self, crossing: str, sealed: bytes) -> Facts | None:
+        plain = open_row(self._storage, crossing, sealed)
         try:
-            owner, plain = bytes(self._storage.decrypt(sealed)).split(b"\0", 1)
-            facts = msgspec.msgpack.decode(plain, type=Facts)
-        except (CryptoError, ValueError, TypeError, msgspec.MsgspecError):
+            return None if plain is None else msgspec.msgpack.decode(plain, type=Facts)
+        except msgspec.MsgspecError:
             return None
-        return facts if owner == crossing.encode() else None
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=5.0, check_same_thread=False)
-    try:
-        path.chmod(0o600)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA secure_delete = ON")
-        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise sqlite3.DatabaseError("damaged")
-        connection.executescript(_SCHEMA)
-    except BaseException:
-        connection.close()
-        raise
-    return connection

@@ -90,7 +90,7 @@ def test_ok__a_damaged_file_is_begun_anew(tmp_path: Path) -> None:
     (tmp_path / "memory.db").write_bytes(b"rubbish" * 1000)
     one = opened(tmp_path)
     one.remember("c1", NOW, b"x", days=1)
-    assert (tmp_path / "memory.db.damaged").exists()
+    assert list(tmp_path.glob("memory.db.corrupt-*"))
 
 
 def test_fail__the_disk(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_ok__a_damaged_file_is_kept_aside(tmp_path) -> None:
     opened = Book.open(tmp_path / "statistics.db", storage=STORAGE)
     assert opened.facts() == ()
     opened.close()
-    assert (tmp_path / "statistics.db.damaged").exists()
+    assert list(tmp_path.glob("statistics.db.corrupt-*"))
 
 
 def test_fail__a_disk_that_does_not_let_us(tmp_path, book) -> None:

@@ -1,6 +1,7 @@
 """Fingers in a crossing: who is asked, what is recorded of whom, and who comes back."""
 
 import datetime as dt
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def capture_of(number: int) -> ScriptedCapture:
 
 
 async def decided(officer: Any) -> Any:
-    before = officer.lane.view().last_seq
+    before = officer.lane.view().crossings
     await officer.press()
     view = await officer.until(lambda view: view.step == "deciding" and view.press)
     await officer.press("hold")
@@ -57,7 +58,8 @@ def test_ok_both_are_taken_recorded_and_kept(make_lane, house) -> None:
     assert checks["fingerprint.presentation_attack"].reason == "no_sensor_flag"
     assert checks["fingerprint.chip"].reason == "no_terminal_authentication"
     movement = records_of(lane, house)[-1]
-    assert movement.media["finger_right_index"] == movement.media["finger_left_index"] == b"FIR"
+    for name in ("finger_right_index", "finger_left_index"):
+        assert movement.media_named[name].sha256 == hashlib.sha256(b"FIR").digest()
     assert "fingerprint_sensor" in movement.simulated
 
 
