@@ -97,7 +97,7 @@ def whole(crossed):
     assert crossed.view.has_portrait
     assert crossed.view.has_chip_portrait
     assert crossed.checks["chip.sod_signature"].verdict.value == "PASS"
-    assert crossed.lane.view().last_seq == 1
+    assert crossed.lane.view().crossings == 1
 
 
 def test_ok_the_reader_while_the_page_is_awaited(make_lane, house, post):
@@ -165,4 +165,4 @@ def test_fail_a_reader_that_stays_away_is_said_and_the_crossing_goes_on(make_lan
     assert crossed.checks["chip.sod_signature"].verdict.value in ("CANNOT", "NOT_DONE")
     assert crossed.view.document is not None
     assert crossed.view.has_portrait
-    assert crossed.lane.view().last_seq == 1
+    assert crossed.lane.view().crossings == 1

@@ -19,7 +19,8 @@ NO_CHIP = StepMissed(step=Step.READING_CHIP, code="no_chip", tried=True)
 PORTRAIT = workflow.PortraitTaken(evidence=portrait_evidence())
 ASSESSED = workflow.Assessed(checks=(), recommendation=Recommendation.GREEN, reasons=(), policy="p/1/0")
 DECIDED = workflow.Decided(outcome=Outcome.ADMITTED, stamp=STAMP)
-ORDINARY = (STARTED, DOCUMENT, NO_CHIP, PORTRAIT, ASSESSED, DECIDED)
+NO_FINGERS = StepMissed(step=Step.TAKING_FINGERS, code="no_device", tried=False)
+ORDINARY = (STARTED, DOCUMENT, NO_CHIP, PORTRAIT, NO_FINGERS, ASSESSED, DECIDED)
 
 
 def test_ok_every_event_leads_to_the_next_step():
@@ -29,6 +30,7 @@ def test_ok_every_event_leads_to_the_next_step():
         Step.READING_DOCUMENT,
         Step.READING_CHIP,
         Step.TAKING_PORTRAIT,
+        Step.TAKING_FINGERS,
         Step.CHECKING,
         Step.DECIDING,
         Step.RECORDING,
