@@ -12,7 +12,7 @@ def pseudo_terminals() -> None:
     try:
         master, slave = os.openpty()
     except OSError as error:
-        pytest.skip(f"no pseudo-terminals here ({error.strerror or error}): is /dev/pts mounted?")
+        pytest.skip(f"not here: no pseudo-terminals ({error.strerror or error}): is /dev/pts mounted?")
     os.close(master)
     os.close(slave)
 

@@ -169,6 +169,7 @@ print(*reader.read_lines(20).lines, sep=chr(10))
 
 
 @pytest.mark.skipif(shutil.which("umockdev-run") is None, reason="umockdev is not installed")
+@pytest.mark.usefixtures("pseudo_terminals")  # umockdev pretends every device file by one
 def test_ok__a_recorded_keyboard(tmp_path):
     """The shipped driver on umockdev's keyboard: EVIOCGRAB is answered, the events come at their times."""
     (tmp_path / "keyboard").write_text(DEVICE)

@@ -36,6 +36,8 @@ PAIR_MIN_NAME_NATS: Final = -4.0
 """Two who were already brought together may have a name that says a little against it, and one birthday."""
 NAMESAKE: Final = 9.5
 """However rare a name, namesakes are found first: against contradicting birth dates it counts for no more."""
+INITIAL_SLACK: Final = 0.8
+"""For each part of a name: an initial that agrees may tell more than the part itself would."""
 SCALE: Final = 6.0
 """Nats that change a score of 0.5 to 0.73."""
 SEX: Final = (0.5, -2.0)
@@ -93,3 +95,13 @@ def weigh(
     names, dates = align(one, other, truncated=truncated), compare_dates(born, other_born)
     spoken = min(names.nats, NAMESAKE) if dates.nats < 0 else names.nats
     return Evidence(spoken + dates.nats, dates.agreement, names)
+
+
+def cannot_be(
+    one: PersonName, born: BirthDate, other: PersonName, other_born: BirthDate, *, persons: int
+) -> bool:
+    """Whether even names that agree in every part would be no hit on a list of so many persons: most who
+    share a usual name are settled so, before their names are laid beside each other."""
+    dates = compare_dates(born, other_born)
+    most = min(sum(one.nats), sum(other.nats)) + len(one.parts) * INITIAL_SLACK
+    return most + dates.nats + SEX[0] + NATIONALITY[0] < needed(dates.agreement, persons)

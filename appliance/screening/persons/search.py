@@ -15,7 +15,15 @@ from appliance.screening.names import PersonName
 from appliance.screening.numbers import normalise_number, normalise_state
 from appliance.screening.persons.candidates import rows_of_days, rows_of_name, worth_comparing
 from appliance.screening.persons.entries import PersonEntry
-from appliance.screening.persons.evidence import NATIONALITY, SEX, Evidence, needed, score_of, weigh
+from appliance.screening.persons.evidence import (
+    NATIONALITY,
+    SEX,
+    Evidence,
+    cannot_be,
+    needed,
+    score_of,
+    weigh,
+)
 from appliance.screening.persons.index import DOCUMENT, PERSONAL, Calendar, date_of, stored_name
 
 MAX_HITS: Final = 50
@@ -120,7 +128,7 @@ class PersonList:
 
     def _by_name(self, query: PersonQuery) -> Iterator[PersonHit]:
         persons = self._list.info.entries
-        for person, (evidence, text) in self.evidence(query).items():
+        for person, (evidence, text) in self.evidence(query, persons=persons).items():
             # What the rest of the entry says can add no more than this.
             if evidence.nats + SEX[0] + NATIONALITY[0] < needed(evidence.dates, persons):
                 continue
@@ -131,8 +139,10 @@ class PersonList:
                 why = (*evidence.why, *steps)
                 yield PersonHit(entry, round(score_of(total.nats), 4), total.certain, why, _shown(text))
 
-    def evidence(self, query: PersonQuery) -> dict[int, tuple[Evidence, str]]:
+    def evidence(self, query: PersonQuery, *, persons: int | None = None) -> dict[int, tuple[Evidence, str]]:
         """By the list's own number of a person: the best evidence of name and birth date, and the name.
+
+        With `persons`, those are left out who cannot be a hit on a list of so many.
 
         Raises:
             ListUnreadable: the list is damaged.
@@ -146,10 +156,10 @@ class PersonList:
         same_day = self._names([row for row in days if row not in known])
         near = worth_comparing(query.name, [text for _row, _person, text in same_day])
         for row, person, text in (*self._names(rows), *(same_day[place] for place in near)):
-            born = date_of(self._calendar.date_at(row))
-            evidence = weigh(
-                query.name, query.birth_date, stored_name(text), born, truncated=query.name_truncated
-            )
+            born, name = date_of(self._calendar.date_at(row)), stored_name(text)
+            if persons and cannot_be(query.name, query.birth_date, name, born, persons=persons):
+                continue
+            evidence = weigh(query.name, query.birth_date, name, born, truncated=query.name_truncated)
             if person not in best or evidence.nats > best[person][0].nats:
                 best[person] = (evidence, text)
         return best
