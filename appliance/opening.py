@@ -5,12 +5,15 @@ Imported only by what wires; what a service does not need it does not import.
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from appliance.config import Config, KeyTier, Profile, line_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nacl.public import PrivateKey
+    from nacl.secret import SecretBox
 
     from appliance.records.enrolment import Enrolments
     from appliance.records.history import History
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 SIMULATED_AUTHORITY = "Borne simulation"
 """The organization in the names of the simulator's certificates."""
 
+Small = TypeVar("Small")
 log = logging.getLogger(__name__)
 
 
@@ -237,18 +241,20 @@ def open_memory(config: Config, *, pair_days: float) -> "tuple[Memory, Enrolment
     Raises:
         CannotStart: a key is missing, or the disk does not let us.
     """
-    from appliance.key_files import KeyFileError
     from appliance.records.enrolment import Enrolments
-    from appliance.records.errors import StorageError
     from appliance.records.memory import Memory
 
     data = config.paths.data
+    memory = _opened(
+        config, lambda storage: Memory.open(data / "memory.db", storage=storage, pair_days=pair_days)
+    )
     try:
-        storage = box_keys(config).storage
-        memory = Memory.open(data / "memory.db", storage=storage, pair_days=pair_days)
-        return memory, Enrolments.open(data / "enrolments.db", storage=storage)
-    except (KeyFileError, StorageError) as error:
-        raise CannotStart(str(error)) from error
+        return memory, _opened(
+            config, lambda storage: Enrolments.open(data / "enrolments.db", storage=storage)
+        )
+    except CannotStart:
+        memory.close()
+        raise
 
 
 def open_book(config: Config) -> "Book":
@@ -257,14 +263,9 @@ def open_book(config: Config) -> "Book":
     Raises:
         CannotStart: a key is missing, or the disk does not let us.
     """
-    from appliance.key_files import KeyFileError
-    from appliance.records.errors import StorageError
     from appliance.records.statistics.book import Book
 
-    try:
-        return Book.open(config.paths.data / "statistics.db", storage=box_keys(config).storage)
-    except (KeyFileError, StorageError) as error:
-        raise CannotStart(str(error)) from error
+    return _opened(config, lambda storage: Book.open(config.paths.data / "statistics.db", storage=storage))
 
 
 def open_history(config: Config) -> "History":
@@ -273,12 +274,22 @@ def open_history(config: Config) -> "History":
     Raises:
         CannotStart: a key is missing, or the disk does not let us.
     """
-    from appliance.key_files import KeyFileError
-    from appliance.records.errors import StorageError
     from appliance.records.history import History
 
+    return _opened(config, lambda storage: History.open(config.paths.data / "history.db", storage=storage))
+
+
+def _opened(config: Config, open_: "Callable[[SecretBox], Small]") -> "Small":
+    """One of the small databases, under the storage key.
+
+    Raises:
+        CannotStart: a key is missing, or the disk does not let us.
+    """
+    from appliance.key_files import KeyFileError
+    from appliance.records.errors import StorageError
+
     try:
-        return History.open(config.paths.data / "history.db", storage=box_keys(config).storage)
+        return open_(box_keys(config).storage)
     except (KeyFileError, StorageError) as error:
         raise CannotStart(str(error)) from error
 

@@ -5,6 +5,7 @@ What a service does not need it does not import, so that `uplink` holds no parse
 """
 
 import asyncio
+import contextlib
 import errno
 import logging
 import signal
@@ -148,37 +149,37 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         trust_check=content_checks(production=production)[ContentType.TRUST_ANCHORS],
     )
     in_force.look()
-    journal = open_journal(config)
-    try:
+    with contextlib.ExitStack() as opened:  # what was opened before something failed is let go of
+        journal = opened.enter_context(contextlib.closing(open_journal(config)))
         memory, enrolments = open_memory(config, pair_days=in_force.policy.memory.not_same_days)
-        book = open_book(config)
-        history = open_history(config)
-    except CannotStart:
-        journal.close()
-        raise
-    clock = Clock(source=config.box.clock, disciplined_by=TimeQuality(config.box.clock_follows.value))
-    floor = journal.time_floor()
-    if floor is not None:
-        clock.raise_floor(floor)
-    trust = trust_folder(config)
-    return LaneService(
-        box=config.box,
-        in_force=in_force,
-        capture=capture,
-        journal=journal,
-        lists=lists,
-        trust=trust,
-        clock=clock,
-        memory=memory,
-        officers=officers_book(config),
-        gateway=gateway,
-        face=config.face,
-        finger=config.finger,
-        enrolments=enrolments,
-        book=book,
-        history=history,
-        retention=config.retention,
-    )
+        opened.callback(memory.close)
+        opened.callback(enrolments.close)
+        book = opened.enter_context(contextlib.closing(open_book(config)))
+        history = opened.enter_context(contextlib.closing(open_history(config)))
+        clock = Clock(source=config.box.clock, disciplined_by=TimeQuality(config.box.clock_follows.value))
+        floor = journal.time_floor()
+        if floor is not None:
+            clock.raise_floor(floor)
+        lane = LaneService(
+            box=config.box,
+            in_force=in_force,
+            capture=capture,
+            journal=journal,
+            lists=lists,
+            trust=trust_folder(config),
+            clock=clock,
+            memory=memory,
+            officers=officers_book(config),
+            gateway=gateway,
+            face=config.face,
+            finger=config.finger,
+            enrolments=enrolments,
+            book=book,
+            history=history,
+            retention=config.retention,
+        )
+        opened.pop_all()
+    return lane
 
 
 def make_uplink(config: Config, *, lane: Lane) -> "UplinkService":

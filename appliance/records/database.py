@@ -1,5 +1,6 @@
 """The journal's file: held by one process, opened, begun, or set aside when it is damaged."""
 
+import contextlib
 import datetime as dt
 import errno
 import fcntl
@@ -230,7 +231,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back by itself
+            connection.execute("ROLLBACK")
         raise
 
 

@@ -240,7 +240,7 @@ def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
         direction=state.started.direction,
         started=state.started.stamp,
         decided=state.decided.stamp,
-        document=typed_facts(state.typed) if state.typed else _facts(document, state) if document else None,
+        document=document_facts(state, document),
         checks=state.assessed.checks,
         recommendation=state.assessed.recommendation,
         reasons=state.assessed.reasons,
@@ -254,7 +254,14 @@ def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
     )
 
 
-def typed_facts(typed: TypedDocument) -> DocumentFacts:
+def document_facts(state: State, mrz: Mrz | None) -> DocumentFacts | None:
+    """The document as read or as typed, for the record and the screen; None where there is none."""
+    if state.typed is not None:
+        return _typed_facts(state.typed)
+    return None if mrz is None else _facts(mrz, state)
+
+
+def _typed_facts(typed: TypedDocument) -> DocumentFacts:
     """What is recorded of a document that was typed in: in Latin letters as any other, and as written."""
     return DocumentFacts(
         format="",

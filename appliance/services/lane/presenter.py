@@ -21,13 +21,13 @@ from appliance.contracts.lane import (
     Trouble,
     View,
 )
+from appliance.contracts.movement import DocumentFacts
 from appliance.contracts.officers import OfficerView
-from appliance.contracts.typed import TypedDocument
 from appliance.records.chain import JournalStatus
-from appliance.services.lane.assessment import document_of, typed_facts
+from appliance.services.lane.assessment import document_facts, document_of
 from appliance.services.lane.button import Offer
 from appliance.services.lane.workflow import State, Step
-from appliance.travel_document import Mrz, state_name
+from appliance.travel_document import state_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,13 +176,10 @@ class Presenter:
         return (*situation.notices, *unsure)
 
     def _document_view(self, state: State, today: dt.date) -> DocumentView | None:
-        if state.typed is not None:
-            return _typed_document(state.typed)
-        if state.document is None:
-            return None
-        if self._document[0] is not state.document:
-            mrz = document_of(state, today=today)
-            self._document = (state.document, None if mrz is None else _document(mrz, state))
+        source = state.typed or state.document
+        if self._document[0] is not source:
+            facts = document_facts(state, document_of(state, today=today))
+            self._document = (source, None if facts is None else _document(facts))
         return self._document[1]
 
 
@@ -202,8 +199,7 @@ def _question(view: View) -> View:
     )
 
 
-def _typed_document(typed: TypedDocument) -> DocumentView:
-    facts = typed_facts(typed)
+def _document(facts: DocumentFacts) -> DocumentView:
     return DocumentView(
         format=facts.format,
         document_code=facts.document_code,
@@ -217,26 +213,6 @@ def _typed_document(typed: TypedDocument) -> DocumentView:
         birth_date=facts.birth_date,
         sex=facts.sex,
         expiry_date=facts.expiry_date,
-        lines=(),
+        lines=facts.lines,
         source=facts.source,
-    )
-
-
-def _document(mrz: Mrz, state: State) -> DocumentView:
-    assert state.document is not None
-    return DocumentView(
-        format=mrz.format.value,
-        document_code=mrz.document_code,
-        issuing_state=mrz.issuing_state,
-        issuing_state_name=state_name(mrz.issuing_state),
-        document_number=mrz.document_number,
-        primary_identifier=mrz.primary_identifier,
-        secondary_identifier=mrz.secondary_identifier,
-        nationality=mrz.nationality,
-        nationality_name=state_name(mrz.nationality),
-        birth_date=str(mrz.birth_date),
-        sex=mrz.sex,
-        expiry_date=str(mrz.expiry_date),
-        lines=mrz.lines,
-        source=state.document.source,
     )
