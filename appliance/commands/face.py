@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from appliance.commands.output import CouldNot, add_json_flag, print_json
+from appliance.commands.output import CouldNot, add_json_flag, print_json, read_bounded
 
 if TYPE_CHECKING:
     from appliance.biometrics.face.finding import FaceFinder
@@ -126,11 +126,7 @@ def read_picture(path: Path) -> "Picture":
     from appliance.travel_document.lds.errors import EmrtdError
     from appliance.travel_document.lds.face_image import extract_face_image
 
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise CouldNot(f"{path} cannot be read ({error.strerror}).") from error
+    content = read_bounded(path, MAX_FILE_BYTES)
     try:
         if content.startswith(DG2_TAG):
             content = extract_face_image(content).content

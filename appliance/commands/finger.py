@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from appliance.commands.output import CouldNot, add_json_flag, print_json
+from appliance.commands.output import CouldNot, add_json_flag, print_json, read_bounded
 
 if TYPE_CHECKING:
     from appliance.biometrics.finger.picture import FingerPicture
@@ -133,11 +133,7 @@ def read_picture(path: Path, dpi: float | None = None) -> "FingerPicture":
     from appliance.biometrics.finger.picture import FingerPicture, FingerPictureError
     from appliance.biometrics.finger.picture_file import MAX_FILE_BYTES, decoded
 
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise CouldNot(f"{path} cannot be read ({error.strerror}).") from error
+    content = read_bounded(path, MAX_FILE_BYTES)
     try:
         if content.startswith(image_record.FORMAT):
             return image_record.picture_of(image_record.read_images(content))

@@ -1,9 +1,10 @@
-"""How commands answer: JSON for programs, words for people, and the one error for "could not"."""
+"""How commands read files, and answer: JSON for programs, words for people, one error for "could not"."""
 
 import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 MARKS = {"PASS": "✓", "FAIL": "✗", "NOT_DONE": "–", "CANNOT": "?"}
@@ -27,6 +28,19 @@ def could_not(sentence: str) -> int:
     """Say it on standard error and go on; the exit code of what could not be done."""
     print(f"borne: {sentence}", file=sys.stderr)
     return COULD_NOT
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """The file's content, one byte beyond `limit` at the most: whoever reads it refuses what is longer.
+
+    Raises:
+        CouldNot: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(limit + 1)
+    except OSError as error:
+        raise CouldNot(f"{path} cannot be read ({error.strerror}).") from error
 
 
 def add_json_flag(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,14 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
-from appliance.commands.output import CouldNot, add_json_flag, print_checks, print_fields, print_json
+from appliance.commands.output import (
+    CouldNot,
+    add_json_flag,
+    print_checks,
+    print_fields,
+    print_json,
+    read_bounded,
+)
 
 STORE = Path("/var/lib/borne/trust")
 MAX_SHOWN = 20
@@ -162,11 +169,7 @@ def list_store(arguments: argparse.Namespace) -> int:
 def _read(path: Path) -> bytes:
     from appliance.travel_document.pki.trust_import import MAX_IMPORT_BYTES
 
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_IMPORT_BYTES + 1)
-    except OSError as error:
-        raise CouldNot(f"{path} cannot be read ({error.strerror}).") from error
+    return read_bounded(path, MAX_IMPORT_BYTES)
 
 
 def _anchor(text: str) -> Any:
