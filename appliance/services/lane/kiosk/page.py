@@ -23,6 +23,7 @@ from appliance.contracts.officers import Login, OfficerAnswer, Release
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.services.lane.kiosk.form import form_of, refusal, said
 from appliance.services.lane.kiosk.guard import guards, sent
+from appliance.services.lane.kiosk.looks import look_of
 from appliance.services.lane.kiosk.screen import screen_of
 from appliance.services.lane.kiosk.traveller import TravellerPage
 from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
@@ -152,6 +153,7 @@ class _Kiosk:
             regions=REGIONS,
             version=self._version,
             form=form_of(words),
+            look=look_of(request),
         )
         return Response(html, media_type="text/html")
 

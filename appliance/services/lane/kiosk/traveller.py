@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
+from babel.core import get_global
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from appliance.contracts.lane import PortraitView, View
+from appliance.contracts.lane import DocumentView, PortraitView, View
+from appliance.services.lane.kiosk.looks import look_of
 from appliance.services.lane.kiosk.words import FINGERS_TAKEN, Words
 
 HERE: Final = Path(__file__).parent
@@ -25,6 +27,8 @@ RECONNECT_MS: Final = 1000
 COOKIE: Final = "traveller_language"
 COOKIE_SECONDS: Final = 15 * 60
 """A language lasts about a traveller, not a year."""
+BY_DOCUMENT: Final = "document"
+"""Instead of a language: nobody has chosen, the document's State says which."""
 
 
 class TravellerSource(Protocol):
@@ -44,6 +48,8 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
 
     version: str
     code: str
+    language: str
+    direction: str
     html: str
     speech: str | None
     """Where it lies, spoken; None where nobody has spoken it."""
@@ -76,35 +82,43 @@ class TravellerPage:
     async def page(self, request: Request) -> Response:
         """The empty page: all content comes with the first event."""
         html = self._templates.get_template("traveller.html").render(
-            words=self._words(request), languages=self._languages, version=self._version
+            words=self._chosen(request) or self._default,
+            chosen="yes" if self._chosen(request) else "",
+            languages=self._languages,
+            version=self._version,
+            look=look_of(request),
         )
         return Response(html, media_type="text/html")
 
     async def events(self, request: Request) -> Response:
         """The word now, at every change, and at every heartbeat."""
-        return StreamingResponse(self._stream(self._words(request)), media_type="text/event-stream")
+        return StreamingResponse(self._stream(self._chosen(request)), media_type="text/event-stream")
 
     async def language(self, request: Request) -> Response:
         """Remembers the traveller's language for a while and goes back to the page."""
         code = request.path_params["code"]
+        response = RedirectResponse("/traveller", status_code=303)
+        if code == BY_DOCUMENT:
+            response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+            return response
         if code not in {words.code for words in self._languages}:
             return PlainTextResponse("No words in this language.", status_code=404)
-        response = RedirectResponse("/traveller", status_code=303)
         response.set_cookie(COOKIE, code, max_age=COOKIE_SECONDS, httponly=True, samesite="strict")
         return response
 
-    async def _stream(self, words: Words) -> AsyncIterator[bytes]:
+    async def _stream(self, chosen: Words | None) -> AsyncIterator[bytes]:
         yield f"retry: {RECONNECT_MS}\n\n".encode()
         view = self._source.view()
         self._source.traveller_page(opened=True)
         try:
             while True:
-                yield b"event: word\ndata: " + msgspec.json.encode(self._word(view, words)) + b"\n\n"
+                yield b"event: word\ndata: " + msgspec.json.encode(self._word(view, chosen)) + b"\n\n"
                 view = await self._source.wait_for_change(view.revision, HEARTBEAT_SECONDS)
         finally:
             self._source.traveller_page(opened=False)
 
-    def _word(self, view: View, words: Words) -> Word:
+    def _word(self, view: View, chosen: Words | None) -> Word:
+        words = chosen or language_of(view.document, self._languages) or self._default
         code = word_of(view)
         html = self._templates.get_template("traveller_word.html").render(
             code=code, words=words, more=words.find(f"guide_more.{code}"), simulated=bool(view.simulated)
@@ -113,13 +127,44 @@ class TravellerPage:
         return Word(
             version=self._version,
             code=code,
+            language=words.code,
+            direction=words.direction,
             html=html.strip(),
             speech=f"/static/speech/{words.code}/{code}.opus" if spoken.is_file() else None,
         )
 
-    def _words(self, request: Request) -> Words:
+    def _chosen(self, request: Request) -> Words | None:
         wanted = request.cookies.get(COOKIE)
-        return next((words for words in self._languages if words.code == wanted), self._default)
+        return next((words for words in self._languages if words.code == wanted), None)
+
+
+def language_of(document: DocumentView | None, languages: tuple[Words, ...]) -> Words | None:
+    """Which of these languages most people of the document's State can read, by CLDR's territory data.
+
+    Only languages that are official there count, so that a visitor's second language is not guessed; for a
+    person without a State the issuing one speaks. None where none of the languages is.
+    """
+    if document is None:
+        return None
+    for state in (document.nationality, document.issuing_state):
+        spoken = official_languages(state)
+        known = [words for words in languages if words.locale.language in spoken]
+        if known:
+            return max(known, key=lambda words: spoken[words.locale.language])
+    return None
+
+
+def official_languages(state: str) -> dict[str, float]:
+    """The official languages of a State of Doc 9303, and how many per cent there use them."""
+    two = get_global("territory_aliases").get("DEU" if state == "D" else state, ())  # CLDR: alpha-3 to alpha-2
+    if len(two) != 1:
+        return {}
+    spoken = get_global("territory_languages").get(two[0], {})
+    return {
+        code: share["population_percent"]
+        for code, share in spoken.items()
+        if share["official_status"] in ("official", "de_facto_official")
+    }
 
 
 def spoken_text(code: str, words: Words) -> str:

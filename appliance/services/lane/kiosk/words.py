@@ -29,6 +29,10 @@ from appliance.contracts.typed import PROBLEMS
 
 LOCALE: Final = Path(__file__).parent / "locale"
 DOMAIN: Final = "kiosk"
+LOCALES: Final = {"prs": "fa_AF"}
+"""Languages that CLDR knows by another code: Dari, by ISO 639-3 and in every `lang`."""
+NAMES: Final = {"prs": "دری"}
+"""Names of a language for itself where CLDR's says less."""
 
 REASONS: Final = tuple(dict.fromkeys(reason for reasons in CHECKS.values() for reason in reasons))
 TROUBLES: Final = ("document_not_read", "storage_full", "storage_broken", "capture_unreachable")
@@ -124,7 +128,7 @@ class Words:
     @property
     def name(self) -> str:
         """The language's name for itself."""
-        return str(self.locale.get_display_name() or self.code).capitalize()
+        return NAMES.get(self.code) or str(self.locale.get_display_name() or self.code).capitalize()
 
     def find(self, *ids: str) -> str | None:
         """The words of the first of these ids that has any."""
@@ -191,7 +195,7 @@ def load_words(code: str, *, folder: Path = LOCALE) -> Words:
     """
     path = folder / code / "LC_MESSAGES" / f"{DOMAIN}.po"
     try:
-        locale = Locale.parse(code)
+        locale = Locale.parse(LOCALES.get(code, code))
         with path.open("rb") as file:
             catalogue = read_po(file, locale=locale, domain=DOMAIN)
     except (UnknownLocaleError, ValueError, OSError) as error:
@@ -200,6 +204,6 @@ def load_words(code: str, *, folder: Path = LOCALE) -> Words:
             f"There are no words for the language {code!r}; there are for: {', '.join(known)}."
         ) from error
     compiled = io.BytesIO()
-    write_mo(compiled, catalogue)
+    write_mo(compiled, catalogue, use_fuzzy=True)  # fuzzy: a draft that nobody has reviewed yet
     compiled.seek(0)
     return Words(code=code, locale=locale, catalogue=gettext.GNUTranslations(compiled))

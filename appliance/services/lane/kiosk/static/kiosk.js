@@ -3,6 +3,7 @@
 
 import { offerDuty } from "./duty.js";
 import { follow } from "./live.js";
+import { offerLooks } from "./looks.js";
 import { offerTyping } from "./typing.js";
 
 const HOLD_MS = 1500; // as long as the button on the panel
@@ -31,7 +32,7 @@ function show(update) {
     const html = update.regions[region.dataset.region];
     if (shown[region.dataset.region] === html) continue; // untouched: pictures do not flicker
     shown[region.dataset.region] = html;
-    region.innerHTML = html; // rendered by the box with every value escaped; the CSP allows no script in it
+    fill(region, html);
   }
   body.dataset.phase = update.phase;
   body.dataset.revision = update.revision;
@@ -42,6 +43,14 @@ function show(update) {
   offerDuty(update);
   body.classList.add("met");
   button.disabled = !update.press && !update.hold;
+}
+
+// The keyboard's place survives: a clock that ticks in the same region takes it from nobody.
+function fill(region, html) {
+  const stops = () => [...region.querySelectorAll("a, button")];
+  const place = stops().indexOf(document.activeElement);
+  region.innerHTML = html; // rendered by the box with every value escaped; the CSP allows no script in it
+  if (place >= 0) stops()[place]?.focus();
 }
 
 function lose() {
@@ -109,7 +118,9 @@ document.addEventListener("keydown", (event) => {
   if (event.target.closest("dialog")) return; // there it is a space
   if (event.code !== "Space" || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
-  if (!event.repeat) pushDown();
+  if (event.repeat) return;
+  pushDown();
+  if (event.shiftKey) finish("hold"); // for who cannot hold a key down so long
 });
 document.addEventListener("keyup", (event) => {
   if (event.code !== "Space" || event.target.closest("dialog")) return;
@@ -122,10 +133,16 @@ button.addEventListener("pointerdown", (event) => {
   pushDown();
 });
 button.addEventListener("pointerup", () => finish("press"));
+button.addEventListener("click", (event) => {
+  if (event.detail > 0) return; // a finger or a mouse: answered above
+  pushDown(); // Enter, or a screen reader
+  finish("press");
+});
 button.addEventListener("pointerleave", letGo);
 button.addEventListener("pointercancel", letGo);
 button.addEventListener("contextmenu", (event) => event.preventDefault());
 window.addEventListener("blur", letGo);
 
 document.documentElement.style.setProperty("--hold", `${HOLD_MS}ms`);
+offerLooks();
 follow("/events", "view", show, lose);
