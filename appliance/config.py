@@ -177,7 +177,7 @@ class Kiosk(_Section, frozen=True, kw_only=True):
     """The officer's page, on loopback only."""
 
     port: AnyPort = 8080
-    languages: tuple[str, ...] = ("en", "fr", "ru")
+    languages: tuple[str, ...] = ("en", "fr", "ru", "ky", "prs", "ps", "ar", "es", "pt")
     language: str = "en"
 
 

@@ -29,6 +29,8 @@ from appliance.contracts.typed import PROBLEMS
 
 LOCALE: Final = Path(__file__).parent / "locale"
 DOMAIN: Final = "kiosk"
+LANGUAGES: Final = ("en", "fr", "ru", "ky", "prs", "ps", "ar", "es", "pt")
+"""Those with a catalogue. English is written with the code; docs/languages.md tells the state of the others."""
 LOCALES: Final = {"prs": "fa_AF"}
 """Languages that CLDR knows by another code: Dari, by ISO 639-3 and in every `lang`."""
 NAMES: Final = {"prs": "دری"}

@@ -16,8 +16,8 @@ from kiosk_browser import CHROMIUM, DRIVER, Kiosk, Server, chromium, served
 from kiosk_scripted import ScriptedSource
 
 from appliance.services.lane.kiosk import kiosk_app
+from appliance.services.lane.kiosk.words import LANGUAGES
 
-LANGUAGES = ("en", "fr", "ru")
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from selenium.webdriver.common.keys import Keys
 
 from appliance.contracts.officers import OfficerView, Role
 from appliance.services.lane.kiosk import kiosk_app
+from appliance.services.lane.kiosk.words import LANGUAGES
 
-LANGUAGES = ("en", "fr", "ru")
 STAFF = tuple(OfficerView(name=name, roles=(Role.OFFICER,)) for name in ("Aida Osmonova", "Bek Toktogulov"))
 REASON = "Found again: the desk confirmed it by telephone."
 

@@ -15,9 +15,8 @@ from starlette.routing import Route
 from appliance.contracts.checks import Outcome, Verdict
 from appliance.contracts.lane import FingerView, PortraitView, Trouble
 from appliance.services.lane.kiosk import kiosk_app
-from appliance.services.lane.kiosk.words import GUIDE
+from appliance.services.lane.kiosk.words import GUIDE, LANGUAGES
 
-LANGUAGES = ("en", "fr", "ru")
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ from kiosk_scripted import TRAVELLERS, WAITING, ScriptedSource
 from test_in_chromium import FAINT, MISFITS
 
 from appliance.contracts.lane import PortraitView
-from appliance.services.lane.kiosk.words import GUIDE
+from appliance.services.lane.kiosk.words import GUIDE, LANGUAGES
 
-LANGUAGES = ("en", "fr", "ru")
 SPOKEN = "return document.body.dataset.spoken"
 
 
@@ -44,7 +43,8 @@ def test_ok__every_word_fits_can_be_read_and_is_heard(
     for code in GUIDE:
         source.show(WAITING, portrait=portrait_of(code))
         wait_until(lambda code=code: code_on(browser) == code)
-        wait_until(lambda code=code: browser.driver.execute_script(SPOKEN) == code)
+        if language != "ps":  # no voice
+            wait_until(lambda code=code: browser.driver.execute_script(SPOKEN) == code)
         for size, pixels in SIZES.items():
             browser.resize(pixels)
             problems += [f"{code} {size}: {found}" for found in browser.driver.execute_script(MISFITS)]
