@@ -128,6 +128,11 @@ class Words:
         return self.locale.text_direction
 
     @property
+    def comma(self) -> str:
+        """What stands between the members of a list."""
+        return "، " if self.direction == "rtl" else ", "
+
+    @property
     def name(self) -> str:
         """The language's name for itself."""
         return NAMES.get(self.code) or str(self.locale.get_display_name() or self.code).capitalize()
