@@ -20,7 +20,13 @@ from appliance.services.lane.kiosk.traveller import SPEECH, spoken_text
 from appliance.services.lane.kiosk.words import GUIDE, load_words
 
 VOICES = {
-    **{"en": "en-gb", "fr": "fr-fr", "ru": "ru", "ky": "ky", "ar": "ar", "es": "es", "pt": "pt"},
+    "en": "en-gb",
+    "fr": "fr-fr",
+    "ru": "ru",
+    "ky": "ky",
+    "ar": "ar",
+    "es": "es",
+    "pt": "pt",
     "prs": "fa",  # Iran's Persian: the engine has no Dari
 }
 """The engine has no Pashto (1.51, 1.52 of Debian): there the pictures and the words stand alone."""

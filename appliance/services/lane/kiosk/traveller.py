@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from appliance.contracts.lane import DocumentView, PortraitView, View
 from appliance.services.lane.kiosk.looks import look_of
-from appliance.services.lane.kiosk.words import FINGERS_TAKEN, Words
+from appliance.services.lane.kiosk.words import FINGERS_TAKEN, Words, territory_of
 
 HERE: Final = Path(__file__).parent
 SPEECH: Final = HERE / "static" / "speech"
@@ -156,10 +156,7 @@ def language_of(document: DocumentView | None, languages: tuple[Words, ...]) -> 
 
 def official_languages(state: str) -> dict[str, float]:
     """The official languages of a State of Doc 9303, and how many per cent there use them."""
-    two = get_global("territory_aliases").get("DEU" if state == "D" else state, ())  # CLDR: alpha-3 to alpha-2
-    if len(two) != 1:
-        return {}
-    spoken = get_global("territory_languages").get(two[0], {})
+    spoken = get_global("territory_languages").get(territory_of("DEU" if state == "D" else state), {})
     return {
         code: share["population_percent"]
         for code, share in spoken.items()

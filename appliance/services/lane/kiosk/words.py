@@ -30,7 +30,7 @@ from appliance.contracts.typed import PROBLEMS
 LOCALE: Final = Path(__file__).parent / "locale"
 DOMAIN: Final = "kiosk"
 LANGUAGES: Final = ("en", "fr", "ru", "ky", "prs", "ps", "ar", "es", "pt")
-"""Those with a catalogue. English is written with the code; docs/languages.md tells the state of the others."""
+"""Those with a catalogue: English is written with the code, docs/languages.md says how the others stand."""
 LOCALES: Final = {"prs": "fa_AF"}
 """Languages that CLDR knows by another code: Dari, by ISO 639-3 and in every `lang`."""
 NAMES: Final = {"prs": "دری"}
@@ -162,8 +162,7 @@ class Words:
         own = self.find(f"issuer.{code}")
         if own is not None or len(code) != 3:
             return own
-        short = get_global("territory_aliases").get(code, ())  # CLDR: alpha-3 to alpha-2
-        return self.locale.territories.get(short[0]) if len(short) == 1 else None
+        return self.locale.territories.get(territory_of(code) or "")
 
     def count(self, id_: str, number: int) -> str:
         """The words for so many, in the language's own plural forms."""
@@ -191,6 +190,12 @@ class Words:
 
     def percent(self, share: float) -> str:
         return format_percent(share, locale=self.locale)
+
+
+def territory_of(code: str) -> str | None:
+    """CLDR's two letters for a State's three; None for what is no State, or several."""
+    short = get_global("territory_aliases").get(code, ())
+    return str(short[0]) if len(short) == 1 else None
 
 
 @functools.cache

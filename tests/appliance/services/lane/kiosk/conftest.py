@@ -19,7 +19,6 @@ from appliance.services.lane.kiosk import kiosk_app
 from appliance.services.lane.kiosk.words import LANGUAGES
 
 
-
 @pytest.fixture(scope="session")
 def _chromium() -> Iterator[Kiosk]:
     if not (CHROMIUM.exists() and DRIVER.exists()):

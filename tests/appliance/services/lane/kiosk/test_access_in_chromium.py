@@ -234,6 +234,18 @@ def test_ok__twice_as_large_and_nothing_is_lost(
     assert problems == []
 
 
+def test_fail__large_print_that_cuts_is_found(browser: Kiosk, source: ScriptedSource, server: Server) -> None:
+    source.decide(TRAVELLERS["green"])
+    browser.open(server.address)
+    set_look(browser, print="large")
+    assert browser.driver.execute_script(CUT) == []
+    browser.driver.execute_script(
+        "const s = document.querySelector('.post').style; s.inlineSize = '2rem'; s.display = 'block';"
+        "s.overflow = 'hidden'; s.whiteSpace = 'nowrap'"
+    )
+    assert browser.driver.execute_script(CUT)
+
+
 PRINTED = """
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), words = [];
 while (walker.nextNode()) {
@@ -247,8 +259,8 @@ return [parseFloat(getComputedStyle(document.documentElement).fontSize), words];
 CUT = """
 const found = [], root = document.documentElement;
 if (root.scrollWidth > innerWidth) found.push(`the page scrolls aside: ${root.scrollWidth}`);
-for (const e of document.querySelectorAll("header, footer, section, button, li, h1, h2, h3, dd, dt, p, span, figcaption")) {
-  if (!e.checkVisibility() || e.closest(".mrz") || e.getBoundingClientRect().width <= 1) continue;
+for (const e of document.querySelectorAll(".screen *")) {
+  if (!e.checkVisibility() || e.closest(".mrz, svg, figure") || e.getBoundingClientRect().width <= 1) continue;
   const hides = getComputedStyle(e).overflow !== "visible";
   if (hides && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 2))
     found.push(`cut: ${e.tagName}.${e.className} "${(e.innerText ?? "").slice(0, 30)}"`);
@@ -351,7 +363,8 @@ def test_ok__what_ticks_takes_the_keyboard_s_place_from_nobody(
 
 CONTROLS = """
 return [...document.querySelectorAll("a, button, input, select, textarea, [tabindex]")]
-  .filter((e) => e.checkVisibility() && !e.disabled && !e.closest("dialog")).map((e) => e.outerHTML.slice(0, 60));
+  .filter((e) => e.checkVisibility() && !e.disabled && !e.closest("dialog"))
+  .map((e) => e.outerHTML.slice(0, 60));
 """
 FOCUSED = """
 const e = document.activeElement, style = getComputedStyle(e);

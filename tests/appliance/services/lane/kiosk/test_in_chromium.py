@@ -18,7 +18,6 @@ from appliance.services.lane.kiosk import kiosk_app
 from appliance.services.lane.kiosk.words import GUIDE, LANGUAGES
 
 
-
 @pytest.fixture
 def crossing() -> Iterator[tuple[Crossing, Server]]:
     source = Crossing(TRAVELLERS["green"])

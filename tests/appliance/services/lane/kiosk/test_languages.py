@@ -1,4 +1,4 @@
-"""Every catalogue as a whole: complete, marked where nobody has reviewed it, counted by CLDR's rules, with letters."""
+"""Every catalogue as a whole: marked where unreviewed, counted by CLDR's rules, with all its letters."""
 
 import re
 import subprocess
@@ -97,7 +97,7 @@ def test_ok__plural_forms_are_those_of_cldr(language: str) -> None:
     rule = Locale.parse(LOCALES.get(language, language)).plural_form
     c = load_words(language).catalogue.plural  # type: ignore[attr-defined]
     forms: dict[str, set[int]] = {}
-    for number in (*range(0, 1001), 1011, 1101, 10_000, 100_001):
+    for number in (*range(1001), 1011, 1101, 10_000, 100_001):
         forms.setdefault(rule(number), set()).add(c(number))
     assert all(len(indices) == 1 for indices in forms.values()), forms
     assert len({index for indices in forms.values() for index in indices}) == len(forms)

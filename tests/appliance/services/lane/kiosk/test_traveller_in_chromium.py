@@ -6,6 +6,7 @@ SCREENS=folder in the environment keeps a picture of each word in each language.
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from kiosk_browser import SIZES, Kiosk, Server, wait_until
 from kiosk_scripted import TRAVELLERS, WAITING, ScriptedSource
@@ -75,6 +76,33 @@ def test_ok__a_traveller_chooses_a_language(browser: Kiosk, source: ScriptedSour
     assert browser.text("h1") == "Look at the camera"
     browser.driver.find_element("link text", "Français").click()
     wait_until(lambda: browser.text("h1") == "Regardez la caméra")
+
+
+def test_ok__the_document_s_language_the_traveller_s_and_the_next_traveller_s(
+    browser: Kiosk, source: ScriptedSource, server: Server
+) -> None:
+    document = msgspec.structs.replace(TRAVELLERS["green"].document, nationality="KGZ", issuing_state="KGZ")
+    browser.driver.get(f"{server.address}/traveller")
+    wait_until(lambda: browser.text("h1") == "Welcome")
+    source.show(WAITING, step="reading_chip", document=document)
+    wait_until(lambda: browser.text("h1") == "Кош келиңиз")
+    wait_until(lambda: browser.driver.execute_script(SPOKEN) == "welcome")  # again, in the other language
+    browser.driver.find_element("link text", "العربية").click()
+    wait_until(lambda: browser.text("h1") == "أهلًا بك")
+    source.show(WAITING, document=document, portrait=portrait_of("look_at_camera"))
+    wait_until(lambda: browser.text("h1") == "انظر إلى الكاميرا")
+    assert (
+        browser.driver.execute_script("return getComputedStyle(document.querySelector('h1')).direction")
+        == "rtl"
+    )
+    source.show(WAITING)
+    wait_until(lambda: browser.text("h1") == "Welcome")
+    assert browser.driver.execute_script(
+        "return [document.documentElement.lang, document.documentElement.dir]"
+    ) == [
+        "en",
+        "ltr",
+    ]
 
 
 def test_ok__a_lost_box_leaves_no_word_standing(
