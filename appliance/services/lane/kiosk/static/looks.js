@@ -1,8 +1,8 @@
-// How the page looks for whom, by one key each: F7 letters of twice the size, F8 colours (day, sun, night), F9 the
-// next language. What was chosen stays in a cookie, so that the page starts with it; it says nothing of a traveller.
+// How the page looks for whom, by one key each: F9 the next language, F10 colours (day, sun, night), F12 letters of
+// twice the size. What was chosen stays in a cookie, so that the page starts with it; it says nothing of a traveller.
 
 const CHOICES = { theme: ["day", "sun", "night"], print: ["normal", "large"] };
-const KEYS = { F7: "print", F8: "theme" };
+const KEYS = { F10: "theme", F12: "print" };
 const YEAR_SECONDS = 365 * 24 * 3600;
 
 const root = document.documentElement;
