@@ -26,7 +26,7 @@ def updated(text: str, english: str) -> tuple[str, list[str]]:
     """The catalogue's text with the messages of the English one, and the ids that nobody has translated yet."""
     header, *blocks = _blocks(text)
     own = {_id(block): block for block in blocks}  # a live message comes before an obsolete one of its id
-    own |= {_id(block): block for block in blocks if not block.startswith(OBSOLETE)}
+    own |= {_id(block): block for block in blocks if not _is_obsolete(block)}
     forms = int(FORMS.search(header)[1])
     kept, missing = [], []
     for block in _blocks(english)[1:]:
@@ -45,6 +45,10 @@ def _blocks(text: str) -> list[str]:
 
 def _id(block: str) -> str:
     return ID.search(block)[1]
+
+
+def _is_obsolete(block: str) -> bool:
+    return f"\n{OBSOLETE}msgid" in f"\n{block}"
 
 
 def _live(block: str) -> str:
@@ -72,7 +76,7 @@ def main() -> int:
         path = LOCALE / language / "LC_MESSAGES" / "kiosk.po"
         text, missing = updated(path.read_text("utf-8"), english)
         path.write_text(text, "utf-8")
-        live = [block for block in _blocks(text)[1:] if not block.startswith("#~")]
+        live = [block for block in _blocks(text)[1:] if not _is_obsolete(block)]
         drafts = sum(block.startswith("#, fuzzy") for block in live)
         print(f"{language}: {len(live)} messages, {drafts} not reviewed, {len(missing)} not translated")
         print("".join(f"    {id_}\n" for id_ in missing), end="")
