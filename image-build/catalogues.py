@@ -3,9 +3,9 @@
 
     .venv/bin/python image-build/catalogues.py
 
-A message that a catalogue lacks comes back from its own obsolete ones (`#~`), or else as the English words marked
-`fuzzy`, which the tests refuse until somebody has translated them; what the English one no longer has becomes
-obsolete, so that a translator's work is not thrown away. It says how each language stands.
+A message that a catalogue lacks comes back from its own obsolete ones (`#~`), or else as the English words
+marked `fuzzy`, which the tests refuse until somebody has translated them; what the English one no longer has
+becomes obsolete, so that a translator's work is not thrown away. It says how each language stands.
 """
 
 import re
@@ -23,7 +23,7 @@ FORMS = re.compile(r"nplurals=(\d+)")
 
 
 def updated(text: str, english: str) -> tuple[str, list[str]]:
-    """The catalogue's text with the messages of the English one, and the ids that nobody has translated yet."""
+    """The catalogue's text with the messages of the English one, and the ids not translated yet."""
     header, *blocks = _blocks(text)
     own = {_id(block): block for block in blocks}  # a live message comes before an obsolete one of its id
     own |= {_id(block): block for block in blocks if not _is_obsolete(block)}

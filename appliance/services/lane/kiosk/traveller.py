@@ -156,7 +156,7 @@ def language_of(document: DocumentView | None, languages: tuple[Words, ...]) -> 
 
 def official_languages(state: str) -> dict[str, float]:
     """The official languages of a State of Doc 9303, and how many per cent there use them."""
-    spoken = get_global("territory_languages").get(territory_of("DEU" if state == "D" else state), {})
+    spoken = get_global("territory_languages").get(territory_of("DEU" if state == "D" else state) or "", {})
     return {
         code: share["population_percent"]
         for code, share in spoken.items()

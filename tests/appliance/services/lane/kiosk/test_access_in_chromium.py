@@ -260,7 +260,8 @@ CUT = """
 const found = [], root = document.documentElement;
 if (root.scrollWidth > innerWidth) found.push(`the page scrolls aside: ${root.scrollWidth}`);
 for (const e of document.querySelectorAll(".screen *")) {
-  if (!e.checkVisibility() || e.closest(".mrz, svg, figure") || e.getBoundingClientRect().width <= 1) continue;
+  if (!e.checkVisibility() || e.closest(".mrz, svg, figure")) continue;
+  if (e.getBoundingClientRect().width <= 1) continue;
   const hides = getComputedStyle(e).overflow !== "visible";
   if (hides && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 2))
     found.push(`cut: ${e.tagName}.${e.className} "${(e.innerText ?? "").slice(0, 30)}"`);
