@@ -23,6 +23,7 @@ from appliance.contracts.officers import Login, OfficerAnswer, Release
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.services.lane.kiosk.form import form_of, refusal, said
 from appliance.services.lane.kiosk.guard import guards, sent
+from appliance.services.lane.kiosk.help import HelpPages, screen_code
 from appliance.services.lane.kiosk.screen import screen_of
 from appliance.services.lane.kiosk.traveller import TravellerPage
 from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
@@ -96,6 +97,8 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """The crossing that may be released from RED."""
     typing: str | None
     """The crossing whose document may be typed in now."""
+    help: str
+    """The screen, as help knows it."""
     regions: dict[str, str]
 
 
@@ -122,6 +125,7 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             Route("/picture/{name}", kiosk.picture),
             Route("/language/{code}", kiosk.language),
             *kiosk.traveller.routes(),
+            *kiosk.help.routes(),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         middleware=guards(),
@@ -142,6 +146,7 @@ class _Kiosk:
         )
         self._version = _version()
         self.traveller = TravellerPage(source, languages, default, self._templates, self._version)
+        self.help = HelpPages(self._templates, self._words)
 
     async def page(self, request: Request) -> Response:
         """The empty page: all content comes with the first event."""
@@ -245,6 +250,7 @@ class _Kiosk:
             officer=view.officer.name if view.officer else "",
             releasing=view.crossing if view.may_release and view.officers else None,
             typing=view.crossing if view.takes_typed else None,
+            help=screen_code(view),
             regions={
                 name: self._templates.get_template(f"{name}.html")
                 .render(screen=screen, view=view, words=words, languages=self._languages)

@@ -2,6 +2,7 @@
 // box's one button. It decides nothing, and it never shows as live what is no longer live.
 
 import { offerDuty } from "./duty.js";
+import { offerHelp } from "./help.js";
 import { follow } from "./live.js";
 import { offerTyping } from "./typing.js";
 
@@ -40,6 +41,7 @@ function show(update) {
   body.dataset.recommendation = update.recommendation ?? "";
   offerTyping(update.typing);
   offerDuty(update);
+  offerHelp(update.help);
   body.classList.add("met");
   button.disabled = !update.press && !update.hold;
 }
@@ -51,6 +53,7 @@ function lose() {
   for (const region of regions) region.replaceChildren();
   offerTyping(null);
   offerDuty(null);
+  offerHelp("lost");
   body.dataset.phase = "lost";
   delete body.dataset.recommendation;
   button.disabled = true;
