@@ -30,6 +30,7 @@ from appliance.contracts.lane import (
     View,
 )
 from appliance.contracts.officers import Login, OfficerAnswer, Release
+from appliance.contracts.paper import EnterPaper, PaperAnswer
 from appliance.contracts.transport import Operation
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
@@ -53,6 +54,7 @@ from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.finger_desk import FingerDesk
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
+from appliance.services.lane.paper_desk import PaperDesk
 from appliance.services.lane.presenter import Presenter, Situation
 from appliance.services.lane.records_desk import RecordsDesk
 from appliance.services.lane.workflow import Step
@@ -140,6 +142,17 @@ class LaneService:
             history=history,
         )
         self._history = history
+        self._paper = PaperDesk(
+            box=box,
+            journal=journal,
+            lists=lists,
+            clock=clock,
+            in_force=in_force,
+            known=memory,
+            chaser=self._chaser,
+            history=history,
+            book=book,
+        )
         self._desk = RecordsDesk(
             journal=journal,
             memory=memory,
@@ -180,6 +193,7 @@ class LaneService:
             Operation("install", SignedData, self.install),
             Operation("command", SignedData, self.command),
             Operation("correct", Correct, self.correct),
+            Operation("enter_paper", EnterPaper, self.enter_paper),
             Operation("retain", Nothing, self.retain),
             Operation("make_room", MakeRoom, self.make_room),
             Operation("link", LinkState, self.link),
@@ -235,6 +249,12 @@ class LaneService:
 
     async def correct(self, request: Correct) -> Corrected:
         return await self._desk.correct(request)
+
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
+        try:
+            return await self._paper.enter(request)
+        finally:
+            self._records_changed()
 
     async def retain(self, request: Nothing) -> Retained:  # noqa: ARG002 - the Protocol's shape
         return await self._desk.retain()

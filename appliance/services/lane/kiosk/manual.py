@@ -2,8 +2,8 @@
 English.
 
 A page is `NAME.md`, in another language `NAME.CODE.md`. In the page of the screens (`help.md`) a comment
-`<!-- screen: CODE CODE -->` stands before each section and says for which screens it is. Nothing is fetched from
-outside: an address stands there to be read.
+`<!-- screen: CODE CODE -->` stands before each section and says for which screens it is. Nothing is fetched
+from outside: an address stands there to be read.
 """
 
 import functools
@@ -26,6 +26,8 @@ MAX_PAGE_BYTES: Final = 1024 * 1024
 _FILE: Final = re.compile(r"([a-z0-9-]+)(?:\.([a-z]{2}))?\.md")
 _TITLE: Final = re.compile(r"^# +(.+)$", re.MULTILINE)
 _SCREEN: Final = re.compile(r"^<!-- screen: ([a-z_ ]+) -->\n", re.MULTILINE)
+_PICTURE: Final = re.compile(r'<img src="([^"]*)" alt="([^"]*)"')
+_COMMENT: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _OUTSIDE: Final = re.compile(r"[a-z]+:")
 
 
@@ -76,7 +78,7 @@ class Manual:
         if found is None:
             return None
         text, language = found
-        html = self._render(_SCREEN.sub("", text))
+        html = self._render(text)
         return Page(name=name, title=self.title(name, language), language=language, html=html)
 
     def screen(self, code: str, language: str) -> Page | None:
@@ -108,11 +110,11 @@ class Manual:
 
     def _render(self, text: str) -> str:
         renderer = _Renderer({name for name, _ in self._files}, set(self._pictures))
-        return str(mistune.create_markdown(renderer=renderer, plugins=["table"])(text))
+        return str(mistune.create_markdown(renderer=renderer, plugins=["table"])(_COMMENT.sub("", text)))
 
 
 class _Renderer(mistune.HTMLRenderer):
-    """HTML without anything from outside; what is HTML in a page is shown as text."""
+    """HTML without anything from outside; of what is HTML in a page only its pictures are shown."""
 
     def __init__(self, pages: set[str], pictures: set[str]) -> None:
         super().__init__(escape=True)
@@ -124,7 +126,7 @@ class _Renderer(mistune.HTMLRenderer):
         anchor = re.sub(r"[^\w -]", "", plain).strip().replace(" ", "-")
         return f'<h{level} id="{anchor}">{text}</h{level}>\n'
 
-    def link(self, text: str, url: str, title: str | None = None) -> str:
+    def link(self, text: str, url: str, title: str | None = None) -> str:  # noqa: ARG002
         path, _, anchor = url.partition("#")
         found = _FILE.fullmatch(path)
         if not path:
@@ -134,10 +136,15 @@ class _Renderer(mistune.HTMLRenderer):
             return f'<a href="/manual/{found[1]}{after}">{text}</a>'
         return f"{text} ({mistune.escape(url)})" if _OUTSIDE.match(url) else text
 
-    def image(self, text: str, url: str, title: str | None = None) -> str:
+    def image(self, text: str, url: str, title: str | None = None) -> str:  # noqa: ARG002
         if url not in self._pictures:
             return f"<em>{mistune.escape(text)}</em>"
-        return f'<img src="/manual/picture/{url}" alt="{mistune.escape(text)}" loading="lazy">'
+        return f'<img src="/manual/picture/{url}" alt="{mistune.escape(text)}">'
+
+    def block_html(self, html: str) -> str:
+        return "".join(self.image(alt, source) for source, alt in _PICTURE.findall(html))
+
+    inline_html = block_html
 
 
 def _own_folder() -> Path:

@@ -70,7 +70,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "measure": MEASURES,
     "guide_more": ("welcome", "notice"),
     "action": ("start", "retry", "admit", "refer", "not_same", "seen"),
-    "late": ("new_list", "late_answer"),
+    "late": ("new_list", "late_answer", "paper"),
     "trouble": TROUBLES,
     "remedy": TROUBLES,
     "page_hint": PAGE_HINTS,

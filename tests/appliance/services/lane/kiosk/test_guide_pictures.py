@@ -1,7 +1,7 @@
 """The pictures of docs/operation.md and docs/recovery.md: each is a screen that the kiosk really shows.
 
-BORNE_SCREENSHOTS=docs/screens/guide in the environment writes them anew; without it the test still drives every
-screen and holds the guides to the names.
+BORNE_SCREENSHOTS=docs/screens/guide in the environment writes them anew; without it the test still drives
+every screen and holds the guides to the names.
 """
 
 import os
@@ -69,7 +69,9 @@ def test_ok__the_guides_show_these_and_no_others() -> None:
         for path in DOCS.glob("*.md")
         for picture in re.findall(r"screens/guide/([\w.-]+)\.png", path.read_text("utf-8"))
     }
-    assert {picture for _french, picture in shown} <= {f"{name}.{code}" for name in VIEWS for code in LANGUAGES}
+    assert {picture for _french, picture in shown} <= {
+        f"{name}.{code}" for name in VIEWS for code in LANGUAGES
+    }
     assert {picture.partition(".")[0] for _french, picture in shown} == set(VIEWS)
     assert all(picture.endswith(".fr" if french else ".en") for french, picture in shown)
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from kiosk_client import Client
@@ -18,9 +19,7 @@ from appliance.services.lane.kiosk.words import TROUBLES
 REPOSITORY = Path(__file__).parents[5]
 DOCS = REPOSITORY / "docs"
 MANUAL = Manual(DOCS)
-LATE = LateHit(
-    **{name: "x" for name in LateHit.__struct_fields__ if name != "found"}, found="new_list"
-)
+LATE = LateHit(**{name: "x" for name in LateHit.__struct_fields__ if name != "found"}, found="new_list")
 
 
 @pytest.fixture
@@ -59,7 +58,9 @@ def test_ok__every_page_renders_and_leads_somewhere() -> None:
             asked = set(re.findall(r'href="/manual/([^"#]+)#([^"]+)"', page.html))
             asked |= {(name, anchor) for anchor in re.findall(r'href="#([^"]+)"', page.html)}
             for other, anchor in asked:
-                assert f'id="{anchor}"' in MANUAL.page(other, page.language).html, f"{name}: {other}#{anchor}"
+                assert f'id="{unquote(anchor)}"' in MANUAL.page(other, page.language).html, (
+                    f"{name}: {other}#{anchor}"
+                )
     assert linked <= set(MANUAL.names())
     assert set(GUIDES[1:]) & linked
 
@@ -72,17 +73,18 @@ def test_ok__every_picture_that_a_guide_names_is_there(folder: Path) -> None:
                 assert (folder / picture).is_file(), f"{path.name}: {picture}"
 
 
-def test_fail__what_is_html_in_a_page_is_text_and_addresses_are_not_fetched(tmp_path: Path) -> None:
+def test_fail__html_in_a_page_is_left_out_and_addresses_are_not_fetched(tmp_path: Path) -> None:
     (tmp_path / "x.md").write_text(
-        "# X\n<script>alert(1)</script> [out](https://example.org/a?b=\"c) [up](../secret) "
-        '[js](javascript:alert(1)) ![p](https://example.org/p.png) <img src=x onerror=y> [`t`](y.md#"z)\n'
+        "# X\n<script>alert(1)</script>\n\n[out](https://example.org/a?b='c)\n\n[up](../secret)\n\n"
+        "[js](javascript:alert)\n\n![p](https://example.org/p.png)\n\n<img src=x onerror=y>\n\n[t](y.md#z'z)"
     )
     (tmp_path / "y.md").write_text("# Y\n")
     html = Manual(tmp_path).page("x", "en").html
     assert "<script" not in html
     assert "<img" not in html
     assert 'href="http' not in html
-    assert "javascript" not in re.sub(r"\(.*?\)", "", html)
+    assert 'href="javascript' not in html
+    assert html.count("href=") == 1
     assert 'href="/manual/y' in html
 
 
@@ -131,7 +133,17 @@ def test_ok__help_asks_nothing_of_the_lane(client: Client, source: ScriptedSourc
 
 def test_ok__an_installed_box_has_the_manual(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "setup.py", "-q", "build", "-b", str(tmp_path / "b"), "build_py", "-d", str(tmp_path)],
+        [
+            sys.executable,
+            "setup.py",
+            "-q",
+            "build",
+            "-b",
+            str(tmp_path / "b"),
+            "build_py",
+            "-d",
+            str(tmp_path),
+        ],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
