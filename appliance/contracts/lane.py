@@ -8,6 +8,7 @@ from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.officers import OfficerView
 from appliance.contracts.paper import EnterPaper, PaperAnswer
+from appliance.contracts.receipt import Receipt
 from appliance.contracts.transport import RemoteService
 
 
@@ -276,6 +277,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """No traveller is served before somebody has logged in."""
     may_release: bool = False
     """A traveller stands under RED: an officer's PIN and reason may let them go on."""
+    receipt: Receipt | None = None
+    """Of the traveller who has just gone, for some minutes."""
     takes_typed: bool = False
     """The officer may type the document in, because it cannot be read or there is none."""
 

@@ -56,6 +56,7 @@ from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
 from appliance.services.lane.paper_desk import PaperDesk
 from appliance.services.lane.presenter import Presenter, Situation
+from appliance.services.lane.receipt import ReceiptDesk
 from appliance.services.lane.records_desk import RecordsDesk
 from appliance.services.lane.workflow import Step
 
@@ -111,6 +112,9 @@ class LaneService:
         self._records_status = journal.status()
         self._disk = DiskWatch(journal, clock.stamp)
         self._presenter = Presenter(box)
+        self._receipts = ReceiptDesk(
+            post=box.post, rules=lambda: in_force.rules, appeal=lambda: in_force.policy.receipt.appeal
+        )
         self._memory = memory
         self._chaser = Chaser(
             journal=journal,
@@ -422,6 +426,7 @@ class LaneService:
     def _refresh(self) -> None:
         engine = self.engine
         now, quality = self._clock.now()
+        self._receipts.look(engine.state)
         if engine.state.step is Step.WAITING:
             self._outbox_grew.set()
         self._presenter.present(
@@ -451,5 +456,6 @@ class LaneService:
                 time_quality=quality,
                 portrait=engine.guide.view_of(engine.state),
                 finger=engine.fingers.view_of(engine.state),
+                receipt=self._receipts.current,
             )
         )

@@ -24,6 +24,7 @@ from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.services.lane.kiosk.form import form_of, refusal, said
 from appliance.services.lane.kiosk.guard import guards, sent
 from appliance.services.lane.kiosk.help import HelpPages, screen_code
+from appliance.services.lane.kiosk.receipt import ReceiptPages
 from appliance.services.lane.kiosk.screen import screen_of
 from appliance.services.lane.kiosk.traveller import TravellerPage
 from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
@@ -99,6 +100,8 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """The crossing whose document may be typed in now."""
     help: str
     """The screen, as help knows it."""
+    receipt: str | None
+    """The reference of the receipt that can be shown."""
     regions: dict[str, str]
 
 
@@ -126,6 +129,7 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             Route("/language/{code}", kiosk.language),
             *kiosk.traveller.routes(),
             *kiosk.help.routes(),
+            *kiosk.receipt.routes(),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         middleware=guards(),
@@ -147,6 +151,7 @@ class _Kiosk:
         self._version = _version()
         self.traveller = TravellerPage(source, languages, default, self._templates, self._version)
         self.help = HelpPages(self._templates, self._words)
+        self.receipt = ReceiptPages(source, self._templates, languages, self.traveller.words_of)
 
     async def page(self, request: Request) -> Response:
         """The empty page: all content comes with the first event."""
@@ -251,6 +256,7 @@ class _Kiosk:
             releasing=view.crossing if view.may_release and view.officers else None,
             typing=view.crossing if view.takes_typed else None,
             help=screen_code(view),
+            receipt=view.receipt.reference if view.receipt else None,
             regions={
                 name: self._templates.get_template(f"{name}.html")
                 .render(screen=screen, view=view, words=words, languages=self._languages)

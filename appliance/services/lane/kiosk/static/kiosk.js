@@ -4,6 +4,7 @@
 import { offerDuty } from "./duty.js";
 import { offerHelp } from "./help.js";
 import { follow } from "./live.js";
+import { offerReceipt } from "./receipt.js";
 import { offerTyping } from "./typing.js";
 
 const HOLD_MS = 1500; // as long as the button on the panel
@@ -42,6 +43,7 @@ function show(update) {
   offerTyping(update.typing);
   offerDuty(update);
   offerHelp(update.help);
+  offerReceipt(update.receipt);
   body.classList.add("met");
   button.disabled = !update.press && !update.hold;
 }
@@ -54,6 +56,7 @@ function lose() {
   offerTyping(null);
   offerDuty(null);
   offerHelp("lost");
+  offerReceipt(null);
   body.dataset.phase = "lost";
   delete body.dataset.recommendation;
   button.disabled = true;
