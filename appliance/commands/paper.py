@@ -170,7 +170,7 @@ def hit_sentence(number: int, hit: "PaperHit") -> str:
     what = hit.reason.replace("_", " ")
     return (
         f"Line {number}: HIT, {hit.check} {what}, list {hit.list or '?'} {age}. "
-        f"The person has gone: do not look for them, {call}. Central has been told."
+        f"The person has gone: do not look for them, {call}. Central is told first."
     )
 
 

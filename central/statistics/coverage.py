@@ -97,7 +97,7 @@ def _paper(connection: Connection, first_day: dt.date, last_day: dt.date) -> Lis
         days.setdefault((row.post, row.direction), set()).add(row.day)
     return Listing(
         name="paper",
-        title="Crossings noted on paper, which are in no other table",
+        title="Crossings told as a number on paper, which are in no other table",
         columns=("post", "direction", "days", "crossings"),
         rows=tuple((*key, len(days[key]), number) for key, number in sorted(numbers.items())),
     )

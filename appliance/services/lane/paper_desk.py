@@ -219,28 +219,22 @@ def _entry(line: PaperLine) -> TypedEntry:
 
 def _moment(line: PaperLine, now: dt.datetime, problems: dict[str, str]) -> dt.datetime | None:
     """Day and time on the post's own clock."""
-    try:
-        day = dt.date.fromisoformat(line.date.strip())
-    except ValueError:
-        problems["date"] = "not_a_date" if line.date.strip() else "missing"
-        day = None
+    time: dt.time | None = None
     try:
         time = dt.datetime.strptime(line.time.strip(), "%H:%M").time()  # noqa: DTZ007 - the post's own
     except ValueError:
         problems["time"] = "not_a_time" if line.time.strip() else "missing"
-        return None
-    if day is None:
-        return None
     try:
-        moment = dt.datetime.combine(day, time).astimezone()
+        day = dt.date.fromisoformat(line.date.strip())
+        moment = dt.datetime.combine(day, time or dt.time()).astimezone()
     except (OverflowError, ValueError, OSError):
-        problems["date"] = "not_a_date"
+        problems["date"] = "not_a_date" if line.date.strip() else "missing"
         return None
     if moment > now + TOLERANCE:
         problems["date"] = "in_future"
     elif moment < now - OLDEST:
         problems["date"] = "too_old"
-    return moment
+    return None if time is None else moment
 
 
 def _told(check: Check) -> PaperHit:

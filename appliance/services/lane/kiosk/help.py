@@ -15,7 +15,7 @@ from appliance.contracts.lane import View
 from appliance.services.lane.kiosk.manual import Manual, Page
 from appliance.services.lane.kiosk.words import STEPS, TROUBLES, Words
 
-DIALOGS: Final = ("login", "release", "typing")
+DIALOGS: Final = ("login", "release", "typing", "paper", "receipt")
 """Forms of the page: while one is open, help is its help."""
 LOST: Final = "lost"
 LATE: Final = "late_hits"

@@ -20,10 +20,12 @@ from starlette.staticfiles import StaticFiles
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import ExceptFinger, Press, PressTaken, View
 from appliance.contracts.officers import Login, OfficerAnswer, Release
+from appliance.contracts.paper import EnterPaper, PaperAnswer
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.services.lane.kiosk.form import form_of, refusal, said
 from appliance.services.lane.kiosk.guard import guards, sent
 from appliance.services.lane.kiosk.help import HelpPages, screen_code
+from appliance.services.lane.kiosk.paper import PaperPage
 from appliance.services.lane.kiosk.receipt import ReceiptPages
 from appliance.services.lane.kiosk.screen import screen_of
 from appliance.services.lane.kiosk.traveller import TravellerPage
@@ -67,6 +69,10 @@ class ViewSource(Protocol):
 
     def enter(self, entry: TypedEntry) -> TypedAnswer:
         """A document that the officer typed: what is wrong with it, or what it would be, or taken."""
+        ...
+
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
+        """Lines of a paper ledger: recorded, or what is wrong with each."""
         ...
 
     def except_finger(self, said: ExceptFinger) -> PressTaken:
@@ -130,6 +136,7 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             *kiosk.traveller.routes(),
             *kiosk.help.routes(),
             *kiosk.receipt.routes(),
+            *kiosk.paper.routes(),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         middleware=guards(),
@@ -151,6 +158,7 @@ class _Kiosk:
         self._version = _version()
         self.traveller = TravellerPage(source, languages, default, self._templates, self._version)
         self.help = HelpPages(self._templates, self._words)
+        self.paper = PaperPage(source, self._words)
         self.receipt = ReceiptPages(source, self._templates, languages, self.traveller.words_of)
 
     async def page(self, request: Request) -> Response:

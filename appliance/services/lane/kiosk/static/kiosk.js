@@ -4,6 +4,7 @@
 import { offerDuty } from "./duty.js";
 import { offerHelp } from "./help.js";
 import { follow } from "./live.js";
+import { offerPaper } from "./paper.js";
 import { offerReceipt } from "./receipt.js";
 import { offerTyping } from "./typing.js";
 
@@ -44,6 +45,7 @@ function show(update) {
   offerDuty(update);
   offerHelp(update.help);
   offerReceipt(update.receipt);
+  offerPaper(update.phase === "idle");
   body.classList.add("met");
   button.disabled = !update.press && !update.hold;
 }
@@ -57,6 +59,7 @@ function lose() {
   offerDuty(null);
   offerHelp("lost");
   offerReceipt(null);
+  offerPaper(false);
   body.dataset.phase = "lost";
   delete body.dataset.recommendation;
   button.disabled = true;

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from kiosk_browser import SIZES, Kiosk, Server, wait_until
+from kiosk_ledger import enter_line
 from kiosk_scripted import TRAVELLERS, WAITING, ScriptedSource
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
@@ -57,10 +58,22 @@ VIEWS: dict[str, Callable[[ScriptedSource], object]] = {
     "typing": lambda s: s.show(WAITING, **READING),
     "devices-away": lambda s: s.show(WAITING, devices=AWAY, connected=False, unsent=1234),
     "late-hits": lambda s: s.show(WAITING, late_hits=(LATE,), hold="seen"),
+    "paper": lambda s: s.show(WAITING, officers=OFFICERS, officer=OFFICERS[0]),
     "document-not-read": lambda s: s.show(WAITING, **trouble("document_not_read")),
     "storage-broken": lambda s: s.show(WAITING, **(trouble("storage_broken") | {"hold": None})),
 }
-FORMS = {"login": (Keys.F3, "login"), "release": (Keys.F4, "release"), "typing": (Keys.F2, "typing")}
+FORMS = {
+    "login": (Keys.F3, "login"),
+    "release": (Keys.F4, "release"),
+    "typing": (Keys.F2, "typing"),
+    "paper": (Keys.F7, "paper"),
+}
+
+
+def fill(browser: Kiosk, source: ScriptedSource) -> None:
+    """One line of the ledger is entered; the next is begun."""
+    enter_line(browser, document_number="L898902C3")
+    wait_until(lambda: source.paper and browser.text("#paper-lines li"))
 
 
 def test_ok__the_guides_show_these_and_no_others() -> None:
@@ -89,6 +102,8 @@ def test_ok__the_kiosk_shows_it(
         ActionChains(browser.driver, duration=0).send_keys(key).perform()
         opened = f"return document.getElementById('{dialog}').open"
         wait_until(lambda: browser.driver.execute_script(opened))
+    if name == "paper":
+        fill(browser, source)
     assert browser.text(".stage h1")
     assert (DOCS / f"screens/guide/{name}.{language}.png").is_file() or name == "amber"
     if folder := os.environ.get("BORNE_SCREENSHOTS"):
