@@ -26,7 +26,7 @@ SAYS: Final = {
     "in_future": "has not come yet",
     "too_old": "is more than 180 days ago",
     "expires_before_birth": "is before the birth",
-    "no_letters": "has no letters that an MRZ could have",
+    "no_letters": "has characters that an MRZ cannot have",
     "too_long": "is longer than it can be",
     "differs": "differs",
 }

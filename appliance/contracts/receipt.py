@@ -32,3 +32,11 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """In any so many days, earlier stays among them; None: from today on."""
     appeal: dict[str, str] = {}
     """Where to ask and to appeal, by language, as the policy says."""
+    shown: bool = False
+    """The officer has put it on the traveller's own screen: until then nothing there tells an outcome."""
+
+
+class ShowReceipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The officer puts this receipt on the traveller's screen."""
+
+    reference: str

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import msgspec
+
 from appliance.clock import TimeQuality, wall_of
 from appliance.contracts.checks import Direction, Outcome
 from appliance.contracts.receipt import Receipt
@@ -45,6 +47,14 @@ class ReceiptDesk:
     def current(self) -> Receipt | None:
         """None while somebody stands here, and when its time is over."""
         return self._receipt if self._clock() < self._until else None
+
+    def show(self, reference: str) -> bool:
+        """Put it on the traveller's screen; False: it is not there any more."""
+        receipt = self.current
+        if receipt is None or receipt.reference != reference:
+            return False
+        self._receipt = msgspec.structs.replace(receipt, shown=True)
+        return True
 
     def look(self, state: State) -> None:
         """The crossing as it stands now: a decided one that is gone has been recorded."""

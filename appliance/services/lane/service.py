@@ -31,6 +31,7 @@ from appliance.contracts.lane import (
 )
 from appliance.contracts.officers import Login, OfficerAnswer, Release
 from appliance.contracts.paper import EnterPaper, PaperAnswer
+from appliance.contracts.receipt import ShowReceipt
 from appliance.contracts.transport import Operation
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
@@ -335,6 +336,12 @@ class LaneService:
     def enter(self, entry: TypedEntry) -> TypedAnswer:
         """A document that the officer typed, for the traveller who stood there when the form was opened."""
         return self.engine.enter(entry)
+
+    def show_receipt(self, show: ShowReceipt) -> PressTaken:
+        """The receipt goes onto the traveller's screen."""
+        taken = self._receipts.show(show.reference)
+        self._refresh()
+        return PressTaken(taken=taken)
 
     def except_finger(self, said: ExceptFinger) -> PressTaken:
         """The officer says that the finger being asked for is missing or bandaged."""

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from appliance.contracts.lane import View
-from appliance.services.lane.kiosk.manual import Manual, Page
+from appliance.services.lane.kiosk.manual import GUIDES, Manual, Page
 from appliance.services.lane.kiosk.words import STEPS, TROUBLES, Words
 
 DIALOGS: Final = ("login", "release", "typing", "paper", "receipt")
@@ -64,7 +64,11 @@ class HelpPages:
         """Every page of the manual, the guides first."""
         words = self._words_of(request)
         titles = [(name, self._manual.title(name, words.code)) for name in self._manual.names()]
-        html = self._templates.get_template("manual_contents.html").render(titles=titles, words=words)
+        html = self._templates.get_template("manual_contents.html").render(
+            guides=[one for one in titles if one[0] in GUIDES],
+            others=[one for one in titles if one[0] not in GUIDES],
+            words=words,
+        )
         return self._answer(Page("", words.ui("help_manual"), words.code, html), request, words)
 
     async def page(self, request: Request) -> Response:

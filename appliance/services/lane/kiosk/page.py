@@ -21,6 +21,7 @@ from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import ExceptFinger, Press, PressTaken, View
 from appliance.contracts.officers import Login, OfficerAnswer, Release
 from appliance.contracts.paper import EnterPaper, PaperAnswer
+from appliance.contracts.receipt import ShowReceipt
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.services.lane.kiosk.form import form_of, refusal, said
 from appliance.services.lane.kiosk.guard import guards, sent
@@ -73,6 +74,10 @@ class ViewSource(Protocol):
 
     async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
         """Lines of a paper ledger: recorded, or what is wrong with each."""
+        ...
+
+    def show_receipt(self, show: ShowReceipt) -> PressTaken:
+        """The receipt of who has gone goes onto the traveller's screen."""
         ...
 
     def except_finger(self, said: ExceptFinger) -> PressTaken:

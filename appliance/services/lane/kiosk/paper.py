@@ -84,4 +84,5 @@ def _hit(hit: PaperHit, words: Words) -> str:
         parts.append(words.ui("list_age", span=words.span(hit.list_age_hours)))
     if hit.contact:
         parts.append(words.ui("ask", contact=hit.contact))
-    return f"{' – '.join(part for part in parts if part)}. {words.ui('paper_gone')}"
+    gone = words.ui("paper_gone")
+    return f"{' – '.join(part for part in parts if part)}. {gone}"

@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Final, Protocol
 
+import msgspec
 import zxingcpp
 from jinja2 import Environment
 from starlette.requests import Request
@@ -14,18 +15,24 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from appliance.contracts.checks import Direction
-from appliance.contracts.lane import View
-from appliance.contracts.receipt import Receipt
+from appliance.contracts.lane import PressTaken, View
+from appliance.contracts.receipt import Receipt, ShowReceipt
+from appliance.services.lane.kiosk.guard import sent
 from appliance.services.lane.kiosk.words import Words
 
 MAX_CODE_BYTES: Final = 1200
 """Less than half of what ISO/IEC 18004 allows: a telephone must read it off a small screen."""
 
 
+MAX_SHOW_BYTES: Final = 256
+
+
 class ReceiptSource(Protocol):
     """What the page asks of the lane."""
 
     def view(self) -> View: ...
+
+    def show_receipt(self, show: ShowReceipt) -> PressTaken: ...
 
 
 class ReceiptPages:
@@ -44,7 +51,18 @@ class ReceiptPages:
         self._words_of = words_of
 
     def routes(self) -> list[Route]:
-        return [Route("/receipt", self.page), Route("/receipt/code", self.code)]
+        return [
+            Route("/receipt", self.page),
+            Route("/receipt/code", self.code),
+            Route("/receipt/show", self.show, methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """Onto the traveller's screen: the officer says when."""
+        show = await sent(request, ShowReceipt, limit=MAX_SHOW_BYTES)
+        if isinstance(show, Response):
+            return show
+        return Response(msgspec.json.encode(self._source.show_receipt(show)), media_type="application/json")
 
     async def page(self, request: Request) -> Response:
         """The receipt as a piece of the officer's dialog; with `?whole` a page of its own."""

@@ -107,7 +107,7 @@ class TravellerPage:
             self._source.traveller_page(opened=False)
 
     def _word(self, view: View, words: Words) -> Word:
-        if view.receipt is not None and view.step == "waiting":
+        if view.receipt is not None and view.receipt.shown and view.step == "waiting":
             return self._receipt(view.receipt, view, words)
         code = word_of(view)
         html = self._templates.get_template("traveller_word.html").render(

@@ -170,8 +170,13 @@ def test_ok__it_comes_when_recorded_and_goes() -> None:
     assert desk.current is None, "not before it is on disk"
     desk.look(State())
     assert desk.current is not None
+    assert not desk.current.shown
+    assert not desk.show("another")
+    assert desk.show(desk.current.reference)
+    assert desk.current.shown
     now[0] = KEPT_SECONDS
     assert desk.current is None
+    assert not desk.show("abcdef012345")
     now[0] = 1.0
     desk.look(state(decided=None))
     assert desk.current is None, "the next traveller stands here"

@@ -33,9 +33,19 @@ function open() {
   show();
 }
 
+async function showTraveller() {
+  await fetch("/receipt/show", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
+    body: JSON.stringify({ reference: opened ?? "" }),
+    signal: AbortSignal.timeout(ANSWER_MS),
+  }).catch(() => (page.textContent = page.dataset.failed));
+}
+
 dialog.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.language) show(button.dataset.language);
+  else if (button?.dataset.receipt === "show") showTraveller();
   else if (button?.dataset.receipt === "print") window.print();
   else if (button?.dataset.receipt === "close") dialog.close();
 });

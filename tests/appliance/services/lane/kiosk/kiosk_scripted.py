@@ -25,6 +25,7 @@ from appliance.contracts.lane import (
 )
 from appliance.contracts.officers import Login, OfficerAnswer, OfficerView, Release, Role
 from appliance.contracts.paper import EnterPaper, PaperAnswer, PaperHit, PaperResult
+from appliance.contracts.receipt import ShowReceipt
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.services.lane.paper_desk import read_line
 from appliance.services.lane.typed_entry import read_entry
@@ -269,6 +270,13 @@ class ScriptedSource:
         return TypedAnswer(
             taken=document is not None and entry.confirmed, problems=problems, document=document
         )
+
+    def show_receipt(self, show: ShowReceipt) -> PressTaken:
+        receipt = self._view.receipt
+        if receipt is None or show.reference != receipt.reference:
+            return PressTaken(taken=False)
+        self.show(receipt=msgspec.structs.replace(receipt, shown=True))
+        return PressTaken(taken=True)
 
     async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
         """As the lane reads a line; "ST0481516" is stolen, and a number that came before is there already."""

@@ -72,7 +72,7 @@ def test_ok__on_the_traveller_s_page_and_read_off_it(
     browser: Kiosk, source: ScriptedSource, server: Server, language: str, size: str
 ) -> None:
     for name, receipt in (("admitted", RECEIPT), ("with-officer", REFERRED)):
-        gone(source, receipt)
+        gone(source, msgspec.structs.replace(receipt, shown=True))
         browser.resize(SIZES[size])
         browser.driver.get(f"{server.address}/traveller/language/{language}")
         wait_until(lambda: browser.driver.execute_script("return document.body.dataset.code") == "receipt")
@@ -117,6 +117,25 @@ def test_ok__over_the_officer_s_page_in_any_language_and_to_print(
     assert "Въезд" not in browser.driver.page_source, "nothing of a traveller stays behind"
 
 
+def test_ok__the_traveller_sees_it_when_the_officer_says_so_and_not_before(
+    browser: Kiosk, source: ScriptedSource, server: Server
+) -> None:
+    looks = set()
+    for receipt in (RECEIPT, REFERRED):
+        gone(source, receipt)
+        browser.driver.get(f"{server.address}/traveller")
+        wait_until(lambda: browser.driver.execute_script("return document.body.dataset.code"))
+        looks.add(browser.driver.get_screenshot_as_png())
+    assert len(looks) == 1, "until then nobody can tell the outcome from the traveller's screen"
+    browser.open(server.address)
+    keys(browser, Keys.F6)
+    wait_until(lambda: browser.text("#receipt-page"))
+    assert not source.view().receipt.shown
+    browser.driver.find_element("css selector", "[data-receipt=show]").click()
+    wait_until(lambda: source.view().receipt.shown)
+    assert browser.driver.execute_script(OPEN)
+
+
 def test_ok__with_nobody_gone_there_is_none(browser: Kiosk, source: ScriptedSource, server: Server) -> None:
     browser.open(server.address)
     assert "F6" not in browser.text(".stage")
@@ -135,6 +154,11 @@ def test_fail__another_s_receipt_is_not_shown() -> None:
     assert client.get("/receipt/code").status_code == 404
     assert client.get("/receipt/code?reference=000000000000").status_code == 404
     assert client.get("/receipt/code?reference=abcdef012345").headers["content-type"] == "image/svg+xml"
+    ours = {"x-borne-kiosk": "1"}
+    assert client.post("/receipt/show", json={"reference": "abcdef012345"}).status_code == 403
+    assert client.post("/receipt/show", json={"reference": "no"}, headers=ours).json() == {"taken": False}
+    assert client.post("/receipt/show", json={"reference": "x" * 300}, headers=ours).status_code == 413
+    assert not source.view().receipt.shown
     assert client.get("/receipt?language=../../x").status_code == 200, (
         "an unknown language is the traveller's"
     )
