@@ -44,14 +44,14 @@ def config(tmp_path_factory) -> Iterator[Path]:
         signing_key=SigningKey.generate(),
         recipients=[PrivateKey.generate().public_key],
     )
-    (folder / "root.json").write_bytes(lists.first_root)
+    (folder / "anchor.json").write_bytes(lists.first_root)
     (folder / "run").mkdir()
     file = folder / "borne.toml"
     file.write_text(
         f'[box]\ndevice = "box-1"\npost = "p"\nprofile = "training"\nclock = "host"\n'
         f'[paths]\ndata = "{folder}/data"\nkeys = "{folder}/keys"\nrun = "{folder}/run"\n'
         f'[central]\nsealing_key = "{folder}/sealing.pub"\nwatermark_key = "{folder}/watermark.pub"\n'
-        f'reference_root = "{folder}/root.json"\n[kiosk]\nport = 0\n'
+        f'reference_root = "{folder}/anchor.json"\n[kiosk]\nport = 0\n'
     )
     lane = subprocess.Popen([sys.executable, "-m", "appliance.cli", "run", "lane", "--config", str(file)])
     try:
