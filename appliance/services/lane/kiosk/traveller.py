@@ -16,7 +16,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response, S
 from starlette.routing import Route
 
 from appliance.contracts.lane import DocumentView, PortraitView, View
+from appliance.contracts.receipt import Receipt
 from appliance.services.lane.kiosk.looks import look_of
+from appliance.services.lane.kiosk.receipt import is_simulated, lines_of
 from appliance.services.lane.kiosk.words import FINGERS_TAKEN, Words, territory_of
 
 HERE: Final = Path(__file__).parent
@@ -71,6 +73,8 @@ class TravellerPage:
         self._default = default
         self._templates = templates
         self._version = version
+        self._spoken: Words | None = None
+        """By the last document: its traveller may be shown a receipt afterwards."""
 
     def routes(self) -> list[Route]:
         return [
@@ -82,7 +86,7 @@ class TravellerPage:
     async def page(self, request: Request) -> Response:
         """The empty page: all content comes with the first event."""
         html = self._templates.get_template("traveller.html").render(
-            words=self._chosen(request) or self._default,
+            words=self.words_of(request),
             chosen="yes" if self._chosen(request) else "",
             languages=self._languages,
             version=self._version,
@@ -118,6 +122,10 @@ class TravellerPage:
             self._source.traveller_page(opened=False)
 
     def _word(self, view: View, chosen: Words | None) -> Word:
+        if view.document is not None:
+            self._spoken = language_of(view.document, self._languages)
+        if view.receipt is not None and view.receipt.shown and view.step == "waiting":
+            return self._receipt(view.receipt, view, chosen or self._spoken or self._default)
         words = chosen or language_of(view.document, self._languages) or self._default
         code = word_of(view)
         html = self._templates.get_template("traveller_word.html").render(
@@ -132,6 +140,25 @@ class TravellerPage:
             html=html.strip(),
             speech=f"/static/speech/{words.code}/{code}.opus" if spoken.is_file() else None,
         )
+
+    def _receipt(self, receipt: Receipt, view: View, words: Words) -> Word:
+        html = self._templates.get_template("receipt_part.html").render(
+            receipt=receipt,
+            words=words,
+            lines=lines_of(receipt, words, simulated=is_simulated(view)),
+        )
+        return Word(
+            version=self._version,
+            code="receipt",
+            language=words.code,
+            direction=words.direction,
+            html=html.strip(),
+            speech=None,
+        )
+
+    def words_of(self, request: Request) -> Words:
+        """In the language that the traveller has chosen, or the box's."""
+        return self._chosen(request) or self._default
 
     def _chosen(self, request: Request) -> Words | None:
         wanted = request.cookies.get(COOKIE)

@@ -6,16 +6,18 @@ import "./looks.js";
 const body = document.body;
 const place = document.getElementById("word");
 
+const FORGET_MS = 60_000; // a traveller who has gone may still be shown a receipt
+
 let speech = null;
 let met = false; // somebody has stood here since the page was opened
+let gone = 0; // since then that one has gone
 
 function show(word) {
   if (word.version !== body.dataset.version) {
     location.reload();
     return;
   }
-  if (word.code !== "welcome") met = true;
-  else if (met && body.dataset.chosen) {
+  if (forgets(word.code)) {
     location.replace("/traveller/language/document"); // the next traveller has not chosen yet
     return;
   }
@@ -25,6 +27,16 @@ function show(word) {
   body.dataset.code = word.code;
   body.dataset.language = word.language;
   if (place.innerHTML !== word.html) place.innerHTML = word.html; // rendered by the box, every value escaped
+}
+
+function forgets(code) {
+  if (code === "receipt") return false;
+  if (code !== "welcome") {
+    met = true;
+    return gone > 0 && Boolean(body.dataset.chosen);
+  }
+  if (met) gone ||= Date.now();
+  return gone > 0 && Date.now() - gone > FORGET_MS && Boolean(body.dataset.chosen);
 }
 
 // Of the document's State until the traveller chooses: the words are another's from here on.

@@ -96,7 +96,9 @@ def test_ok__the_document_s_language_the_traveller_s_and_the_next_traveller_s(
         == "rtl"
     )
     source.show(WAITING)
-    wait_until(lambda: browser.text("h1") == "Welcome")
+    wait_until(lambda: browser.text("h1") == "أهلًا بك")  # a receipt may still follow
+    source.show(WAITING, portrait=portrait_of("notice"))
+    wait_until(lambda: browser.text("h1") == "Your picture will be taken")
     assert browser.driver.execute_script(
         "return [document.documentElement.lang, document.documentElement.dir]"
     ) == [
