@@ -74,7 +74,7 @@ def test_ok__nothing_is_left_in_english(language: str) -> None:
         for id_, forms in texts(language).items()
         if forms == english[id_] and re.search(r"[A-Za-z]{4}", "".join(forms).replace("%(", ""))
     }
-    limit = {"fr": 12, "es": 5, "pt": 5}.get(language, 0)  # "Document", "INTERPOL" are both languages' words
+    limit = {"fr": 12, "es": 8, "pt": 8}.get(language, 0)  # "Document", "INTERPOL" are both languages' words
     assert len(same - SAME_EVERYWHERE) <= limit, same
 
 
