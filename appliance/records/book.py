@@ -5,7 +5,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -18,6 +18,7 @@ from appliance.records.database import hold, open_database, read_meta, set_aside
 from appliance.records.errors import CounterError, StorageBroken, StorageFull
 from appliance.records.keys import BoxKeys, CentralKeys
 from appliance.records.quota import Disk, Level, measure
+from appliance.records.rotation import settle
 from appliance.records.steps import Steps
 
 STEPS: Final = "steps.db"
@@ -101,6 +102,7 @@ class Book:
             kept = Steps.open(kept_in, storage=keys.storage)
             undo.callback(kept.close)
             _move_steps(connection, kept)
+            settle(connection, keys, write=begin)
             ring = CentralRing(central, authority=central.authority, folder=kept_in.parent)
             undo.pop_all()
         journal = cls(
@@ -228,13 +230,15 @@ class Book:
     # One at a time
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, then: Callable[[], None] = lambda: None) -> Iterator[sqlite3.Connection]:
+        """`then` is done behind the commit, before anybody else comes in."""
         with self._mutex:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._connection
                     self._connection.execute("COMMIT")
+                    then()
                     self._step_counter()
                 except BaseException:
                     self._sealer.due = False
