@@ -95,6 +95,19 @@ class Corrected(msgspec.Struct, frozen=True, kw_only=True):
     """The record that it corrects; None when the box no longer has it."""
 
 
+class ChangeKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The box is to sign with a new key; the reason goes into the record."""
+
+    reason: str
+
+
+class KeyChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """The record that says so, and the key that signs from the next one on, as its id in hexadecimal."""
+
+    seq: int
+    key: str
+
+
 class MakeRoom(msgspec.Struct, frozen=True, kw_only=True):
     """So many bytes are wanted: acknowledged media give up their bodies, the oldest first; nothing else."""
 
@@ -322,7 +335,8 @@ class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Lane(Protocol):
     """The service as uplink and agent see it, in one process or across the socket.
 
-    Raises `ServiceError` with the codes storage_full, storage_broken, not_signed, not_correctable.
+    Raises `ServiceError` with the codes storage_full, storage_broken, not_signed, not_correctable,
+    no_reason.
     """
 
     async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage: ...
@@ -330,6 +344,7 @@ class Lane(Protocol):
     async def install(self, request: SignedData) -> Installed: ...
     async def command(self, request: SignedData) -> Installed: ...
     async def correct(self, request: Correct) -> Corrected: ...
+    async def change_key(self, request: ChangeKey) -> KeyChanged: ...
     async def retain(self, request: Nothing) -> Retained: ...
     async def make_room(self, request: MakeRoom) -> Retained: ...
     async def link(self, request: LinkState) -> Nothing: ...
@@ -355,6 +370,9 @@ class LaneClient(RemoteService):
 
     async def correct(self, request: Correct) -> Corrected:
         return await self.call("correct", request, Corrected)
+
+    async def change_key(self, request: ChangeKey) -> KeyChanged:
+        return await self.call("change_key", request, KeyChanged, wait=60.0)
 
     async def retain(self, request: Nothing) -> Retained:
         return await self.call("retain", request, Retained, wait=60.0)

@@ -135,7 +135,7 @@ def append(
 
 
 def changes_of(connection: sqlite3.Connection, newest: VerifyKey) -> list[tuple[int, KeyChange]]:
-    """The changes of the signing key that lead to the newest one, oldest first, each with its record's number.
+    """The changes of the signing key that lead to the newest one, oldest first, with the records' numbers.
 
     A record that does not verify, or leads elsewhere, ends the way back: what lies before it has no signer.
     """
@@ -166,7 +166,7 @@ def _change_in(envelope: bytes) -> KeyChange | None:
     """What a record says of a change, verified with the old key that it names itself."""
     try:
         header = cbor.loads(cose.protected_bytes(envelope))
-        old = VerifyKey(header[OLD])
+        old = VerifyKey(header[OLD] if isinstance(header, dict) else b"")
         return envelopes.verify(envelope, verify_key_for=lambda _: old).change
     except (cose.CoseError, cbor.CborError, EnvelopeError, KeyError, TypeError, ValueError):
         return None

@@ -225,21 +225,23 @@ class Journal(Book):
         self, first: Callable[[sqlite3.Connection], bool], *, said: Mapping[str, Any], stamp: Stamp
     ) -> int | None:
         """The steps of `rotation.py`, if what comes `first` in the same transaction says so."""
-        new, seq = rotation.prepare(self._keys), None
+        new = rotation.prepare(self._keys)
+        numbers: list[int] = []
 
         def adopt() -> None:
-            if seq is not None:
+            if numbers:
                 rotation.adopt(self._keys, new)
 
         try:
             with self._transaction(then=adopt) as connection:
                 if first(connection):
                     seq = rotation.record_change(connection, self._sealer, new, said=said, stamp=stamp)
+                    numbers.append(seq)
         finally:
             if self._keys.signing != new:  # it was not committed, or the disk does not say
                 with self._reading() as connection:
                     rotation.settle(connection, self._keys, write=True)
-        return seq
+        return numbers[0] if numbers else None
 
     @property
     def signing_key(self) -> SigningKey:
@@ -381,4 +383,3 @@ def _bounded(rows: Iterable[tuple[int, bytes, int]]) -> tuple[SealedRecord, ...]
             break
         records.append(SealedRecord(seq=seq, envelope=envelope, alert=bool(alert)))
     return tuple(records)
-

@@ -1,9 +1,9 @@
-"""A box changes its own signing key: one record in the chain, signed by the old key and vouched for by the new.
+"""A box changes its own signing key: one record in the chain, signed by the old key and by the new.
 
-The record is signed as every other, by the key that counted so far. Its signed header names both keys and holds
-the new key's own signature over where in the chain this happens: nobody can name a key that is not theirs, and
-no such record fits anywhere else. From the next record on only the new key counts. So the chain verifies over
-the change with the newest public key alone: each change names the key before it.
+The record is signed as every other, by the key that counted so far. Its signed header names both keys and
+holds the new key's own signature over where in the chain this happens: nobody can name a key that is not
+theirs, and no such record fits anywhere else. From the next record on only the new key counts. So the chain
+verifies over the change with the newest public key alone: each change names the key before it.
 """
 
 from collections.abc import Mapping

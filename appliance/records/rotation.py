@@ -1,9 +1,9 @@
 """The box's signing key is changed, so that a power cut at any step leaves one key that counts.
 
-1. The new key is written, as the one that is to come (`signing-next`). Cut here, it is given up at the next start.
+1. The new key is written, as the one that is to come (`signing-next`). Cut here, the next start gives it up.
 2. The journal commits the record of the change, signed by both keys. From here on the new key counts.
-3. The new key takes the place of the old one, then its public half, and `signing-next` goes. Cut here, the next
-   start does the rest.
+3. The new key takes the place of the old one, then its public half, and `signing-next` goes. Cut here, the
+   next start does the rest.
 
 Nothing is sent in between: uplink reads the journal only when no transaction is open, and the step behind the
 commit belongs to it.
@@ -70,7 +70,7 @@ def adopt(keys: BoxKeys, new: SigningKey) -> None:
 
 
 def settle(connection: sqlite3.Connection, keys: BoxKeys, *, write: bool) -> None:
-    """At a start: which key counts by the journal, after a change that was cut; `write` brings it to its end."""
+    """At a start: which key counts by the journal, after a change that was cut; `write` ends the change."""
     if keys.home is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""Alerts, commands that were given, and the hours in which a box was heard."""
+"""Alerts, commands that were given, boxes' keys, and the hours in which a box was heard."""
 
 import sqlalchemy as sa
 
@@ -54,3 +54,27 @@ PAPER = sa.Table(
     sa.Column("told_at", sa.String(40), nullable=False),
 )
 """Crossings that a post noted on paper while its box was down, as it told them afterwards."""
+BOX_KEYS = sa.Table(
+    "box_keys",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("kid", sa.LargeBinary, primary_key=True),
+    sa.Column("public", sa.LargeBinary, nullable=False),
+    sa.Column("since_at", sa.String(40), nullable=False),
+    sa.Column("since_epoch", sa.String(64)),
+    sa.Column("since_seq", sa.BigInteger),
+    sa.Column("until_at", sa.String(40)),
+    sa.Column("until_epoch", sa.String(64)),
+    sa.Column("until_seq", sa.BigInteger),
+)
+"""Every signing key that a box has had here. It counts for records behind the one that named it, up to and
+with the one that named the next; without numbers it was registered by a person, or replaced by one."""
+ADMITTED = sa.Table(
+    "admitted_epochs",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("epoch", sa.String(64), primary_key=True),
+    sa.Column("admitted_at", sa.String(40), nullable=False),
+    sa.Column("admitted_by", sa.String(64), nullable=False),
+)
+"""Earlier journals of a box whose records a person lets in although their key was changed since."""

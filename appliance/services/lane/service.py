@@ -12,12 +12,14 @@ from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face_record import picture_of
 from appliance.contracts.lane import (
+    ChangeKey,
     Correct,
     Corrected,
     ExceptFinger,
     FetchOutbox,
     FetchQueries,
     Installed,
+    KeyChanged,
     LaneStatus,
     LinkState,
     LiveQueries,
@@ -118,7 +120,9 @@ class LaneService:
             recent_days=lambda: in_force.policy.memory.recent_days,
             changed=self._late_hits_came,
         )
-        self._live = LiveDesk(device=box.device, keys=gateway, late=self._late_answer)
+        self._live = LiveDesk(
+            device=box.device, keys=gateway, signing=lambda: journal.signing_key, late=self._late_answer
+        )
         self.engine = Engine(
             box=box,
             in_force=in_force,
@@ -180,6 +184,7 @@ class LaneService:
             Operation("install", SignedData, self.install),
             Operation("command", SignedData, self.command),
             Operation("correct", Correct, self.correct),
+            Operation("change_key", ChangeKey, self.change_key),
             Operation("retain", Nothing, self.retain),
             Operation("make_room", MakeRoom, self.make_room),
             Operation("link", LinkState, self.link),
@@ -235,6 +240,9 @@ class LaneService:
 
     async def correct(self, request: Correct) -> Corrected:
         return await self._desk.correct(request)
+
+    async def change_key(self, request: ChangeKey) -> KeyChanged:
+        return await self._desk.change_key(request)
 
     async def retain(self, request: Nothing) -> Retained:  # noqa: ARG002 - the Protocol's shape
         return await self._desk.retain()

@@ -1,4 +1,4 @@
-"""The box changes its own signing key: the chain verifies over it, and a power cut anywhere leaves one key."""
+"""The box changes its signing key: the chain verifies over it, and a power cut anywhere leaves one key."""
 
 import os
 import shutil
@@ -212,9 +212,7 @@ class TestForged:
         )
         header = cbor2.loads(cose.protected_bytes(envelope)) | labels
         header = {name: value for name, value in header.items() if value is not None and name not in (1, 4)}
-        return cose.sign1(
-            b"", protected=header, signing_key=old, attachments=cose.attachments_of(envelope)
-        )
+        return cose.sign1(b"", protected=header, signing_key=old, attachments=cose.attachments_of(envelope))
 
     @pytest.mark.parametrize("label", [OLD, NEW, PROOF])
     def test_fail_without_one_of_the_three(self, label: str) -> None:
