@@ -229,7 +229,8 @@ class Receiver:
                 ask_again(self._store, device, payload, key=key, operator=self._operator)
             return []
         if what != "records":
-            note_report(self._store, device, what, payload, retained=message.retain)
+            user = tuple(getattr(message.properties, "UserProperty", ()))
+            note_report(self._store, device, what, payload, retained=message.retain, user=user)
             return []
         try:
             messages = wire.unpack(payload)

@@ -28,6 +28,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "appliance.cbor": (),
     "appliance.contracts": ("appliance.cbor",),
     "appliance.cose": ("appliance.cbor",),
+    "appliance.report_signature": ("appliance.cose",),  # what lane signs and central verifies
     "appliance.key_files": (),
     "appliance.whole_files": (),
     "appliance.face_settings": ("appliance.contracts",),
@@ -107,6 +108,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.post_items",
         "appliance.records",
         "appliance.reference_data",
+        "appliance.report_signature",
         "appliance.rules",
         "appliance.screening",
         "appliance.secure_messaging",
@@ -172,6 +174,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.records.statistics",  # pure, and counted alike on the box and here
         "appliance.records.watermark",
         "appliance.reference_data",
+        "appliance.report_signature",
         "appliance.screening",
         "appliance.travel_document",
     ),

@@ -108,6 +108,20 @@ class KeyChanged(msgspec.Struct, frozen=True, kw_only=True):
     key: str
 
 
+class SignReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the box is about to say of itself, for its signature."""
+
+    what: str
+    """A name of REPORTS: the topic's last level."""
+    payload: bytes
+
+
+class ReportSigned(msgspec.Struct, frozen=True, kw_only=True):
+    """The MQTT user properties that go along with it: names and values."""
+
+    user: tuple[tuple[str, str], ...]
+
+
 class MakeRoom(msgspec.Struct, frozen=True, kw_only=True):
     """So many bytes are wanted: acknowledged media give up their bodies, the oldest first; nothing else."""
 
@@ -336,7 +350,7 @@ class Lane(Protocol):
     """The service as uplink and agent see it, in one process or across the socket.
 
     Raises `ServiceError` with the codes storage_full, storage_broken, not_signed, not_correctable,
-    no_reason.
+    no_reason, no_report.
     """
 
     async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage: ...
@@ -347,6 +361,7 @@ class Lane(Protocol):
     async def change_key(self, request: ChangeKey) -> KeyChanged: ...
     async def retain(self, request: Nothing) -> Retained: ...
     async def make_room(self, request: MakeRoom) -> Retained: ...
+    async def sign_report(self, request: SignReport) -> ReportSigned: ...
     async def link(self, request: LinkState) -> Nothing: ...
     async def fetch_queries(self, request: FetchQueries) -> LiveQueries: ...
     async def answer(self, request: SignedData) -> Installed: ...
@@ -379,6 +394,9 @@ class LaneClient(RemoteService):
 
     async def make_room(self, request: MakeRoom) -> Retained:
         return await self.call("make_room", request, Retained, wait=60.0)
+
+    async def sign_report(self, request: SignReport) -> ReportSigned:
+        return await self.call("sign_report", request, ReportSigned)
 
     async def link(self, request: LinkState) -> Nothing:
         return await self.call("link", request, Nothing)

@@ -18,6 +18,7 @@ from appliance.records.database import hold, open_database, read_meta, set_aside
 from appliance.records.errors import CounterError, StorageBroken, StorageFull
 from appliance.records.keys import BoxKeys, CentralKeys
 from appliance.records.quota import Disk, Level, measure
+from appliance.records.report_counter import ReportCounter
 from appliance.records.rotation import settle
 from appliance.records.steps import Steps
 
@@ -68,6 +69,7 @@ class Book:
         self._path = path
         self._counter = counter
         self._counter_notices: tuple[str, ...] = ()
+        self._report_counter = ReportCounter()
 
     @classmethod
     def open(
@@ -178,6 +180,7 @@ class Book:
             # What was ordered once is not obeyed again because the journal is another.
             kept = {name: meta[name] for name in ("command_counter", "records_per_second")}
             set_meta(self._connection, **kept)
+            self._report_counter.carry_over(self._connection)
         log.error("the journal had lost its newest records; it is kept aside, and a new one begun")
         self._record_tamper("tail_lost", evidence)
 

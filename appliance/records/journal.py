@@ -40,8 +40,9 @@ from appliance.records.chain import (
 )
 from appliance.records.commands import ChangeKey, read_command
 from appliance.records.database import read_meta, translated
-from appliance.records.errors import CommandError, WatermarkError
+from appliance.records.errors import CommandError, StorageError, WatermarkError
 from appliance.records.orders import Local, carry_out
+from appliance.records.report_counter import ReportCounter
 from appliance.records.retention import drop_media, drop_old_media, mark, remove_old
 from appliance.records.steps import OpenCrossing
 from appliance.records.timekeeping import certainly_past, moment_of, past_by
@@ -284,6 +285,19 @@ class Journal(Book):
             version = self._central.version
             self.commit(f"keys/{version}", RECORD_TYPE_KEYS, {"owner": "central", "version": version}, stamp)
         return new
+
+    def next_report(self, now: dt.datetime) -> int:
+        """The number of the box's next report of itself, greater than any before; `now` is wall time.
+
+        Raises:
+            StorageError: it is not on disk.
+        """
+        try:
+            with self._transaction() as connection:
+                return self._report_counter.next(connection, max(0, int(now.timestamp() * 1000)))
+        except StorageError:
+            self._report_counter = ReportCounter()  # what it has kept may not be on disk
+            raise
 
     def retain(
         self, *, stamp: Stamp, now: dt.datetime, settings: Retention | None = None, forgotten: int = 0

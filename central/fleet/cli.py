@@ -79,12 +79,16 @@ def _fleet(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"boxes": msgspec.to_builtins(rows)}))
         return 0
-    print(f"{'box':<16} {'status':<8} {'version':<10} {'clock':<9} {'backlog':>8} {'last seen':<17} problems")
+    print(
+        f"{'box':<16} {'status':<8} {'version':<10} {'clock':<9} {'backlog':>8} {'last seen':<17} "
+        f"{'report':<11} problems"
+    )
     for row in rows:
         backlog = "?" if row.backlog is None else str(row.backlog)
         print(
             f"{row.device:<16} {row.status:<8} {row.version or '?':<10} {row.clock_quality or '?':<9} "
-            f"{backlog:>8} {(row.last_seen or 'never')[:16]:<17} {', '.join(row.problems)}"
+            f"{backlog:>8} {(row.last_seen or 'never')[:16]:<17} {row.report_signed or '?':<11} "
+            f"{', '.join(row.problems)}"
         )
     return 0
 

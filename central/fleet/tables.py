@@ -54,6 +54,21 @@ PAPER = sa.Table(
     sa.Column("told_at", sa.String(40), nullable=False),
 )
 """Crossings that a post noted on paper while its box was down, as it told them afterwards."""
+REPORTS = sa.Table(
+    "reports",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("what", sa.String(16), primary_key=True),
+    sa.Column("counter", sa.BigInteger, nullable=False, default=0),
+    sa.Column("sha256", sa.LargeBinary),
+    sa.Column("taken", sa.String(16)),
+    sa.Column("taken_at", sa.String(40)),
+    sa.Column("refused", sa.String(16)),
+    sa.Column("refused_at", sa.String(40)),
+    sa.Column("refused_times", sa.Integer, nullable=False, default=0),
+)
+"""What a box says of itself, health and connection: who signed the last that was taken, and the last that was
+refused. `counter` and `sha256` are of the last good signature; 0: it never signed."""
 BOX_KEYS = sa.Table(
     "box_keys",
     METADATA,

@@ -10,6 +10,7 @@ import msgspec
 
 from appliance.clock import BUILD_TIME, Clock, TimeQuality
 from appliance.config import Retention
+from appliance.contracts import wire
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import (
     ChangeKey,
@@ -17,8 +18,10 @@ from appliance.contracts.lane import (
     Corrected,
     Installed,
     KeyChanged,
+    ReportSigned,
     Retained,
     SignedData,
+    SignReport,
 )
 from appliance.contracts.movement import RECORD_TYPE_CLOCK, DocumentFacts
 from appliance.cose import key_id
@@ -29,6 +32,7 @@ from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.records.rotation import MAX_REASON
 from appliance.records.timekeeping import ClockWatch
+from appliance.report_signature import sign_report
 
 MAX_CORRECTION_TEXT: Final = 500
 log = logging.getLogger(__name__)
@@ -128,6 +132,21 @@ class RecordsDesk:
             raise ServiceError("storage_broken", str(error), retry=True) from error
         self._changed()
         return KeyChanged(seq=seq, key=key_id(self._journal.signing_key.verify_key).hex())
+
+    async def sign_report(self, device: str, request: SignReport) -> ReportSigned:
+        """The signature over what the box says of itself, and over nothing else: uplink has no key."""
+        if request.what not in wire.REPORTS or len(request.payload) > wire.MAX_REPORT_BYTES:
+            raise ServiceError("no_report", "What is to be signed is no report of this box.")
+
+        def work() -> tuple[tuple[str, str], ...]:
+            counter = self._journal.next_report(max(self._clock.now()[0], self._clock.floor))
+            key = self._journal.signing_key
+            return sign_report(wire.topic(device, request.what), request.payload, counter=counter, key=key)
+
+        try:
+            return ReportSigned(user=await asyncio.to_thread(work))
+        except StorageError as error:
+            raise ServiceError("storage_broken", str(error), retry=True) from error
 
     async def retain(self) -> Retained:
         """What was kept long enough goes; the agent starts it, and the journal records it."""

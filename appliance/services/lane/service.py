@@ -27,8 +27,10 @@ from appliance.contracts.lane import (
     OutboxPage,
     Press,
     PressTaken,
+    ReportSigned,
     Retained,
     SignedData,
+    SignReport,
     View,
 )
 from appliance.contracts.officers import Login, OfficerAnswer, Release
@@ -187,6 +189,7 @@ class LaneService:
             Operation("change_key", ChangeKey, self.change_key),
             Operation("retain", Nothing, self.retain),
             Operation("make_room", MakeRoom, self.make_room),
+            Operation("sign_report", SignReport, self.sign_report),
             Operation("link", LinkState, self.link),
             Operation("fetch_queries", FetchQueries, self.fetch_queries),
             Operation("answer", SignedData, self.answer),
@@ -258,6 +261,9 @@ class LaneService:
         await asyncio.to_thread(self._in_force.look)
         self._refresh()
         return installed
+
+    async def sign_report(self, request: SignReport) -> ReportSigned:
+        return await self._desk.sign_report(self._box.device, request)
 
     async def link(self, request: LinkState) -> Nothing:
         if request.connected and not self._link.connected:

@@ -44,6 +44,9 @@ PACKET_ROOM = 512
 """Room for topic and properties under the broker's Maximum Packet Size."""
 
 
+User = tuple[tuple[str, str], ...]
+"""Names and values of MQTT 5 user properties."""
+
 LOST = "The connection to the broker was lost."
 SILENT = "The broker does not answer."
 
@@ -64,6 +67,14 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class Announcement:
+    """The box's signatures beside its two states: the later counter stands in the last will."""
+
+    online: User = ()
+    offline: User = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """A message from the broker; whoever relies on it verifies it."""
 
@@ -77,8 +88,10 @@ class Link:
     All state is touched in the event loop's thread alone; paho's callbacks only send word there.
     """
 
-    def __init__(self, device: str, credentials: Credentials) -> None:
+    def __init__(self, device: str, credentials: Credentials, *, announced: Announcement) -> None:
+        """`announced` is what the broker tells of this box, while it is connected and when it is lost."""
         self._device = device
+        self._announced = announced
         self._credentials = credentials
         self._loop = asyncio.get_running_loop()
         self._connected: asyncio.Future[None] = self._loop.create_future()
@@ -107,7 +120,8 @@ class Link:
         either: set[asyncio.Future[Any]] = {self._connected, self.ended}
         await asyncio.wait(either, timeout=CONNECT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if self._connected.done():
-            self.publish(wire.topic(self._device, "status"), wire.ONLINE, retain=True)
+            topic = wire.topic(self._device, wire.STATUS)
+            self.publish(topic, wire.ONLINE, retain=True, user=self._announced.online)
             return
         self.close()
         raise LinkError(self.ended.result() if self.ended.done() else SILENT)
@@ -131,7 +145,7 @@ class Link:
         payload: bytes,
         *,
         retain: bool = False,
-        user: tuple[tuple[str, str], ...] = (),
+        user: User = (),
     ) -> None:
         """Hand a message over with QoS 1, with these user properties. Its PUBACK is not delivery; it only
         makes room.
@@ -141,10 +155,7 @@ class Link:
         Raises:
             LinkError: the connection is over.
         """
-        properties = None
-        if user:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.UserProperty = list(user)
+        properties = _with_user(PacketTypes.PUBLISH, user)
         self._hand_over(topic, payload, retain=retain, properties=properties)
 
     def _hand_over(self, topic: str, payload: bytes, *, retain: bool, properties: Properties | None) -> None:
@@ -197,7 +208,9 @@ class Link:
         client.connect_timeout = CONNECT_SECONDS
         client.max_inflight_messages_set(MAX_OUTSTANDING)
         client.max_queued_messages_set(2 * MAX_OUTSTANDING)
-        client.will_set(wire.topic(self._device, "status"), wire.OFFLINE, qos=1, retain=True)
+        will = _with_user(PacketTypes.WILLMESSAGE, self._announced.offline)
+        topic = wire.topic(self._device, wire.STATUS)
+        client.will_set(topic, wire.OFFLINE, qos=1, retain=True, properties=will)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -314,3 +327,11 @@ class Link:
         self._unanswered.pop(mid, None)
         self.heard_at = time.monotonic()
         self._room.set()
+
+
+def _with_user(packet: int, user: User) -> Properties | None:
+    if not user:
+        return None
+    properties = Properties(packet)  # type: ignore[no-untyped-call]
+    properties.UserProperty = list(user)
+    return properties
