@@ -268,7 +268,8 @@ class Receiver:
             seq=seq,
             chain=GENESIS if record is None else record[0],
             issued_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            gaps=batch.gaps(device, epoch, above=seq),
+            gaps=(gaps := batch.gaps(device, epoch, above=seq)),
+            top=batch.top(device, epoch) if gaps else None,
         )
 
 

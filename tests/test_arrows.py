@@ -40,7 +40,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
     ),  # what lane and gateway say to each other
     # what the boxes of one post say to each other
-    "appliance.post_items": ("appliance.contracts", "appliance.cose", "appliance.key_files"),
+    "appliance.post_items": (
+        "appliance.cbor",
+        "appliance.contracts",
+        "appliance.cose",
+        "appliance.key_files",
+    ),
     "appliance.clock": ("appliance.config", "appliance.contracts"),
     # the libraries: no service, no device
     "appliance.travel_document": (),
@@ -53,6 +58,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "appliance.biometrics": ("appliance.contracts", "appliance.face_settings", "models"),
     "appliance.screening": (
+        "appliance.cbor",
         "appliance.clock",
         "appliance.contracts",
         "appliance.cose",

@@ -28,6 +28,7 @@ from appliance.contracts.lane import (
     LinkState,
     LiveQueries,
     OutboxPage,
+    ReportSigned,
     SignedData,
 )
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, Stamp, to_plain
@@ -111,6 +112,9 @@ class JournalLane:
     async def fetch_queries(self, request: FetchQueries) -> LiveQueries:
         await asyncio.sleep(request.wait)
         return LiveQueries(queries=())
+
+    async def sign_report(self, request: object) -> ReportSigned:
+        return ReportSigned(user=())
 
     async def link(self, request: LinkState) -> Nothing:
         return Nothing()
