@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from appliance.contracts.movement import Movement
-from appliance.records.envelope import Sealed
+from appliance.records.envelope import GENESIS, Sealed
+from appliance.records.watermark import Watermark
 from central.database import WRITES, StoreError, insert_once, lock_names, open_engine, translating
 from central.fleet.box_keys import KeyRing, note_registered, ring_of
 from central.fleet.tables import HEARD
@@ -157,6 +158,21 @@ class Batch(Progress):
             sa.select(RECORDS.c.chain_hash, RECORDS.c.envelope).where(_is(device, epoch, seq))
         ).one_or_none()
         return None if row is None else (bytes(row.chain_hash), bytes(row.envelope))
+
+    def word(self, device: str, epoch: str, *, above: int = 0) -> Watermark:
+        """What central may sign for now; the numbers up to `above` were all there when asked before."""
+        seq = self.acknowledged(device, epoch, above=above)
+        record = self.record(device, epoch, seq)
+        gaps = self.gaps(device, epoch, above=seq)
+        return Watermark(
+            device=device,
+            epoch=epoch,
+            seq=seq,
+            chain=GENESIS if record is None else record[0],
+            issued_at=_now(),
+            gaps=gaps,
+            top=self.top(device, epoch) if gaps else None,
+        )
 
     def links(self, device: str, epoch: str, seqs: Iterable[int]) -> dict[int, tuple[bytes, bytes]]:
         """Of these numbers and their neighbours, those that are committed: chain hash and `prev`."""

@@ -132,6 +132,7 @@ class Drain:
         if begun > self.acknowledged:
             self._window.committed(begun - self.acknowledged, under_way=len(self._ahead))
             self.acknowledged = begun
+            self._alerts = {seq for seq in self._alerts if seq > begun}
             self._patience.heard(now - self._progress_at)
             self._progress_at = now
         self._sent = max(self._sent, begun)

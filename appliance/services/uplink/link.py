@@ -306,10 +306,8 @@ class Link:
         # MQTT 5, 3.2.2.3.3: without the property it is 65,535.
         receive_maximum = getattr(properties, "ReceiveMaximum", None) or MAX_OUTSTANDING
         packet_size = getattr(properties, "MaximumPacketSize", None) or wire.MAX_BATCH_BYTES + PACKET_ROOM
-        self.max_outstanding = min(MAX_OUTSTANDING, receive_maximum)
-        self.max_payload = max(1, min(wire.MAX_BATCH_BYTES, packet_size - PACKET_ROOM))
         client.subscribe([(topic, 1) for topic in self._topics])
-        self._tell(self._came_up)
+        self._tell(self._came_up, int(receive_maximum), int(packet_size))
 
     def _on_subscribe(
         self, _client: mqtt.Client, _userdata: Any, _mid: int, reasons: Any, _props: Any
@@ -321,7 +319,9 @@ class Link:
         self.refusal = sentence
         self._end(sentence)
 
-    def _came_up(self) -> None:
+    def _came_up(self, receive_maximum: int, packet_size: int) -> None:
+        self.max_outstanding = min(MAX_OUTSTANDING, receive_maximum)
+        self.max_payload = max(1, min(wire.MAX_BATCH_BYTES, packet_size - PACKET_ROOM))
         if not self._connected.done():
             self._connected.set_result(None)
 
