@@ -47,16 +47,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.key_files",
     ),
     "appliance.post_papers": ("appliance.contracts",),
-    "appliance.post_authority": (
-        "appliance.contracts",
-        "appliance.post_papers",
-        "appliance.whole_files",
-    ),
-    "appliance.post_home": (
-        "appliance.key_files",
-        "appliance.post_papers",
-        "appliance.whole_files",
-    ),
+    "appliance.post_authority": ("appliance.contracts", "appliance.post_papers", "appliance.whole_files"),
+    "appliance.post_home": ("appliance.key_files", "appliance.post_papers", "appliance.whole_files"),
     "appliance.clock": ("appliance.config", "appliance.contracts"),
     # the libraries: no service, no device
     "appliance.travel_document": (),
