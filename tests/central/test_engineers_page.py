@@ -128,7 +128,7 @@ def test_ok__they_are_as_short_as_the_page_says(file: str, most: int) -> None:
 
 def test_ok__the_page_s_three_lines_verify_a_report() -> None:
     """As a box signs it; and they fail where they must."""
-    *_, lines = re.findall(r"```python\n(.*?)```", (WIRE / "engineer.md").read_text("utf-8"), re.DOTALL)
+    (lines,) = re.findall(r"```py\n(.*?)```", (WIRE / "engineer.md").read_text("utf-8"), re.DOTALL)
     box, topic, payload = SigningKey(bytes(range(32))), "borne/v1/box-1/telemetry", b'{"version":"1"}'
     user = sign_report(topic, payload, counter=1_700_000_000_000, key=box)
     message = SimpleNamespace(
