@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from broker_scripted import Connection, ScriptedBroker
+from broker_scripted import PUBLISH, Connection, ScriptedBroker
 from nacl.signing import SigningKey
 from uplink_scripted import DEVICE, until
 
@@ -176,3 +176,25 @@ def test_ok__telemetry_waits_for_a_connection(tmp_path: Path, lane, run_uplink) 
     signature = read_signature(user)
     assert signature is not None
     signature.verify(topic, payload, lane.journal.signing_key.verify_key)
+
+
+def test_fail__the_broker_takes_no_records_of_this_box(tmp_path: Path, lane, run_uplink) -> None:
+    """Its rules do not let this certificate write there: said, and nothing counts as delivered."""
+    lane.record(3)
+
+    def refuses(connection: Connection) -> None:
+        connection.welcome()
+        while True:
+            packet = connection.receive()
+            if packet.kind == PUBLISH:
+                connection.send(4, packet.mid + b"\x87\x00")
+            else:
+                connection.answer(packet)
+
+    async def work(uplink) -> None:
+        await until(lambda: "does not take what this box sends" in uplink._last_problem)
+        assert (await uplink.status(Nothing())).connected
+
+    with ScriptedBroker(tmp_path / "broker", refuses) as broker:
+        run_uplink(broker.credentials, work)
+    assert lane.journal.status().acknowledged_seq == 0
