@@ -168,6 +168,8 @@ def _take(batch: Batch, one: Examined, result: Ingested) -> None:
             raise_alert(batch.connection, "fork", header.device, sentence, epoch=header.epoch, seq=header.seq)
             raise EnvelopeError(sentence)
         batch.count_copy(header.device, header.epoch, header.seq)
+        if sealed.change is not None and not ring.fault(sealed):
+            result.ring = _follow_change(batch, ring, sealed)  # stored by a central that did not know of it
         result.epochs.add(header.epoch)
         return
     if fault := ring.fault(sealed):

@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import pytest
+import sqlalchemy as sa
 from central_common import STAMP, STRANGER, acknowledged, rows, take
 from nacl.signing import SigningKey, VerifyKey
 
@@ -17,6 +18,7 @@ from central.fleet.alerts import open_alerts
 from central.fleet.box_keys import GIVEN_UP, HAD_BEFORE, TOO_EARLY
 from central.fleet.commands import given, pending
 from central.store import Store
+from central.tables import DEVICES
 
 
 class Changed:
@@ -192,6 +194,27 @@ def test_ok__a_journal_that_was_laid_aside_changes_no_key(store, keys, box, make
     later.keys.signing = changed.old
     take(store, keys, "box-1", *later.record(1))
     assert take(store, keys, "box-1", *changed.records[:3]).refused == []
+    assert signing_key(store) == bytes(changed.old.verify_key)
+
+
+def test_ok__stored_by_an_older_central_and_sent_again(store, keys, changed) -> None:
+    """One that kept the record of the change without knowing what it is; after a resync it is followed."""
+    take(store, keys, "box-1", *changed.records[:3])
+    old = bytes(changed.old.verify_key)
+    with store.batch() as batch:
+        batch.connection.exec_driver_sql("DELETE FROM box_keys")
+        batch.connection.execute(sa.update(DEVICES).values(signing_key=old))
+    assert len(take(store, keys, "box-1", *changed.records[3:]).refused) == 2
+    assert take(store, keys, "box-1", *changed.records[2:]).refused == []
+    assert reached(store, changed) == 5
+    assert signing_key(store) == bytes(changed.box.keys.signing.verify_key)
+
+
+def test_fail__a_change_that_a_person_has_undone_is_not_replayed(store, keys, changed) -> None:
+    take(store, keys, "box-1", *changed.records)
+    with store.batch() as batch:
+        batch.register("box-1", bytes(changed.old.verify_key), None)
+    take(store, keys, "box-1", *changed.records)
     assert signing_key(store) == bytes(changed.old.verify_key)
 
 
