@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from appliance.commands import carry, salvage, statistics
+from appliance.commands import carry, paper, salvage, statistics
 from appliance.commands.output import CouldNot, add_json_flag, print_json, sentence
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     change_key = actions.add_parser("change-key", help="have the running box sign with a new key")
     change_key.add_argument("--reason", required=True, help="goes into the record of the change")
     change_key.set_defaults(run=change_signing_key)
+    paper.add_to(actions)
     salvage.add_to(actions)
     statistics.add_to(actions)
     for action in (verify, export, retain, correct, change_key):

@@ -7,6 +7,8 @@ import msgspec
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.officers import OfficerView
+from appliance.contracts.paper import EnterPaper, PaperAnswer
+from appliance.contracts.receipt import Receipt
 from appliance.contracts.transport import RemoteService
 
 
@@ -152,7 +154,7 @@ class LateHit(msgspec.Struct, frozen=True, kw_only=True):
     """A hit that came after its traveller had gone, until the officer has seen it."""
 
     found: str
-    """new_list or late_answer."""
+    """new_list, late_answer, or paper: when the ledger was entered."""
     list: str
     reason: str
     entry: str
@@ -302,6 +304,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """No traveller is served before somebody has logged in."""
     may_release: bool = False
     """A traveller stands under RED: an officer's PIN and reason may let them go on."""
+    receipt: Receipt | None = None
+    """Of the traveller who has just gone, for some minutes."""
     takes_typed: bool = False
     """The officer may type the document in, because it cannot be read or there is none."""
 
@@ -359,6 +363,7 @@ class Lane(Protocol):
     async def command(self, request: SignedData) -> Installed: ...
     async def correct(self, request: Correct) -> Corrected: ...
     async def change_key(self, request: ChangeKey) -> KeyChanged: ...
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer: ...
     async def retain(self, request: Nothing) -> Retained: ...
     async def make_room(self, request: MakeRoom) -> Retained: ...
     async def sign_report(self, request: SignReport) -> ReportSigned: ...
@@ -388,6 +393,9 @@ class LaneClient(RemoteService):
 
     async def change_key(self, request: ChangeKey) -> KeyChanged:
         return await self.call("change_key", request, KeyChanged, wait=60.0)
+
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
+        return await self.call("enter_paper", request, PaperAnswer, wait=60.0)
 
     async def retain(self, request: Nothing) -> Retained:
         return await self.call("retain", request, Retained, wait=60.0)

@@ -23,6 +23,7 @@ from appliance.contracts.lane import (
 )
 from appliance.contracts.movement import DocumentFacts
 from appliance.contracts.officers import OfficerView
+from appliance.contracts.receipt import Receipt
 from appliance.records.chain import JournalStatus
 from appliance.services.lane.assessment import document_facts, document_of
 from appliance.services.lane.button import Offer
@@ -54,6 +55,7 @@ class Situation:
     time_quality: TimeQuality
     portrait: PortraitView | None
     finger: FingerView | None = None
+    receipt: Receipt | None = None
 
 
 class Presenter:
@@ -144,6 +146,7 @@ class Presenter:
             time_quality=situation.time_quality.value,
             portrait=situation.portrait,
             finger=situation.finger,
+            receipt=situation.receipt,
             page_hint=situation.page_hint,
             takes_typed=situation.takes_typed,
             officer=situation.officer,
@@ -196,6 +199,7 @@ def _question(view: View) -> View:
         notices=(),
         portrait=None,
         finger=None,
+        receipt=None,
     )
 
 

@@ -20,9 +20,14 @@ from starlette.staticfiles import StaticFiles
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import ExceptFinger, Press, PressTaken, View
 from appliance.contracts.officers import Login, OfficerAnswer, Release
+from appliance.contracts.paper import EnterPaper, PaperAnswer
+from appliance.contracts.receipt import ShowReceipt
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.services.lane.kiosk.form import form_of, refusal, said
 from appliance.services.lane.kiosk.guard import guards, sent
+from appliance.services.lane.kiosk.help import HelpPages, screen_code
+from appliance.services.lane.kiosk.paper import PaperPage
+from appliance.services.lane.kiosk.receipt import ReceiptPages
 from appliance.services.lane.kiosk.screen import screen_of
 from appliance.services.lane.kiosk.traveller import TravellerPage
 from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
@@ -67,6 +72,14 @@ class ViewSource(Protocol):
         """A document that the officer typed: what is wrong with it, or what it would be, or taken."""
         ...
 
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
+        """Lines of a paper ledger: recorded, or what is wrong with each."""
+        ...
+
+    def show_receipt(self, show: ShowReceipt) -> PressTaken:
+        """The receipt of who has gone goes onto the traveller's screen."""
+        ...
+
     def except_finger(self, said: ExceptFinger) -> PressTaken:
         """The officer says why the finger being asked for cannot be taken."""
         ...
@@ -96,6 +109,10 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """The crossing that may be released from RED."""
     typing: str | None
     """The crossing whose document may be typed in now."""
+    help: str
+    """The screen, as help knows it."""
+    receipt: str | None
+    """The reference of the receipt that can be shown."""
     regions: dict[str, str]
 
 
@@ -122,6 +139,9 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             Route("/picture/{name}", kiosk.picture),
             Route("/language/{code}", kiosk.language),
             *kiosk.traveller.routes(),
+            *kiosk.help.routes(),
+            *kiosk.receipt.routes(),
+            *kiosk.paper.routes(),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         middleware=guards(),
@@ -142,6 +162,9 @@ class _Kiosk:
         )
         self._version = _version()
         self.traveller = TravellerPage(source, languages, default, self._templates, self._version)
+        self.help = HelpPages(self._templates, self._words)
+        self.paper = PaperPage(source, self._words)
+        self.receipt = ReceiptPages(source, self._templates, languages, self.traveller.words_of)
 
     async def page(self, request: Request) -> Response:
         """The empty page: all content comes with the first event."""
@@ -245,6 +268,8 @@ class _Kiosk:
             officer=view.officer.name if view.officer else "",
             releasing=view.crossing if view.may_release and view.officers else None,
             typing=view.crossing if view.takes_typed else None,
+            help=screen_code(view),
+            receipt=view.receipt.reference if view.receipt else None,
             regions={
                 name: self._templates.get_template(f"{name}.html")
                 .render(screen=screen, view=view, words=words, languages=self._languages)
