@@ -314,7 +314,6 @@ def gateway_keys(config: Config) -> "GatewayKeys | None":
     try:
         own = box_keys(config)
         return GatewayKeys(
-            signing=own.signing,
             sealing=own.sealing,
             gateway_sealing=read_key(central.gateway_sealing_key, PublicKey),
             gateway_signing=read_key(central.gateway_signing_key, VerifyKey),

@@ -28,7 +28,15 @@ from nacl.signing import SigningKey, VerifyKey
 from appliance.contracts import wire
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Direction, Outcome, Recommendation
-from appliance.contracts.lane import FetchOutbox, FetchQueries, Installed, LiveQueries, OutboxPage, SignedData
+from appliance.contracts.lane import (
+    FetchOutbox,
+    FetchQueries,
+    Installed,
+    LiveQueries,
+    OutboxPage,
+    ReportSigned,
+    SignedData,
+)
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, Stamp, apart, to_plain
 from appliance.cose import protected_bytes
 from appliance.key_files import read_key
@@ -245,6 +253,9 @@ class JournalLane:
     async def fetch_queries(self, request: FetchQueries) -> LiveQueries:
         await asyncio.sleep(request.wait)
         return LiveQueries(queries=())
+
+    async def sign_report(self, _request: object) -> ReportSigned:
+        return ReportSigned(user=())
 
     async def link(self, _request: object) -> Nothing:
         return Nothing()

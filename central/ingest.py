@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 import msgspec
-from nacl.signing import VerifyKey
 
 from appliance.contracts.movement import (
     RECORD_TYPE_CLOCK,
@@ -20,6 +20,8 @@ from appliance.records import envelope as envelopes
 from appliance.records.commands import Action
 from appliance.records.errors import EnvelopeError, Erased
 from central.fleet.alerts import alerts_of, raise_alert
+from central.fleet.box_keys import GIVEN_UP, KeyRing
+from central.fleet.box_keys import follow as follow_change
 from central.fleet.commands import note_done
 from central.keys import Keys
 from central.merge.clocks import follow, has_corrections, note_correction
@@ -63,13 +65,22 @@ class Ingested:
     """By epoch and number, chain hash and `prev` of what is stored, as far as this batch touches it."""
     erased: int = 0
     """Records whose keys were destroyed because the box was ordered to."""
+    ring: KeyRing | None = None
+    """The box's signing keys, as far as this batch has brought them."""
     commands_done: bool = False
     """The box has recorded a command: it needs not be told any more."""
 
 
 def examine(registered: Device | None, messages: Iterable[bytes], keys: Keys) -> tuple[Examined, ...]:
     """Signatures verified and bodies opened: the costly part, which needs no transaction."""
-    return tuple(_examined(registered, message, keys) for message in messages)
+    found: list[Examined] = []
+    ring = None if registered is None else registered.ring
+    for message in messages:
+        one = _examined(registered, ring, message, keys)
+        found.append(one)
+        if ring is not None and one.sealed is not None and one.sealed.change and not ring.fault(one.sealed):
+            ring = ring.followed(one.sealed)  # what follows in the batch may be signed by the new key
+    return tuple(found)
 
 
 def ingest(
@@ -84,8 +95,8 @@ def ingest(
 
     `examined` is what was examined before, and with which keys; when these have changed it is done anew.
     """
-    result = Ingested()
     registered = batch.device(device, hold=True)
+    result = Ingested(ring=None if registered is None else registered.ring)
     if examined is None or examined[0] != registered:
         examined = registered, examine(registered, messages, keys)
     numbers: dict[str, list[int]] = {}
@@ -120,12 +131,11 @@ def derive_from(batch: Batch, opened: Iterable[envelopes.Opened]) -> int:
     return count
 
 
-def _examined(registered: Device | None, message: bytes, keys: Keys) -> Examined:
+def _examined(registered: Device | None, ring: KeyRing | None, message: bytes, keys: Keys) -> Examined:
     try:
-        if registered is None:
+        if registered is None or ring is None:
             raise EnvelopeError("The device is not registered.")
-        key = VerifyKey(registered.signing_key)
-        sealed = envelopes.verify(message, verify_key_for=lambda _kid: key)
+        sealed = envelopes.verify(message, verify_key_for=ring.verifier)
         if sealed.header.device != registered.name:
             raise EnvelopeError("The record was sent under another device's name.")
     except EnvelopeError as error:
@@ -144,19 +154,26 @@ def _take(batch: Batch, one: Examined, result: Ingested) -> None:
     sealed, message = one.sealed, one.message
     if sealed is None:
         raise EnvelopeError(one.error)
-    header = sealed.header
+    header, ring = sealed.header, result.ring
+    assert ring is not None
     links = result.links[header.epoch]
     known = links.get(header.seq)
     if known is not None:
         if known[0] != sealed.chain_hash:
+            if sealed.kid != ring.current:  # whoever has an old key stops nothing with it
+                _refuse_key(batch, header.device, GIVEN_UP)
             batch.note_fork(header.device, header.epoch, header.seq)
             result.epochs.add(header.epoch)  # the box hears how far it may believe itself
             sentence = "The device has signed two different records with the same number."
             raise_alert(batch.connection, "fork", header.device, sentence, epoch=header.epoch, seq=header.seq)
             raise EnvelopeError(sentence)
         batch.count_copy(header.device, header.epoch, header.seq)
+        if sealed.change is not None and not ring.fault(sealed):
+            result.ring = _follow_change(batch, ring, sealed)  # stored by a central that did not know of it
         result.epochs.add(header.epoch)
         return
+    if fault := ring.fault(sealed):
+        _refuse_key(batch, header.device, fault)
     _check_links(links, sealed)
     if one.error:
         raise EnvelopeError(one.error)
@@ -168,6 +185,8 @@ def _take(batch: Batch, one: Examined, result: Ingested) -> None:
             "The box has begun a new journal.",
             epoch=header.epoch,
         )
+    if sealed.change is not None:
+        result.ring = _follow_change(batch, ring, sealed)
     record_type = "erased" if one.opened is None else one.opened.type
     batch.add_record(sealed, message, record_type=record_type, readable=one.movement is not None)
     links[header.seq] = sealed.chain_hash, header.prev
@@ -179,6 +198,24 @@ def _take(batch: Batch, one: Examined, result: Ingested) -> None:
         raise_alert(batch.connection, "late_hit", header.device, sentence, epoch=header.epoch, seq=header.seq)
     if one.movement is not None:
         _keep_movement(batch, sealed, one.movement, result)
+
+
+def _refuse_key(batch: Batch, device: str, sentence: str) -> NoReturn:
+    raise_alert(batch.connection, "old_key", device, sentence)
+    raise EnvelopeError(sentence)
+
+
+def _follow_change(batch: Batch, ring: KeyRing, sealed: envelopes.Sealed) -> KeyRing:
+    """The box has changed its signing key, by its present journal; one that is laid aside changes none."""
+    header = sealed.header
+    place: dict[str, Any] = {"epoch": header.epoch, "seq": header.seq}
+    if batch.present_epoch(header.device) != header.epoch:
+        sentence = "An earlier journal of the box names another signing key; it is not followed."
+        raise_alert(batch.connection, "key_change", header.device, sentence, **place)
+        return ring
+    sentence = "The box has changed its signing key."
+    raise_alert(batch.connection, "key_change", header.device, sentence, **place)
+    return follow_change(batch.connection, ring, sealed)
 
 
 def _follow(batch: Batch, opened: envelopes.Opened, result: Ingested) -> None:

@@ -9,7 +9,6 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -20,7 +19,7 @@ from paho.mqtt.properties import Properties
 
 from appliance.contracts import wire
 from appliance.contracts.movement import Movement
-from appliance.records.envelope import GENESIS, Sealed
+from appliance.records.envelope import Sealed
 from appliance.records.watermark import Watermark, sign_watermark
 from central.broker import Access
 from central.fleet.commands import note_published, pending, unpublished
@@ -229,7 +228,8 @@ class Receiver:
                 ask_again(self._store, device, payload, key=key, operator=self._operator)
             return []
         if what != "records":
-            note_report(self._store, device, what, payload, retained=message.retain)
+            user = tuple(getattr(message.properties, "UserProperty", ()))
+            note_report(self._store, device, what, payload, retained=message.retain, user=user)
             return []
         try:
             messages = wire.unpack(payload)
@@ -259,16 +259,7 @@ class Receiver:
         return answers if commands is None else [*answers, (wire.topic(device, wire.COMMAND), commands)]
 
     def _reached(self, batch: Batch, device: str, epoch: str) -> Watermark:
-        seq = batch.acknowledged(device, epoch, above=self._watermarks.get((device, epoch), 0))
-        record = batch.record(device, epoch, seq)
-        return Watermark(
-            device=device,
-            epoch=epoch,
-            seq=seq,
-            chain=GENESIS if record is None else record[0],
-            issued_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            gaps=batch.gaps(device, epoch, above=seq),
-        )
+        return batch.word(device, epoch, above=self._watermarks.get((device, epoch), 0))
 
 
 def _session(seconds: int) -> Properties:

@@ -16,8 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from appliance.contracts.movement import Movement
-from appliance.records.envelope import Sealed
+from appliance.records.envelope import GENESIS, Sealed
+from appliance.records.watermark import Watermark
 from central.database import WRITES, StoreError, insert_once, lock_names, open_engine, translating
+from central.fleet.box_keys import KeyRing, note_registered, ring_of
 from central.fleet.tables import HEARD
 from central.progress import Progress
 from central.schema import create_schema
@@ -45,8 +47,10 @@ class Device:
 
     name: str
     signing_key: bytes
-    sealing_key: bytes | None = None
+    sealing_key: bytes | None
     """What answers to its live queries are sealed to; None when it was registered without."""
+    ring: KeyRing
+    """Its signing keys, this one and those before."""
 
 
 class Store:
@@ -128,6 +132,10 @@ class Batch(Progress):
     def register(self, device: str, signing_key: bytes, sealing_key: bytes | None) -> None:
         """Know this box from now on; its keys replace those known before."""
         keys = {"signing_key": signing_key, "sealing_key": sealing_key}
+        before = self.device(device, hold=True)
+        note_registered(
+            self.connection, device, signing_key, before=None if before is None else before.signing_key
+        )
         known = self.connection.execute(sa.update(DEVICES).where(DEVICES.c.device == device).values(**keys))
         if not known.rowcount:
             self.connection.execute(sa.insert(DEVICES).values(device=device, **keys))
@@ -140,7 +148,9 @@ class Batch(Progress):
         row = self.connection.execute(query.with_for_update() if hold else query).one_or_none()
         if row is None:
             return None
-        return Device(row.device, bytes(row.signing_key), row.sealing_key and bytes(row.sealing_key))
+        signing = bytes(row.signing_key)
+        ring = ring_of(self.connection, row.device, signing)
+        return Device(row.device, signing, row.sealing_key and bytes(row.sealing_key), ring)
 
     def record(self, device: str, epoch: str, seq: int) -> tuple[bytes, bytes] | None:
         """Chain hash and envelope of a committed record."""
@@ -148,6 +158,21 @@ class Batch(Progress):
             sa.select(RECORDS.c.chain_hash, RECORDS.c.envelope).where(_is(device, epoch, seq))
         ).one_or_none()
         return None if row is None else (bytes(row.chain_hash), bytes(row.envelope))
+
+    def word(self, device: str, epoch: str, *, above: int = 0) -> Watermark:
+        """What central may sign for now; the numbers up to `above` were all there when asked before."""
+        seq = self.acknowledged(device, epoch, above=above)
+        record = self.record(device, epoch, seq)
+        gaps = self.gaps(device, epoch, above=seq)
+        return Watermark(
+            device=device,
+            epoch=epoch,
+            seq=seq,
+            chain=GENESIS if record is None else record[0],
+            issued_at=_now(),
+            gaps=gaps,
+            top=self.top(device, epoch) if gaps else None,
+        )
 
     def links(self, device: str, epoch: str, seqs: Iterable[int]) -> dict[int, tuple[bytes, bytes]]:
         """Of these numbers and their neighbours, those that are committed: chain hash and `prev`."""

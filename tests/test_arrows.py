@@ -28,6 +28,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "appliance.cbor": (),
     "appliance.contracts": ("appliance.cbor",),
     "appliance.cose": ("appliance.cbor",),
+    "appliance.report_signature": ("appliance.cose",),  # what lane signs and central verifies
     "appliance.key_files": (),
     "appliance.whole_files": (),
     "appliance.face_settings": ("appliance.contracts",),
@@ -39,7 +40,15 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
     ),  # what lane and gateway say to each other
     # what the boxes of one post say to each other
-    "appliance.post_items": ("appliance.contracts", "appliance.cose", "appliance.key_files"),
+    "appliance.post_items": (
+        "appliance.cbor",
+        "appliance.contracts",
+        "appliance.cose",
+        "appliance.key_files",
+    ),
+    "appliance.post_papers": ("appliance.contracts",),
+    "appliance.post_authority": ("appliance.contracts", "appliance.post_papers", "appliance.whole_files"),
+    "appliance.post_home": ("appliance.key_files", "appliance.post_papers", "appliance.whole_files"),
     "appliance.clock": ("appliance.config", "appliance.contracts"),
     # the libraries: no service, no device
     "appliance.travel_document": (),
@@ -52,6 +61,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "appliance.biometrics": ("appliance.contracts", "appliance.face_settings", "models"),
     "appliance.screening": (
+        "appliance.cbor",
         "appliance.clock",
         "appliance.contracts",
         "appliance.cose",
@@ -107,6 +117,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.post_items",
         "appliance.records",
         "appliance.reference_data",
+        "appliance.report_signature",
         "appliance.rules",
         "appliance.screening",
         "appliance.secure_messaging",
@@ -172,6 +183,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.records.statistics",  # pure, and counted alike on the box and here
         "appliance.records.watermark",
         "appliance.reference_data",
+        "appliance.report_signature",
         "appliance.screening",
         "appliance.travel_document",
     ),

@@ -97,6 +97,33 @@ class Corrected(msgspec.Struct, frozen=True, kw_only=True):
     """The record that it corrects; None when the box no longer has it."""
 
 
+class ChangeKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The box is to sign with a new key; the reason goes into the record."""
+
+    reason: str
+
+
+class KeyChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """The record that says so, and the key that signs from the next one on, as its id in hexadecimal."""
+
+    seq: int
+    key: str
+
+
+class SignReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the box is about to say of itself, for its signature."""
+
+    what: str
+    """A name of REPORTS: the topic's last level."""
+    payload: bytes
+
+
+class ReportSigned(msgspec.Struct, frozen=True, kw_only=True):
+    """The MQTT user properties that go along with it: names and values."""
+
+    user: tuple[tuple[str, str], ...]
+
+
 class MakeRoom(msgspec.Struct, frozen=True, kw_only=True):
     """So many bytes are wanted: acknowledged media give up their bodies, the oldest first; nothing else."""
 
@@ -326,7 +353,8 @@ class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Lane(Protocol):
     """The service as uplink and agent see it, in one process or across the socket.
 
-    Raises `ServiceError` with the codes storage_full, storage_broken, not_signed, not_correctable.
+    Raises `ServiceError` with the codes storage_full, storage_broken, not_signed, not_correctable,
+    no_reason, no_report.
     """
 
     async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage: ...
@@ -334,9 +362,11 @@ class Lane(Protocol):
     async def install(self, request: SignedData) -> Installed: ...
     async def command(self, request: SignedData) -> Installed: ...
     async def correct(self, request: Correct) -> Corrected: ...
+    async def change_key(self, request: ChangeKey) -> KeyChanged: ...
     async def enter_paper(self, request: EnterPaper) -> PaperAnswer: ...
     async def retain(self, request: Nothing) -> Retained: ...
     async def make_room(self, request: MakeRoom) -> Retained: ...
+    async def sign_report(self, request: SignReport) -> ReportSigned: ...
     async def link(self, request: LinkState) -> Nothing: ...
     async def fetch_queries(self, request: FetchQueries) -> LiveQueries: ...
     async def answer(self, request: SignedData) -> Installed: ...
@@ -361,6 +391,9 @@ class LaneClient(RemoteService):
     async def correct(self, request: Correct) -> Corrected:
         return await self.call("correct", request, Corrected)
 
+    async def change_key(self, request: ChangeKey) -> KeyChanged:
+        return await self.call("change_key", request, KeyChanged, wait=60.0)
+
     async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
         return await self.call("enter_paper", request, PaperAnswer, wait=60.0)
 
@@ -369,6 +402,9 @@ class LaneClient(RemoteService):
 
     async def make_room(self, request: MakeRoom) -> Retained:
         return await self.call("make_room", request, Retained, wait=60.0)
+
+    async def sign_report(self, request: SignReport) -> ReportSigned:
+        return await self.call("sign_report", request, ReportSigned)
 
     async def link(self, request: LinkState) -> Nothing:
         return await self.call("link", request, Nothing)

@@ -12,12 +12,14 @@ from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face_record import picture_of
 from appliance.contracts.lane import (
+    ChangeKey,
     Correct,
     Corrected,
     ExceptFinger,
     FetchOutbox,
     FetchQueries,
     Installed,
+    KeyChanged,
     LaneStatus,
     LinkState,
     LiveQueries,
@@ -25,8 +27,10 @@ from appliance.contracts.lane import (
     OutboxPage,
     Press,
     PressTaken,
+    ReportSigned,
     Retained,
     SignedData,
+    SignReport,
     View,
 )
 from appliance.contracts.officers import Login, OfficerAnswer, Release
@@ -125,7 +129,9 @@ class LaneService:
             recent_days=lambda: in_force.policy.memory.recent_days,
             changed=self._late_hits_came,
         )
-        self._live = LiveDesk(device=box.device, keys=gateway, late=self._late_answer)
+        self._live = LiveDesk(
+            device=box.device, keys=gateway, signing=lambda: journal.signing_key, late=self._late_answer
+        )
         self.engine = Engine(
             box=box,
             in_force=in_force,
@@ -198,9 +204,11 @@ class LaneService:
             Operation("install", SignedData, self.install),
             Operation("command", SignedData, self.command),
             Operation("correct", Correct, self.correct),
+            Operation("change_key", ChangeKey, self.change_key),
             Operation("enter_paper", EnterPaper, self.enter_paper),
             Operation("retain", Nothing, self.retain),
             Operation("make_room", MakeRoom, self.make_room),
+            Operation("sign_report", SignReport, self.sign_report),
             Operation("link", LinkState, self.link),
             Operation("fetch_queries", FetchQueries, self.fetch_queries),
             Operation("answer", SignedData, self.answer),
@@ -255,6 +263,9 @@ class LaneService:
     async def correct(self, request: Correct) -> Corrected:
         return await self._desk.correct(request)
 
+    async def change_key(self, request: ChangeKey) -> KeyChanged:
+        return await self._desk.change_key(request)
+
     async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
         try:
             return await self._paper.enter(request)
@@ -275,6 +286,9 @@ class LaneService:
         await asyncio.to_thread(self._in_force.look)
         self._refresh()
         return installed
+
+    async def sign_report(self, request: SignReport) -> ReportSigned:
+        return await self._desk.sign_report(self._box.device, request)
 
     async def link(self, request: LinkState) -> Nothing:
         if request.connected and not self._link.connected:
