@@ -40,6 +40,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),  # what lane and gateway say to each other
     # what the boxes of one post say to each other
     "appliance.post_items": ("appliance.contracts", "appliance.cose", "appliance.key_files"),
+    "appliance.post_members": (
+        *("appliance.contracts", "appliance.cose", "appliance.key_files", "appliance.post_items"),
+    ),
     "appliance.clock": ("appliance.config", "appliance.contracts"),
     # the libraries: no service, no device
     "appliance.travel_document": (),
@@ -104,7 +107,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.face_settings",
         "appliance.finger_settings",
         "appliance.live_query",
+        "appliance.key_files",
         "appliance.post_items",
+        "appliance.post_members",
         "appliance.records",
         "appliance.reference_data",
         "appliance.rules",
@@ -120,6 +125,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
         "appliance.key_files",
         "appliance.post_items",
+        "appliance.post_members",
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.watermark",

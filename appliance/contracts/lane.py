@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import msgspec
 
 from appliance.contracts.capture import Nothing
+from appliance.contracts.cases import SecondLineView
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.officers import OfficerView
 from appliance.contracts.transport import RemoteService
@@ -275,6 +276,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """No traveller is served before somebody has logged in."""
     may_release: bool = False
     """A traveller stands under RED: an officer's PIN and reason may let them go on."""
+    second_line: SecondLineView | None = None
+    """What waits for the officer on duty, where they work at the second line."""
     takes_typed: bool = False
     """The officer may type the document in, because it cannot be read or there is none."""
 

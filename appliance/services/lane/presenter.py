@@ -10,6 +10,7 @@ import msgspec
 from appliance.clock import TimeQuality
 from appliance.config import Box
 from appliance.contracts.capture import DeviceStatus
+from appliance.contracts.cases import SecondLineView
 from appliance.contracts.checks import Outcome
 from appliance.contracts.lane import (
     DeviceView,
@@ -54,6 +55,7 @@ class Situation:
     time_quality: TimeQuality
     portrait: PortraitView | None
     finger: FingerView | None = None
+    second_line: SecondLineView | None = None
 
 
 class Presenter:
@@ -150,6 +152,7 @@ class Presenter:
             officers=situation.officers,
             needs_login=situation.needs_login,
             may_release=situation.may_release,
+            second_line=situation.second_line,
         )
 
     def _device_view(self, device: DeviceStatus, now: dt.datetime) -> DeviceView:
@@ -196,6 +199,7 @@ def _question(view: View) -> View:
         notices=(),
         portrait=None,
         finger=None,
+        second_line=None,
     )
 
 

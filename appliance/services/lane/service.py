@@ -30,10 +30,12 @@ from appliance.contracts.lane import (
     View,
 )
 from appliance.contracts.officers import Login, OfficerAnswer, Release
+from appliance.contracts.post import Post
 from appliance.contracts.transport import Operation
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
 from appliance.finger_settings import FingerSettings
+from appliance.records.cases import Cases
 from appliance.records.chain import JournalStatus
 from appliance.records.enrolment import Enrolments
 from appliance.records.errors import RecordsError, StorageError
@@ -55,6 +57,8 @@ from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
 from appliance.services.lane.presenter import Presenter, Situation
 from appliance.services.lane.records_desk import RecordsDesk
+from appliance.services.lane.second_line.desk import SecondLine
+from appliance.services.lane.second_line.post_desk import PostDesk, PostKeys
 from appliance.services.lane.workflow import Step
 
 REFRESH_SECONDS = 5.0
@@ -95,7 +99,10 @@ class LaneService:
         book: Book | None = None,
         history: History | None = None,
         retention: Retention | None = None,
+        cases: Cases | None = None,
+        post: tuple[Post, PostKeys] | None = None,
     ) -> None:
+        self._loop_of_run: asyncio.AbstractEventLoop | None = None
         self._book = book
         self._box = box
         self._capture = capture
@@ -118,6 +125,33 @@ class LaneService:
             recent_days=lambda: in_force.policy.memory.recent_days,
             changed=self._late_hits_came,
         )
+        duty = Duty(officers=officers, journal=journal, clock=clock, changed=self._duty_changed)
+        self._cases = cases
+        self.second_line: SecondLine | None = None
+        self._post_desk: PostDesk | None = None
+        if cases is not None:
+            self.second_line = SecondLine(
+                cases=cases,
+                duty=duty,
+                journal=journal,
+                clock=clock,
+                history=history,
+                device=box.device,
+                changed=self._cases_changed,
+                closed=self._tell_the_post,
+                other_lanes=lambda: self._post_desk.other_lanes() if self._post_desk else None,
+            )
+        if cases is not None and post is not None and self.second_line is not None:
+            self._post_desk = PostDesk(
+                post=post[0],
+                keys=post[1],
+                cases=cases,
+                clock=clock,
+                came=self.second_line.came,
+                closed_elsewhere=self.second_line.admitted_later,
+            )
+            if history is not None:
+                history.post = self._post_desk
         self._live = LiveDesk(device=box.device, keys=gateway, late=self._late_answer)
         self.engine = Engine(
             box=box,
@@ -130,7 +164,7 @@ class LaneService:
             memory=memory,
             chaser=self._chaser,
             live=self._live,
-            duty=Duty(officers=officers, journal=journal, clock=clock, changed=self._duty_changed),
+            duty=duty,
             fingers=FingerDesk(
                 capture, self._refresh, settings=finger or FingerSettings(), enrolments=enrolments
             ),
@@ -138,6 +172,7 @@ class LaneService:
             face=face,
             book=book,
             history=history,
+            keep_case=self.second_line.keep if self.second_line is not None else None,
         )
         self._history = history
         self._desk = RecordsDesk(
@@ -148,6 +183,7 @@ class LaneService:
             retention=retention or Retention(),
             history_days=lambda: in_force.policy.memory.history_days,
             changed=self._records_changed,
+            cases=cases,
         )
         self._refresh()
 
@@ -160,6 +196,8 @@ class LaneService:
             self._book.close()
         if self._history is not None:
             self._history.close()
+        if self._cases is not None:
+            self._cases.close()
 
     async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
         """Serve travellers until cancelled; `progressed` is called as the screen is kept fresh."""
@@ -169,6 +207,10 @@ class LaneService:
             tasks.create_task(self._keep_the_screen_fresh(progressed))
             tasks.create_task(self._watch_the_lists())
             tasks.create_task(self.engine.run())
+            if self.second_line is not None:
+                tasks.create_task(self.second_line.run())
+            if self._post_desk is not None:
+                tasks.create_task(self._post_desk.run())
 
     # The service's socket
 
@@ -379,7 +421,18 @@ class LaneService:
 
     def _duty_changed(self) -> None:
         """In whatever thread the PIN was looked at."""
+        assert self._loop_of_run is not None
         self._loop_of_run.call_soon_threadsafe(self.engine.duty_changed)
+
+    def _cases_changed(self) -> None:
+        """In whatever thread a case was kept or closed."""
+        loop = self._loop_of_run
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._records_changed)
+
+    def _tell_the_post(self) -> None:
+        if self._post_desk is not None:
+            self._post_desk.grown()
 
     def _records_changed(self) -> None:
         self._outbox_grew.set()
@@ -431,5 +484,6 @@ class LaneService:
                 time_quality=quality,
                 portrait=engine.guide.view_of(engine.state),
                 finger=engine.fingers.view_of(engine.state),
+                second_line=self.second_line.summary() if self.second_line is not None else None,
             )
         )
