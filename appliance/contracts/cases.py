@@ -194,3 +194,5 @@ class SecondLineView(msgspec.Struct, frozen=True, kw_only=True):
     cases: int
     reviews: int
     overdue: int
+    revision: int = 0
+    """Rises with every change of the queue, also one that leaves the numbers as they were."""

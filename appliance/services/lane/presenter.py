@@ -182,7 +182,7 @@ class Presenter:
         source = state.typed or state.document
         if self._document[0] is not source:
             facts = document_facts(state, document_of(state, today=today))
-            self._document = (source, None if facts is None else _document(facts))
+            self._document = (source, None if facts is None else document_view(facts))
         return self._document[1]
 
 
@@ -203,7 +203,8 @@ def _question(view: View) -> View:
     )
 
 
-def _document(facts: DocumentFacts) -> DocumentView:
+def document_view(facts: DocumentFacts) -> DocumentView:
+    """The document as the screen shows it."""
     return DocumentView(
         format=facts.format,
         document_code=facts.document_code,

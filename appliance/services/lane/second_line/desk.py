@@ -152,7 +152,12 @@ class SecondLine:
         except StorageError:
             return SecondLineView(cases=0, reviews=0, overdue=0)
         overdue = sum(one.overdue for one in heads)
-        return SecondLineView(cases=counts.get(CaseKind.REFERRED, 0), reviews=reviews, overdue=overdue)
+        return SecondLineView(
+            cases=counts.get(CaseKind.REFERRED, 0),
+            reviews=reviews,
+            overdue=overdue,
+            revision=self.revision,
+        )
 
     def queue(self) -> Queue | None:
         """What waits; None for who does not work here.
