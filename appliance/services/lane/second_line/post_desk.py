@@ -47,7 +47,8 @@ from appliance.records.history import Passage
 KEPT: Final = dt.timedelta(days=365)
 """An item's life on the post's network: the longest stay; a case on a box lives until it is closed."""
 PAGE: Final = 64
-WAIT_SECONDS: Final = 20.0
+WAIT_SECONDS: Final = 5.0
+"""No longer, so that what is said of the other boxes is not older."""
 AGAIN_SECONDS: Final = 5.0
 FORGET_SECONDS: Final = 3600.0
 log = logging.getLogger(__name__)

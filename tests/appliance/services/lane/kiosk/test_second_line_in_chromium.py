@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from kiosk_browser import SIZES, Kiosk, wait_until
 from kiosk_looks import FAINT
-from second_line_scripted import HONEST, NEAR, PINS, REASON, LitReader, login, records, staff
+from second_line_scripted import HONEST, NEAR, PINS, LitReader, login, records, staff
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -191,7 +191,7 @@ def test_fail__who_does_not_work_there_sees_nothing(browser: Kiosk, make_lane, h
                     browser,
                     "return fetch('/second-line/close', {method: 'POST', headers: {'Content-Type':"
                     " 'application/json', 'X-Borne-Kiosk': '1'}, body: JSON.stringify({"
-                    "crossing: arguments[0], pin: '271828', outcome: 'admitted', reason: 'because I say so'})})"
+                    "crossing: arguments[0], pin: '271828', outcome: 'admitted', reason: 'So I say it is'})})"
                     ".then((r) => r.json()).then((a) => a.taken)",
                     case.crossing,
                 )
