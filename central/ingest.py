@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 from nacl.signing import VerifyKey
 
+from appliance.contracts.cases import RECORD_TYPE_CASE_CLOSED, RECORD_TYPE_RELEASE_REVIEW
 from appliance.contracts.movement import (
     RECORD_TYPE_CLOCK,
     RECORD_TYPE_COMMAND,
@@ -22,6 +23,7 @@ from appliance.records.errors import EnvelopeError, Erased
 from central.fleet.alerts import alerts_of, raise_alert
 from central.fleet.commands import note_done
 from central.keys import Keys
+from central.merge.cases import note_closing
 from central.merge.clocks import follow, has_corrections, note_correction
 from central.merge.rules import Task
 from central.merge.settle import add_task, settle
@@ -192,6 +194,12 @@ def _follow(batch: Batch, opened: envelopes.Opened, result: Ingested) -> None:
         result.persons |= note_box_correction(
             batch.connection, header.device, body, made_at=made_at, link_key=key
         )
+    if opened.type in (RECORD_TYPE_CASE_CLOSED, RECORD_TYPE_RELEASE_REVIEW):
+        place = (header.device, header.epoch, header.seq)
+        persons, tasks = note_closing(batch.connection, place, body, made_at=header.stamp.wall)
+        result.persons |= persons
+        for person, task in tasks:
+            add_task(batch.connection, person, task)
     if opened.type == RECORD_TYPE_CLOCK:
         result.persons |= note_correction(batch.connection, header.device, body)
     if opened.type == RECORD_TYPE_TAMPER:

@@ -122,6 +122,15 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     stamp: Stamp
 
 
+def closing_record(closing: Closing) -> tuple[str, str, dict[str, Any]]:
+    """Name, type and body of the record: of one crossing there is one closing in a journal, and one review."""
+    body: dict[str, Any] = msgspec.to_builtins(closing)
+    del body["stamp"]  # the record's own header has it
+    if closing.kind is CaseKind.RELEASED:
+        return f"{closing.crossing}/review", RECORD_TYPE_RELEASE_REVIEW, body
+    return f"{closing.crossing}/closed", RECORD_TYPE_CASE_CLOSED, body
+
+
 class CaseHead(msgspec.Struct, frozen=True, kw_only=True):
     """A case in the queue."""
 

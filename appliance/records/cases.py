@@ -204,13 +204,13 @@ class Cases(PostBook):
         return tuple(one.closing for one in self._cases("state = 'closing'") if one.closing is not None)
 
     def forget(self, crossings: Iterable[str]) -> None:
-        """By a person's request, whatever their state.
+        """By a person's request, whatever their state; records are named `CROSSING/PART`.
 
         Raises:
             StorageError: they are not forgotten yet.
         """
         with self._writing():
-            for crossing in crossings:
+            for crossing in {one.partition("/")[0] for one in crossings}:
                 self._do("DELETE FROM cases WHERE crossing = ?", crossing)
                 self._do("DELETE FROM pictures WHERE crossing = ?", crossing)
 

@@ -8,15 +8,11 @@ import asyncio
 import datetime as dt
 import logging
 from collections.abc import Callable
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from appliance.clock import Clock, wall_of
 from appliance.contracts.cases import (
     OUTCOMES,
-    RECORD_TYPE_CASE_CLOSED,
-    RECORD_TYPE_RELEASE_REVIEW,
     REVIEW_HOURS,
     REVIEWS,
     CaseFile,
@@ -30,6 +26,7 @@ from appliance.contracts.cases import (
     SaveWork,
     SecondLineView,
     Work,
+    closing_record,
 )
 from appliance.contracts.checks import Outcome
 from appliance.contracts.face_record import RecordError, picture_of
@@ -341,15 +338,8 @@ class SecondLine:
             self.came()
 
     def _write_down(self, closing: Closing) -> None:
-        body: dict[str, Any] = msgspec.to_builtins(closing)
-        del body["stamp"]  # the record's own header has it
-        review = closing.kind is CaseKind.RELEASED
-        self._journal.commit(
-            f"{closing.crossing}/{'review' if review else 'closed'}",
-            RECORD_TYPE_RELEASE_REVIEW if review else RECORD_TYPE_CASE_CLOSED,
-            body,
-            closing.stamp,
-        )
+        name, record_type, body = closing_record(closing)
+        self._journal.commit(name, record_type, body, closing.stamp)
         self._cases.finish_closing(closing.crossing)
         case = self._cases.case(closing.crossing)
         if case is not None:
