@@ -123,7 +123,7 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def closing_record(closing: Closing) -> tuple[str, str, dict[str, Any]]:
-    """Name, type and body of the record: of one crossing there is one closing in a journal, and one review."""
+    """Name, type and body of the record; a journal has one closing of a crossing, and one review."""
     body: dict[str, Any] = msgspec.to_builtins(closing)
     del body["stamp"]  # the record's own header has it
     if closing.kind is CaseKind.RELEASED:

@@ -18,7 +18,7 @@ import msgspec
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
-from appliance.clock import Clock
+from appliance.clock import Clock, TimeQuality
 from appliance.contracts.capture import Nothing
 from appliance.contracts.cases import CaseKind, Closing, OtherLanes
 from appliance.contracts.checks import Direction, Outcome
@@ -314,6 +314,9 @@ class PostDesk:
         movement = from_plain(body.get("facts"))
         if movement.device != header.device:
             raise PostItemError("A case of another box than the one that signed it.")
+        for stamp in (movement.started, movement.decided):
+            _check_moment(stamp.wall)
+            TimeQuality(stamp.quality)
         kind = CaseKind(str(body.get("kind")))
         if not self._cases.keep(movement, kind, {}, item=header.id):
             return False
@@ -325,6 +328,9 @@ class PostDesk:
     def _take_entry(self, item: Item) -> bool:
         header = item.header
         passage = msgspec.convert(item.body.get("passage"), Passage)
+        _check_moment(passage.at)
+        if (passage.direction, passage.outcome) != (Direction.ENTRY.value, Outcome.ADMITTED.value):
+            raise PostItemError("An entry that is none.")
         if header.index and self._cases.take_early(header.id) is None:
             self._cases.add_entry(
                 header.id,
@@ -366,3 +372,11 @@ class PostDesk:
                 with contextlib.suppress(StorageError):
                     await asyncio.to_thread(self._cases.forget_entries, now=now, days=KEPT.days)
             await asyncio.sleep(FORGET_SECONDS)
+
+
+def _check_moment(text: str) -> None:
+    """Raises:
+    ValueError: this is no moment that can be held against another.
+    """
+    if dt.datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("a moment without its offset")

@@ -40,7 +40,12 @@ class LitReader(ScriptedCapture):
     """Its camera has four lights: the same drawn page, tinted."""
 
     def __init__(self, number: int, **failures: list[str]) -> None:
-        super().__init__(traveller(number).lines, **failures)
+        super().__init__((), **failures)
+        self.turn_to(number)
+
+    def turn_to(self, number: int) -> None:
+        """Another traveller."""
+        self.lines = traveller(number).lines
         page = draw_page(self.lines, draw_portrait(number), seed=number)
         small = cv2.resize(page, (640, 480))
         grey = cv2.cvtColor(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 from second_line_scripted import HONEST, NEAR, PINS, REASON, LitReader, login, staff
@@ -15,10 +17,11 @@ from appliance.config import load_config
 from appliance.contracts.capture import Nothing
 from appliance.contracts.cases import CaseOutcome, CloseCase
 from appliance.contracts.lane import FetchOutbox, Press
+from appliance.contracts.movement import to_plain
 from appliance.contracts.post import FetchOpen
 from appliance.key_files import HashingKey, write_key
 from appliance.opening import CannotStart
-from appliance.post_items import CASE, CLOSED, ENTRY, PostItemError, seal_item
+from appliance.post_items import CASE, CLOSED, ENTRY, index_of, seal_item
 from appliance.records import envelope, officers
 from appliance.records.keys import load_box_keys
 from appliance.services.lane.second_line import post_desk
@@ -276,13 +279,13 @@ def test_ok__an_exit_at_one_lane_finds_the_entry_at_the_other(post: PostOfTwo) -
         first, second = post.boxes
         async with first.network(), second.network(), first.lane_runs(), second.lane_runs():
             await until(lambda: second.lane._post_desk.other_lanes().reachable)
-            second.capture.lines = LitReader(NEAR).lines
+            second.capture.turn_to(NEAR)
             before = check(await second.cross("hold"))
             assert (before.verdict, before.reason) == ("NOT_DONE", "no_entry_known")
             assert before.evidence["other_lanes"] is True
             await first.cross("press")
             await until(lambda: second.lane._cases._do("SELECT 1 FROM entries").fetchone())
-            second.capture.lines = LitReader(HONEST).lines
+            second.capture.turn_to(HONEST)
             left = check(await second.cross("press"))
             assert (left.verdict, left.reason) == ("PASS", "ok")
             assert left.evidence["last_direction"] == "entry"
@@ -329,7 +332,7 @@ def test_ok__with_the_hub_away_each_works_and_both_closings_are_kept(post: PostO
             assert second.lane.second_line.queue().other_lanes.age_seconds is not None
             assert await first.close(crossing, outcome=CaseOutcome.WITHDRAWN) == ""
             assert await second.close(crossing) == "", "nobody can know: both decided"
-            second.capture.lines = LitReader(NEAR).lines
+            second.capture.turn_to(NEAR)
             alone = (await second.cross("hold")).crossing
             async with first.network():
                 await until(lambda: first.lane.second_line.file(crossing).also)
@@ -359,50 +362,93 @@ def test_ok__a_box_that_lost_its_cases_has_them_back(post: PostOfTwo) -> None:
     asyncio.run(main())
 
 
+def sealed(post: PostOfTwo, kind: str, body: dict, **more) -> bytes:
+    """What lane-2 signed for lane-1, whatever it says."""
+    first, second = post.boxes
+    return seal_item(
+        kind,
+        body,
+        device="lane-2",
+        signing_key=second.keys.signing,
+        recipients=[first.keys.sealing.public_key],
+        expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(days=1),
+        **more,
+    )[0]
+
+
 def test_fail__items_that_are_none(post: PostOfTwo) -> None:
     """What a box of the post signed, and no lane of this house would."""
 
     async def main() -> None:
-        first, second = post.boxes
+        first = post.boxes[0]
         async with first.lane_runs():
+            assert (await first.lane.login(login("Emil"))).taken
             desk = first.lane._post_desk
-            facts = {"crossing": "c", "device": "lane-1"}
+            crossing = (await first.cross("hold")).crossing
+            facts = to_plain(first.lane._cases.case(crossing).movement)
+            theirs = facts | {"device": "lane-2", "crossing": "theirs"}
+            passage = {"crossing": "c", "direction": "entry", "at": "soon", "outcome": "admitted"}
+            look = {"index": index_of(INDEX_KEY, "UTO", "X1")}
             for kind, body, more in (
                 (CASE, {}, {}),
-                (CASE, {"kind": "referred", "facts": facts}, {}),
+                (CASE, {"kind": "referred", "facts": {"crossing": "c", "device": "lane-2"}}, {}),
+                (CASE, {"kind": "referred", "facts": facts}, {}),  # this box's own crossing
+                (CASE, {"kind": "rumour", "facts": theirs}, {}),
+                (
+                    CASE,
+                    {"kind": "referred", "facts": theirs | {"decided": facts["decided"] | {"wall": "soon"}}},
+                    {},
+                ),
+                (
+                    CASE,
+                    {"kind": "referred", "facts": theirs | {"started": facts["started"] | {"quality": "?"}}},
+                    {},
+                ),
                 (CASE, {"part_of": 7, "name": "portrait", "jpeg": b""}, {}),
-                (ENTRY, {"passage": {"at": 3}}, {"index": bytes(32)}),
+                (CASE, {"part_of": crossing, "name": "portrait", "jpeg": b"another's"}, {}),
+                (ENTRY, {"passage": {"at": 3}}, look),
+                (ENTRY, {"passage": passage}, look),
+                (ENTRY, {"passage": passage | {"at": "2026-11-02T08:00:00"}}, look),
                 (CLOSED, {"closing": {"outcome": "fine"}}, {"about": bytes(16)}),
             ):
-                data, _ = seal_item(
-                    kind,
-                    body,
-                    device="lane-2",
-                    signing_key=second.keys.signing,
-                    recipients=[first.keys.sealing.public_key],
-                    expires_at=dt.datetime.now(dt.UTC) + dt.timedelta(days=1),
-                    **more,
-                )
-                assert desk._take(data) is False
+                assert desk._take(sealed(post, kind, body, **more)) is False
             assert desk._take(b"rubbish") is False
-            crossing = (await first.cross("hold")).crossing
-            stolen = first.lane._cases.case(crossing)
-            with pytest.raises(PostItemError):
-                desk._take_case(_Item("lane-2", stolen))
+            assert [one.crossing for one in first.lane.second_line.queue().cases] == [crossing]
+            assert first.lane.second_line.picture(crossing, "portrait") != b"another's"
+            assert desk.passages("UTO", "X1") == ()
 
     asyncio.run(main())
 
 
-class _Item:
-    """Another box says that it had this box's crossing."""
+BODIES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.text(max_size=8)
+    | st.binary(max_size=8),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(max_size=8), part, max_size=3),
+    max_leaves=6,
+)
+NAMES = st.sampled_from(["kind", "facts", "pictures", "part_of", "name", "jpeg", "passage", "closing"])
 
-    def __init__(self, device: str, case) -> None:
-        from types import SimpleNamespace
 
-        from appliance.contracts.movement import to_plain
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kind=st.sampled_from([CASE, ENTRY, CLOSED]), body=st.dictionaries(NAMES, BODIES, max_size=4))
+def test_fail__whatever_another_box_says(desk, kind: str, body: dict) -> None:
+    post_desk_, post_of_two = desk
+    about = bytes(16) if kind == CLOSED else b""
+    index = index_of(INDEX_KEY, "UTO", "X1") if kind == ENTRY else b""
+    assert post_desk_._take(sealed(post_of_two, kind, body, about=about, index=index)) in (True, False)
+    post_desk_._cases.open_cases()
+    post_desk_.passages("UTO", "X1")
 
-        self.header = SimpleNamespace(device=device, id=bytes(16))
-        self.body = {"kind": "referred", "facts": to_plain(case.movement)}
+
+@pytest.fixture
+def desk(post: PostOfTwo):
+    first = post.boxes[0]
+    lane = make_lane(load_config(first.config), capture=first.capture, post=Through(first))
+    yield lane._post_desk, post
+    lane.close()
 
 
 def test_fail__a_lane_of_a_post_without_the_post_s_key(post: PostOfTwo) -> None:

@@ -135,3 +135,4 @@ document.addEventListener("keydown", async (event) => {
   rows[Math.max(0, Math.min(rows.length - 1, next))].focus();
 });
 document.querySelector(".queue a")?.focus();
+body.dataset.ready = ""; // from here on keys are answered
