@@ -1,4 +1,4 @@
-"""The second line's file: kept once, closed once, encrypted, and what the post's boxes tell each other beside."""
+"""The second line's file: kept once, closed once, encrypted, what the boxes tell each other beside."""
 
 import datetime as dt
 from pathlib import Path
