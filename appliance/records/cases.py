@@ -122,13 +122,16 @@ class Cases(PostBook):
         sealed = seal_row(self._storage, f"{crossing}/{name}", jpeg)
         self._do("INSERT OR IGNORE INTO pictures VALUES (?, ?, ?, ?)", crossing, name, sealed, item)
 
-    def open_cases(self) -> tuple[Case, ...]:
-        """All that nobody has closed, the oldest first; what cannot be decrypted is left out.
+    def open_cases(self, kind: CaseKind | None = None) -> tuple[Case, ...]:
+        """All that nobody has closed, or those of one kind, the oldest first; what cannot be decrypted is
+        left out.
 
         Raises:
             StorageError: the file cannot be read.
         """
-        return self._cases("state != 'closed' ORDER BY moment, crossing")
+        if kind is None:
+            return self._cases("state != 'closed' ORDER BY moment, crossing")
+        return self._cases("state != 'closed' AND kind = ? ORDER BY moment, crossing", kind.value)
 
     def counts(self) -> dict[CaseKind, int]:
         """How many are open, by kind.

@@ -58,7 +58,7 @@ from appliance.services.lane.live import GatewayKeys, LiveDesk
 from appliance.services.lane.presenter import Presenter, Situation
 from appliance.services.lane.records_desk import RecordsDesk
 from appliance.services.lane.second_line.desk import SecondLine
-from appliance.services.lane.second_line.post_desk import PostDesk, PostKeys
+from appliance.services.lane.second_line.post_desk import PostKeys
 from appliance.services.lane.workflow import Step
 
 REFRESH_SECONDS = 5.0
@@ -126,9 +126,7 @@ class LaneService:
             changed=self._late_hits_came,
         )
         duty = Duty(officers=officers, journal=journal, clock=clock, changed=self._duty_changed)
-        self._cases = cases
         self.second_line: SecondLine | None = None
-        self._post_desk: PostDesk | None = None
         if cases is not None:
             self.second_line = SecondLine(
                 cases=cases,
@@ -138,20 +136,8 @@ class LaneService:
                 history=history,
                 device=box.device,
                 changed=self._cases_changed,
-                closed=self._tell_the_post,
-                other_lanes=lambda: self._post_desk.other_lanes() if self._post_desk else None,
+                post=post,
             )
-        if cases is not None and post is not None and self.second_line is not None:
-            self._post_desk = PostDesk(
-                post=post[0],
-                keys=post[1],
-                cases=cases,
-                clock=clock,
-                came=self.second_line.came,
-                closed_elsewhere=self.second_line.admitted_later,
-            )
-            if history is not None:
-                history.post = self._post_desk
         self._live = LiveDesk(device=box.device, keys=gateway, late=self._late_answer)
         self.engine = Engine(
             box=box,
@@ -196,8 +182,8 @@ class LaneService:
             self._book.close()
         if self._history is not None:
             self._history.close()
-        if self._cases is not None:
-            self._cases.close()
+        if self.second_line is not None:
+            self.second_line.cases.close()
 
     async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
         """Serve travellers until cancelled; `progressed` is called as the screen is kept fresh."""
@@ -209,8 +195,6 @@ class LaneService:
             tasks.create_task(self.engine.run())
             if self.second_line is not None:
                 tasks.create_task(self.second_line.run())
-            if self._post_desk is not None:
-                tasks.create_task(self._post_desk.run())
 
     # The service's socket
 
@@ -429,10 +413,6 @@ class LaneService:
         loop = self._loop_of_run
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._records_changed)
-
-    def _tell_the_post(self) -> None:
-        if self._post_desk is not None:
-            self._post_desk.grown()
 
     def _records_changed(self) -> None:
         self._outbox_grew.set()

@@ -21,7 +21,6 @@ from appliance.contracts.cases import (
     CaseOutcome,
     CloseCase,
     Closing,
-    OtherLanes,
     Queue,
     SaveWork,
     SecondLineView,
@@ -32,12 +31,14 @@ from appliance.contracts.checks import Outcome
 from appliance.contracts.face_record import RecordError, picture_of
 from appliance.contracts.movement import Movement, apart
 from appliance.contracts.officers import MIN_REASON, OfficerAnswer, Role
+from appliance.contracts.post import Post
 from appliance.records.cases import OPEN, Case, Cases, NotOpen
 from appliance.records.errors import StorageError
 from appliance.records.history import History, Passage
 from appliance.records.journal import Journal
 from appliance.services.lane.duty import Duty
 from appliance.services.lane.second_line.indicators import INDICATORS
+from appliance.services.lane.second_line.post_desk import PostDesk, PostKeys
 from appliance.services.lane.second_line.routines import IDS, NOT_DONE, RESULTS, composites
 from appliance.services.lane.second_line.waiting import waited_seconds
 from appliance.services.lane.typed_entry import NO_DOCUMENT
@@ -86,25 +87,41 @@ class SecondLine:
         history: History | None,
         device: str,
         changed: Callable[[], None],
-        closed: Callable[[], None] = lambda: None,
-        other_lanes: Callable[[], OtherLanes | None] = lambda: None,
+        post: tuple[Post, PostKeys] | None = None,
     ) -> None:
-        """`closed` is called when the post's other boxes have something to hear."""
-        self._cases = cases
+        self.cases = cases
         self._duty = duty
         self._journal = journal
         self._clock = clock
         self._history = history
         self._device = device
         self._changed = changed
-        self._closed = closed
-        self._other_lanes = other_lanes
+        self.post: PostDesk | None = None
+        """The other boxes of the post; None: this box stands alone."""
+        if post is not None:
+            self.post = PostDesk(
+                post=post[0],
+                keys=post[1],
+                cases=cases,
+                clock=clock,
+                came=self.came,
+                closed_elsewhere=self.admitted_later,
+            )
+            if history is not None:
+                history.post = self.post
         self._opened_by: set[tuple[str, str]] = set()
         self.revision = 0
         """Rises with every change of the queue."""
 
     async def run(self) -> None:
-        """Write the records of decisions that a power cut or a full disk has held up, until cancelled."""
+        """Follow the post, and write the records of decisions that a power cut or a full disk has held up,
+        until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_mending())
+            if self.post is not None:
+                tasks.create_task(self.post.run())
+
+    async def _keep_mending(self) -> None:
         while True:
             try:
                 await asyncio.to_thread(self.mend)
@@ -121,13 +138,14 @@ class SecondLine:
             StorageError: it is not on disk, and may be tried again.
         """
         kind = kind_of(movement)
-        if kind is not None and self._cases.keep(apart(movement)[0], kind, pictures_of(movement)):
+        if kind is not None and self.cases.keep(apart(movement)[0], kind, pictures_of(movement)):
             self.came()
 
     def came(self) -> None:
         """There is a new case, or one is gone, here or at another box."""
         self.revision += 1
-        self._closed()
+        if self.post is not None:
+            self.post.grown()
         self._changed()
 
     # For the screen
@@ -143,9 +161,9 @@ class SecondLine:
         if self.role is None:
             return None
         try:
-            counts = self._cases.counts()
+            counts = self.cases.counts()
             reviews = counts.get(CaseKind.RELEASED, 0)
-            heads = [self._head(one) for one in self._cases.open_cases()] if reviews else []
+            heads = [self._head(one) for one in self.cases.open_cases(CaseKind.RELEASED)] if reviews else []
         except StorageError:
             return SecondLineView(cases=0, reviews=0, overdue=0)
         overdue = sum(one.overdue for one in heads)
@@ -164,12 +182,12 @@ class SecondLine:
         """
         if self.role is None:
             return None
-        heads = [self._head(one) for one in self._cases.open_cases()]
+        heads = [self._head(one) for one in self.cases.open_cases()]
         heads.sort(key=lambda one: (one.kind is not CaseKind.RELEASED, -_long(one.waited_seconds)))
         return Queue(
             cases=tuple(heads),
             may_review=self.role is Role.SUPERVISOR,
-            other_lanes=self._other_lanes(),
+            other_lanes=self.post.other_lanes() if self.post is not None else None,
         )
 
     def file(self, crossing: str) -> CaseFile | None:
@@ -178,7 +196,7 @@ class SecondLine:
         Raises:
             StorageError: it cannot be read, or the look not be written down: then nothing is shown.
         """
-        case = self._cases.case(crossing) if self.role is not None else None
+        case = self.cases.case(crossing) if self.role is not None else None
         if case is None:
             return None
         look = (self._duty.name, crossing)
@@ -204,7 +222,7 @@ class SecondLine:
         Raises:
             StorageError: it cannot be read.
         """
-        return self._cases.picture(crossing, name) if self.role is not None else None
+        return self.cases.picture(crossing, name) if self.role is not None else None
 
     def _head(self, case: Case) -> CaseHead:
         movement, now = case.movement, self._clock.stamp()
@@ -240,7 +258,7 @@ class SecondLine:
         if not _known(request.work):
             return _no("unknown_item")
         try:
-            self._cases.save_work(request.crossing, request.work)
+            self.cases.save_work(request.crossing, request.work)
         except NotOpen:
             return _no("closed_already")
         except StorageError:
@@ -250,7 +268,7 @@ class SecondLine:
     def close(self, request: CloseCase) -> OfficerAnswer:
         """The officer on duty decides. Looking at a PIN takes a quarter of a second: call it in a thread."""
         try:
-            case = self._cases.case(request.crossing) if self.role is not None else None
+            case = self.cases.case(request.crossing) if self.role is not None else None
         except StorageError:
             return _no("storage")
         problem = self._problem(case, request)
@@ -263,7 +281,7 @@ class SecondLine:
             return proven
         closing = self._closing(case, request)
         try:
-            self._cases.begin_closing(closing, device=self._device)
+            self.cases.begin_closing(closing, device=self._device)
         except NotOpen:
             return _no("closed_already")
         except StorageError:
@@ -333,15 +351,15 @@ class SecondLine:
         Raises:
             StorageError: the disk still does not answer.
         """
-        for closing in self._cases.half_closed():
+        for closing in self.cases.half_closed():
             self._write_down(closing)
             self.came()
 
     def _write_down(self, closing: Closing) -> None:
         name, record_type, body = closing_record(closing)
         self._journal.commit(name, record_type, body, closing.stamp)
-        self._cases.finish_closing(closing.crossing)
-        case = self._cases.case(closing.crossing)
+        self.cases.finish_closing(closing.crossing)
+        case = self.cases.case(closing.crossing)
         if case is not None:
             self.admitted_later(case)
 

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import logging
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from appliance.post_items import (
     CASE,
     CLOSED,
     ENTRY,
+    ID_BYTES,
     Item,
     ItemHeader,
     PostItemError,
@@ -167,7 +169,7 @@ class PostDesk:
             try:
                 await asyncio.to_thread(self._make_items)
                 all_gone = await self._send()
-            except (ServiceError, StorageError) as error:
+            except (ServiceError, StorageError, PostItemError) as error:
                 log.info("post: %s", error)
                 all_gone = False
             with contextlib.suppress(TimeoutError):
@@ -211,6 +213,8 @@ class PostDesk:
             datas.append(data)
         except PostItemError as error:
             log.warning("post: a case cannot be told: %s", error)
+            # Named all the same, so that it is not tried again and again.
+            self._cases.tell([], crossing=case.crossing, item=secrets.token_bytes(ID_BYTES))
             return
         for name in case.pictures:
             jpeg = self._cases.picture(case.crossing, name)

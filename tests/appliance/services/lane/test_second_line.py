@@ -203,7 +203,7 @@ def test_ok__a_case_is_on_disk_before_the_crossing_is_over(make_lane, house, mon
         await officer.press("hold")
         await officer.until(lambda view: view.trouble is not None)
         monkeypatch.setattr(Journal, "commit", whole)
-        assert len(lane._cases.open_cases()) == 1
+        assert len(lane.second_line.cases.open_cases()) == 1
 
     house.run(lane, first)
     again = make_lane(LitReader(HONEST))
@@ -294,7 +294,7 @@ def test_ok__only_what_is_closed_is_forgotten_and_nothing_lies_there_in_clear(
 
     async def work(officer):
         crossing = await refer(officer)
-        cases = lane._cases
+        cases = lane.second_line.cases
         now = lane._clock.now()[0]
         assert cases.forget_closed(now=now.replace(year=now.year + 30), days=14) == 0
         raw = b"".join(path.read_bytes() for path in tmp_path.glob("cases.db*"))
@@ -317,13 +317,13 @@ def test_fail__cases_that_cannot_be_read(make_lane, house) -> None:
     async def work(officer):
         crossing = await refer(officer)
         await lane.login(login("Emil"))
-        lane._cases._connection.close()
+        lane.second_line.cases._connection.close()
         with pytest.raises(StorageBroken):
             lane.second_line.queue()
         assert await close(lane, closing(crossing)) == "storage"
         save = SaveWork(crossing=crossing, work=WORK)
         assert (await asyncio.to_thread(lane.second_line.save, save)).problem == "storage"
         assert lane.second_line.summary().cases == 0
-        lane._cases._connection = sqlite3.connect(":memory:")
+        lane.second_line.cases._connection = sqlite3.connect(":memory:")
 
     house.run(lane, work)

@@ -278,19 +278,19 @@ def test_ok__an_exit_at_one_lane_finds_the_entry_at_the_other(post: PostOfTwo) -
     async def main() -> None:
         first, second = post.boxes
         async with first.network(), second.network(), first.lane_runs(), second.lane_runs():
-            await until(lambda: second.lane._post_desk.other_lanes().reachable)
+            await until(lambda: second.lane.second_line.post.other_lanes().reachable)
             second.capture.turn_to(NEAR)
             before = check(await second.cross("hold"))
             assert (before.verdict, before.reason) == ("NOT_DONE", "no_entry_known")
             assert before.evidence["other_lanes"] is True
             await first.cross("press")
-            await until(lambda: second.lane._cases._do("SELECT 1 FROM entries").fetchone())
+            await until(lambda: second.lane.second_line.cases._do("SELECT 1 FROM entries").fetchone())
             second.capture.turn_to(HONEST)
             left = check(await second.cross("press"))
             assert (left.verdict, left.reason) == ("PASS", "ok")
             assert left.evidence["last_direction"] == "entry"
-            await until(lambda: not first.lane._cases._do("SELECT 1 FROM entries").fetchone())
-            assert not second.lane._cases._do("SELECT 1 FROM entries").fetchone()
+            await until(lambda: not first.lane.second_line.cases._do("SELECT 1 FROM entries").fetchone())
+            assert not second.lane.second_line.cases._do("SELECT 1 FROM entries").fetchone()
             page = await first.uplink.fetch_open(FetchOpen(kind=ENTRY))
             assert page.items == ()
 
@@ -308,9 +308,11 @@ def test_ok__an_overstay_is_counted_between_lanes_also_of_whom_the_second_line_a
             assert (await second.lane.login(login("Emil"))).taken
             crossing = (await first.cross("hold")).crossing
             await until(lambda: second.lane.second_line.queue().cases)
-            assert not second.lane._cases._do("SELECT 1 FROM entries").fetchone(), "referred, not entered"
+            assert not second.lane.second_line.cases._do("SELECT 1 FROM entries").fetchone(), (
+                "referred, not entered"
+            )
             assert await second.close(crossing) == ""
-            await until(lambda: second.lane._cases._do("SELECT 1 FROM entries").fetchone())
+            await until(lambda: second.lane.second_line.cases._do("SELECT 1 FROM entries").fetchone())
             found = check(await second.cross("press"))
             assert (found.verdict, found.reason) == ("FAIL", "stay_exceeded")
             assert found.evidence["last_direction"] == "entry"
@@ -351,13 +353,13 @@ def test_ok__a_box_that_lost_its_cases_has_them_back(post: PostOfTwo) -> None:
             async with first.lane_runs(), second.lane_runs():
                 assert (await second.lane.login(login("Emil"))).taken
                 crossing = (await first.cross("hold")).crossing
-                await until(lambda: len(second.lane._cases.open_cases()) == 1)
-                await until(lambda: not first.lane._cases.outgoing())
+                await until(lambda: len(second.lane.second_line.cases.open_cases()) == 1)
+                await until(lambda: not first.lane.second_line.cases.outgoing())
             for file in (first.home / "data").glob("cases.db*"):
                 file.unlink()
             async with first.lane_runs():
-                await until(lambda: len(first.lane._cases.open_cases()) == 1)
-                await until(lambda: len(first.lane._cases.case(crossing).pictures) == 6)
+                await until(lambda: len(first.lane.second_line.cases.open_cases()) == 1)
+                await until(lambda: len(first.lane.second_line.cases.case(crossing).pictures) == 6)
 
     asyncio.run(main())
 
@@ -383,9 +385,9 @@ def test_fail__items_that_are_none(post: PostOfTwo) -> None:
         first = post.boxes[0]
         async with first.lane_runs():
             assert (await first.lane.login(login("Emil"))).taken
-            desk = first.lane._post_desk
+            desk = first.lane.second_line.post
             crossing = (await first.cross("hold")).crossing
-            facts = to_plain(first.lane._cases.case(crossing).movement)
+            facts = to_plain(first.lane.second_line.cases.case(crossing).movement)
             theirs = facts | {"device": "lane-2", "crossing": "theirs"}
             passage = {"crossing": "c", "direction": "entry", "at": "soon", "outcome": "admitted"}
             look = {"index": index_of(INDEX_KEY, "UTO", "X1")}
@@ -447,7 +449,7 @@ def test_fail__whatever_another_box_says(desk, kind: str, body: dict) -> None:
 def desk(post: PostOfTwo):
     first = post.boxes[0]
     lane = make_lane(load_config(first.config), capture=first.capture, post=Through(first))
-    yield lane._post_desk, post
+    yield lane.second_line.post, post
     lane.close()
 
 

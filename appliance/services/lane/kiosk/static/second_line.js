@@ -16,6 +16,10 @@ let keeping = 0;
 // The lane goes on meanwhile
 
 function told(update) {
+  if (update.version !== body.dataset.version) {
+    location.reload(); // the box was updated
+    return;
+  }
   if (update.second_line === null || update.officer !== body.dataset.officer) {
     location.replace("/");
     return;
@@ -119,11 +123,16 @@ closing?.addEventListener("submit", async (event) => {
 
 // The keyboard is enough
 
-document.addEventListener("keydown", async (event) => {
+async function leave(event) {
+  event.preventDefault();
+  if (keeping) await keep(); // what was typed just now
+  location.assign(document.getElementById("back").href);
+}
+
+document.getElementById("back").addEventListener("click", leave);
+document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
-    event.preventDefault();
-    if (keeping) await keep();
-    location.assign(document.getElementById("back").href);
+    leave(event);
     return;
   }
   if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;

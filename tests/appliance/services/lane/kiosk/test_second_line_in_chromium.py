@@ -147,9 +147,11 @@ def test_ok__refer_queue_open_close(browser: Kiosk, make_lane, house) -> None:
         focus(browser, "#notes-text")
         keys(browser, "Says she visits her aunt.")
         wait_until(lambda: browser.text("#saved") == "kept")
-        case = lane._cases.open_cases()[0]
-        wait_until(lambda: lane._cases.case(case.crossing).work.notes == "Says she visits her aunt.")
-        work = lane._cases.case(case.crossing).work
+        case = lane.second_line.cases.open_cases()[0]
+        wait_until(
+            lambda: lane.second_line.cases.case(case.crossing).work.notes == "Says she visits her aunt."
+        )
+        work = lane.second_line.cases.case(case.crossing).work
         assert (work.routines, work.indicators) == ({"IR.AB.MR": "FAIL"}, ("papers_with_another",))
         browser.driver.refresh()  # a power cut of the screen
         ready(browser, "/second-line/")
@@ -233,7 +235,7 @@ def test_fail__who_does_not_work_there_sees_nothing(browser: Kiosk, make_lane, h
     def officer_s_work(officer, address: str, call) -> None:
         browser.open(address)
         refer_by_key(browser)
-        (case,) = lane._cases.open_cases()
+        (case,) = lane.second_line.cases.open_cases()
         for name in (None, "Aida"):
             if name:
                 assert call(lane.login(login(name))).taken
@@ -266,7 +268,7 @@ def test_fail__who_does_not_work_there_sees_nothing(browser: Kiosk, make_lane, h
         wait_until(lambda: browser.text(".pictures"))
         assert call(lane.login(login(""))).taken
         wait_until(lambda: path(browser) == "/")
-        assert len(lane._cases.open_cases()) == 1
+        assert len(lane.second_line.cases.open_cases()) == 1
 
     house.run(lane, beside(lane, officer_s_work))
 
@@ -280,7 +282,7 @@ def test_ok__it_can_be_read(browser: Kiosk, make_lane, house, language: str, siz
         browser.open(address, size=SIZES[size])
         refer_by_key(browser)
         assert call(lane.login(login("Cholpon"))).taken
-        (case,) = lane._cases.open_cases()
+        (case,) = lane.second_line.cases.open_cases()
         for where in ("/second-line", f"/second-line/{case.crossing}"):
             browser.driver.get(address + where)
             wait_until(lambda: browser.text("#second"))
