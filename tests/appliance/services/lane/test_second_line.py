@@ -210,7 +210,7 @@ def test_ok__a_case_is_on_disk_before_the_crossing_is_over(make_lane, house, mon
 
     async def second(officer):
         await officer.until_recorded(1)
-        assert len(again._cases.open_cases()) == 1
+        assert len(again.second_line.cases.open_cases()) == 1
 
     house.run(again, second)
 

@@ -223,6 +223,11 @@ def post(tmp_path: Path, keys_and_lists) -> PostOfTwo:
     return PostOfTwo(tmp_path, keys_and_lists[1].first_root)
 
 
+def entry_at(box: Box):
+    """Whether it knows of an entry that no exit has ended."""
+    return box.lane.second_line.cases._do("SELECT 1 FROM entries").fetchone()
+
+
 def check(view, id_: str = "history.crossings"):
     return next(one for one in view.checks if one.id == id_)
 
@@ -284,13 +289,13 @@ def test_ok__an_exit_at_one_lane_finds_the_entry_at_the_other(post: PostOfTwo) -
             assert (before.verdict, before.reason) == ("NOT_DONE", "no_entry_known")
             assert before.evidence["other_lanes"] is True
             await first.cross("press")
-            await until(lambda: second.lane.second_line.cases._do("SELECT 1 FROM entries").fetchone())
+            await until(lambda: entry_at(second))
             second.capture.turn_to(HONEST)
             left = check(await second.cross("press"))
             assert (left.verdict, left.reason) == ("PASS", "ok")
             assert left.evidence["last_direction"] == "entry"
-            await until(lambda: not first.lane.second_line.cases._do("SELECT 1 FROM entries").fetchone())
-            assert not second.lane.second_line.cases._do("SELECT 1 FROM entries").fetchone()
+            await until(lambda: not entry_at(first))
+            assert not entry_at(second)
             page = await first.uplink.fetch_open(FetchOpen(kind=ENTRY))
             assert page.items == ()
 
@@ -308,11 +313,9 @@ def test_ok__an_overstay_is_counted_between_lanes_also_of_whom_the_second_line_a
             assert (await second.lane.login(login("Emil"))).taken
             crossing = (await first.cross("hold")).crossing
             await until(lambda: second.lane.second_line.queue().cases)
-            assert not second.lane.second_line.cases._do("SELECT 1 FROM entries").fetchone(), (
-                "referred, not entered"
-            )
+            assert not entry_at(second), "referred, not entered"
             assert await second.close(crossing) == ""
-            await until(lambda: second.lane.second_line.cases._do("SELECT 1 FROM entries").fetchone())
+            await until(lambda: entry_at(second))
             found = check(await second.cross("press"))
             assert (found.verdict, found.reason) == ("FAIL", "stay_exceeded")
             assert found.evidence["last_direction"] == "entry"
