@@ -12,6 +12,7 @@ const work = document.getElementById("work");
 const closing = document.getElementById("close");
 const saved = document.getElementById("saved");
 let keeping = 0;
+let deciding = false; // a decision is on its way: its own answer says what comes next
 
 // The lane goes on meanwhile
 
@@ -24,7 +25,7 @@ function told(update) {
     location.replace("/");
     return;
   }
-  if (String(update.second_line) === body.dataset.revision) return;
+  if (deciding || String(update.second_line) === body.dataset.revision) return;
   body.dataset.revision = update.second_line;
   refresh();
 }
@@ -42,7 +43,7 @@ async function refresh() {
     const focused = document.activeElement?.dataset?.crossing;
     document.getElementById("second").replaceWith(document.adoptNode(page.getElementById("second")));
     if (focused) document.querySelector(`[data-crossing="${CSS.escape(focused)}"]`)?.focus();
-  } else if (page.body.dataset.state !== body.dataset.state) {
+  } else if (!deciding && page.body.dataset.state !== body.dataset.state) {
     location.reload(); // closed elsewhere: here nothing can be decided any more
   }
 }
@@ -105,6 +106,7 @@ closing?.addEventListener("submit", async (event) => {
   let answer = { taken: false, sentence: failed.dataset.noOutcome };
   if (outcome) {
     const ground = outcome === closing.dataset.refused && form.get("ground") ? form.get("ground") : null;
+    deciding = true;
     const [crossing, pin, reason] = [body.dataset.crossing, form.get("pin"), form.get("reason")];
     try {
       answer = await send("/second-line/close", { crossing, pin, outcome, ground, reason, work: looked() });
@@ -117,6 +119,7 @@ closing?.addEventListener("submit", async (event) => {
     location.replace("/second-line");
     return;
   }
+  deciding = false;
   failed.textContent = answer.sentence;
   failed.hidden = false;
 });
