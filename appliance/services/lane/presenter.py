@@ -24,6 +24,7 @@ from appliance.contracts.lane import (
 )
 from appliance.contracts.movement import DocumentFacts
 from appliance.contracts.officers import OfficerView
+from appliance.contracts.receipt import Receipt
 from appliance.records.chain import JournalStatus
 from appliance.services.lane.assessment import document_facts, document_of
 from appliance.services.lane.button import Offer
@@ -56,6 +57,7 @@ class Situation:
     portrait: PortraitView | None
     finger: FingerView | None = None
     second_line: SecondLineView | None = None
+    receipt: Receipt | None = None
 
 
 class Presenter:
@@ -146,6 +148,7 @@ class Presenter:
             time_quality=situation.time_quality.value,
             portrait=situation.portrait,
             finger=situation.finger,
+            receipt=situation.receipt,
             page_hint=situation.page_hint,
             takes_typed=situation.takes_typed,
             officer=situation.officer,
@@ -200,6 +203,7 @@ def _question(view: View) -> View:
         portrait=None,
         finger=None,
         second_line=None,
+        receipt=None,
     )
 
 

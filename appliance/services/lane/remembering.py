@@ -25,7 +25,10 @@ log = logging.getLogger(__name__)
 
 
 def commit(
-    journal: Journal, movement: Movement, stamp: Stamp, keep_case: Callable[[Movement], None] | None
+    journal: Journal,
+    movement: Movement,
+    stamp: Stamp,
+    keep_case: Callable[[Movement], None] | None = None,
 ) -> None:
     """The crossing's record, its media apart; one under RED is reported first.
 

@@ -30,7 +30,9 @@ from appliance.contracts.lane import (
     View,
 )
 from appliance.contracts.officers import Login, OfficerAnswer, Release
+from appliance.contracts.paper import EnterPaper, PaperAnswer
 from appliance.contracts.post import Post
+from appliance.contracts.receipt import ShowReceipt
 from appliance.contracts.transport import Operation
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
@@ -55,7 +57,9 @@ from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.finger_desk import FingerDesk
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
+from appliance.services.lane.paper_desk import PaperDesk
 from appliance.services.lane.presenter import Presenter, Situation
+from appliance.services.lane.receipt import ReceiptDesk
 from appliance.services.lane.records_desk import RecordsDesk
 from appliance.services.lane.second_line.desk import SecondLine
 from appliance.services.lane.second_line.post_desk import PostKeys
@@ -116,6 +120,9 @@ class LaneService:
         self._records_status = journal.status()
         self._disk = DiskWatch(journal, clock.stamp)
         self._presenter = Presenter(box)
+        self._receipts = ReceiptDesk(
+            post=box.post, rules=lambda: in_force.rules, appeal=lambda: in_force.policy.receipt.appeal
+        )
         self._memory = memory
         self._chaser = Chaser(
             journal=journal,
@@ -125,7 +132,12 @@ class LaneService:
             recent_days=lambda: in_force.policy.memory.recent_days,
             changed=self._late_hits_came,
         )
-        duty = Duty(officers=officers, journal=journal, clock=clock, changed=self._duty_changed)
+        duty = Duty(
+            officers=officers,
+            journal=journal,
+            clock=clock,
+            changed=lambda: self._in_loop(self.engine.duty_changed),
+        )
         self.second_line: SecondLine | None = None
         if cases is not None:
             self.second_line = SecondLine(
@@ -135,7 +147,7 @@ class LaneService:
                 clock=clock,
                 history=history,
                 device=box.device,
-                changed=self._cases_changed,
+                changed=lambda: self._in_loop(self._records_changed),
                 post=post,
             )
         self._live = LiveDesk(device=box.device, keys=gateway, late=self._late_answer)
@@ -161,6 +173,17 @@ class LaneService:
             keep_case=self.second_line.keep if self.second_line is not None else None,
         )
         self._history = history
+        self._paper = PaperDesk(
+            box=box,
+            journal=journal,
+            lists=lists,
+            clock=clock,
+            in_force=in_force,
+            known=memory,
+            chaser=self._chaser,
+            history=history,
+            book=book,
+        )
         self._desk = RecordsDesk(
             journal=journal,
             memory=memory,
@@ -206,6 +229,7 @@ class LaneService:
             Operation("install", SignedData, self.install),
             Operation("command", SignedData, self.command),
             Operation("correct", Correct, self.correct),
+            Operation("enter_paper", EnterPaper, self.enter_paper),
             Operation("retain", Nothing, self.retain),
             Operation("make_room", MakeRoom, self.make_room),
             Operation("link", LinkState, self.link),
@@ -261,6 +285,12 @@ class LaneService:
 
     async def correct(self, request: Correct) -> Corrected:
         return await self._desk.correct(request)
+
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
+        try:
+            return await self._paper.enter(request)
+        finally:
+            self._records_changed()
 
     async def retain(self, request: Nothing) -> Retained:  # noqa: ARG002 - the Protocol's shape
         return await self._desk.retain()
@@ -338,6 +368,12 @@ class LaneService:
         """A document that the officer typed, for the traveller who stood there when the form was opened."""
         return self.engine.enter(entry)
 
+    def show_receipt(self, show: ShowReceipt) -> PressTaken:
+        """The receipt goes onto the traveller's screen."""
+        taken = self._receipts.show(show.reference)
+        self._refresh()
+        return PressTaken(taken=taken)
+
     def except_finger(self, said: ExceptFinger) -> PressTaken:
         """The officer says that the finger being asked for is missing or bandaged."""
         started = self.engine.state.started
@@ -403,16 +439,9 @@ class LaneService:
                 await asyncio.to_thread(self._lists.merge)
             await asyncio.sleep(LISTS_SECONDS)
 
-    def _duty_changed(self) -> None:
-        """In whatever thread the PIN was looked at."""
-        assert self._loop_of_run is not None
-        self._loop_of_run.call_soon_threadsafe(self.engine.duty_changed)
-
-    def _cases_changed(self) -> None:
-        """In whatever thread a case was kept or closed."""
-        loop = self._loop_of_run
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._records_changed)
+    def _in_loop(self, work: Callable[[], None]) -> None:
+        if self._loop_of_run is not None:  # from whatever thread a PIN was looked at or a case was kept in
+            self._loop_of_run.call_soon_threadsafe(work)
 
     def _records_changed(self) -> None:
         self._outbox_grew.set()
@@ -435,6 +464,7 @@ class LaneService:
     def _refresh(self) -> None:
         engine = self.engine
         now, quality = self._clock.now()
+        self._receipts.look(engine.state)
         if engine.state.step is Step.WAITING:
             self._outbox_grew.set()
         self._presenter.present(
@@ -465,5 +495,6 @@ class LaneService:
                 portrait=engine.guide.view_of(engine.state),
                 finger=engine.fingers.view_of(engine.state),
                 second_line=self.second_line.summary() if self.second_line is not None else None,
+                receipt=self._receipts.current,
             )
         )

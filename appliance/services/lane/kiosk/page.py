@@ -20,9 +20,14 @@ from starlette.staticfiles import StaticFiles
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import ExceptFinger, Press, PressTaken, View
 from appliance.contracts.officers import Login, OfficerAnswer, Release
+from appliance.contracts.paper import EnterPaper, PaperAnswer
+from appliance.contracts.receipt import ShowReceipt
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.services.lane.kiosk.form import form_of, refusal, said
 from appliance.services.lane.kiosk.guard import guards, sent
+from appliance.services.lane.kiosk.help import HelpPages, screen_code
+from appliance.services.lane.kiosk.paper import PaperPage
+from appliance.services.lane.kiosk.receipt import ReceiptPages
 from appliance.services.lane.kiosk.screen import screen_of
 from appliance.services.lane.kiosk.second_line import SecondLinePage, SecondLineSource
 from appliance.services.lane.kiosk.traveller import TravellerPage
@@ -73,6 +78,14 @@ class ViewSource(Protocol):
         """A document that the officer typed: what is wrong with it, or what it would be, or taken."""
         ...
 
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
+        """Lines of a paper ledger: recorded, or what is wrong with each."""
+        ...
+
+    def show_receipt(self, show: ShowReceipt) -> PressTaken:
+        """The receipt of who has gone goes onto the traveller's screen."""
+        ...
+
     def except_finger(self, said: ExceptFinger) -> PressTaken:
         """The officer says why the finger being asked for cannot be taken."""
         ...
@@ -104,6 +117,10 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """The crossing whose document may be typed in now."""
     second_line: int | None
     """Rises with every change of the queue; None for who does not work there."""
+    help: str
+    """The screen, as help knows it."""
+    receipt: str | None
+    """The reference of the receipt that can be shown."""
     regions: dict[str, str]
 
 
@@ -131,6 +148,9 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             Route("/language/{code}", kiosk.language),
             *kiosk.traveller.routes(),
             *SecondLinePage(source, kiosk.words, kiosk.templates, kiosk.version).routes(),
+            *kiosk.help.routes(),
+            *kiosk.receipt.routes(),
+            *kiosk.paper.routes(),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         middleware=guards(),
@@ -151,6 +171,9 @@ class _Kiosk:
         )
         self.version = _version()
         self.traveller = TravellerPage(source, languages, default, self.templates, self.version)
+        self.help = HelpPages(self.templates, self.words)
+        self.paper = PaperPage(source, self.words)
+        self.receipt = ReceiptPages(source, self.templates, languages, self.traveller.words_of)
 
     async def page(self, request: Request) -> Response:
         """The empty page: all content comes with the first event."""
@@ -255,6 +278,8 @@ class _Kiosk:
             releasing=view.crossing if view.may_release and view.officers else None,
             typing=view.crossing if view.takes_typed else None,
             second_line=view.second_line.revision if view.second_line else None,
+            help=screen_code(view),
+            receipt=view.receipt.reference if view.receipt else None,
             regions={
                 name: self.templates.get_template(f"{name}.html")
                 .render(screen=screen, view=view, words=words, languages=self._languages)

@@ -26,7 +26,7 @@ from appliance.contracts.checks import CHECKS
 from appliance.contracts.face import INSTRUCTIONS, NOT_MEASURED, OFIQ_MEASURES, OWN_MEASURES
 from appliance.contracts.finger import FINGER_INSTRUCTIONS, POSITIONS
 from appliance.contracts.officers import OFFICER_PROBLEMS
-from appliance.contracts.typed import PROBLEMS
+from appliance.contracts.paper import PAPER_PROBLEMS
 from appliance.services.lane.second_line.indicators import INDICATORS
 from appliance.services.lane.second_line.routines import FEATURES, LIGHTS, PROPERTIES, RESULTS
 
@@ -73,7 +73,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "measure": MEASURES,
     "guide_more": ("welcome", "notice"),
     "action": ("start", "retry", "admit", "refer", "not_same", "seen"),
-    "late": ("new_list", "late_answer"),
+    "late": ("new_list", "late_answer", "paper"),
     "trouble": TROUBLES,
     "remedy": TROUBLES,
     "page_hint": PAGE_HINTS,
@@ -100,7 +100,6 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "kind": ("P", "I", "V", "other"),
     "sex": ("M", "F", "X"),
     "field": FIELDS,
-    "typed_problem": PROBLEMS,
     "case_kind": tuple(CaseKind),
     "case_outcome": tuple(CaseOutcome),
     "ground": tuple(Ground),
@@ -114,6 +113,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
         *("portrait", "chip_portrait", "page", "page_white", "page_oblique"),
         *("page_infrared", "page_ultraviolet"),
     ),
+    "typed_problem": PAPER_PROBLEMS,
     "officer_problem": tuple(code for code in OFFICER_PROBLEMS if code != "locked"),
     "plural": ("hours", "days", "unsent", "PASS", "FAIL", "NOT_DONE", "CANNOT"),
 }

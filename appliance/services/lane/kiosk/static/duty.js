@@ -77,10 +77,10 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-open=login]")) open(login);
 });
 document.addEventListener("keydown", (event) => {
-  if (!["F3", "F4", "F6"].includes(event.key)) return;
+  if (!["F3", "F4", "F8"].includes(event.key)) return;
   event.preventDefault();
   if (event.key === "F3") open(login);
-  else if (event.key === "F6") {
+  else if (event.key === "F8") {
     if (now.second_line !== null && !document.querySelector("dialog[open]")) location.assign("/second-line");
   }
   else if (now.releasing) open(release);

@@ -2,7 +2,10 @@
 // box's one button. It decides nothing, and it never shows as live what is no longer live.
 
 import { offerDuty } from "./duty.js";
+import { offerHelp } from "./help.js";
 import { follow } from "./live.js";
+import { offerPaper } from "./paper.js";
+import { offerReceipt } from "./receipt.js";
 import { offerTyping } from "./typing.js";
 
 const HOLD_MS = 1500; // as long as the button on the panel
@@ -40,6 +43,9 @@ function show(update) {
   body.dataset.recommendation = update.recommendation ?? "";
   offerTyping(update.typing);
   offerDuty(update);
+  offerHelp(update.help);
+  offerReceipt(update.receipt);
+  offerPaper(update.phase === "idle");
   body.classList.add("met");
   button.disabled = !update.press && !update.hold;
 }
@@ -51,6 +57,9 @@ function lose() {
   for (const region of regions) region.replaceChildren();
   offerTyping(null);
   offerDuty(null);
+  offerHelp("lost");
+  offerReceipt(null);
+  offerPaper(false);
   body.dataset.phase = "lost";
   delete body.dataset.recommendation;
   button.disabled = true;

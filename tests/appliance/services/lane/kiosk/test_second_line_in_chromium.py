@@ -120,7 +120,7 @@ def test_ok__refer_queue_open_close(browser: Kiosk, make_lane, house) -> None:
         assert script(browser, "return document.querySelector('.to-second')") is None
         log_in(browser, "Emil")
         wait_until(lambda: browser.text(".to-second strong") == "1")
-        keys(browser, Keys.F6)
+        keys(browser, Keys.F8)
         ready(browser)
         assert "ERIKSSON" in browser.text(".queue")
         assert "waits under an hour" in browser.text(".queue")
@@ -205,7 +205,7 @@ def test_ok__a_release_is_reviewed_first(browser: Kiosk, make_lane, house, monke
         call(lane.login(login("Dinara")))
         wait_until(lambda: browser.text(".to-second strong") == "3")
         assert script(browser, "return document.querySelector('.to-second').matches('.worry')")
-        keys(browser, Keys.F6)
+        keys(browser, Keys.F8)
         ready(browser)
         first = script(browser, "return document.querySelector('.queue a').innerText")
         assert "overdue" in first
