@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from appliance.contracts.cases import RECORD_TYPE_CASE_CLOSED, RECORD_TYPE_RELEASE_REVIEW
 from appliance.contracts.movement import (
     RECORD_TYPE_CLOCK,
     RECORD_TYPE_COMMAND,
@@ -24,6 +25,7 @@ from central.fleet.box_keys import GIVEN_UP, KeyRing
 from central.fleet.box_keys import follow as follow_change
 from central.fleet.commands import note_done
 from central.keys import Keys
+from central.merge.cases import note_closing
 from central.merge.clocks import follow, has_corrections, note_correction
 from central.merge.rules import Task
 from central.merge.settle import add_task, settle
@@ -229,6 +231,12 @@ def _follow(batch: Batch, opened: envelopes.Opened, result: Ingested) -> None:
         result.persons |= note_box_correction(
             batch.connection, header.device, body, made_at=made_at, link_key=key
         )
+    if opened.type in (RECORD_TYPE_CASE_CLOSED, RECORD_TYPE_RELEASE_REVIEW):
+        place = (header.device, header.epoch, header.seq)
+        persons, tasks = note_closing(batch.connection, place, body, made_at=header.stamp.wall)
+        result.persons |= persons
+        for person, task in tasks:
+            add_task(batch.connection, person, task)
     if opened.type == RECORD_TYPE_CLOCK:
         result.persons |= note_correction(batch.connection, header.device, body)
     if opened.type == RECORD_TYPE_TAMPER:

@@ -49,6 +49,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "appliance.post_papers": ("appliance.contracts",),
     "appliance.post_authority": ("appliance.contracts", "appliance.post_papers", "appliance.whole_files"),
     "appliance.post_home": ("appliance.key_files", "appliance.post_papers", "appliance.whole_files"),
+    "appliance.post_members": (
+        *("appliance.contracts", "appliance.cose", "appliance.key_files", "appliance.post_items"),
+    ),
     "appliance.clock": ("appliance.config", "appliance.contracts"),
     # the libraries: no service, no device
     "appliance.travel_document": (),
@@ -114,7 +117,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.face_settings",
         "appliance.finger_settings",
         "appliance.live_query",
+        "appliance.key_files",
         "appliance.post_items",
+        "appliance.post_members",
         "appliance.records",
         "appliance.reference_data",
         "appliance.report_signature",
@@ -131,6 +136,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
         "appliance.key_files",
         "appliance.post_items",
+        "appliance.post_members",
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.watermark",

@@ -222,7 +222,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "watchlist.visa": (*_LIST, *_DOCUMENT_LIST),
     "watchlist.vehicle": (*_LIST, *_DOCUMENT_LIST),
     "history.crossings": (
-        *("ok", "same_direction_again", "stay_exceeded", "history_unreadable"),
+        *("ok", "same_direction_again", "stay_exceeded", "no_entry_known", "history_unreadable"),
         *("nothing_to_search", "not_asked"),
     ),
     "watchlist.live": (

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import msgspec
 
 from appliance.contracts.capture import Nothing
+from appliance.contracts.cases import SecondLineView
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.officers import OfficerView
 from appliance.contracts.paper import EnterPaper, PaperAnswer
@@ -304,6 +305,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """No traveller is served before somebody has logged in."""
     may_release: bool = False
     """A traveller stands under RED: an officer's PIN and reason may let them go on."""
+    second_line: SecondLineView | None = None
+    """What waits for the officer on duty, where they work at the second line."""
     receipt: Receipt | None = None
     """Of the traveller who has just gone, for some minutes."""
     takes_typed: bool = False

@@ -25,6 +25,7 @@ from appliance.contracts.lane import (
 )
 from appliance.contracts.movement import RECORD_TYPE_CLOCK, DocumentFacts
 from appliance.cose import key_id
+from appliance.records.cases import Cases
 from appliance.records.commands import Action, Rights, read_message
 from appliance.records.errors import CommandError, ManifestError, StorageError
 from appliance.records.history import History
@@ -51,7 +52,9 @@ class RecordsDesk:
         retention: Retention,
         history_days: Callable[[], float],
         changed: Callable[[], None],
+        cases: Cases | None = None,
     ) -> None:
+        self._cases = cases
         self._journal = journal
         self._memory = memory
         self._history = history
@@ -94,6 +97,8 @@ class RecordsDesk:
             self._memory.forget(crossings)
             if self._history is not None:
                 self._history.forget(crossings)
+        if order.action is Action.ERASE and self._cases is not None:
+            self._cases.forget(crossings)
         if order.action is Action.EXPORT:
             done["export"] = {one: msgspec.msgpack.decode(kept.payload) for one, kept in found.items()}
         return done
@@ -163,9 +168,12 @@ class RecordsDesk:
         return await self._storing(work)
 
     def _forget_old(self, now: dt.datetime) -> int:
-        if self._history is None:
-            return 0
-        return self._history.forget_old(now=now, days=self._history_days())
+        forgotten = 0
+        if self._cases is not None:  # closed ones; an open case stays
+            forgotten += self._cases.forget_closed(now=now, days=self._retention.facts_days)
+        if self._history is not None:
+            forgotten += self._history.forget_old(now=now, days=self._history_days())
+        return forgotten
 
     async def make_room(self, wanted: int) -> Retained:
         """So many bytes: acknowledged media give up their bodies."""

@@ -35,11 +35,13 @@ from appliance.contracts.lane import (
 )
 from appliance.contracts.officers import Login, OfficerAnswer, Release
 from appliance.contracts.paper import EnterPaper, PaperAnswer
+from appliance.contracts.post import Post
 from appliance.contracts.receipt import ShowReceipt
 from appliance.contracts.transport import Operation
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
 from appliance.finger_settings import FingerSettings
+from appliance.records.cases import Cases
 from appliance.records.chain import JournalStatus
 from appliance.records.enrolment import Enrolments
 from appliance.records.errors import RecordsError, StorageError
@@ -63,6 +65,8 @@ from appliance.services.lane.paper_desk import PaperDesk
 from appliance.services.lane.presenter import Presenter, Situation
 from appliance.services.lane.receipt import ReceiptDesk
 from appliance.services.lane.records_desk import RecordsDesk
+from appliance.services.lane.second_line.desk import SecondLine
+from appliance.services.lane.second_line.post_desk import PostKeys
 from appliance.services.lane.workflow import Step
 
 REFRESH_SECONDS = 5.0
@@ -103,7 +107,10 @@ class LaneService:
         book: Book | None = None,
         history: History | None = None,
         retention: Retention | None = None,
+        cases: Cases | None = None,
+        post: tuple[Post, PostKeys] | None = None,
     ) -> None:
+        self._loop_of_run: asyncio.AbstractEventLoop | None = None
         self._book = book
         self._box = box
         self._capture = capture
@@ -129,6 +136,24 @@ class LaneService:
             recent_days=lambda: in_force.policy.memory.recent_days,
             changed=self._late_hits_came,
         )
+        duty = Duty(
+            officers=officers,
+            journal=journal,
+            clock=clock,
+            changed=lambda: self._in_loop(self.engine.duty_changed),
+        )
+        self.second_line: SecondLine | None = None
+        if cases is not None:
+            self.second_line = SecondLine(
+                cases=cases,
+                duty=duty,
+                journal=journal,
+                clock=clock,
+                history=history,
+                device=box.device,
+                changed=lambda: self._in_loop(self._records_changed),
+                post=post,
+            )
         self._live = LiveDesk(
             device=box.device, keys=gateway, signing=lambda: journal.signing_key, late=self._late_answer
         )
@@ -143,7 +168,7 @@ class LaneService:
             memory=memory,
             chaser=self._chaser,
             live=self._live,
-            duty=Duty(officers=officers, journal=journal, clock=clock, changed=self._duty_changed),
+            duty=duty,
             fingers=FingerDesk(
                 capture, self._refresh, settings=finger or FingerSettings(), enrolments=enrolments
             ),
@@ -151,6 +176,7 @@ class LaneService:
             face=face,
             book=book,
             history=history,
+            keep_case=self.second_line.keep if self.second_line is not None else None,
         )
         self._history = history
         self._paper = PaperDesk(
@@ -172,6 +198,7 @@ class LaneService:
             retention=retention or Retention(),
             history_days=lambda: in_force.policy.memory.history_days,
             changed=self._records_changed,
+            cases=cases,
         )
         self._refresh()
 
@@ -184,6 +211,8 @@ class LaneService:
             self._book.close()
         if self._history is not None:
             self._history.close()
+        if self.second_line is not None:
+            self.second_line.cases.close()
 
     async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
         """Serve travellers until cancelled; `progressed` is called as the screen is kept fresh."""
@@ -193,6 +222,8 @@ class LaneService:
             tasks.create_task(self._keep_the_screen_fresh(progressed))
             tasks.create_task(self._watch_the_lists())
             tasks.create_task(self.engine.run())
+            if self.second_line is not None:
+                tasks.create_task(self.second_line.run())
 
     # The service's socket
 
@@ -422,9 +453,9 @@ class LaneService:
                 await asyncio.to_thread(self._lists.merge)
             await asyncio.sleep(LISTS_SECONDS)
 
-    def _duty_changed(self) -> None:
-        """In whatever thread the PIN was looked at."""
-        self._loop_of_run.call_soon_threadsafe(self.engine.duty_changed)
+    def _in_loop(self, work: Callable[[], None]) -> None:
+        if self._loop_of_run is not None:  # from whatever thread a PIN was looked at or a case was kept in
+            self._loop_of_run.call_soon_threadsafe(work)
 
     def _records_changed(self) -> None:
         self._outbox_grew.set()
@@ -477,6 +508,7 @@ class LaneService:
                 time_quality=quality,
                 portrait=engine.guide.view_of(engine.state),
                 finger=engine.fingers.view_of(engine.state),
+                second_line=self.second_line.summary() if self.second_line is not None else None,
                 receipt=self._receipts.current,
             )
         )

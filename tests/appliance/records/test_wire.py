@@ -24,6 +24,7 @@ from records_common import (
 )
 
 from appliance import cose
+from appliance.contracts.cases import CaseKind, CaseOutcome, Closing, Ground, closing_record
 from appliance.contracts.movement import from_plain
 from appliance.records import envelope
 from appliance.records.commands import Action, ChangeKey, Rate, Resync, Rights, pack_commands
@@ -177,6 +178,30 @@ def test_ok__whatever_a_journal_records(open_journal) -> None:
     )
     assert with_clock is not None
     book.commit("clock/1", "clock_correction", with_clock, STAMP)
+    for kind, outcome, role in (("referred", "refused", "second_line"), ("released", "upheld", "supervisor")):
+        closing = Closing(
+            crossing=f"c-{kind}",
+            device="box-1",
+            kind=CaseKind(kind),
+            outcome=CaseOutcome(outcome),
+            ground=Ground.FALSE_DOCUMENT if kind == "referred" else None,
+            reason="The photo was put into another's passport.",
+            officer="Emil",
+            role=role,
+            crossed_at=STAMP.wall,
+            waited_seconds=72.5,
+            released_by="" if kind == "referred" else "Aida",
+            examined={
+                "checks": 40,
+                "pictures": ["portrait"],
+                "routines": {"IR.AB.MR": "PASS"},
+                "composites": {},
+                "indicators": ["afraid"],
+                "notes": "",
+            },
+            stamp=STAMP,
+        )
+        book.commit(*closing_record(closing), STAMP)
     records += [*_all(book), *_aside(book)]
     kinds = set()
     for data in records:
@@ -188,6 +213,7 @@ def test_ok__whatever_a_journal_records(open_journal) -> None:
         plain = SecretBox(SealedBox(CENTRAL_SEALING).decrypt(sealed.key)).decrypt(sealed.body)
         kinds.add(check_body(plain))
     assert {"command", "retention", "tamper", "clock_correction"} <= kinds
+    assert {"case_closed", "release_review"} <= kinds
 
 
 def test_ok__a_change_of_the_signing_key(open_journal) -> None:

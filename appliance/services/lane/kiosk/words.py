@@ -21,11 +21,14 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
 from appliance.contracts.capture import PAGE_HINTS
+from appliance.contracts.cases import CASE_PROBLEMS, CaseKind, CaseOutcome, Ground
 from appliance.contracts.checks import CHECKS
 from appliance.contracts.face import INSTRUCTIONS, NOT_MEASURED, OFIQ_MEASURES, OWN_MEASURES
 from appliance.contracts.finger import FINGER_INSTRUCTIONS, POSITIONS
 from appliance.contracts.officers import OFFICER_PROBLEMS
 from appliance.contracts.paper import PAPER_PROBLEMS
+from appliance.services.lane.second_line.indicators import INDICATORS
+from appliance.services.lane.second_line.routines import FEATURES, LIGHTS, PROPERTIES, RESULTS
 
 LOCALE: Final = Path(__file__).parent / "locale"
 DOMAIN: Final = "kiosk"
@@ -103,6 +106,19 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "kind": ("P", "I", "V", "other"),
     "sex": ("M", "F", "X"),
     "field": FIELDS,
+    "case_kind": tuple(CaseKind),
+    "case_outcome": tuple(CaseOutcome),
+    "ground": tuple(Ground),
+    "case_problem": CASE_PROBLEMS,
+    "light": LIGHTS,
+    "shows": PROPERTIES,
+    "feature": FEATURES,
+    "routine_result": RESULTS,
+    "indicator": INDICATORS,
+    "photo": (
+        *("portrait", "chip_portrait", "page", "page_white", "page_oblique"),
+        *("page_infrared", "page_ultraviolet"),
+    ),
     "typed_problem": PAPER_PROBLEMS,
     "officer_problem": tuple(code for code in OFFICER_PROBLEMS if code != "locked"),
     "plural": ("hours", "days", "unsent", "PASS", "FAIL", "NOT_DONE", "CANNOT"),
