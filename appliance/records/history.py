@@ -55,6 +55,11 @@ class Search:
     found: int
 
 
+def by_visa(crossing: str) -> str:
+    """The name of the same crossing's second entry, under the visa's number."""
+    return f"{crossing}/visa"
+
+
 class History:
     """The open file. Safe to use from several threads."""
 
@@ -92,9 +97,16 @@ class History:
             )  # fmt: skip
 
     def search(
-        self, *, issuing_state: str, document_number: str, purpose: str, now: dt.datetime
+        self,
+        *,
+        issuing_state: str,
+        document_number: str,
+        purpose: str,
+        now: dt.datetime,
+        limit: int = MAX_FOUND,
     ) -> tuple[Passage, ...]:
-        """Earlier crossings of this document, the latest first; that they were looked for is written down.
+        """The latest `limit` crossings of this document, the latest first; that they were looked for is
+        written down.
 
         Raises:
             StorageError: the file cannot be read, or the search not be written down: then nothing is told.
@@ -102,7 +114,7 @@ class History:
         document = self._document(issuing_state, document_number)
         with self._lock:
             rows = self._execute(
-                "SELECT sealed FROM entries WHERE document = ? ORDER BY at DESC LIMIT ?", document, MAX_FOUND
+                "SELECT sealed FROM entries WHERE document = ? ORDER BY at DESC LIMIT ?", document, limit
             )
             found = tuple(p for (sealed,) in rows if (p := self._opened(document, sealed)) is not None)
             self._execute(
@@ -133,7 +145,7 @@ class History:
         """
         with self._lock:
             for one in crossings:
-                self._execute("DELETE FROM entries WHERE crossing = ?", one)
+                self._execute("DELETE FROM entries WHERE crossing IN (?, ?)", one, by_visa(one))
 
     def forget_old(self, *, now: dt.datetime, days: float) -> int:
         """Forget what is older than so many days, and the oldest beyond `MAX_ENTRIES`; how many.

@@ -27,6 +27,11 @@ class DocumentStation:
         """Whether a document may be typed now."""
         return self._typed is not None and not self._typed.done()
 
+    @property
+    def typed(self) -> TypedDocument | None:
+        """What was typed since it may be."""
+        return self._typed.result() if self._typed is not None and self._typed.done() else None
+
     @contextlib.contextmanager
     def typing(self) -> Iterator[None]:
         """While this lasts a document may be typed."""

@@ -9,6 +9,7 @@ import msgspec
 
 from appliance.clock import TimeQuality
 from appliance.config import Box
+from appliance.contracts.asked import AskedView, GroupView
 from appliance.contracts.capture import DeviceStatus
 from appliance.contracts.checks import Outcome
 from appliance.contracts.lane import (
@@ -54,6 +55,8 @@ class Situation:
     time_quality: TimeQuality
     portrait: PortraitView | None
     finger: FingerView | None = None
+    asked: AskedView | None = None
+    group: GroupView | None = None
 
 
 class Presenter:
@@ -144,6 +147,8 @@ class Presenter:
             time_quality=situation.time_quality.value,
             portrait=situation.portrait,
             finger=situation.finger,
+            asked=situation.asked,
+            group=situation.group,
             page_hint=situation.page_hint,
             takes_typed=situation.takes_typed,
             officer=situation.officer,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from appliance.clock import Clock
 from appliance.config import Box, Retention
+from appliance.contracts.asked import NoteTaken, SentNote
 from appliance.contracts.capture import Capture, Nothing, Wait, WatchDevices
 from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
@@ -312,6 +313,10 @@ class LaneService:
         """A document that the officer typed, for the traveller who stood there when the form was opened."""
         return self.engine.enter(entry)
 
+    async def note(self, sent: SentNote) -> NoteTaken:
+        """What the officer notes beside a crossing, or of a group."""
+        return await self.engine.asked.note(sent.note)
+
     def except_finger(self, said: ExceptFinger) -> PressTaken:
         """The officer says that the finger being asked for is missing or bandaged."""
         started = self.engine.state.started
@@ -431,5 +436,7 @@ class LaneService:
                 time_quality=quality,
                 portrait=engine.guide.view_of(engine.state),
                 finger=engine.fingers.view_of(engine.state),
+                asked=engine.asked.view(),
+                group=engine.asked.groups.view(),
             )
         )

@@ -65,6 +65,20 @@ def read_entry(
     return _with_lines(document), {}
 
 
+def read_number(typed: str) -> tuple[str, str]:
+    """A document's number without separators, and a code of PROBLEMS, empty where nothing is wrong."""
+    number = _bare(typed)
+    if not number:
+        return number, "missing"
+    if len(number) > MAX_FIELD:
+        return number, "too_long"
+    return number, "" if _NUMBER.fullmatch(number) else "no_letters"
+
+
+def _bare(typed: str) -> str:
+    return _SEPARATORS.sub("", typed.upper())
+
+
 class _Form:
     """One look at a form; `problems` collects what is wrong with it."""
 
@@ -78,17 +92,10 @@ class _Form:
             self.problems[field] = "choose"
 
     def number(self) -> str:
-        number, again = (
-            _SEPARATORS.sub("", text.upper())
-            for text in (self._entry.document_number, self._entry.document_number_again)
-        )
-        if not number:
-            self.problems["document_number"] = "missing"
-        elif len(number) > MAX_FIELD:
-            self.problems["document_number"] = "too_long"
-        elif not _NUMBER.fullmatch(number):
-            self.problems["document_number"] = "no_letters"
-        elif number != again:
+        number, problem = read_number(self._entry.document_number)
+        if problem:
+            self.problems["document_number"] = problem
+        elif number != _bare(self._entry.document_number_again):
             self.problems["document_number_again"] = "differs"
         return number
 
