@@ -21,6 +21,15 @@ from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import ExceptFinger, Press, PressTaken, View
 from appliance.contracts.officers import Login, OfficerAnswer, Release
 from appliance.contracts.typed import TypedAnswer, TypedEntry
+from appliance.services.lane.kiosk.asked import (
+    AskedUpdate,
+    GroupUpdate,
+    NoteSource,
+    asked_form,
+    asked_update,
+    group_update,
+    note_routes,
+)
 from appliance.services.lane.kiosk.form import form_of, refusal, said
 from appliance.services.lane.kiosk.guard import guards, sent
 from appliance.services.lane.kiosk.screen import screen_of
@@ -28,7 +37,18 @@ from appliance.services.lane.kiosk.traveller import TravellerPage
 from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
 
 HERE: Final = Path(__file__).parent
-REGIONS: Final = ("top", "banner", "stage", "button", "photos", "document", "mrz", "checks", "status")
+REGIONS: Final = (
+    "top",
+    "banner",
+    "stage",
+    "button",
+    "photos",
+    "document",
+    "mrz",
+    "checks",
+    "noted",
+    "status",
+)
 """The parts of the page that change; each is a template, and the browser replaces only what changed."""
 HEARTBEAT_SECONDS: Final = 4.0
 """The page calls the box lost after 10 seconds of silence: two beats may be late."""
@@ -44,7 +64,7 @@ COOKIE: Final = "language"
 COOKIE_SECONDS: Final = 365 * 24 * 3600
 
 
-class ViewSource(Protocol):
+class ViewSource(NoteSource, Protocol):
     """What the page asks of the lane."""
 
     def view(self) -> View: ...
@@ -96,6 +116,8 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """The crossing that may be released from RED."""
     typing: str | None
     """The crossing whose document may be typed in now."""
+    asked: AskedUpdate | None
+    group: GroupUpdate | None
     regions: dict[str, str]
 
 
@@ -121,6 +143,7 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             Route("/typed", kiosk.typed, methods=["POST"]),
             Route("/picture/{name}", kiosk.picture),
             Route("/language/{code}", kiosk.language),
+            *note_routes(source, kiosk.words),
             *kiosk.traveller.routes(),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
@@ -145,19 +168,20 @@ class _Kiosk:
 
     async def page(self, request: Request) -> Response:
         """The empty page: all content comes with the first event."""
-        words = self._words(request)
+        words = self.words(request)
         html = self._templates.get_template("page.html").render(
             words=words,
             languages=self._languages,
             regions=REGIONS,
             version=self._version,
             form=form_of(words),
+            asked=asked_form(words),
         )
         return Response(html, media_type="text/html")
 
     async def events(self, request: Request) -> Response:
         """The view now, at every change, and at every heartbeat."""
-        return StreamingResponse(self._stream(self._words(request)), media_type="text/event-stream")
+        return StreamingResponse(self._stream(self.words(request)), media_type="text/event-stream")
 
     async def press(self, request: Request) -> Response:
         """The button: answers only the revision that the officer saw."""
@@ -185,7 +209,7 @@ class _Kiosk:
         entry = await sent(request, TypedEntry, limit=MAX_TYPED_BYTES)
         if isinstance(entry, Response):
             return entry
-        answer = said(self._source.enter(entry), self._words(request))
+        answer = said(self._source.enter(entry), self.words(request))
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
     async def login(self, request: Request) -> Response:
@@ -193,7 +217,7 @@ class _Kiosk:
         login = await sent(request, Login, limit=MAX_LOGIN_BYTES)
         if isinstance(login, Response):
             return login
-        answer = refusal(await self._source.login(login), self._words(request))
+        answer = refusal(await self._source.login(login), self.words(request))
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
     async def release(self, request: Request) -> Response:
@@ -201,7 +225,7 @@ class _Kiosk:
         release = await sent(request, Release, limit=MAX_LOGIN_BYTES)
         if isinstance(release, Response):
             return release
-        answer = refusal(await self._source.release(release), self._words(request))
+        answer = refusal(await self._source.release(release), self.words(request))
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
     async def picture(self, request: Request) -> Response:
@@ -245,6 +269,8 @@ class _Kiosk:
             officer=view.officer.name if view.officer else "",
             releasing=view.crossing if view.may_release and view.officers else None,
             typing=view.crossing if view.takes_typed else None,
+            asked=asked_update(view, words),
+            group=group_update(view),
             regions={
                 name: self._templates.get_template(f"{name}.html")
                 .render(screen=screen, view=view, words=words, languages=self._languages)
@@ -253,7 +279,8 @@ class _Kiosk:
             },
         )
 
-    def _words(self, request: Request) -> Words:
+    def words(self, request: Request) -> Words:
+        """In the language of this officer's page."""
         wanted = request.cookies.get(COOKIE)
         return next((words for words in self._languages if words.code == wanted), self._default)
 

@@ -3,16 +3,12 @@
 import asyncio
 import datetime as dt
 import importlib.util
-import shutil
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from appliance.contracts.checks import Recommendation
-from appliance.contracts.lane import SignedData
-from appliance.reference_data.commands import sign_other
-from appliance.reference_data.repository import Repository
 from appliance.reference_data.sealed import ContentType
 from appliance.services.lane.in_force import UNREADABLE
 from appliance.simulation.chip.authority import trust_store_for
@@ -35,31 +31,6 @@ check = "mrz.read"
 verdict = "PASS"
 gives = "AMBER"
 """
-
-
-@pytest.fixture
-def central_signs(keys_and_lists, issuer, tmp_path: Path):
-    """The message with which central gives boxes a policy or trust anchors."""
-    keys, lists = keys_and_lists
-    shutil.copytree(lists._folder, tmp_path / "repository")
-    versions = iter(range(1, 100))
-
-    def signs(type_: ContentType, content: bytes) -> SignedData:
-        repository = Repository(tmp_path / "repository")
-        (tmp_path / "content").write_bytes(content)
-        sign_other(
-            tmp_path / "content",
-            repository,
-            type_=type_,
-            version=next(versions),
-            recipients=[keys.sealing.public_key],
-            issuer_keys=[issuer],
-            publisher_key=issuer,
-            now=dt.datetime.now(dt.UTC),
-        )
-        return SignedData(data=Repository(tmp_path / "repository").message(type_.value))
-
-    return signs
 
 
 def crossing(lane, house) -> tuple[Recommendation, str]:

@@ -1,6 +1,7 @@
 // The officer's page: it shows what /events sends, and turns the space bar or a finger into the
 // box's one button. It decides nothing, and it never shows as live what is no longer live.
 
+import { offerNotes } from "./asked.js";
 import { offerDuty } from "./duty.js";
 import { follow } from "./live.js";
 import { offerTyping } from "./typing.js";
@@ -40,6 +41,7 @@ function show(update) {
   body.dataset.recommendation = update.recommendation ?? "";
   offerTyping(update.typing);
   offerDuty(update);
+  offerNotes(update.asked, update.group);
   body.classList.add("met");
   button.disabled = !update.press && !update.hold;
 }
@@ -51,6 +53,7 @@ function lose() {
   for (const region of regions) region.replaceChildren();
   offerTyping(null);
   offerDuty(null);
+  offerNotes(null, null);
   body.dataset.phase = "lost";
   delete body.dataset.recommendation;
   button.disabled = true;

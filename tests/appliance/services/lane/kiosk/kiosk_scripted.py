@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from appliance.contracts.asked import Note, NoteTaken, SentNote
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation, Verdict
 from appliance.contracts.lane import (
     DeviceView,
@@ -216,6 +217,9 @@ class ScriptedSource:
         self.entries: list[TypedEntry] = []
         self.logins: list[Login] = []
         self.releases: list[Release] = []
+        self.notes: list[Note] = []
+        self.note_answer = NoteTaken(taken=True)
+        self.on_note: Callable[[Note], None] = lambda _note: None
         self.traveller_pages = 0
         self.pictures: dict[str, bytes] = {}
         self.on_press: Callable[[str], None] = lambda _event: None
@@ -266,6 +270,12 @@ class ScriptedSource:
         return TypedAnswer(
             taken=document is not None and entry.confirmed, problems=problems, document=document
         )
+
+    async def note(self, sent: SentNote) -> NoteTaken:
+        self.notes.append(sent.note)
+        if self.note_answer.taken:
+            self.on_note(sent.note)
+        return self.note_answer
 
     def except_finger(self, said: ExceptFinger) -> PressTaken:
         self.excepted.append(said)
