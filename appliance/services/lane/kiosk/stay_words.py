@@ -6,7 +6,7 @@ from typing import Any, Final
 from appliance.contracts.checks import Check
 from appliance.services.lane.kiosk.words import Words
 
-STAYS_SHOWN: Final = 3
+STAYS_SHOWN: Final = 2
 """The latest; the record has more."""
 
 
