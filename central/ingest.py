@@ -10,6 +10,7 @@ from appliance.contracts.movement import (
     RECORD_TYPE_CLOCK,
     RECORD_TYPE_COMMAND,
     RECORD_TYPE_CORRECTION,
+    RECORD_TYPE_GROUP,
     RECORD_TYPE_LATE_HIT,
     RECORD_TYPE_MOVEMENT,
     RECORD_TYPE_TAMPER,
@@ -28,6 +29,7 @@ from central.merge.settle import add_task, settle
 from central.rights.change import apply_known
 from central.rights.change import note_correction as note_box_correction
 from central.rights.erase import erase
+from central.statistics.groups import note_group
 from central.statistics.tables import add_facts
 from central.store import Batch, Device
 from central.tables import fits
@@ -192,6 +194,8 @@ def _follow(batch: Batch, opened: envelopes.Opened, result: Ingested) -> None:
         result.persons |= note_box_correction(
             batch.connection, header.device, body, made_at=made_at, link_key=key
         )
+    if opened.type == RECORD_TYPE_GROUP:
+        note_group(batch.connection, header.device, body, made_at=header.stamp.wall)
     if opened.type == RECORD_TYPE_CLOCK:
         result.persons |= note_correction(batch.connection, header.device, body)
     if opened.type == RECORD_TYPE_TAMPER:

@@ -279,7 +279,7 @@ class AskedDesk:
     def _stayer(self, state: State, today: dt.date) -> Stayer | None:
         mrz = document_of(state, today=today)
         presented, subject = presented_of(state, mrz), subject_of(state, mrz)
-        if presented is None or subject is None or not subject.document_number:
+        if presented is None or subject is None or not subject.document_number or state.shares_document:
             return None
         visa = visa_of(state, today=today)
         return Stayer(

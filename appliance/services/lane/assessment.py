@@ -92,7 +92,7 @@ def assess(
     checks.append(
         history_check(
             history,
-            subject_of(state, mrz),
+            None if state.shares_document else subject_of(state, mrz),
             direction=direction,
             now=dt.datetime.fromisoformat(stamp.wall),
             time_quality=stamp.quality,

@@ -267,8 +267,7 @@ class Engine:
         if self._policy.ask.portrait:
             self.guide.notice()
         crossing = secrets.token_hex(16)
-        direction, group = self._box.direction, self.asked.groups.link()
-        stamp = self._clock.stamp()
+        direction, stamp, group = self._box.direction, self._clock.stamp(), self.asked.groups.link()
         await self._keep(workflow.Started(crossing=crossing, direction=direction, stamp=stamp, group=group))
 
     async def _read_document(self) -> None:
@@ -284,7 +283,8 @@ class Engine:
         """The officer's form: what is wrong with it, what it would be, or that it is taken."""
         if not self._stands_here(entry.crossing):
             return TypedAnswer(taken=False)
-        answer = self.documents.enter(entry, today=self.today)
+        guardian = self.asked.groups.shared_document(self.state.group)
+        answer = self.documents.enter(entry, today=self.today, guardian=guardian)
         if answer.taken and self.trouble is not None:
             self.button.happened(ButtonEvent.PRESS, seen=True)  # try again: what was typed is there now
         return answer

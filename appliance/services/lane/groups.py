@@ -230,6 +230,11 @@ class GroupDesk:
         members = self._group.members if self._group and link else ()
         return next((one for one in members if link and one.crossing == link.guardian), None)
 
+    def shared_document(self, link: GroupLink | None) -> DocumentFacts | None:
+        """The document that this child is entered in, once its guardian is linked so."""
+        guardian = self.guardian_of(link)
+        return guardian.document if guardian and link and link.shared_document else None
+
     def checks(
         self,
         state: State,

@@ -61,7 +61,7 @@ async def remember(
         return
     moment = wall_of(decided.stamp)
     try:
-        if history is not None and subject.document_number:
+        if history is not None and subject.document_number and not state.shares_document:
             passage = Passage(
                 crossing=started.crossing,
                 direction=started.direction.value,

@@ -14,7 +14,7 @@ from appliance.contracts.capture import ChipEvidence, MrzEvidence, PortraitEvide
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.finger import FingerEvidence, FingerException, FingerScore
 from appliance.contracts.movement import GroupLink, OtherPapers, Proof, Stamp, Stated
-from appliance.contracts.typed import TypedDocument
+from appliance.contracts.typed import IN_GUARDIANS_DOCUMENT, TypedDocument
 
 
 class Step(enum.StrEnum):
@@ -269,6 +269,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     referral_asked: bool = False
     assessed: Assessed | None = None
     decided: Decided | None = None
+
+    @property
+    def shares_document(self) -> bool:
+        """Whether this is a child that is entered in its guardian's document."""
+        return self.typed is not None and self.typed.typed_for == IN_GUARDIANS_DOCUMENT
 
     @property
     def step(self) -> Step:

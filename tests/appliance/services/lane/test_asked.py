@@ -22,6 +22,10 @@ from appliance.records.statistics.facts import NOT_ASKED
 from appliance.reference_data.sealed import ContentType
 from appliance.simulation.travellers import traveller
 from appliance.travel_document import parse_mrz
+from central.ingest import ingest
+from central.keys import Keys
+from central.statistics.tables import read_facts
+from central.store import Store
 
 LINES = traveller(1).lines
 MRZ = parse_mrz(LINES, today=dt.datetime.now(dt.UTC).date())
@@ -369,17 +373,32 @@ def test_fail__proofs_that_are_none(ruled, house, changes, problem) -> None:
     house.run(lane, work)
 
 
-def test_ok__notes_reach_central(make_lane, house) -> None:
-    """The envelope opens with central's key alone, and holds what was said."""
+def test_ok__notes_reach_central_s_statistics(make_lane, house, tmp_path) -> None:
+    """From the officer's key through sealed records to central's facts; nobody between reads them."""
     lane = make_lane(capture())
 
     async def work(officer):
         await at_decision(officer)
-        assert (await say(lane, "purpose", "study")).taken
+        for question, value in (
+            ("purpose", "study"),
+            ("previous_residence", "UZB"),
+            ("intended_stay_days", "120"),
+        ):
+            assert (await say(lane, question, value)).taken
         await officer.press()
         await officer.until_recorded(1)
         return await lane.fetch_outbox(FetchOutbox(after=0))
 
     page = house.run(lane, work)
-    assert all(b"study" not in record.envelope for record in page.records)
-    assert records_of(lane, house)[0].stated.purpose == "study"
+    envelopes = [record.envelope for record in page.records]
+    assert all(b"study" not in one and b"UZB" not in one for one in envelopes)
+    store = Store(str(tmp_path / "central.db"))
+    keys = Keys(sealing=house.central_sealing, watermark=house.central_watermark)
+    with store.batch() as batch:
+        batch.register(page.device, bytes(lane._journal._keys.signing.verify_key), None)
+        assert ingest(batch, device=page.device, messages=envelopes, keys=keys).refused == []
+    with store.reading() as batch:
+        (facts,) = read_facts(batch.connection)
+    store.close()
+    assert (facts.purpose, facts.previous_residence, facts.intended_stay_days) == ("study", "UZB", 120)
+    assert (facts.birth_country, facts.next_residence) == (NOT_ASKED, NOT_ASKED)

@@ -1,4 +1,4 @@
-"""A vehicle with so many people, through a real lane: each a crossing of their own, and the count at the end."""
+"""A vehicle with so many people, through a real lane: each a crossing of their own, and a count."""
 
 import asyncio
 import datetime as dt
@@ -10,6 +10,7 @@ from scripted import ScriptedCapture, records_of
 from appliance.contracts.asked import CloseGroup, DetachFromGroup, InGroup, OpenGroup, SentNote
 from appliance.contracts.checks import Outcome, Recommendation, Verdict
 from appliance.contracts.lane import FetchOutbox
+from appliance.contracts.typed import TypedEntry
 from appliance.records import envelope
 from appliance.simulation.travellers import traveller
 from appliance.travel_document import MrzFormat, generate_mrz, parse_mrz
@@ -186,6 +187,54 @@ def test_ok__a_child_with_a_guardian_alone_and_with_somebody_of_another_name(car
     parent = house.run(car.lane, work)
     _first, second, _third = records_of(car.lane, house)
     assert (second.group.role, second.group.guardian) == ("child", parent)
+
+
+def test_ok__a_child_in_a_parent_s_passport_is_two_people(car, house) -> None:
+    entry = {
+        "typed_for": "in_guardians_document",
+        "primary_identifier": parse_mrz(PARENT, today=TODAY).primary_identifier,
+        "secondary_identifier": "LILI",
+        "birth_date": f"{TODAY.year - 6}-02-03",
+        "birth_date_again": f"{TODAY.year - 6}-02-03",
+        "sex": "F",
+        "confirmed": True,
+    }
+
+    async def work(officer):
+        await officer.until(lambda view: view.press == "start")
+        await car.open(2, kind="family", plate="")
+        await car.person(officer, PARENT)
+        parent = car.lane.view().group.members[0].crossing
+        car.capture.blocked = {"read_mrz"}
+        await officer.until(lambda view: view.press == "start")
+        await officer.press()
+        view = await officer.until(lambda view: view.takes_typed)
+        typed = TypedEntry(crossing=view.crossing, **entry)
+        assert car.lane.enter(typed).problems == {"typed_for": "no_guardian"}
+        note = InGroup(crossing=view.crossing, guardian=parent, shared_document=True)
+        assert (await car.note(note)).taken
+        answer = car.lane.enter(typed)
+        assert answer.taken, answer.problems
+        view = await officer.until(lambda view: view.step == "deciding" and view.press)
+        await officer.press()
+        await officer.until_recorded(2)
+        assert (await car.close(officer)).taken
+        return view, parent
+
+    view, parent = house.run(car.lane, work)
+    assert found(view, "child.guardian") == (Verdict.PASS, "with_guardian")
+    assert found(view, "mrz.read") == (Verdict.NOT_DONE, "in_guardians_document")
+    assert found(view, "history.crossings") == (Verdict.NOT_DONE, "nothing_to_search")
+    assert found(view, "watchlist.document")[0] is Verdict.PASS
+    mother, little = records_of(car.lane, house)
+    assert little.document.document_number == mother.document.document_number
+    assert (little.document.secondary_identifier, little.document.typed_for) == (
+        *("LILI", "in_guardians_document"),
+    )
+    assert (little.group.guardian, little.group.shared_document) == (parent, True)
+    one, two = car.lane._book.facts()
+    assert one.person != two.person, "two people are counted"
+    assert group_records(car.lane, house)[-1]["seen"] == 2
 
 
 def test_ok__a_power_cut_in_the_middle(car, house, make_lane) -> None:
