@@ -10,6 +10,7 @@ import pytest
 
 from appliance.contracts.checks import Recommendation
 from appliance.reference_data.sealed import ContentType
+from appliance.services.lane.chip_checks import trusted
 from appliance.services.lane.in_force import UNREADABLE
 from appliance.simulation.chip.authority import trust_store_for
 from appliance.simulation.travellers import ISSUING_STATES, traveller
@@ -79,11 +80,11 @@ def test_ok__a_new_policy_is_for_the_next_traveller(make_lane, house, central_si
 
 def test_ok__trust_anchors_that_central_signs(make_lane, house, central_signs) -> None:
     lane = make_lane(honest(), trust=False)
-    assert lane.engine._trusted().empty
+    assert trusted(lane.engine._trust).empty
     trust = trust_store_for(ISSUING_STATES, now=dt.datetime.now(dt.UTC), crl_age=dt.timedelta(hours=1))
     installed = asyncio.run(lane.install(central_signs(ContentType.TRUST_ANCHORS, trust.to_bytes())))
     assert installed.accepted
-    assert lane.engine._trusted().countries == trust.countries
+    assert trusted(lane.engine._trust).countries == trust.countries
 
 
 def test_fail__a_policy_that_would_let_anybody_in(make_lane, house, central_signs) -> None:
