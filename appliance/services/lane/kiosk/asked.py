@@ -202,8 +202,8 @@ def group_update(view: View) -> GroupUpdate | None:
 def strip_of(view: View, words: Words) -> Strip | None:
     """The line below the page's board; None where there is nothing to say or to note."""
     asked = view.asked or AskedView()
-    may_group = group_update(view) is not None
-    if not asked.questions and not asked.takes_proof and not asked.visa_number and not may_group:
+    may_note = bool(asked.questions or asked.takes_proof or asked.visa_number)
+    if not may_note and view.group is None:
         return None
     answers = [
         (words.say("question", one.question), _answer(one.question, one.value, words))
@@ -224,7 +224,7 @@ def strip_of(view: View, words: Words) -> Strip | None:
         proof=asked.takes_proof,
         proofs=len(asked.proofs),
         group=_group(view.group, words) if view.group else "",
-        may_group=may_group,
+        may_group=group_update(view) is not None,
     )
 
 

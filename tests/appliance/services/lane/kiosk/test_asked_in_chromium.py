@@ -26,7 +26,7 @@ from appliance.contracts.asked import (
     SayProof,
     SayVisaEntries,
 )
-from appliance.contracts.checks import Recommendation
+from appliance.contracts.checks import Outcome, Recommendation
 from appliance.services.lane.kiosk import kiosk_app
 
 LANGUAGES = ("en", "fr", "ru")
@@ -272,7 +272,16 @@ def test_ok__a_group_from_its_opening_to_its_close(browser: Kiosk, source: Scrip
         assert source.notes[-1] == CloseGroup(group="g1", reason="one turned back")
 
 
-SCREENS = ("asked", "asked-open", "stay-overstay", "proof", "visa-asked", "group", "group-open")
+SCREENS = (
+    "asked",
+    "asked-open",
+    "stay-overstay",
+    "proof",
+    "visa-asked",
+    "group",
+    "group-between",
+    "group-open",
+)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -303,6 +312,9 @@ def test_ok__all_of_it_fits_and_can_be_read(
             WAITING, **working, document=passed.document, asked=ASKED, takes_typed=True
         ),
         "group": lambda: source.decide(TRAVELLERS["green"], asked=AskedView(questions=said), group=GROUP),
+        "group-between": lambda: source.show(
+            WAITING, group=msgspec.structs.replace(GROUP, role=""), last_outcome=Outcome.ADMITTED
+        ),
         "group-open": lambda: source.show(WAITING),
     }
     opens = {"asked-open": Keys.F6, "proof": Keys.F7, "group-open": Keys.F8}
