@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from appliance.commands import carry, salvage, statistics
+from appliance.commands import carry, paper, salvage, statistics
 from appliance.commands.output import CouldNot, add_json_flag, print_json, sentence
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     correct.add_argument("--reason", required=True)
     correct.set_defaults(run=correct_record)
+    paper.add_to(actions)
     salvage.add_to(actions)
     statistics.add_to(actions)
     for action in (verify, export, retain, correct):

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from appliance.contracts.paper import PAPER
 from appliance.contracts.typed import TYPED_FOR
 
 
@@ -90,7 +91,7 @@ _DOCUMENT_LIST = (
 _LIST = ("no_hit", "no_hit_old_list", "no_list", "nothing_to_search", "list_unreadable", "list_expired")
 
 CHECKS: dict[str, tuple[str, ...]] = {
-    "mrz.read": ("read", "not_an_mrz", *TYPED_FOR, *_DEVICE, *_NOT_TRIED),
+    "mrz.read": ("read", "not_an_mrz", *TYPED_FOR, PAPER, *_DEVICE, *_NOT_TRIED),
     "mrz.legibility": ("legible", "uncertain_characters"),
     "mrz.sources_agree": ("equal", "different", "not_an_mrz"),
     "mrz.document_code": ("ok", "not_of_this_format"),

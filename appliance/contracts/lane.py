@@ -8,6 +8,8 @@ from appliance.contracts.asked import AskedView, GroupView
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.officers import OfficerView
+from appliance.contracts.paper import EnterPaper, PaperAnswer
+from appliance.contracts.receipt import Receipt
 from appliance.contracts.transport import RemoteService
 
 
@@ -126,7 +128,7 @@ class LateHit(msgspec.Struct, frozen=True, kw_only=True):
     """A hit that came after its traveller had gone, until the officer has seen it."""
 
     found: str
-    """new_list or late_answer."""
+    """new_list, late_answer, or paper: when the ledger was entered."""
     list: str
     reason: str
     entry: str
@@ -277,6 +279,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """No traveller is served before somebody has logged in."""
     may_release: bool = False
     """A traveller stands under RED: an officer's PIN and reason may let them go on."""
+    receipt: Receipt | None = None
+    """Of the traveller who has just gone, for some minutes."""
     takes_typed: bool = False
     """The officer may type the document in, because it cannot be read or there is none."""
     asked: AskedView | None = None
@@ -336,6 +340,7 @@ class Lane(Protocol):
     async def install(self, request: SignedData) -> Installed: ...
     async def command(self, request: SignedData) -> Installed: ...
     async def correct(self, request: Correct) -> Corrected: ...
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer: ...
     async def retain(self, request: Nothing) -> Retained: ...
     async def make_room(self, request: MakeRoom) -> Retained: ...
     async def link(self, request: LinkState) -> Nothing: ...
@@ -361,6 +366,9 @@ class LaneClient(RemoteService):
 
     async def correct(self, request: Correct) -> Corrected:
         return await self.call("correct", request, Corrected)
+
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
+        return await self.call("enter_paper", request, PaperAnswer, wait=60.0)
 
     async def retain(self, request: Nothing) -> Retained:
         return await self.call("retain", request, Retained, wait=60.0)

@@ -40,9 +40,9 @@ class DocumentFacts(msgspec.Struct, frozen=True, kw_only=True):
     expiry_date: str
     personal_number: str | None
     typed_for: str = ""
-    """Of source "manual": why it was typed (`appliance.contracts.typed.TYPED_FOR`)."""
+    """Of source "manual": why it was typed (`appliance.contracts.typed.TYPED_FOR`); of "paper": paper."""
     name_as_written: str = ""
-    """Of source "manual": the name in the script in which it was typed."""
+    """Of source "manual" and "paper": the name in the script in which it was typed."""
 
 
 class Stated(msgspec.Struct, frozen=True, kw_only=True):

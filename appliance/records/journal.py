@@ -116,6 +116,16 @@ class Journal(Book):
             self._steps.end(crossing)
         return seq
 
+    def has_record(self, crossing: str) -> bool:
+        """Whether the journal still holds a record of this name.
+
+        Raises:
+            StorageError: it may be asked again.
+        """
+        with self._transaction() as connection:
+            query = "SELECT 1 FROM records WHERE crossing = ?"
+            return connection.execute(query, (crossing,)).fetchone() is not None
+
     def page(self, after: int, limit: int) -> tuple[SealedRecord, ...]:
         """Sealed records after this number, in order: at most `limit`, and few enough to carry.
 

@@ -24,6 +24,7 @@ from appliance.contracts.lane import (
 )
 from appliance.contracts.movement import DocumentFacts
 from appliance.contracts.officers import OfficerView
+from appliance.contracts.receipt import Receipt
 from appliance.records.chain import JournalStatus
 from appliance.services.lane.assessment import document_facts, document_of
 from appliance.services.lane.button import Offer
@@ -57,6 +58,7 @@ class Situation:
     finger: FingerView | None = None
     asked: AskedView | None = None
     group: GroupView | None = None
+    receipt: Receipt | None = None
 
 
 class Presenter:
@@ -149,6 +151,7 @@ class Presenter:
             finger=situation.finger,
             asked=situation.asked,
             group=situation.group,
+            receipt=situation.receipt,
             page_hint=situation.page_hint,
             takes_typed=situation.takes_typed,
             officer=situation.officer,
@@ -201,6 +204,7 @@ def _question(view: View) -> View:
         notices=(),
         portrait=None,
         finger=None,
+        receipt=None,
     )
 
 

@@ -31,6 +31,8 @@ from appliance.contracts.lane import (
     View,
 )
 from appliance.contracts.officers import Login, OfficerAnswer, Release
+from appliance.contracts.paper import EnterPaper, PaperAnswer
+from appliance.contracts.receipt import ShowReceipt
 from appliance.contracts.transport import Operation
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
@@ -54,7 +56,9 @@ from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.finger_desk import FingerDesk
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
+from appliance.services.lane.paper_desk import PaperDesk
 from appliance.services.lane.presenter import Presenter, Situation
+from appliance.services.lane.receipt import ReceiptDesk
 from appliance.services.lane.records_desk import RecordsDesk
 from appliance.services.lane.workflow import Step
 
@@ -110,6 +114,9 @@ class LaneService:
         self._records_status = journal.status()
         self._disk = DiskWatch(journal, clock.stamp)
         self._presenter = Presenter(box)
+        self._receipts = ReceiptDesk(
+            post=box.post, rules=lambda: in_force.rules, appeal=lambda: in_force.policy.receipt.appeal
+        )
         self._memory = memory
         self._chaser = Chaser(
             journal=journal,
@@ -141,6 +148,17 @@ class LaneService:
             history=history,
         )
         self._history = history
+        self._paper = PaperDesk(
+            box=box,
+            journal=journal,
+            lists=lists,
+            clock=clock,
+            in_force=in_force,
+            known=memory,
+            chaser=self._chaser,
+            history=history,
+            book=book,
+        )
         self._desk = RecordsDesk(
             journal=journal,
             memory=memory,
@@ -181,6 +199,7 @@ class LaneService:
             Operation("install", SignedData, self.install),
             Operation("command", SignedData, self.command),
             Operation("correct", Correct, self.correct),
+            Operation("enter_paper", EnterPaper, self.enter_paper),
             Operation("retain", Nothing, self.retain),
             Operation("make_room", MakeRoom, self.make_room),
             Operation("link", LinkState, self.link),
@@ -236,6 +255,12 @@ class LaneService:
 
     async def correct(self, request: Correct) -> Corrected:
         return await self._desk.correct(request)
+
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
+        try:
+            return await self._paper.enter(request)
+        finally:
+            self._records_changed()
 
     async def retain(self, request: Nothing) -> Retained:  # noqa: ARG002 - the Protocol's shape
         return await self._desk.retain()
@@ -316,6 +341,12 @@ class LaneService:
     async def note(self, sent: SentNote) -> NoteTaken:
         """What the officer notes beside a crossing, or of a group."""
         return await self.engine.asked.note(sent.note)
+
+    def show_receipt(self, show: ShowReceipt) -> PressTaken:
+        """The receipt goes onto the traveller's screen."""
+        taken = self._receipts.show(show.reference)
+        self._refresh()
+        return PressTaken(taken=taken)
 
     def except_finger(self, said: ExceptFinger) -> PressTaken:
         """The officer says that the finger being asked for is missing or bandaged."""
@@ -407,6 +438,7 @@ class LaneService:
     def _refresh(self) -> None:
         engine = self.engine
         now, quality = self._clock.now()
+        self._receipts.look(engine.state)
         if engine.state.step is Step.WAITING:
             self._outbox_grew.set()
         self._presenter.present(
@@ -438,5 +470,6 @@ class LaneService:
                 finger=engine.fingers.view_of(engine.state),
                 asked=engine.asked.view(),
                 group=engine.asked.groups.view(),
+                receipt=self._receipts.current,
             )
         )

@@ -20,6 +20,8 @@ from starlette.staticfiles import StaticFiles
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import ExceptFinger, Press, PressTaken, View
 from appliance.contracts.officers import Login, OfficerAnswer, Release
+from appliance.contracts.paper import EnterPaper, PaperAnswer
+from appliance.contracts.receipt import ShowReceipt
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.services.lane.kiosk.asked import (
     AskedUpdate,
@@ -32,6 +34,9 @@ from appliance.services.lane.kiosk.asked import (
 )
 from appliance.services.lane.kiosk.form import form_of, refusal, said
 from appliance.services.lane.kiosk.guard import guards, sent
+from appliance.services.lane.kiosk.help import HelpPages, screen_code
+from appliance.services.lane.kiosk.paper import PaperPage
+from appliance.services.lane.kiosk.receipt import ReceiptPages
 from appliance.services.lane.kiosk.screen import screen_of
 from appliance.services.lane.kiosk.traveller import TravellerPage
 from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
@@ -87,6 +92,14 @@ class ViewSource(NoteSource, Protocol):
         """A document that the officer typed: what is wrong with it, or what it would be, or taken."""
         ...
 
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
+        """Lines of a paper ledger: recorded, or what is wrong with each."""
+        ...
+
+    def show_receipt(self, show: ShowReceipt) -> PressTaken:
+        """The receipt of who has gone goes onto the traveller's screen."""
+        ...
+
     def except_finger(self, said: ExceptFinger) -> PressTaken:
         """The officer says why the finger being asked for cannot be taken."""
         ...
@@ -118,6 +131,10 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """The crossing whose document may be typed in now."""
     asked: AskedUpdate | None
     group: GroupUpdate | None
+    help: str
+    """The screen, as help knows it."""
+    receipt: str | None
+    """The reference of the receipt that can be shown."""
     regions: dict[str, str]
 
 
@@ -145,6 +162,9 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             Route("/language/{code}", kiosk.language),
             *note_routes(source, kiosk.words),
             *kiosk.traveller.routes(),
+            *kiosk.help.routes(),
+            *kiosk.receipt.routes(),
+            *kiosk.paper.routes(),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         middleware=guards(),
@@ -165,6 +185,9 @@ class _Kiosk:
         )
         self._version = _version()
         self.traveller = TravellerPage(source, languages, default, self._templates, self._version)
+        self.help = HelpPages(self._templates, self.words)
+        self.paper = PaperPage(source, self.words)
+        self.receipt = ReceiptPages(source, self._templates, languages, self.traveller.words_of)
 
     async def page(self, request: Request) -> Response:
         """The empty page: all content comes with the first event."""
@@ -271,6 +294,8 @@ class _Kiosk:
             typing=view.crossing if view.takes_typed else None,
             asked=asked_update(view, words),
             group=group_update(view),
+            help=screen_code(view),
+            receipt=view.receipt.reference if view.receipt else None,
             regions={
                 name: self._templates.get_template(f"{name}.html")
                 .render(screen=screen, view=view, words=words, languages=self._languages)

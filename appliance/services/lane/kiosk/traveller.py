@@ -15,6 +15,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response, S
 from starlette.routing import Route
 
 from appliance.contracts.lane import PortraitView, View
+from appliance.contracts.receipt import Receipt
+from appliance.services.lane.kiosk.receipt import is_simulated, lines_of
 from appliance.services.lane.kiosk.words import FINGERS_TAKEN, Words
 
 HERE: Final = Path(__file__).parent
@@ -76,13 +78,13 @@ class TravellerPage:
     async def page(self, request: Request) -> Response:
         """The empty page: all content comes with the first event."""
         html = self._templates.get_template("traveller.html").render(
-            words=self._words(request), languages=self._languages, version=self._version
+            words=self.words_of(request), languages=self._languages, version=self._version
         )
         return Response(html, media_type="text/html")
 
     async def events(self, request: Request) -> Response:
         """The word now, at every change, and at every heartbeat."""
-        return StreamingResponse(self._stream(self._words(request)), media_type="text/event-stream")
+        return StreamingResponse(self._stream(self.words_of(request)), media_type="text/event-stream")
 
     async def language(self, request: Request) -> Response:
         """Remembers the traveller's language for a while and goes back to the page."""
@@ -105,6 +107,8 @@ class TravellerPage:
             self._source.traveller_page(opened=False)
 
     def _word(self, view: View, words: Words) -> Word:
+        if view.receipt is not None and view.receipt.shown and view.step == "waiting":
+            return self._receipt(view.receipt, view, words)
         code = word_of(view)
         html = self._templates.get_template("traveller_word.html").render(
             code=code, words=words, more=words.find(f"guide_more.{code}"), simulated=bool(view.simulated)
@@ -117,7 +121,16 @@ class TravellerPage:
             speech=f"/static/speech/{words.code}/{code}.opus" if spoken.is_file() else None,
         )
 
-    def _words(self, request: Request) -> Words:
+    def _receipt(self, receipt: Receipt, view: View, words: Words) -> Word:
+        html = self._templates.get_template("receipt_part.html").render(
+            receipt=receipt,
+            words=words,
+            lines=lines_of(receipt, words, simulated=is_simulated(view)),
+        )
+        return Word(version=self._version, code="receipt", html=html.strip(), speech=None)
+
+    def words_of(self, request: Request) -> Words:
+        """In the language that the traveller has chosen."""
         wanted = request.cookies.get(COOKIE)
         return next((words for words in self._languages if words.code == wanted), self._default)
 

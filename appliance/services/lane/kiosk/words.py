@@ -34,7 +34,7 @@ from appliance.contracts.checks import CHECKS
 from appliance.contracts.face import INSTRUCTIONS, NOT_MEASURED, OFIQ_MEASURES, OWN_MEASURES
 from appliance.contracts.finger import FINGER_INSTRUCTIONS, POSITIONS
 from appliance.contracts.officers import OFFICER_PROBLEMS
-from appliance.contracts.typed import PROBLEMS
+from appliance.contracts.paper import PAPER_PROBLEMS
 
 LOCALE: Final = Path(__file__).parent / "locale"
 DOMAIN: Final = "kiosk"
@@ -85,7 +85,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "measure": MEASURES,
     "guide_more": ("welcome", "notice"),
     "action": ("start", "retry", "admit", "refer", "not_same", "seen", "without_visa"),
-    "late": ("new_list", "late_answer"),
+    "late": ("new_list", "late_answer", "paper"),
     "trouble": TROUBLES,
     "remedy": TROUBLES,
     "page_hint": PAGE_HINTS,
@@ -112,7 +112,6 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "kind": ("P", "I", "V", "other"),
     "sex": ("M", "F", "X"),
     "field": FIELDS,
-    "typed_problem": PROBLEMS,
     "question": (*QUESTIONS, "visa_entries"),
     "purpose": PURPOSES,
     "transport": TRANSPORTS,
@@ -121,6 +120,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "group_kind": GROUPS,
     "group_role": ROLES,
     "note_problem": NOTE_PROBLEMS,
+    "typed_problem": PAPER_PROBLEMS,
     "officer_problem": tuple(code for code in OFFICER_PROBLEMS if code != "locked"),
     "plural": ("hours", "days", "entries", "unsent", "PASS", "FAIL", "NOT_DONE", "CANNOT"),
 }

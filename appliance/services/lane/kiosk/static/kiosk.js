@@ -3,7 +3,10 @@
 
 import { offerNotes } from "./asked.js";
 import { offerDuty } from "./duty.js";
+import { offerHelp } from "./help.js";
 import { follow } from "./live.js";
+import { offerPaper } from "./paper.js";
+import { offerReceipt } from "./receipt.js";
 import { offerTyping } from "./typing.js";
 
 const HOLD_MS = 1500; // as long as the button on the panel
@@ -42,6 +45,9 @@ function show(update) {
   offerTyping(update.typing);
   offerDuty(update);
   offerNotes(update.asked, update.group);
+  offerHelp(update.help);
+  offerReceipt(update.receipt);
+  offerPaper(update.phase === "idle");
   body.classList.add("met");
   button.disabled = !update.press && !update.hold;
 }
@@ -54,6 +60,9 @@ function lose() {
   offerTyping(null);
   offerDuty(null);
   offerNotes(null, null);
+  offerHelp("lost");
+  offerReceipt(null);
+  offerPaper(false);
   body.dataset.phase = "lost";
   delete body.dataset.recommendation;
   button.disabled = true;
