@@ -11,6 +11,7 @@ from appliance.contracts.movement import (
     RECORD_TYPE_CLOCK,
     RECORD_TYPE_COMMAND,
     RECORD_TYPE_CORRECTION,
+    RECORD_TYPE_GROUP,
     RECORD_TYPE_LATE_HIT,
     RECORD_TYPE_MOVEMENT,
     RECORD_TYPE_TAMPER,
@@ -32,6 +33,7 @@ from central.merge.settle import add_task, settle
 from central.rights.change import apply_known
 from central.rights.change import note_correction as note_box_correction
 from central.rights.erase import erase
+from central.statistics.groups import note_group
 from central.statistics.tables import add_facts
 from central.store import Batch, Device
 from central.tables import fits
@@ -237,6 +239,8 @@ def _follow(batch: Batch, opened: envelopes.Opened, result: Ingested) -> None:
         result.persons |= persons
         for person, task in tasks:
             add_task(batch.connection, person, task)
+    if opened.type == RECORD_TYPE_GROUP:
+        note_group(batch.connection, header.device, body, made_at=header.stamp.wall)
     if opened.type == RECORD_TYPE_CLOCK:
         result.persons |= note_correction(batch.connection, header.device, body)
     if opened.type == RECORD_TYPE_TAMPER:

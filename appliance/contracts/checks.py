@@ -81,6 +81,10 @@ _PROOF = (
     *("no_chip_to_ask", "not_asked", "unsupported_key"),
     *_CHIP,
 )
+_STAY = (
+    *("no_limit", "nationalities_differ", "clock_unsure", "history_unreadable", "too_many_crossings"),
+    *("no_table", "no_rule", "not_asked", "nothing_to_search"),
+)
 _DOCUMENT_LIST = (
     *("lost", "stolen", "revoked", "blank", "possible_misread", "issuing_state_not_known", "old_list_hit"),
 )
@@ -225,6 +229,19 @@ CHECKS: dict[str, tuple[str, ...]] = {
         *("ok", "same_direction_again", "stay_exceeded", "no_entry_known", "history_unreadable"),
         *("nothing_to_search", "not_asked"),
     ),
+    "stated.answers": ("answered", "must_be_asked"),
+    "stay.legs": ("complete", "proved", "entry_missing", "exit_missing"),
+    "stay.allowed": ("days_left", "used_up", "perhaps_used_up", *_STAY),
+    "stay.days": ("within", "overstayed", "entry_missing", *_STAY),
+    "visa.shown": ("shown", "typed", "missing", "skipped"),
+    "visa.mrz": ("ok", "faulty"),
+    "visa.issuer": ("serves", "does_not_serve"),
+    "visa.holder": ("same", "different"),
+    "visa.passport_number": ("same", "not_found", "not_in_mrz"),
+    "visa.validity": ("valid", "expired", "clock_unsure", "no_date"),
+    "visa.entries": ("entries_left", "entries_used_up", "not_told", "not_asked", "history_unreadable"),
+    "group.count": ("within_declared", "more_than_declared"),
+    "child.guardian": ("with_guardian", "unaccompanied", "name_differs"),
     "watchlist.live": (
         *("no_hit", "match", "possible_match", "lost", "stolen", "revoked", "blank"),
         *("no_link", "no_answer", "not_asked", "register_unreachable"),

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from appliance.contracts.asked import AskedView, GroupView
 from appliance.contracts.capture import Nothing
 from appliance.contracts.cases import SecondLineView
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
@@ -255,7 +256,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     revision: int
     step: str
-    """waiting, reading_document, reading_chip, taking_portrait, taking_fingers, checking, deciding."""
+    """waiting, reading_document, reading_chip, reading_visa, taking_portrait, taking_fingers, checking,
+    deciding."""
     trouble: Trouble | None
     press: str | None
     hold: str | None
@@ -311,6 +313,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """Of the traveller who has just gone, for some minutes."""
     takes_typed: bool = False
     """The officer may type the document in, because it cannot be read or there is none."""
+    asked: AskedView | None = None
+    """None while nobody whose document is known stands here."""
+    group: GroupView | None = None
+    """The group that is open."""
 
 
 class Press(msgspec.Struct, frozen=True, kw_only=True):

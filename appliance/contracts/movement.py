@@ -56,6 +56,55 @@ class Stated(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str | None = None
     """visit, holiday, business, work, study, family, transit, health, return, protection, other."""
     intended_stay_days: int | None = None
+    transport: str | None = None
+    """foot, car, bus, truck, train, motorcycle, bicycle, other."""
+    declined: tuple[str, ...] = ()
+    """What was asked and not said; of what is None and not here, nobody asked."""
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """What an officer took for a leg that the history lacks: counted with the stay, and never made a
+    movement."""
+
+    direction: Direction
+    day: str
+    """ISO 8601."""
+    kind: str
+    """stamp, ticket, other_record, statement."""
+    place: str
+    reason: str
+    officer: str = ""
+
+
+class OtherPapers(msgspec.Struct, frozen=True, kw_only=True):
+    """The traveller's other passport, as the officer typed it."""
+
+    nationality: str
+    issuing_state: str
+    document_number: str
+
+
+class GroupLink(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's place in a vehicle, a family, a crew."""
+
+    group: str
+    """Unique for ever, as a crossing is."""
+    kind: str
+    """vehicle, bus, family, crew."""
+    declared: int
+    """How many people were said to come, this one among them."""
+    place: int
+    """From 1, in the order in which they were seen."""
+    plate: str = ""
+    plate_state: str = ""
+    role: str = ""
+    """driver, passenger, crew, guardian, child; empty: nobody said."""
+    guardian: str = ""
+    """Of a child: the crossing of who is with it."""
+    shared_document: bool = False
+    """Entered in the guardian's document: the movement's document is that one's."""
+    detached: str = ""
+    """Why this person stayed behind while the others went on; empty: they did not."""
 
 
 class MediaName(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +137,13 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     not_same: tuple[str, ...] = ()
     """Pairs of this traveller and a list's entry that the officer found to be two persons, as hashes."""
     stated: Stated | None = None
+    proofs: tuple[Proof, ...] = ()
+    other_papers: OtherPapers | None = None
+    visa: DocumentFacts | None = None
+    """The visa that was shown, read or typed."""
+    visa_entries: int | None = None
+    """How many entries it says; 0: any number; None: nobody has looked."""
+    group: GroupLink | None = None
     officer: str = ""
     """Who decided; empty where nobody has logged in."""
     released: str = ""
@@ -112,6 +168,8 @@ RECORD_TYPE_LATE_HIT = "late_hit"
 RECORD_TYPE_MEDIA = "media"
 """One picture of a crossing: a map of `crossing`, `name`, `sha256` (which the movement names too) and
 `content`."""
+RECORD_TYPE_GROUP = "group"
+"""A vehicle, family or crew was opened or closed: see services/lane/groups.py."""
 RECORD_TYPE_CORRECTION = "correction"
 """An earlier crossing was recorded wrongly, and stays as it is: `crossing`, `seq`, `reason` and `values`."""
 RECORD_TYPE_COMMAND = "command"

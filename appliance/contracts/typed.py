@@ -6,13 +6,18 @@ small post (promises 5 and 6). What was typed is never taken for something that 
 
 import msgspec
 
-TYPED_FOR = ("not_machine_readable", "reader_failed", "unreadable", "no_document")
-"""Why it was typed: the reasons of `mrz.read`; the last one makes a provisional identity."""
+IN_GUARDIANS_DOCUMENT = "in_guardians_document"
+"""A child that is entered in the document of who is linked as its guardian."""
+TYPED_FOR = (
+    *("not_machine_readable", "reader_failed", "unreadable", "no_document"),
+    IN_GUARDIANS_DOCUMENT,
+)
+"""Why it was typed: the reasons of `mrz.read`; no_document makes a provisional identity."""
 DOCUMENT_CODES = ("P", "I", "V", "O")
 """Passport, identity card, visa, any other paper."""
 PROBLEMS = (
     *("missing", "differs", "unknown_code", "not_an_issuer", "not_a_date", "in_future"),
-    *("expires_before_birth", "no_letters", "too_long", "choose"),
+    *("expires_before_birth", "no_letters", "too_long", "choose", "no_guardian"),
 )
 """What can be wrong with a field of the form; each has words in every language."""
 MAX_FIELD = 200

@@ -80,6 +80,11 @@ class PostHistory(Protocol):
         ...
 
 
+def by_visa(crossing: str) -> str:
+    """The name of the same crossing's second entry, under the visa's number."""
+    return f"{crossing}/visa"
+
+
 class History:
     """The open file. Safe to use from several threads."""
 
@@ -122,10 +127,16 @@ class History:
             self.post.passed(passage, issuing_state, document_number)
 
     def search(
-        self, *, issuing_state: str, document_number: str, purpose: str, now: dt.datetime
+        self,
+        *,
+        issuing_state: str,
+        document_number: str,
+        purpose: str,
+        now: dt.datetime,
+        limit: int = MAX_FOUND,
     ) -> tuple[Passage, ...]:
-        """Earlier crossings of this document, the latest first, and its entries at the post's other boxes;
-        that they were looked for is written down.
+        """The latest `limit` crossings of this document, the latest first, and its entries at the other boxes
+        of the post; that they were looked for is written down.
 
         Raises:
             StorageError: the file cannot be read, or the search not be written down: then nothing is told.
@@ -134,7 +145,7 @@ class History:
         elsewhere = self.post.passages(issuing_state, document_number) if self.post is not None else ()
         with self._lock:
             rows = self._execute(
-                "SELECT sealed FROM entries WHERE document = ? ORDER BY at DESC LIMIT ?", document, MAX_FOUND
+                "SELECT sealed FROM entries WHERE document = ? ORDER BY at DESC LIMIT ?", document, limit
             )
             here = (p for (sealed,) in rows if (p := self._opened(document, sealed)) is not None)
             found = tuple(sorted((*here, *elsewhere), key=lambda one: one.at, reverse=True))
@@ -166,7 +177,7 @@ class History:
         """
         with self._lock:
             for one in crossings:
-                self._execute("DELETE FROM entries WHERE crossing = ?", one)
+                self._execute("DELETE FROM entries WHERE crossing IN (?, ?)", one, by_visa(one))
 
     def forget_old(self, *, now: dt.datetime, days: float) -> int:
         """Forget what is older than so many days, and the oldest beyond `MAX_ENTRIES`; how many.

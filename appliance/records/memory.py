@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS pairs (pair TEXT PRIMARY KEY, decided TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS lists (name TEXT PRIMARY KEY, version INTEGER NOT NULL, issued TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS late (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, seen INTEGER NOT NULL, sealed
 BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS open_group (name TEXT PRIMARY KEY, sealed BLOB NOT NULL);
 """
 
 
@@ -183,6 +184,37 @@ class Memory:
                 "INSERT OR REPLACE INTO lists VALUES (?, ?, ?)",
                 [(name, version, issued) for name, (version, issued) in lists.items()],
             )
+
+    # The group that is open
+
+    def group(self) -> bytes | None:
+        """What was kept of the open group, None where none is open.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        for name, sealed in self._read("SELECT name, sealed FROM open_group"):
+            return self._opened(name, sealed)
+        return None
+
+    def keep_group(self, name: str, payload: bytes) -> None:
+        """This group is open, and no other.
+
+        Raises:
+            StorageError: it is not on disk.
+        """
+        with self._writing() as connection:
+            connection.execute("DELETE FROM open_group")
+            connection.execute("INSERT INTO open_group VALUES (?, ?)", (name, self._sealed(name, payload)))
+
+    def end_group(self) -> None:
+        """No group is open.
+
+        Raises:
+            StorageError: it is still kept.
+        """
+        with self._writing() as connection:
+            connection.execute("DELETE FROM open_group")
 
     # Late hits
 

@@ -20,6 +20,20 @@ nationalities = ["KGZ"]
 days = 90
 window_days = 180               # left out: the days count anew with each entry
 says = { en = "90 days in any 180." }
+
+[[visa]]                        # who needs one; who fits no rule needs none
+nationalities = ["UTO"]
+directions = ["entry"]          # left out: entry
+issuers = ["KGZ"]               # whose visas serve; left out: any
+needed = true
+says = { en = "Visas of Kyrgyzstan only." }
+
+[[ask]]                         # the first that fits; without one, the policy's own
+nationalities = ["KGZ"]
+directions = ["entry"]          # left out: both
+ask = []                        # nationals are asked nothing
+must = []                       # of what is asked: what must be
+countries = ["KGZ", "UZB"]      # the likeliest residences
 """
 
 import fnmatch
@@ -28,7 +42,8 @@ from typing import Annotated
 
 import msgspec
 
-from appliance.config import ConfigError, line_in, parse_toml
+from appliance.config import ConfigError, did_you_mean, line_in, parse_toml
+from appliance.contracts.asked import QUESTIONS
 from appliance.contracts.checks import Direction
 from appliance.travel_document import is_known_code
 
@@ -85,6 +100,24 @@ class StayRule(_Dated, frozen=True, kw_only=True, rename={"from_": "from"}):
     """The days count within any so many days; None: anew with each entry."""
 
 
+class VisaRule(_Dated, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """Whether a visa is needed, and whose serve."""
+
+    directions: tuple[Direction, ...] = (Direction.ENTRY,)
+    issuers: tuple[str, ...] = (ANY,)
+    needed: bool = True
+
+
+class AskRule(_Dated, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """What travellers are asked: names of `appliance.contracts.asked.QUESTIONS`."""
+
+    directions: tuple[Direction, ...] = (Direction.ENTRY, Direction.EXIT)
+    ask: tuple[str, ...] = ()
+    must: tuple[str, ...] = ()
+    countries: Annotated[tuple[str, ...], msgspec.Meta(max_length=9)] = ()
+    """The likeliest residences, each with a key of its own."""
+
+
 class RuleTable(_Section, frozen=True, kw_only=True):
     """The whole file."""
 
@@ -92,6 +125,8 @@ class RuleTable(_Section, frozen=True, kw_only=True):
     version: int
     document: tuple[DocumentRule, ...] = ()
     stay: tuple[StayRule, ...] = ()
+    visa: tuple[VisaRule, ...] = ()
+    ask: tuple[AskRule, ...] = ()
 
     @property
     def label(self) -> str:
@@ -121,7 +156,27 @@ def read_table(data: bytes) -> RuleTable:
         if stay.window_days is not None and stay.window_days < stay.days:
             line = line_in(text, "stay", number, "window_days")
             raise ConfigError(f"the rules: line {line}: a window is not shorter than the days within it.")
+    for number, visa in enumerate(table.visa):
+        _check_codes(text, "visa", number, "issuers", visa.issuers)
+        _check_codes(text, "visa", number, "nationalities", visa.nationalities)
+        _check_dates(text, "visa", number, visa)
+    for number, ask in enumerate(table.ask):
+        _check_codes(text, "ask", number, "nationalities", ask.nationalities)
+        _check_codes(text, "ask", number, "countries", ask.countries)
+        _check_dates(text, "ask", number, ask)
+        _check_questions(text, number, ask)
     return table
+
+
+def _check_questions(text: str, number: int, rule: AskRule) -> None:
+    for key, questions, allowed in (("ask", rule.ask, QUESTIONS), ("must", rule.must, rule.ask)):
+        for question in questions:
+            if question not in allowed:
+                line = line_in(text, "ask", number, key)
+                raise ConfigError(
+                    f"the rules: line {line}: `{question}` is not among what is asked: {', '.join(allowed)}."
+                    f"{did_you_mean(question, list(allowed))}"
+                )
 
 
 def _check_codes(text: str, section: str, number: int, key: str, codes: tuple[str, ...]) -> None:

@@ -17,6 +17,7 @@ from central.merge.settle import settle
 from central.merge.tables import REVIEWS
 from central.rights.find import ERASED
 from central.rights.tables import CORRECTIONS
+from central.statistics.groups import forget_member
 from central.statistics.tables import FACTS
 from central.tables import CROSSINGS, MAX_REFUSED_BYTES, RECORD_CROSSINGS, RECORDS, REFUSED
 
@@ -98,6 +99,7 @@ def _forget(connection: Connection, crossings: Sequence[str]) -> None:
         unlinked = {"person": secrets.token_hex(16), "document_link": None}
         connection.execute(sa.update(FACTS).where(FACTS.c.crossing == crossing).values(**unlinked))
         connection.execute(sa.delete(CORRECTIONS).where(CORRECTIONS.c.crossing == crossing))
+        forget_member(connection, crossing)
     new = set(connection.execute(sa.select(FACTS.c.person).where(FACTS.c.crossing.in_(crossings))).scalars())
     settle(connection, persons | new)
     for person in persons:

@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 from appliance.contracts.movement import Movement
 from appliance.records.statistics.facts import Facts, Hit, Missed, document_link, facts_of
 from central.database import insert_once
+from central.statistics.groups import add_member
 from central.tables import METADATA
 
 FACTS = sa.Table(
@@ -120,6 +121,7 @@ def add_facts(connection: Connection, movement: Movement, *, link_key: bytes) ->
                 verdict=check.verdict.value,
                 reason=check.reason[:MAX_TEXT],
             )
+    add_member(connection, movement)
     return facts
 
 

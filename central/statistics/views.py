@@ -63,6 +63,14 @@ VIEWS: Final = {
         " JOIN facts ON facts.crossing = case_closings.crossing WHERE NOT simulated AND NOT restricted"
         " GROUP BY substr(closed_at, 1, 10), post, kind, case_closings.outcome, ground"
     ),
+    "statistics_groups": (
+        "SELECT substr(closed_at, 1, 10) AS day, kind, count(*) AS groups_closed, sum(declared) AS declared,"
+        " sum(seen) AS seen, sum(detached) AS detached,"
+        " sum(CASE WHEN seen <> declared THEN 1 ELSE 0 END) AS differing FROM groups_closed"
+        " WHERE group_id IN (SELECT group_id FROM group_crossings JOIN facts ON facts.crossing ="
+        " group_crossings.crossing WHERE NOT simulated AND NOT restricted)"
+        " GROUP BY substr(closed_at, 1, 10), kind"
+    ),
     "statistics_stays": (
         "SELECT state, entry_post, exit_post, count(*) AS stays, avg(days) AS mean_days FROM stays"
         " WHERE NOT simulated GROUP BY state, entry_post, exit_post"

@@ -8,11 +8,14 @@ from typing import Final
 import msgspec
 
 from appliance.contracts.checks import Verdict
-from appliance.contracts.movement import DocumentFacts, Movement
+from appliance.contracts.movement import DocumentFacts, Movement, Stated
 from appliance.contracts.paper import PAPER
 
 UNKNOWN: Final = "unknown"
-"""Not read, not asked, or not legible: counted, never left out."""
+"""Not read, or not legible: counted, never left out."""
+NOT_ASKED: Final = "not_asked"
+NOT_SAID: Final = "not_said"
+"""Of what only the traveller can say: nobody asked, or they did not say."""
 NO_AGE: Final = -1
 MAX_HANDLING_SECONDS: Final = 4 * 3600.0
 """Longer is a box that was switched off between button and decision, and says nothing of handling."""
@@ -82,9 +85,8 @@ def facts_of(movement: Movement, *, link_key: bytes) -> Facts:
     document = movement.document
     stated = movement.stated
     told: dict[str, str] = {}
-    if stated is not None:
-        for name in ("birth_country", "previous_residence", "next_residence", "purpose"):
-            told[name] = getattr(stated, name) or UNKNOWN
+    for name in ("birth_country", "previous_residence", "next_residence", "purpose"):
+        told[name] = (getattr(stated, name) if stated else None) or _unsaid(stated, name)
     return Facts(
         crossing=movement.crossing,
         device=movement.device,
@@ -118,6 +120,10 @@ def facts_of(movement: Movement, *, link_key: bytes) -> Facts:
         false_hits=len(movement.not_same),
         **told,
     )
+
+
+def _unsaid(stated: Stated | None, name: str) -> str:
+    return NOT_SAID if stated is not None and name in stated.declined else NOT_ASKED
 
 
 def person_link(document: DocumentFacts | None, *, crossing: str, key: bytes) -> str:

@@ -172,7 +172,10 @@ def _how_to_read(report: Report) -> str:
             "linked by name, birth date and nationality as read; a name spelled in two ways counts twice. "
             "Persons of several cells may be the same, so persons do not add up."
         ),
-        "“unknown” is counted and never shared out: it was not read, not asked, or not legible.",
+        (
+            "“unknown” is counted and never shared out: it was not read, or not legible; “not_asked” and "
+            "“not_said” are of what only the traveller can say."
+        ),
         small,
         "A referred traveller counts as a crossing: what the second line decided is in a later record. "
         + permitted,

@@ -92,7 +92,7 @@ def assess(
     checks.append(
         history_check(
             history,
-            subject_of(state, mrz),
+            None if state.shares_document else subject_of(state, mrz),
             direction=direction,
             now=dt.datetime.fromisoformat(stamp.wall),
             time_quality=stamp.quality,
@@ -215,7 +215,9 @@ def simulated_kinds(state: State) -> tuple[str, ...]:
     return tuple(kind for kind, simulated in kinds.items() if simulated)
 
 
-def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
+def movement_of(
+    state: State, *, box: Box, document: Mrz | None, visa: DocumentFacts | None = None
+) -> Movement:
     """The record of a decided crossing."""
     assert state.started is not None
     assert state.assessed is not None
@@ -248,6 +250,12 @@ def movement_of(state: State, *, box: Box, document: Mrz | None) -> Movement:
         simulated=simulated_kinds(state),
         policy=state.assessed.policy,
         not_same=state.decided.not_same,
+        stated=state.stated,
+        proofs=state.proofs,
+        other_papers=state.other_papers,
+        visa=visa,
+        visa_entries=state.visa_entries,
+        group=state.group,
         officer=state.decided.officer,
         released=state.decided.released,
         media=media,

@@ -2,12 +2,14 @@
 bytes."""
 
 import datetime as dt
+import logging
 from collections.abc import Iterator, Mapping
 
 from appliance.clock import CARRIED_MARGIN, TimeQuality, wall_of
 from appliance.contracts.capture import ChipEvidence
 from appliance.contracts.checks import Check, Verdict
 from appliance.contracts.movement import Stamp
+from appliance.reference_data.trust_folder import TrustFolder, TrustUnavailable
 from appliance.services.lane.workflow import ChipProofs
 from appliance.travel_document import Mrz
 from appliance.travel_document.authentication.facts import (
@@ -26,12 +28,23 @@ from appliance.travel_document.pki.trust_store import TrustStore
 CHIP_CHECKS = (*IDS, "chip.portrait")
 """What is said to be not done when no chip was read."""
 
+log = logging.getLogger(__name__)
+
 
 def moment_of(stamp: Stamp, floor: dt.datetime) -> Moment:
     """Now, as far as the clock can be trusted (promise 4)."""
     quality = TimeQuality(stamp.quality)
     margin = dt.timedelta() if quality.sure else CARRIED_MARGIN if quality is TimeQuality.CARRIED else None
     return Moment(max(wall_of(stamp), floor), margin, floor)
+
+
+def trusted(folder: TrustFolder) -> TrustStore:
+    """Whom the box trusts now; nobody while the store cannot be read, which every check then says."""
+    try:
+        return folder.store()
+    except TrustUnavailable as error:
+        log.error("%s", error)  # noqa: TRY400 - the sentence says it all
+        return TrustStore()
 
 
 def chip_findings(

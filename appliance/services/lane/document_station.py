@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from appliance.contracts.capture import Capture, MrzEvidence, Wait
+from appliance.contracts.movement import DocumentFacts
 from appliance.contracts.typed import TypedAnswer, TypedDocument, TypedEntry
 from appliance.services.lane.page_guide import PageGuide
 from appliance.services.lane.tasks import end
@@ -26,6 +27,11 @@ class DocumentStation:
     def takes_typed(self) -> bool:
         """Whether a document may be typed now."""
         return self._typed is not None and not self._typed.done()
+
+    @property
+    def typed(self) -> TypedDocument | None:
+        """What was typed since it may be."""
+        return self._typed.result() if self._typed is not None and self._typed.done() else None
 
     @contextlib.contextmanager
     def typing(self) -> Iterator[None]:
@@ -62,13 +68,15 @@ class DocumentStation:
         finally:
             await end(reading)
 
-    def enter(self, entry: TypedEntry, *, today: dt.date) -> TypedAnswer:
+    def enter(
+        self, entry: TypedEntry, *, today: dt.date, guardian: DocumentFacts | None = None
+    ) -> TypedAnswer:
         """A form: what is wrong with it, what it would be, or that it is taken."""
         typed = self._typed
         if typed is None or typed.done():
             return TypedAnswer(taken=False)
         number = f"{PROVISIONAL}{entry.crossing[:8].upper()}"
-        document, problems = read_entry(entry, today=today, provisional_number=number)
+        document, problems = read_entry(entry, today=today, provisional_number=number, guardian=guardian)
         if document is None or not entry.confirmed:
             return TypedAnswer(taken=False, problems=problems, document=document)
         typed.set_result(document)

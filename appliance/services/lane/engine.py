@@ -6,58 +6,61 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
 
 import msgspec
 
 from appliance.clock import Clock
 from appliance.config import Box
-from appliance.contracts.capture import Capture, TakePortrait, Wait
+from appliance.contracts.capture import Capture, Wait
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
 from appliance.contracts.movement import Movement
 from appliance.contracts.officers import OfficerAnswer, Release
-from appliance.contracts.typed import TypedAnswer, TypedDocument, TypedEntry
+from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
+from appliance.records.errors import StorageError
 from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.records.statistics.book import Book
 from appliance.reference_data.store import ReferenceStore
-from appliance.reference_data.trust_folder import TrustFolder, TrustUnavailable
+from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane import workflow
+from appliance.services.lane.asked_desk import AskedDesk, Make
 from appliance.services.lane.asking import Asking, Referred
 from appliance.services.lane.assessment import assess, document_of, movement_of, subject_of
 from appliance.services.lane.button import ButtonEvent, Offer
 from appliance.services.lane.chase import Chaser
-from appliance.services.lane.chip_checks import moment_of, verify_ahead
+from appliance.services.lane.chip_checks import moment_of, trusted, verify_ahead
 from appliance.services.lane.chip_reading import chip_request, read_chip, with_tries
 from appliance.services.lane.counting import count
 from appliance.services.lane.document_station import DocumentStation
+from appliance.services.lane.document_step import read_document
 from appliance.services.lane.duty import Duty
 from appliance.services.lane.finger_desk import FingerDesk
 from appliance.services.lane.finger_step import take_fingers
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import LIVE, LiveDesk
 from appliance.services.lane.pairs import possible_pairs
-from appliance.services.lane.policy import Action, Start
+from appliance.services.lane.policy import Action, Policy, Start
 from appliance.services.lane.portrait_guide import PortraitGuide
+from appliance.services.lane.portrait_step import take_portrait
 from appliance.services.lane.remembering import commit, remember
 from appliance.services.lane.signals import show, signal_of
+from appliance.services.lane.tasks import first_of
+from appliance.services.lane.visa_checks import visa_facts, visa_of
+from appliance.services.lane.visa_step import read_visa
 from appliance.services.lane.workflow import AnyEvent, State, Step
-from appliance.travel_document.pki.trust_store import TrustStore
 
 CAPTURE_RETRY_SECONDS = 1.0
 """How soon a capture service that does not answer is asked again."""
 CROSSING_UNREADABLE = "crossing_unreadable"
 
-Evidence = TypeVar("Evidence")
 log = logging.getLogger(__name__)
 
-
 NOT_SAME = "not_same"
-"""What a press does when all that stands against GREEN are near matches: this is another person."""
+"""What a press does when all that stands against GREEN are near matches: another person."""
 RELEASE = "release"
 """Under RED: an officer's PIN and reason let the traveller go on."""
 SEEN = "seen"
@@ -95,7 +98,6 @@ class Engine:
         self.fingers = fingers
         self._in_force = in_force
         self._policy = in_force.policy
-        """Of the traveller who stands here: a new one begins with the next."""
         self._capture = capture
         self._journal = journal
         self._lists = lists
@@ -113,6 +115,11 @@ class Engine:
         self.documents = DocumentStation(capture, changed)
         self.duty = duty
         self._login = asyncio.Event()
+        self._keeping = asyncio.Lock()
+        self.asked = AskedDesk(
+            self, in_force=in_force, lists=lists, history=history, clock=clock, post=box.post,
+            journal=journal, memory=memory, changed=changed,
+        )  # fmt: skip
         self._released: Release | None = None
         self.state = State()
         self.last_outcome: Outcome | None = None
@@ -125,6 +132,11 @@ class Engine:
     def trouble(self) -> Trouble | None:
         """What keeps the box from going on."""
         return self._asking.trouble
+
+    @property
+    def policy(self) -> Policy:
+        """Of the traveller who stands here: a new one begins with the next."""
+        return self._policy
 
     @property
     def today(self) -> dt.date:
@@ -193,6 +205,7 @@ class Engine:
             Step.WAITING: self._wait_for_traveller,
             Step.READING_DOCUMENT: self._read_document,
             Step.READING_CHIP: self._read_chip,
+            Step.READING_VISA: self._read_visa,
             Step.TAKING_PORTRAIT: self._take_portrait,
             Step.TAKING_FINGERS: self._take_fingers,
             Step.CHECKING: self._check,
@@ -257,33 +270,24 @@ class Engine:
         if self._policy.ask.portrait:
             self.guide.notice()
         crossing = secrets.token_hex(16)
-        await self._keep(
-            workflow.Started(crossing=crossing, direction=self._box.direction, stamp=self._clock.stamp())
-        )
+        direction, stamp, group = self._box.direction, self._clock.stamp(), self.asked.groups.link()
+        await self._keep(workflow.Started(crossing=crossing, direction=direction, stamp=stamp, group=group))
 
     async def _read_document(self) -> None:
-        wait = Wait(timeout=self._policy.pace.document_seconds)
-        with self.documents.typing():
-            while True:
-                try:
-                    evidence = await self._asking.unless_held(self.documents.read_or_typed(wait))
-                except ServiceError as error:
-                    trouble = Trouble(code="document_not_read", evidence={"reason": error.code})
-                    if await self._asking.in_trouble(trouble, Offer(press="retry", hold="refer")) == "refer":
-                        await self._miss(Step.READING_DOCUMENT, error.code)
-                        raise Referred from error
-                    continue
-                break
-        if isinstance(evidence, TypedDocument):
-            await self._keep(workflow.DocumentTyped(typed=evidence))
-        else:
-            await self._keep(workflow.DocumentRead(evidence=evidence))
+        await read_document(
+            self.documents,
+            self._asking,
+            seconds=self._policy.pace.document_seconds,
+            keep=self._keep,
+            miss=self._miss,
+        )
 
     def enter(self, entry: TypedEntry) -> TypedAnswer:
         """The officer's form: what is wrong with it, what it would be, or that it is taken."""
         if not self._stands_here(entry.crossing):
             return TypedAnswer(taken=False)
-        answer = self.documents.enter(entry, today=self.today)
+        guardian = self.asked.groups.shared_document(self.state.group)
+        answer = self.documents.enter(entry, today=self.today, guardian=guardian)
         if answer.taken and self.trouble is not None:
             self.button.happened(ButtonEvent.PRESS, seen=True)  # try again: what was typed is there now
         return answer
@@ -291,6 +295,8 @@ class Engine:
     async def _read_chip(self) -> None:
         mrz = document_of(self.state, today=self.today)
         self._ask_live()
+        if self.asked.needs_visa() and not self.state.visa_asked:
+            await self._keep(workflow.VisaAsked())
         if mrz is None or not self._policy.ask.going(self._direction).chip:
             code = "not_asked" if mrz is not None else "no_mrz"
             await self._miss(Step.READING_CHIP, code, tried=False)
@@ -307,42 +313,31 @@ class Engine:
         else:
             await self._keep(read)
 
-    def _verify_ahead(self, files: Mapping[str, bytes]) -> None:
-        verify_ahead(files, self._trusted(), moment_of(self._clock.stamp(), self._clock.floor))
+    async def _read_visa(self) -> None:
+        await read_visa(
+            self.documents,
+            self._asking,
+            seconds=self._policy.pace.document_seconds,
+            today=self.today,
+            keep=self._keep,
+        )
 
-    def _trusted(self) -> TrustStore:
-        """Whom the box trusts now; nobody while the store cannot be read, which every check then says."""
-        try:
-            return self._trust.store()
-        except TrustUnavailable as error:
-            log.error("%s", error)  # noqa: TRY400 - the sentence says it all
-            return TrustStore()
+    def _verify_ahead(self, files: Mapping[str, bytes]) -> None:
+        verify_ahead(files, trusted(self._trust), moment_of(self._clock.stamp(), self._clock.floor))
 
     async def _take_portrait(self) -> None:
         if not self._policy.ask.going(self._direction).portrait:
             await self._miss(Step.TAKING_PORTRAIT, "not_asked", tried=False)
             return
-        await self._give_notice()
-        chip = self.state.chip
-        request = TakePortrait(
-            timeout=self._policy.pace.portrait_seconds, reference=chip.files.get("DG2") if chip else None
+        await take_portrait(
+            self._capture,
+            self.guide,
+            self._asking,
+            pace=self._policy.pace,
+            reference=self.state.chip.files.get("DG2") if self.state.chip else None,
+            keep=self._keep,
+            miss=self._miss,
         )
-        try:
-            async with self.guide.following():
-                evidence = await self._asking.unless_held(self._capture.take_portrait(request))
-        except ServiceError as error:
-            await self._miss(Step.TAKING_PORTRAIT, error.code, tried=error.code != "no_device")
-            return
-        await self._keep(workflow.PortraitTaken(evidence=evidence))
-
-    async def _give_notice(self) -> None:
-        """No picture before the traveller could read what is taken and why."""
-        self.guide.notice()
-        left = self._policy.pace.notice_seconds - self.guide.noticed_seconds
-        if left > 0:
-            await self._asking.unless_held(_pause(left))
-        noticed = round(self.guide.noticed_seconds, 1)
-        await self._keep(workflow.NoticeShown(seconds=noticed, pages=self.guide.pages))
 
     async def _take_fingers(self) -> None:
         await take_fingers(
@@ -364,7 +359,7 @@ class Engine:
             floor=self._clock.floor,
             today=self.today,
             lists=self._lists,
-            trust=self._trusted(),
+            trust=trusted(self._trust),
             direction=self._direction,
             face=self._face,
             finger=self.fingers.settings,
@@ -378,7 +373,7 @@ class Engine:
         assert started is not None
         self._ask_live()  # after a restart nobody has asked yet
         live = await self._live.result(started.crossing, seconds=self._policy.pace.live_seconds)
-        await self._assessed((*checks, live))
+        await self._assessed((*checks, live, *await self.asked.checks()))
 
     async def _assessed(self, checks: tuple[Check, ...]) -> None:
         recommendation, reasons = self._policy.recommend(checks, self._direction)
@@ -394,6 +389,10 @@ class Engine:
     async def _decide(self) -> None:
         assessed = self.state.assessed
         assert assessed is not None
+        renewed = await self.asked.renewed(assessed.checks)
+        if renewed is not None:
+            await self._assessed(renewed)
+            return
         pairs: tuple[str, ...] = ()
         released: Release | None = None
         if self.state.referral_asked:
@@ -418,27 +417,17 @@ class Engine:
         await self._keep(decided)
 
     async def _unless_late(self, offer: Offer) -> str | None:
-        """The officer's decision; None when a register's late answer hit first, and is on the screen now."""
-        asking = asyncio.ensure_future(
-            self._asking.ask(offer, look_first=self._policy.pace.look_first_seconds)
+        """The officer's decision; None when a late answer hit, or a note of theirs, came first."""
+        first = await first_of(
+            asyncio.ensure_future(self._asking.ask(offer, look_first=self._policy.pace.look_first_seconds)),
+            asyncio.ensure_future(self._late_checks.get()),
+            asyncio.ensure_future(self.asked.news.wait()),
         )
-        late = asyncio.ensure_future(self._late_checks.get())
-        try:
-            either: set[asyncio.Future[Any]] = {asking, late}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if asking.done():
-                return asking.result()
-        finally:
-            for task in (asking, late):
-                task.cancel()
-            await asyncio.gather(
-                asking, late, return_exceptions=True
-            )  # our own cancellation still comes through
-        assessed = self.state.assessed
-        assert assessed is not None
-        others = tuple(check for check in assessed.checks if check.id != LIVE)
-        await self._assessed((*others, late.result()))
-        return None
+        if isinstance(first, Check):
+            assessed = self.state.assessed
+            assert assessed is not None
+            await self._assessed(tuple(first if one.id == LIVE else one for one in assessed.checks))
+        return first if isinstance(first, str) else None
 
     async def late_answer(self, crossing: str, check: Check) -> None:
         """A register answered after its time, and hits: now, if the traveller still stands here."""
@@ -452,7 +441,9 @@ class Engine:
         assert started is not None
         assert decided is not None
         document = document_of(self.state, today=self.today)
-        movement = movement_of(self.state, box=self._box, document=document)
+        visa = visa_facts(visa_of(self.state, today=self.today))
+        movement = movement_of(self.state, box=self._box, document=document, visa=visa)
+        await self._asking.until_stored(lambda: self.asked.groups.note_decided(self.state, movement.document))
         await self._asking.until_stored(lambda: commit(self._journal, movement, decided.stamp, self._refer))
         await count(self._book, movement, decided.stamp)
         await remember(
@@ -463,6 +454,7 @@ class Engine:
             fingers=self.fingers,
             finger_days=self._policy.fingers.keep_days,
             history=self._history if self._policy.memory.history_days > 0 else None,
+            visa=visa,
         )
         while not self._late_checks.empty():
             await self._chaser.late_answer(started.crossing, self._late_checks.get_nowait())
@@ -481,18 +473,31 @@ class Engine:
 
     async def _keep(self, event: AnyEvent) -> None:
         """Commit the event, then let the screen know."""
-        state = self.state.after(event)
-        started = state.started
-        assert started is not None
-        name, payload = type(event).__name__, workflow.encode(event)
-        await self._asking.until_stored(lambda: self._journal.append_event(started.crossing, name, payload))
-        self.state = state
+        async with self._keeping:
+            await self._asking.until_stored(lambda: self._append(event))
         self._changed()
+
+    async def note(self, crossing: str, make: Make) -> bool:
+        """Commit an officer's note, unless its traveller is decided or gone.
+
+        Raises:
+            ServiceError: the disk refuses it.
+        """
+        async with self._keeping:
+            if not self._stands_here(crossing) or self.state.decided is not None:
+                return False
+            try:
+                await asyncio.to_thread(self._append, make(self.state))
+            except StorageError as error:
+                raise ServiceError("storage_broken", str(error), retry=True) from error
+        self._changed()
+        return True
+
+    def _append(self, event: AnyEvent) -> None:
+        state = self.state.after(event)
+        assert state.started is not None
+        self._journal.append_event(state.started.crossing, type(event).__name__, workflow.encode(event))
+        self.state = state
 
     async def _miss(self, step: Step, code: str, *, tried: bool = True) -> None:
         await self._keep(workflow.StepMissed(step=step, code=code, tried=tried))
-
-
-async def _pause(seconds: float) -> bool:
-    await asyncio.sleep(seconds)
-    return True

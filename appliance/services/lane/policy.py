@@ -81,6 +81,7 @@ class AskOtherwise(_Section, frozen=True, kw_only=True):
     chip: bool | None = None
     portrait: bool | None = None
     fingers: bool | None = None
+    stated: bool | None = None
 
 
 class Ask(_Section, frozen=True, kw_only=True):
@@ -89,6 +90,8 @@ class Ask(_Section, frozen=True, kw_only=True):
     chip: bool = True
     portrait: bool = True
     fingers: bool = False
+    stated: bool = True
+    """Where no signed rule says otherwise: everybody may be asked for purpose, residence and stay."""
     entry: AskOtherwise = AskOtherwise()
     exit: AskOtherwise = AskOtherwise()
 
@@ -115,6 +118,13 @@ class Memory(_Section, frozen=True, kw_only=True):
     """Which document crossed when, for duplicates and overstays; 0: nothing is kept."""
     stay_days: Annotated[float, msgspec.Meta(ge=0, le=400)] = 0.0
     """Who leaves after a longer stay is said; 0: nobody is."""
+
+
+class Children(_Section, frozen=True, kw_only=True):
+    """Who is taken for a child that somebody should be with."""
+
+    guardian_under: Annotated[int, msgspec.Meta(ge=0, le=25)] = 18
+    """Years; 0: nobody is asked after."""
 
 
 class OfficersAsked(_Section, frozen=True, kw_only=True):
@@ -195,6 +205,7 @@ class Policy(_Section, frozen=True, kw_only=True):
     memory: Memory = Memory()
     officers: OfficersAsked = OfficersAsked()
     fingers: Fingers = Fingers()
+    children: Children = Children()
     receipt: ReceiptSays = ReceiptSays()
     rule: tuple[Rule, ...] = ()
 

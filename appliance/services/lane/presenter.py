@@ -9,6 +9,7 @@ import msgspec
 
 from appliance.clock import TimeQuality
 from appliance.config import Box
+from appliance.contracts.asked import AskedView, GroupView
 from appliance.contracts.capture import DeviceStatus
 from appliance.contracts.cases import SecondLineView
 from appliance.contracts.checks import Outcome
@@ -57,6 +58,8 @@ class Situation:
     portrait: PortraitView | None
     finger: FingerView | None = None
     second_line: SecondLineView | None = None
+    asked: AskedView | None = None
+    group: GroupView | None = None
     receipt: Receipt | None = None
 
 
@@ -148,6 +151,8 @@ class Presenter:
             time_quality=situation.time_quality.value,
             portrait=situation.portrait,
             finger=situation.finger,
+            asked=situation.asked,
+            group=situation.group,
             receipt=situation.receipt,
             page_hint=situation.page_hint,
             takes_typed=situation.takes_typed,

@@ -9,16 +9,19 @@ import datetime as dt
 import logging
 from collections.abc import Callable
 
+import msgspec
+
 from appliance.clock import wall_of
 from appliance.contracts.checks import Recommendation
-from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, Stamp, apart, to_plain
+from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, DocumentFacts, Movement, Stamp, apart, to_plain
 from appliance.records.errors import StorageError
-from appliance.records.history import History, Passage
+from appliance.records.history import History, Passage, by_visa
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.screening import Subject
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.finger_desk import FingerDesk
+from appliance.services.lane.visa_checks import visa_state
 from appliance.services.lane.workflow import State
 
 log = logging.getLogger(__name__)
@@ -60,6 +63,7 @@ async def remember(
     fingers: FingerDesk,
     finger_days: float,
     history: History | None,
+    visa: DocumentFacts | None = None,
 ) -> None:
     """Keep the passage, pairs that are two persons, the subject to be screened again, and the fingers'
     templates."""
@@ -68,7 +72,7 @@ async def remember(
         return
     moment = wall_of(decided.stamp)
     try:
-        if history is not None and subject.document_number:
+        if history is not None and subject.document_number and not state.shares_document:
             passage = Passage(
                 crossing=started.crossing,
                 direction=started.direction.value,
@@ -81,6 +85,13 @@ async def remember(
                 issuing_state=subject.issuing_state,
                 document_number=subject.document_number,
             )
+            if visa is not None:
+                await asyncio.to_thread(
+                    history.add,
+                    msgspec.structs.replace(passage, crossing=by_visa(passage.crossing)),
+                    issuing_state=visa_state(visa.issuing_state),
+                    document_number=visa.document_number,
+                )
         if decided.not_same:
             await asyncio.to_thread(memory.not_same, decided.not_same, moment)
         await asyncio.to_thread(

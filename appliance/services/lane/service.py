@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from appliance.clock import Clock
 from appliance.config import Box, Retention
+from appliance.contracts.asked import NoteTaken, SentNote
 from appliance.contracts.capture import Capture, Nothing, Wait, WatchDevices
 from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
@@ -382,6 +383,10 @@ class LaneService:
         """A document that the officer typed, for the traveller who stood there when the form was opened."""
         return self.engine.enter(entry)
 
+    async def note(self, sent: SentNote) -> NoteTaken:
+        """What the officer notes beside a crossing, or of a group."""
+        return await self.engine.asked.note(sent.note)
+
     def show_receipt(self, show: ShowReceipt) -> PressTaken:
         """The receipt goes onto the traveller's screen."""
         taken = self._receipts.show(show.reference)
@@ -509,6 +514,8 @@ class LaneService:
                 portrait=engine.guide.view_of(engine.state),
                 finger=engine.fingers.view_of(engine.state),
                 second_line=self.second_line.summary() if self.second_line is not None else None,
+                asked=engine.asked.view(),
+                group=engine.asked.groups.view(),
                 receipt=self._receipts.current,
             )
         )

@@ -10,6 +10,7 @@ from appliance.services.lane.workflow import Step
 _OF_STEP: Final = {
     Step.READING_DOCUMENT: "working",
     Step.READING_CHIP: "working",
+    Step.READING_VISA: "working",
     Step.TAKING_PORTRAIT: "working",
     Step.TAKING_FINGERS: "working",
     Step.CHECKING: "working",

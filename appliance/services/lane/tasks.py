@@ -13,3 +13,14 @@ async def end(task: "asyncio.Future[Any]") -> None:
     await asyncio.wait({task})
     if not task.cancelled():
         task.exception()  # seen here
+
+
+async def first_of(*tasks: "asyncio.Future[Any]") -> Any:
+    """The result of the first that is done, in their order where several are; the others are cancelled."""
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task for task in tasks if task.done()).result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)  # our own cancellation still comes through

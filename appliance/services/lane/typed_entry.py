@@ -6,7 +6,15 @@ from typing import Final
 
 import msgspec
 
-from appliance.contracts.typed import DOCUMENT_CODES, MAX_FIELD, TYPED_FOR, TypedDocument, TypedEntry
+from appliance.contracts.movement import DocumentFacts
+from appliance.contracts.typed import (
+    DOCUMENT_CODES,
+    IN_GUARDIANS_DOCUMENT,
+    MAX_FIELD,
+    TYPED_FOR,
+    TypedDocument,
+    TypedEntry,
+)
 from appliance.screening.dates import BirthDate, DateError
 from appliance.travel_document import (
     MrzError,
@@ -27,12 +35,16 @@ _FORMATS: Final = {"P": MrzFormat.TD3, "I": MrzFormat.TD1, "V": MrzFormat.MRV_A}
 
 
 def read_entry(
-    entry: TypedEntry, *, today: dt.date, provisional_number: str
+    entry: TypedEntry, *, today: dt.date, provisional_number: str, guardian: DocumentFacts | None = None
 ) -> tuple[TypedDocument | None, dict[str, str]]:
     """The document, or what is wrong, field by field.
 
-    `provisional_number` is for a person without papers.
+    `provisional_number` is for a person without papers, `guardian` the document that a child is entered in.
     """
+    if entry.typed_for == IN_GUARDIANS_DOCUMENT:
+        if guardian is None:
+            return None, {"typed_for": "no_guardian"}
+        entry = _in_document(entry, guardian)
     form = _Form(entry, today)
     form.choice("typed_for", TYPED_FOR)
     papers = entry.typed_for != NO_DOCUMENT
@@ -62,7 +74,36 @@ def read_entry(
         primary_in_latin=primary_latin,
         secondary_in_latin=secondary_latin,
     )
-    return _with_lines(document), {}
+    shared = entry.typed_for == IN_GUARDIANS_DOCUMENT  # whose chip and lines are the guardian's
+    return (document if shared else _with_lines(document)), {}
+
+
+def _in_document(entry: TypedEntry, guardian: DocumentFacts) -> TypedEntry:
+    """The child's entry with what the guardian's document says for both."""
+    expiry = guardian.expiry_date if "?" not in guardian.expiry_date else ""
+    return msgspec.structs.replace(
+        entry,
+        document_code=guardian.document_code[:1] if guardian.document_code[:1] in DOCUMENT_CODES else "O",
+        issuing_state=guardian.issuing_state,
+        document_number=guardian.document_number.replace("<", ""),
+        document_number_again=guardian.document_number.replace("<", ""),
+        nationality=entry.nationality or guardian.nationality,
+        expiry_date=expiry,
+    )
+
+
+def read_number(typed: str) -> tuple[str, str]:
+    """A document's number without separators, and a code of PROBLEMS, empty where nothing is wrong."""
+    number = _bare(typed)
+    if not number:
+        return number, "missing"
+    if len(number) > MAX_FIELD:
+        return number, "too_long"
+    return number, "" if _NUMBER.fullmatch(number) else "no_letters"
+
+
+def _bare(typed: str) -> str:
+    return _SEPARATORS.sub("", typed.upper())
 
 
 class _Form:
@@ -78,17 +119,10 @@ class _Form:
             self.problems[field] = "choose"
 
     def number(self) -> str:
-        number, again = (
-            _SEPARATORS.sub("", text.upper())
-            for text in (self._entry.document_number, self._entry.document_number_again)
-        )
-        if not number:
-            self.problems["document_number"] = "missing"
-        elif len(number) > MAX_FIELD:
-            self.problems["document_number"] = "too_long"
-        elif not _NUMBER.fullmatch(number):
-            self.problems["document_number"] = "no_letters"
-        elif number != again:
+        number, problem = read_number(self._entry.document_number)
+        if problem:
+            self.problems["document_number"] = problem
+        elif number != _bare(self._entry.document_number_again):
             self.problems["document_number_again"] = "differs"
         return number
 

@@ -13,8 +13,8 @@ import msgspec
 from appliance.contracts.capture import ChipEvidence, MrzEvidence, PortraitEvidence
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.finger import FingerEvidence, FingerException, FingerScore
-from appliance.contracts.movement import Stamp
-from appliance.contracts.typed import TypedDocument
+from appliance.contracts.movement import GroupLink, OtherPapers, Proof, Stamp, Stated
+from appliance.contracts.typed import IN_GUARDIANS_DOCUMENT, TypedDocument
 
 
 class Step(enum.StrEnum):
@@ -23,6 +23,7 @@ class Step(enum.StrEnum):
     WAITING = "waiting"
     READING_DOCUMENT = "reading_document"
     READING_CHIP = "reading_chip"
+    READING_VISA = "reading_visa"
     TAKING_PORTRAIT = "taking_portrait"
     TAKING_FINGERS = "taking_fingers"
     CHECKING = "checking"
@@ -40,6 +41,7 @@ class Started(Event, frozen=True, kw_only=True):
     crossing: str
     direction: Direction
     stamp: Stamp
+    group: GroupLink | None = None
 
 
 class DocumentRead(Event, frozen=True, kw_only=True):
@@ -77,6 +79,52 @@ class ChipRead(Event, frozen=True, kw_only=True):
 
     evidence: ChipEvidence
     proofs: ChipProofs | None = None
+
+
+class VisaAsked(Event, frozen=True, kw_only=True):
+    """The rules say that this traveller needs a visa."""
+
+
+class VisaRead(Event, frozen=True, kw_only=True):
+    """The visa's MRZ as it came from the reader."""
+
+    evidence: MrzEvidence
+
+
+class VisaTyped(Event, frozen=True, kw_only=True):
+    """A visa that the officer typed in."""
+
+    typed: TypedDocument
+
+
+class Stating(Event, frozen=True, kw_only=True):
+    """All that the traveller has said so far."""
+
+    stated: Stated
+
+
+class ProofNoted(Event, frozen=True, kw_only=True):
+    """Something proves a leg that the history lacks."""
+
+    proof: Proof
+
+
+class PapersNoted(Event, frozen=True, kw_only=True):
+    """The traveller's other passport."""
+
+    papers: OtherPapers
+
+
+class VisaEntriesNoted(Event, frozen=True, kw_only=True):
+    """How many entries the visa says."""
+
+    entries: int
+
+
+class GroupNoted(Event, frozen=True, kw_only=True):
+    """This person's place in the group is another one, or they are detached from it."""
+
+    group: GroupLink
 
 
 class NoticeShown(Event, frozen=True, kw_only=True):
@@ -157,6 +205,14 @@ AnyEvent = (
     | DocumentRead
     | DocumentTyped
     | ChipRead
+    | VisaAsked
+    | VisaRead
+    | VisaTyped
+    | Stating
+    | ProofNoted
+    | PapersNoted
+    | VisaEntriesNoted
+    | GroupNoted
     | NoticeShown
     | PortraitTaken
     | FingerTaken
@@ -194,6 +250,14 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     typed: TypedDocument | None = None
     chip: ChipEvidence | None = None
     chip_proofs: ChipProofs | None = None
+    visa_asked: bool = False
+    visa: MrzEvidence | None = None
+    visa_typed: TypedDocument | None = None
+    visa_entries: int | None = None
+    stated: Stated | None = None
+    proofs: tuple[Proof, ...] = ()
+    other_papers: OtherPapers | None = None
+    group: GroupLink | None = None
     noticed: NoticeShown | None = None
     portrait: PortraitEvidence | None = None
     fingers: dict[str, FingerEvidence] = {}
@@ -205,6 +269,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     referral_asked: bool = False
     assessed: Assessed | None = None
     decided: Decided | None = None
+
+    @property
+    def shares_document(self) -> bool:
+        """Whether this is a child that is entered in its guardian's document."""
+        return self.typed is not None and self.typed.typed_for == IN_GUARDIANS_DOCUMENT
 
     @property
     def step(self) -> Step:
@@ -219,6 +288,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         for step, evidence in (
             (Step.READING_DOCUMENT, self.document or self.typed),
             (Step.READING_CHIP, self.chip),
+            (Step.READING_VISA, self.visa or self.visa_typed or not self.visa_asked or None),
             (Step.TAKING_PORTRAIT, self.portrait),
             (Step.TAKING_FINGERS, self.compared),
         ):
@@ -230,13 +300,30 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         """The state when this event has happened too."""
         match event:
             case Started():
-                return State(started=event)
+                return State(started=event, group=event.group)
             case DocumentRead(evidence=mrz):
                 return msgspec.structs.replace(self, document=mrz)
             case DocumentTyped(typed=typed):
                 return msgspec.structs.replace(self, typed=typed)
             case ChipRead(evidence=chip, proofs=proofs):
                 return msgspec.structs.replace(self, chip=chip, chip_proofs=proofs)
+            case VisaAsked():
+                return msgspec.structs.replace(self, visa_asked=True)
+            case VisaRead(evidence=visa):
+                return msgspec.structs.replace(self, visa=visa)
+            case VisaTyped(typed=visa_typed):
+                return msgspec.structs.replace(self, visa_typed=visa_typed)
+            case Stating(stated=stated):
+                return msgspec.structs.replace(self, stated=stated)
+            case ProofNoted(proof=proof):
+                return msgspec.structs.replace(self, proofs=(*self.proofs, proof))
+            case PapersNoted(papers=papers):
+                return msgspec.structs.replace(self, other_papers=papers)
+            case VisaEntriesNoted(entries=entries):
+                return msgspec.structs.replace(self, visa_entries=entries)
+            case GroupNoted(group=group):
+                asked = self.referral_asked or bool(group.detached)
+                return msgspec.structs.replace(self, group=group, referral_asked=asked)
             case NoticeShown():
                 return msgspec.structs.replace(self, noticed=event)
             case PortraitTaken(evidence=portrait):

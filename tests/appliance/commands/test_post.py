@@ -20,9 +20,9 @@ from appliance.key_files import read_key, write_key
 from appliance.post_authority import PostAuthority
 from appliance.post_home import PostHome
 from appliance.post_items import CASE, seal_item
+from appliance.post_members import Members
 from appliance.post_papers import PostPaperError, issue, read_paper, read_request, self_signed
 from appliance.services.uplink.post.hub import PostCertificates
-from appliance.services.uplink.post.members import Members
 from appliance.services.uplink.post.service import PostService, PostSettings
 from appliance.services.uplink.post.store import PostStore
 

@@ -23,6 +23,15 @@ from appliance.contracts.officers import Login, OfficerAnswer, Release
 from appliance.contracts.paper import EnterPaper, PaperAnswer
 from appliance.contracts.receipt import ShowReceipt
 from appliance.contracts.typed import TypedAnswer, TypedEntry
+from appliance.services.lane.kiosk.asked import (
+    AskedUpdate,
+    GroupUpdate,
+    NoteSource,
+    asked_form,
+    asked_update,
+    group_update,
+    note_routes,
+)
 from appliance.services.lane.kiosk.form import form_of, refusal, said
 from appliance.services.lane.kiosk.guard import guards, sent
 from appliance.services.lane.kiosk.help import HelpPages, screen_code
@@ -35,7 +44,18 @@ from appliance.services.lane.kiosk.traveller import TravellerPage
 from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
 
 HERE: Final = Path(__file__).parent
-REGIONS: Final = ("top", "banner", "stage", "button", "photos", "document", "mrz", "checks", "status")
+REGIONS: Final = (
+    "top",
+    "banner",
+    "stage",
+    "button",
+    "photos",
+    "document",
+    "mrz",
+    "checks",
+    "noted",
+    "status",
+)
 """The parts of the page that change; each is a template, and the browser replaces only what changed."""
 HEARTBEAT_SECONDS: Final = 4.0
 """The page calls the box lost after 10 seconds of silence: two beats may be late."""
@@ -51,7 +71,7 @@ COOKIE: Final = "language"
 COOKIE_SECONDS: Final = 365 * 24 * 3600
 
 
-class ViewSource(Protocol):
+class ViewSource(NoteSource, Protocol):
     """What the page asks of the lane."""
 
     @property
@@ -118,6 +138,8 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """The crossing whose document may be typed in now."""
     second_line: int | None
     """Rises with every change of the queue; None for who does not work there."""
+    asked: AskedUpdate | None
+    group: GroupUpdate | None
     help: str
     """The screen, as help knows it."""
     receipt: str | None
@@ -147,6 +169,7 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             Route("/typed", kiosk.typed, methods=["POST"]),
             Route("/picture/{name}", kiosk.picture),
             Route("/language/{code}", kiosk.language),
+            *note_routes(source, kiosk.words),
             *kiosk.traveller.routes(),
             *SecondLinePage(source, kiosk.words, kiosk.templates, kiosk.version).routes(),
             *kiosk.help.routes(),
@@ -186,6 +209,7 @@ class _Kiosk:
             version=self.version,
             form=form_of(words),
             look=look_of(request),
+            asked=asked_form(words),
         )
         return Response(html, media_type="text/html")
 
@@ -280,6 +304,8 @@ class _Kiosk:
             releasing=view.crossing if view.may_release and view.officers else None,
             typing=view.crossing if view.takes_typed else None,
             second_line=view.second_line.revision if view.second_line else None,
+            asked=asked_update(view, words),
+            group=group_update(view),
             help=screen_code(view),
             receipt=view.receipt.reference if view.receipt else None,
             regions={

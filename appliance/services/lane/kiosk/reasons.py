@@ -3,13 +3,17 @@
 Evidence comes from many rooms and may lack anything: what is there and of the right kind is said.
 """
 
+import math
 from typing import Any, Final
 
 from appliance.contracts.checks import Check
+from appliance.services.lane.kiosk.stay_words import stay_words
 from appliance.services.lane.kiosk.words import Words
 
 BIOMETRICS: Final = ("portrait", "face", "fingerprint")
 """Ids of three rooms that are one matter to the officer."""
+JOURNEY: Final = ("stated", "stay", "visa", "group", "child")
+"""Likewise: how long, with whom, on what visa."""
 CHECK_DIGIT: Final = "_check_digit"
 """How the ids of the checks end that compare one digit."""
 
@@ -17,7 +21,7 @@ CHECK_DIGIT: Final = "_check_digit"
 def area_of(check: Check) -> str:
     """The heading that the check stands under: the part of its id before the dot."""
     area = check.id.partition(".")[0]
-    return "biometrics" if area in BIOMETRICS else area
+    return "biometrics" if area in BIOMETRICS else "journey" if area in JOURNEY else area
 
 
 def reason_of(check: Check, words: Words) -> str:
@@ -41,6 +45,9 @@ def reason_of(check: Check, words: Words) -> str:
         parts.append(words.ui("ask", contact=contact))  # it may have been lifted since
     if (said := rule_words(evidence, words)) is not None:
         parts.append(said)
+    parts += stay_words(check, words)
+    if (questions := evidence.get("questions")) and isinstance(questions, list | tuple):
+        parts.append(", ".join(words.say("question", str(one)) for one in questions))
     score = _number(evidence.get("score"))
     if score is not None and 0 <= score < 1:  # an exact hit is not "alike"
         parts.append(words.ui("alike", percent=words.percent(score)))
@@ -97,6 +104,6 @@ def _reason(check: Check, words: Words) -> str:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)

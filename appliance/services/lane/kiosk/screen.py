@@ -8,6 +8,7 @@ from typing import Final
 
 from appliance.contracts.checks import Check, Recommendation, Verdict
 from appliance.contracts.lane import DeviceView, DocumentView, ListView, View
+from appliance.services.lane.kiosk.asked import Strip, strip_of
 from appliance.services.lane.kiosk.reasons import area_of, headline_of, reason_of
 from appliance.services.lane.kiosk.traveller import word_of
 from appliance.services.lane.kiosk.words import KNOWN, Words
@@ -15,9 +16,18 @@ from appliance.services.lane.kiosk.words import KNOWN, Words
 GRAVITY: Final = (Verdict.FAIL, Verdict.CANNOT, Verdict.NOT_DONE, Verdict.PASS)
 ALWAYS_SHOWN: Final = "watchlist"
 """A pass elsewhere may shrink to a count; of a watchlist the officer is always told how old it is."""
-TRACK: Final = ("reading_document", "reading_chip", "taking_portrait", "taking_fingers", "checking")
+TRACK: Final = (
+    "reading_document",
+    "reading_chip",
+    "reading_visa",
+    "taking_portrait",
+    "taking_fingers",
+    "checking",
+)
 FINGERS: Final = "taking_fingers"
 """No stop where the box has no sensor."""
+VISA: Final = "reading_visa"
+"""A stop of those who need one."""
 FIELD_OF_CHECK: Final = {
     "mrz.document_number_check_digit": "document_number",
     "mrz.birth_date_check_digit": "birth_date",
@@ -29,6 +39,7 @@ FIELD_OF_CHECK: Final = {
     "watchlist.document": "document_number",
     "watchlist.person": "primary_identifier",
     "watchlist.visa": "document_number",
+    "child.guardian": "birth_date",
 }
 """The field of the document that is marked when a check fails."""
 UNSURE_TIMES: Final = ("carried", "unsure")
@@ -145,6 +156,7 @@ class Screen:
     clock: str
     date: str
     clock_unsure: bool
+    strip: Strip | None
 
 
 def screen_of(view: View, words: Words) -> Screen:
@@ -172,6 +184,7 @@ def screen_of(view: View, words: Words) -> Screen:
         clock=clock,
         date=date,
         clock_unsure=view.time_quality in UNSURE_TIMES,
+        strip=strip_of(view, words),
     )
 
 
@@ -261,7 +274,7 @@ def _headline(view: View, words: Words) -> str:
 
 def _track(view: View, words: Words) -> Iterator[Station]:
     sensor = any(device.kind == "fingerprint_sensor" for device in view.devices)
-    track = [code for code in TRACK if code != FINGERS or sensor or view.step == FINGERS]
+    track = [code for code in TRACK if view.step == code or (code != VISA and (code != FINGERS or sensor))]
     here = track.index(view.step) if view.step in track else len(track)
     for place, code in enumerate(track):
         state = "done" if place < here else "now" if place == here else "todo"

@@ -20,6 +20,15 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
+from appliance.contracts.asked import (
+    GROUPS,
+    NOTE_PROBLEMS,
+    PROOFS,
+    PURPOSES,
+    QUESTIONS,
+    ROLES,
+    TRANSPORTS,
+)
 from appliance.contracts.capture import PAGE_HINTS
 from appliance.contracts.cases import CASE_PROBLEMS, CaseKind, CaseOutcome, Ground
 from appliance.contracts.checks import CHECKS
@@ -40,9 +49,15 @@ NAMES: Final = {"prs": "دری"}
 """Names of a language for itself where CLDR's says less."""
 
 REASONS: Final = tuple(dict.fromkeys(reason for reasons in CHECKS.values() for reason in reasons))
-TROUBLES: Final = ("document_not_read", "storage_full", "storage_broken", "capture_unreachable")
+TROUBLES: Final = (
+    "document_not_read",
+    "visa_not_read",
+    "storage_full",
+    "storage_broken",
+    "capture_unreachable",
+)
 STEPS: Final = (
-    *("waiting", "reading_document", "reading_chip", "taking_portrait", "taking_fingers"),
+    *("waiting", "reading_document", "reading_chip", "reading_visa", "taking_portrait", "taking_fingers"),
     *("checking", "deciding", "recording"),
 )
 FINGERS_TAKEN: Final = "fingers_taken"
@@ -69,7 +84,7 @@ ISSUERS: Final = (
 
 KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "check": tuple(CHECKS),
-    "area": ("mrz", "document", "chip", "seal", "biometrics", "watchlist"),
+    "area": ("mrz", "document", "chip", "seal", "biometrics", "journey", "watchlist"),
     "verdict": ("PASS", "FAIL", "NOT_DONE", "CANNOT"),
     "reason": REASONS,
     "recommendation": ("GREEN", "AMBER", "RED"),
@@ -78,7 +93,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "guide": GUIDE,
     "measure": MEASURES,
     "guide_more": ("welcome", "notice"),
-    "action": ("start", "retry", "admit", "refer", "not_same", "seen"),
+    "action": ("start", "retry", "admit", "refer", "not_same", "seen", "without_visa"),
     "late": ("new_list", "late_answer", "paper"),
     "trouble": TROUBLES,
     "remedy": TROUBLES,
@@ -119,9 +134,17 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
         *("portrait", "chip_portrait", "page", "page_white", "page_oblique"),
         *("page_infrared", "page_ultraviolet"),
     ),
+    "question": (*QUESTIONS, "visa_entries"),
+    "purpose": PURPOSES,
+    "transport": TRANSPORTS,
+    "proof": PROOFS,
+    "gap": ("no_exit", "no_entry"),
+    "group_kind": GROUPS,
+    "group_role": ROLES,
+    "note_problem": NOTE_PROBLEMS,
     "typed_problem": PAPER_PROBLEMS,
     "officer_problem": tuple(code for code in OFFICER_PROBLEMS if code != "locked"),
-    "plural": ("hours", "days", "unsent", "PASS", "FAIL", "NOT_DONE", "CANNOT"),
+    "plural": ("hours", "days", "entries", "unsent", "PASS", "FAIL", "NOT_DONE", "CANNOT"),
 }
 """Every code that the box is known to say, by kind; each has words in every catalogue."""
 

@@ -10,6 +10,8 @@ from appliance.contracts.checks import Verdict
 from appliance.contracts.movement import Stated
 from appliance.records.statistics.facts import (
     NO_AGE,
+    NOT_ASKED,
+    NOT_SAID,
     age_at,
     document_link,
     facts_of,
@@ -27,7 +29,7 @@ def test_ok__nothing_that_names_anybody() -> None:
 
 def test_ok__variables_of_a_movement() -> None:
     one = facts(
-        stated=Stated(birth_country="D", purpose="work", intended_stay_days=40, next_residence="UTO"),
+        stated=Stated(birth_country="D", purpose="work", intended_stay_days=40, declined=("next_residence",)),
         checks=(
             check("chip.read", Verdict.CANNOT, "no_chip"),
             check("face.comparison", Verdict.NOT_DONE, "no_chip_portrait"),
@@ -37,7 +39,7 @@ def test_ok__variables_of_a_movement() -> None:
         not_same=("pair",),
     )
     assert (one.nationality, one.sex, one.age, one.document) == ("UTO", "female", 52, "passport")
-    assert (one.birth_country, one.previous_residence, one.next_residence) == ("D", "unknown", "UTO")
+    assert (one.birth_country, one.previous_residence, one.next_residence) == ("D", NOT_ASKED, NOT_SAID)
     assert (one.purpose, one.intended_stay_days, one.handling_seconds) == ("work", 40, 21.5)
     assert [each.check for each in one.missed] == ["chip.read", "face.comparison"]
     assert [(each.check, each.reason) for each in one.hits] == [("watchlist.person", "possible_match")]
@@ -47,6 +49,7 @@ def test_ok__variables_of_a_movement() -> None:
 def test_ok__a_traveller_without_a_document() -> None:
     one, other = facts("c1", document=None), facts("c2", document=None)
     assert (one.document, one.nationality, one.sex, one.age) == ("no_document", "unknown", "unknown", NO_AGE)
+    assert one.purpose == NOT_ASKED
     assert one.person != other.person  # nobody is linked with anybody
 
 

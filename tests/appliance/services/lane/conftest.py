@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from nacl.signing import SigningKey
 
 from appliance.clock import Clock
 from appliance.config import Box, ClockSource, Profile
-from appliance.contracts.lane import Press, View
+from appliance.contracts.lane import Press, SignedData, View
 from appliance.face_settings import FaceSettings
 from appliance.finger_settings import FingerSettings
 from appliance.opening import content_checks
@@ -27,6 +28,8 @@ from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.records.memory import Memory
 from appliance.records.officers import Officers
 from appliance.records.statistics.book import Book
+from appliance.reference_data.commands import sign_other
+from appliance.reference_data.repository import Repository
 from appliance.reference_data.sealed import ContentType
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder, install_trust_store
@@ -146,6 +149,31 @@ def make_lane(tmp_path: Path, keys_and_lists):
     yield make
     for lane in opened:
         lane.close()
+
+
+@pytest.fixture
+def central_signs(keys_and_lists, issuer, tmp_path: Path):
+    """The message with which central gives boxes a policy or trust anchors."""
+    keys, lists = keys_and_lists
+    shutil.copytree(lists._folder, tmp_path / "repository")
+    versions = iter(range(1, 100))
+
+    def signs(type_: ContentType, content: bytes) -> SignedData:
+        repository = Repository(tmp_path / "repository")
+        (tmp_path / "content").write_bytes(content)
+        sign_other(
+            tmp_path / "content",
+            repository,
+            type_=type_,
+            version=next(versions),
+            recipients=[keys.sealing.public_key],
+            issuer_keys=[issuer],
+            publisher_key=issuer,
+            now=dt.datetime.now(dt.UTC),
+        )
+        return SignedData(data=Repository(tmp_path / "repository").message(type_.value))
+
+    return signs
 
 
 class Officer:

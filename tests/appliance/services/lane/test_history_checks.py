@@ -8,7 +8,7 @@ import pytest
 from nacl.secret import SecretBox
 
 from appliance.contracts.checks import CHECKS, Direction
-from appliance.records.history import History, Passage
+from appliance.records.history import History, Passage, by_visa
 from appliance.screening import Subject
 from appliance.services.lane.history_checks import ID, history_check
 
@@ -78,3 +78,20 @@ def test_ok__what_cannot_be_searched(history: History) -> None:
     history._connection.execute("DROP TABLE searches")
     check = look(history)
     assert (check.verdict, check.reason) == ("CANNOT", "history_unreadable")
+
+
+def test_ok__a_document_with_more_crossings_than_are_shown(history: History) -> None:
+    """A commuter's stay needs them all."""
+    for number in range(120):
+        crossed(history, f"c{number}", days=number / 2)
+    told = {"issuing_state": "UTO", "document_number": "L898902C3", "purpose": "test", "now": NOW}
+    assert len(history.search(**told)) == 50
+    assert len(history.search(**told, limit=1000)) == 120
+
+
+def test_ok__forgotten_under_the_visa_s_number_too(history: History) -> None:
+    crossed(history, "c1", days=1)
+    passage = Passage(crossing=by_visa("c1"), direction="entry", at=NOW.isoformat(), outcome="admitted")
+    history.add(passage, issuing_state="visa/KGZ", document_number="V1")
+    history.forget(("c1",))
+    assert history._count() == 0

@@ -3,17 +3,14 @@
 import asyncio
 import datetime as dt
 import importlib.util
-import shutil
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from appliance.contracts.checks import Recommendation
-from appliance.contracts.lane import SignedData
-from appliance.reference_data.commands import sign_other
-from appliance.reference_data.repository import Repository
 from appliance.reference_data.sealed import ContentType
+from appliance.services.lane.chip_checks import trusted
 from appliance.services.lane.in_force import UNREADABLE
 from appliance.simulation.chip.authority import trust_store_for
 from appliance.simulation.travellers import ISSUING_STATES, traveller
@@ -35,31 +32,6 @@ check = "mrz.read"
 verdict = "PASS"
 gives = "AMBER"
 """
-
-
-@pytest.fixture
-def central_signs(keys_and_lists, issuer, tmp_path: Path):
-    """The message with which central gives boxes a policy or trust anchors."""
-    keys, lists = keys_and_lists
-    shutil.copytree(lists._folder, tmp_path / "repository")
-    versions = iter(range(1, 100))
-
-    def signs(type_: ContentType, content: bytes) -> SignedData:
-        repository = Repository(tmp_path / "repository")
-        (tmp_path / "content").write_bytes(content)
-        sign_other(
-            tmp_path / "content",
-            repository,
-            type_=type_,
-            version=next(versions),
-            recipients=[keys.sealing.public_key],
-            issuer_keys=[issuer],
-            publisher_key=issuer,
-            now=dt.datetime.now(dt.UTC),
-        )
-        return SignedData(data=Repository(tmp_path / "repository").message(type_.value))
-
-    return signs
 
 
 def crossing(lane, house) -> tuple[Recommendation, str]:
@@ -108,11 +80,11 @@ def test_ok__a_new_policy_is_for_the_next_traveller(make_lane, house, central_si
 
 def test_ok__trust_anchors_that_central_signs(make_lane, house, central_signs) -> None:
     lane = make_lane(honest(), trust=False)
-    assert lane.engine._trusted().empty
+    assert trusted(lane.engine._trust).empty
     trust = trust_store_for(ISSUING_STATES, now=dt.datetime.now(dt.UTC), crl_age=dt.timedelta(hours=1))
     installed = asyncio.run(lane.install(central_signs(ContentType.TRUST_ANCHORS, trust.to_bytes())))
     assert installed.accepted
-    assert lane.engine._trusted().countries == trust.countries
+    assert trusted(lane.engine._trust).countries == trust.countries
 
 
 def test_fail__a_policy_that_would_let_anybody_in(make_lane, house, central_signs) -> None:

@@ -6,7 +6,7 @@ from scripted import portrait_evidence
 
 from appliance.contracts.capture import MrzEvidence
 from appliance.contracts.checks import Direction, Outcome, Recommendation
-from appliance.contracts.movement import Stamp
+from appliance.contracts.movement import GroupLink, OtherPapers, Proof, Stamp, Stated
 from appliance.services.lane import workflow
 from appliance.services.lane.workflow import State, Step, StepMissed, fold
 
@@ -53,7 +53,43 @@ def test_ok_a_new_start_forgets_the_last_traveller():
     assert fold((*ORDINARY, again)) == State(started=again)
 
 
-@pytest.mark.parametrize("event", ORDINARY)
+VISA = workflow.VisaRead(
+    evidence=MrzEvidence(lines=("V", "W"), source="mrz_line", device="d", simulated=True)
+)
+LINK = GroupLink(group="g", kind="bus", declared=2, place=1)
+NOTES = (
+    workflow.VisaAsked(),
+    VISA,
+    workflow.Stating(stated=Stated(purpose="work", declined=("transport",))),
+    workflow.ProofNoted(
+        proof=Proof(direction=Direction.ENTRY, day="2026-01-01", kind="stamp", place="", reason="p. 7")
+    ),
+    workflow.PapersNoted(papers=OtherPapers(nationality="D", issuing_state="D", document_number="1")),
+    workflow.VisaEntriesNoted(entries=2),
+    workflow.GroupNoted(group=LINK),
+)
+
+
+def test_ok_a_visa_that_is_asked_for_is_a_step_of_its_own():
+    asked = (STARTED, DOCUMENT, workflow.VisaAsked(), NO_CHIP)
+    assert fold(asked).step is Step.READING_VISA
+    assert fold((*asked, VISA)).step is Step.TAKING_PORTRAIT
+    without = StepMissed(step=Step.READING_VISA, code="missing", tried=True)
+    assert fold((*asked, without)).step is Step.TAKING_PORTRAIT
+    assert fold((*asked, workflow.ReferralAsked())).step is Step.CHECKING
+
+
+def test_ok_notes_change_no_step_but_who_is_detached_is_referred():
+    before = fold(ORDINARY[:-1])
+    after = fold((*ORDINARY[:-1], *NOTES[2:]))
+    assert (before.step, after.step) == (Step.DECIDING, Step.DECIDING)
+    assert (after.stated.purpose, after.visa_entries, after.group) == ("work", 2, LINK)
+    assert not after.referral_asked
+    detached = msgspec.structs.replace(LINK, detached="looked at")
+    assert fold((*ORDINARY[:-1], workflow.GroupNoted(group=detached))).referral_asked
+
+
+@pytest.mark.parametrize("event", [*ORDINARY, *NOTES])
 def test_ok_events_come_back_from_the_journal_as_they_were(event):
     assert workflow.decode(workflow.encode(event)) == event
 

@@ -1,6 +1,7 @@
 // The officer's page: it shows what /events sends, and turns the space bar or a finger into the
 // box's one button. It decides nothing, and it never shows as live what is no longer live.
 
+import { offerNotes } from "./asked.js";
 import { offerDuty } from "./duty.js";
 import { offerHelp } from "./help.js";
 import { follow } from "./live.js";
@@ -44,6 +45,7 @@ function show(update) {
   body.dataset.recommendation = update.recommendation ?? "";
   offerTyping(update.typing);
   offerDuty(update);
+  offerNotes(update.asked, update.group);
   offerHelp(update.help);
   offerReceipt(update.receipt);
   offerPaper(update.phase === "idle");
@@ -66,6 +68,7 @@ function lose() {
   for (const region of regions) region.replaceChildren();
   offerTyping(null);
   offerDuty(null);
+  offerNotes(null, null);
   offerHelp("lost");
   offerReceipt(null);
   offerPaper(false);

@@ -33,7 +33,7 @@ function changed() {
   shown.hidden = true;
   failed.hidden = true;
   next.textContent = next.dataset.check;
-  const without = form.typed_for.value === "no_document";
+  const without = ["no_document", "in_guardians_document"].includes(form.typed_for.value);
   for (const name of ["document_code", "issuing_state", "document_number", "document_number_again", "expiry_date"]) {
     form.elements[name].disabled = without;
   }

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from appliance.contracts.asked import Note, NoteTaken, SentNote
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation, Verdict
 from appliance.contracts.lane import (
     DeviceView,
@@ -219,6 +220,9 @@ class ScriptedSource:
         self.entries: list[TypedEntry] = []
         self.logins: list[Login] = []
         self.releases: list[Release] = []
+        self.notes: list[Note] = []
+        self.note_answer = NoteTaken(taken=True)
+        self.on_note: Callable[[Note], None] = lambda _note: None
         self.paper: list[EnterPaper] = []
         self.traveller_pages = 0
         self.pictures: dict[str, bytes] = {}
@@ -270,6 +274,12 @@ class ScriptedSource:
         return TypedAnswer(
             taken=document is not None and entry.confirmed, problems=problems, document=document
         )
+
+    async def note(self, sent: SentNote) -> NoteTaken:
+        self.notes.append(sent.note)
+        if self.note_answer.taken:
+            self.on_note(sent.note)
+        return self.note_answer
 
     def show_receipt(self, show: ShowReceipt) -> PressTaken:
         receipt = self._view.receipt

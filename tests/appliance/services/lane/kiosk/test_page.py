@@ -10,6 +10,7 @@ from kiosk_browser import Server
 from kiosk_client import Client
 from kiosk_scripted import TRAVELLERS, WAITING, ScriptedSource
 
+from appliance.contracts.asked import NoteTaken, Say
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import FingerView, Press, PressTaken
 from appliance.services.lane.kiosk import kiosk_app, page
@@ -263,3 +264,52 @@ def test_fail__a_finger_is_excepted_by_no_other_page(client: Client, source: Scr
     assert client.post("/finger", json={"crossing": "c6"}, headers=PRESS).status_code == 400
     assert client.post("/finger", json={}).status_code == 403
     assert source.excepted == []
+
+
+# Notes
+
+
+def test_ok__a_note_reaches_the_lane_and_its_problems_come_back_in_words(
+    client: Client, source: ScriptedSource
+) -> None:
+    note = {"note": {"type": "Say", "crossing": "c1", "question": "purpose", "value": "work"}}
+    answer = client.post("/note", json=note, headers=PRESS)
+    assert answer.json() == {"taken": True, "problems": {}}
+    assert source.notes == [Say(crossing="c1", question="purpose", value="work")]
+    source.note_answer = NoteTaken(taken=False, problems={"day": "not_a_date"})
+    client.cookies.set("language", "fr")
+    answer = client.post("/note", json=note, headers=PRESS)
+    assert answer.json() == {"taken": False, "problems": {"day": "Pas une date : 2026-05-31"}}
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        {},
+        {"note": {"type": "Shout", "crossing": "c1"}},
+        {"note": {"type": "Say", "crossing": "c1"}},
+        {"note": {"type": "Say", "crossing": "c1", "question": "purpose", "more": 1}},
+        {"note": {"type": "OpenGroup", "declared": "two"}},
+        {"note": [], "more": 1},
+    ],
+)
+def test_fail__what_is_no_note(client: Client, source: ScriptedSource, note: dict) -> None:
+    assert client.post("/note", json=note, headers=PRESS).status_code == 400
+    assert source.notes == []
+
+
+def test_fail__a_note_from_another_page_or_too_long(client: Client, source: ScriptedSource) -> None:
+    note = {"note": {"type": "Say", "crossing": "c1", "question": "purpose", "value": "x" * 9000}}
+    assert client.post("/note", json=note).status_code == 403
+    assert client.post("/note", json=note, headers=PRESS).status_code == 413
+    assert source.notes == []
+
+
+def test_fail__a_note_that_cannot_be_kept(client: Client, source: ScriptedSource) -> None:
+    def broken(_note) -> None:
+        raise ServiceError("storage_broken", "The disk does not answer.")
+
+    source.on_note = broken
+    note = {"note": {"type": "CloseGroup", "group": "g1"}}
+    answer = client.post("/note", json=note, headers=PRESS)
+    assert (answer.status_code, answer.text) == (503, "The disk does not answer.")

@@ -16,7 +16,11 @@ ANYTHING = st.recursive(
     max_leaves=8,
 )
 KEYS = st.sampled_from(
-    ("read", "expected", "expiry_date", "fields", "list", "score", "lists", "list_age_hours", "other")
+    (
+        *("read", "expected", "expiry_date", "fields", "list", "score", "lists", "list_age_hours", "other"),
+        *("days", "used", "used_most", "window_days", "window_from", "lines", "overstayed", "last_day"),
+        *("proofs", "questions", "other_nationalities"),
+    )
 )
 
 
@@ -149,3 +153,58 @@ def test_ok__what_a_picture_lacks_is_said() -> None:
 def test_ok__a_rule_speaks_for_itself(says: object, expected: str) -> None:
     made = Check(id="document.accepted", verdict=Verdict.FAIL, reason="not_accepted", evidence={"says": says})
     assert reason_of(made, EN) == expected
+
+
+def stay(id_: str, reason: str, **evidence):
+    values = {
+        "days": 90,
+        "window_days": 180,
+        "window_from": "2026-05-29",
+        "used": 12,
+        "used_most": 12,
+        "overstayed": 0,
+        "last_day": "2027-02-10",
+        "lines": [{"since": "2026-06-12", "until": "2026-06-22", "days": 11, "most": 11, "gap": ""}],
+    } | evidence
+    return Check(id=id_, verdict=Verdict.PASS, reason=reason, evidence=values)
+
+
+def test_ok__the_arithmetic_of_a_stay() -> None:
+    assert reason_of(stay("stay.allowed", "days_left"), EN) == (
+        "May stay – 12 of 90 days used in 180 days since 29 May 2026 – 12 Jun 2026 – 22 Jun 2026: 11"
+        " – until 10 Feb 2027"
+    )
+    over = stay("stay.days", "overstayed", overstayed=4, window_days=None, lines=[])
+    assert reason_of(over, EN) == "Stayed too long – 12 of 90 days used – 4 days too long"
+    assert "jusqu’au 10 févr. 2027" in reason_of(stay("stay.allowed", "days_left"), load_words("fr"))
+
+
+def test_ok__what_is_not_known_of_a_stay_is_said() -> None:
+    gap = {"since": "2026-06-12", "until": "2026-07-22", "days": 1, "most": 41, "gap": "no_exit"}
+    told = reason_of(
+        stay("stay.allowed", "perhaps_used_up", used_most=93, lines=[gap] * 4, last_day=None), EN
+    )
+    assert "12 to 93 of 90 days used" in told
+    assert "12 Jun 2026 – 22 Jul 2026: 1 to 41 (exit not known)" in told
+    assert "2 earlier stays" in told
+    used = stay("stay.allowed", "used_up", last_day=None, again_from="2027-03-01", visa_until="2027-01-01")
+    assert reason_of(used, EN).endswith("visa until 1 Jan 2027 – again from 1 Mar 2027")
+
+
+def test_ok__proofs_and_the_other_nationality() -> None:
+    proof = {"direction": "entry", "day": "2026-09-03", "kind": "stamp", "place": "Osh"}
+    legs = Check(id="stay.legs", verdict=Verdict.PASS, reason="proved", evidence={"proofs": [proof]})
+    assert "stamp entry 3 Sep 2026 Osh" in reason_of(legs, EN)
+    other = {"nationality": "KGZ", "verdict": "PASS", "reason": "no_limit"}
+    both = stay("stay.days", "nationalities_differ", other_nationalities=[other])
+    assert reason_of(both, EN).endswith("Kyrgyzstan: No limit by this nationality")
+
+
+def test_ok__what_must_be_asked() -> None:
+    left = Check(
+        id="stated.answers",
+        verdict=Verdict.NOT_DONE,
+        reason="must_be_asked",
+        evidence={"questions": ["purpose", "transport"]},
+    )
+    assert reason_of(left, EN) == "The rules say that it must be asked – Purpose, Comes by"

@@ -1,0 +1,206 @@
+"""What the officer notes beside a crossing: what the traveller says, proofs of a stay, other papers, a visa.
+
+Each note is for the traveller whom the officer saw, is kept in the journal before the screen shows it, and
+holds up nobody whom the policy and the rules ask nothing.
+"""
+
+import msgspec
+
+from appliance.contracts.checks import Direction
+
+PURPOSES = (
+    *("visit", "holiday", "business", "work", "study", "family"),
+    *("transit", "health", "return", "protection", "other"),
+)
+"""In the order of their keys (UN Recommendations on Statistics of International Migration)."""
+TRANSPORTS = ("foot", "car", "bus", "truck", "train", "motorcycle", "bicycle", "other")
+"""How the traveller comes to the post."""
+QUESTIONS = ("purpose", "previous_residence", "next_residence", "intended_stay_days", "transport")
+"""What may be asked: names of `appliance.contracts.movement.Stated`."""
+PROOFS = ("stamp", "ticket", "other_record", "statement")
+"""What may stand for a leg that the history lacks; a statement is the traveller's own word."""
+NOT_SAID = "-"
+"""The answer of somebody who was asked and does not say."""
+MAX_STAY_DAYS = 36_600
+"""A hundred years."""
+MAX_NOTE = 300
+"""Characters of a reason or a place."""
+MAX_PROOFS = 8
+MULTIPLE_ENTRIES = 0
+"""Of a visa: any number of entries."""
+MAX_ENTRIES = 99
+
+
+class Say(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """One question's answer: a code, a country of Doc 9303-3, days; NOT_SAID; empty takes it back."""
+
+    crossing: str
+    question: str
+    value: str = ""
+
+
+class SayProof(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """What proves a leg that the history lacks."""
+
+    crossing: str
+    direction: str
+    day: str
+    """ISO 8601."""
+    kind: str
+    place: str = ""
+    reason: str = ""
+
+
+class SayPapers(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """The traveller's other passport: another nationality's, or the one that this one replaced."""
+
+    crossing: str
+    nationality: str
+    issuing_state: str
+    document_number: str
+
+
+class SayVisaEntries(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """How many entries the visa says; its MRZ does not."""
+
+    crossing: str
+    entries: int
+    """MULTIPLE_ENTRIES: any number."""
+
+
+class OpenGroup(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """A vehicle or a family comes: so many people."""
+
+    declared: int
+    plate: str = ""
+    plate_state: str = ""
+    kind: str = "vehicle"
+    """One of GROUPS."""
+
+
+class InGroup(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """What this person is in the group."""
+
+    crossing: str
+    role: str = ""
+    """One of ROLES; empty: unchanged."""
+    guardian: str = ""
+    """The crossing of the parent or guardian; empty: none."""
+    shared_document: bool = False
+    """Entered in the guardian's document, which is shown for both."""
+
+
+class DetachFromGroup(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """This person stays behind for the second line; the others go on."""
+
+    crossing: str
+    reason: str = ""
+
+
+class CloseGroup(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """All are through, or detached; a count that differs needs a reason."""
+
+    group: str
+    reason: str = ""
+
+
+GROUPS = ("vehicle", "bus", "family", "crew")
+ROLES = ("driver", "passenger", "crew", "guardian", "child")
+MAX_GROUP = 200
+"""People; the longest coach train of a land post is taken as several."""
+
+Note = Say | SayProof | SayPapers | SayVisaEntries | OpenGroup | InGroup | DetachFromGroup | CloseGroup
+
+NOTE_PROBLEMS = (
+    *("missing", "choose", "unknown_code", "not_a_date", "in_future", "not_a_number", "too_long", "too_many"),
+    *(
+        "not_an_issuer",
+        "no_letters",
+        "gone",
+        "storage",
+        "group_open",
+        "not_all_seen",
+        "needs_reason",
+        "not_in_group",
+    ),
+)
+"""What can be wrong with a note; each has words in every language."""
+
+
+class SentNote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the page sends."""
+
+    note: Note
+
+
+class NoteTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether it was taken, or what is wrong: field to a code of NOTE_PROBLEMS."""
+
+    taken: bool
+    problems: dict[str, str] = {}
+
+
+class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
+    """One question as it stands."""
+
+    question: str
+    must: bool
+    """The policy or the signed rules say that it is asked."""
+    value: str | None
+    """None: not asked; NOT_SAID: asked, and not said."""
+
+
+class ProofView(msgspec.Struct, frozen=True, kw_only=True):
+    """One proof as it stands in the record."""
+
+    direction: Direction
+    day: str
+    kind: str
+    place: str
+
+
+class AskedView(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be asked of this traveller, and what was said and shown."""
+
+    questions: tuple[QuestionView, ...] = ()
+    countries: tuple[str, ...] = ()
+    """The likeliest residences, each with a key of its own."""
+    proofs: tuple[ProofView, ...] = ()
+    other_nationality: str = ""
+    takes_proof: bool = False
+    """A leg is missing, or days are counted: a proof would matter."""
+    takes_visa: bool = False
+    """The step waits for a visa, or for the officer's word that there is none."""
+    visa_number: str = ""
+    visa_entries: int | None = None
+
+
+class MemberView(msgspec.Struct, frozen=True, kw_only=True):
+    """One person of the group who is through."""
+
+    crossing: str
+    place: int
+    name: str
+    outcome: str
+    detached: bool
+
+
+class GroupView(msgspec.Struct, frozen=True, kw_only=True):
+    """The group that is open."""
+
+    group: str
+    kind: str
+    declared: int
+    plate: str
+    plate_state: str
+    seen: int
+    """With the one who stands here."""
+    decided: int
+    detached: int
+    members: tuple[MemberView, ...]
+    """The latest of them."""
+    role: str = ""
+    """Of who stands here, as the next ones."""
+    guardian: str = ""
+    shared_document: bool = False
+    detached_here: bool = False
