@@ -359,7 +359,7 @@ def _line_of(text: str, steps: list[str]) -> int:
                 if inside and wanted is not None:
                     header_line = number
             else:
-                inside = not tables or name in tables
+                inside = not tables or (name in tables and (seen < 0 or wanted in (None, seen)))
             if name in (key, *tables) and header_line == 1:
                 header_line = number
         if inside and re.match(rf"[\"']?{re.escape(key)}[\"']?\s*[=.]", bare):

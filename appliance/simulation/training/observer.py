@@ -1,0 +1,76 @@
+"""Watches one seat: which traveller stands there, what the box said, what was done, and how long it took."""
+
+import time
+from collections.abc import Callable
+
+from appliance.contracts.checks import Recommendation
+from appliance.contracts.lane import View
+from appliance.simulation.booth import LOOK_SECONDS, Screen
+from appliance.simulation.training.debrief import Attempt, judge
+from appliance.simulation.training.script import Traveller
+
+
+class Observer:
+    """Looks at the screen as the trainee does, and makes an `Attempt` of every traveller who has gone."""
+
+    def __init__(
+        self, screen: Screen, travellers: tuple[Traveller, ...], done: Callable[[Attempt], None]
+    ) -> None:
+        self._screen = screen
+        self._travellers = travellers
+        self._done = done
+        self.through = 0
+        """How many have gone."""
+        self._forget()
+
+    def pressed(self) -> None:
+        """The one button was pressed or held."""
+        self._presses += 1
+
+    def sent(self) -> None:
+        """A form was sent."""
+        self._forms += 1
+
+    async def run(self) -> None:
+        """Until the last traveller of the book has gone."""
+        view = self._screen.view()
+        while True:
+            self._look(view)
+            if self.through >= len(self._travellers):
+                return
+            view = await self._screen.wait_for_change(view.revision, LOOK_SECONDS)
+
+    def _look(self, view: View) -> None:
+        now = time.monotonic()
+        if view.crossings > self.through:
+            self._finish(view, now)
+        if view.crossing is not None and self._began is None:
+            self._began = now
+        if view.recommendation is not None and self._looked is None:
+            self._looked, self._box, self._reasons = now, view.recommendation, view.reasons
+
+    def _finish(self, view: View, now: float) -> None:
+        assert view.last_outcome is not None
+        began = now if self._began is None else self._began
+        looked = self._looked
+        attempt = judge(
+            self._travellers[self.through],
+            outcome=view.last_outcome,
+            box=self._box,
+            reasons=self._reasons,
+            looked=None if looked is None else looked - began,
+            decided=None if looked is None else now - looked,
+            seconds=now - began,
+            presses=self._presses,
+            forms=self._forms,
+        )
+        self.through += 1
+        self._forget()
+        self._done(attempt)
+
+    def _forget(self) -> None:
+        self._began: float | None = None
+        self._looked: float | None = None
+        self._box: Recommendation | None = None
+        self._reasons: tuple[str, ...] = ()
+        self._presses = self._forms = 0
