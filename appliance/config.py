@@ -353,7 +353,7 @@ def _line_of(text: str, steps: list[str]) -> int:
         header = re.match(r"\[+\s*([\w.\-\"]+)\s*\]+", bare)
         if header:
             name = header.group(1).split(".")[0].strip('"')
-            if bare.startswith("[["):
+            if bare.startswith("[[") and "." not in header.group(1):
                 seen += name in (tables or [key])
                 inside = name in tables and wanted in (None, seen)
                 if inside and wanted is not None:

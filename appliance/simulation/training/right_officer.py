@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from appliance.contracts.checks import Recommendation
 from appliance.contracts.lane import ExceptFinger, Press, PressTaken, View
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.simulation.booth import LOOK_SECONDS, Screen
@@ -19,11 +20,33 @@ class Kiosk(Screen, Protocol):
     def except_finger(self, said: ExceptFinger) -> PressTaken: ...
 
 
+Admits = Callable[[Cast, View], bool]
+"""Whether this traveller is admitted, by an officer who sees this."""
+
+
+def as_the_script_says(cast: Cast, view: View) -> bool:  # noqa: ARG001 - the shape of Admits
+    """Rightly."""
+    return cast.script.right.act is Act.ADMIT
+
+
+def as_the_box_says(cast: Cast, view: View) -> bool:  # noqa: ARG001 - the shape of Admits
+    """GREEN is admitted, all else is referred: nobody looks for themselves."""
+    return view.recommendation is Recommendation.GREEN
+
+
 class RightOfficer:
     """Sees travellers through; `pressed` and `sent` are told of every press and form."""
 
-    def __init__(self, kiosk: Kiosk, *, pressed: Callable[[], None], sent: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        kiosk: Kiosk,
+        *,
+        pressed: Callable[[], None],
+        sent: Callable[[], None],
+        admits: Admits = as_the_script_says,
+    ) -> None:
         self._kiosk = kiosk
+        self._admits = admits
         self._pressed = pressed
         self._sent = sent
 
@@ -42,9 +65,8 @@ class RightOfficer:
             view = await self._kiosk.wait_for_change(view.revision, LOOK_SECONDS)
 
     async def _decide(self, cast: Cast) -> None:
-        admits = cast.script.right.act is Act.ADMIT
         view = self._kiosk.view()
-        event = "press" if admits or view.press == "refer" else "hold"
+        event = "press" if self._admits(cast, view) or view.press == "refer" else "hold"
         await self._press(event, lambda view: view.press is not None or view.step == "waiting")
 
     async def _press(self, event: str, wanted: Callable[[View], bool]) -> None:

@@ -23,7 +23,7 @@ from appliance.simulation.training.debrief import Attempt, Session, keep
 from appliance.simulation.training.faces import draw_nobody
 from appliance.simulation.training.observer import Observer
 from appliance.simulation.training.pages import Pages, house
-from appliance.simulation.training.right_officer import RightOfficer
+from appliance.simulation.training.right_officer import Admits, RightOfficer, as_the_script_says
 from appliance.simulation.training.script import Book
 from appliance.simulation.training.setting import NotHere, Setting, refuse_on_a_real_box
 from appliance.simulation.world import DeviceTable
@@ -53,6 +53,8 @@ class SessionSettings:
     language: str = "en"
     say: Callable[[str], None] = field(default=print)
     done: Callable[[Attempt], None] = field(default=lambda _attempt: None)
+    admits: Admits = as_the_script_says
+    """Headless: who is admitted."""
 
 
 class TrainingBox:
@@ -158,9 +160,10 @@ class TrainingSession:
                 await asyncio.Event().wait()
 
     async def _work_through(self, box: TrainingBox, booth: Booth, observer: Observer) -> None:
-        officer = RightOfficer(box.lane, pressed=observer.pressed, sent=observer.sent)
+        settings = self._settings
+        officer = RightOfficer(box.lane, pressed=observer.pressed, sent=observer.sent, admits=settings.admits)
         async with beside(_watch(observer)):
-            for number in range(1, len(self._settings.book.traveller) + 1):
+            for number in range(1, len(settings.book.traveller) + 1):
                 try:
                     async with asyncio.timeout(STEP_SECONDS):
                         await booth.standing(number)
@@ -168,7 +171,7 @@ class TrainingSession:
                         while observer.through < number:
                             await asyncio.sleep(0.01)
                 except TimeoutError as error:
-                    id_ = self._settings.book.traveller[number - 1].id
+                    id_ = settings.book.traveller[number - 1].id
                     raise NotHere(f"Traveller `{id_}` was not through in {STEP_SECONDS:.0f} s.") from error
 
     def _person(self, number: int) -> Person:

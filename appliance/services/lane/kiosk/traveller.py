@@ -111,7 +111,11 @@ class TravellerPage:
             return self._receipt(view.receipt, view, words)
         code = word_of(view)
         html = self._templates.get_template("traveller_word.html").render(
-            code=code, words=words, more=words.find(f"guide_more.{code}"), simulated=bool(view.simulated)
+            code=code,
+            words=words,
+            more=words.find(f"guide_more.{code}"),
+            simulated=bool(view.simulated),
+            training=view.profile == "training",
         )
         spoken = SPEECH / words.code / f"{code}.opus"
         return Word(
