@@ -1,6 +1,7 @@
 """`borne training`: a trainee at a real kiosk, scripted travellers, a score; and the trainer's view of it all."""
 
 import argparse
+import datetime as dt
 import re
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ RESULTS = Path("borne-training")
 """Where results are kept unless said otherwise: in the folder that one is in."""
 SEAT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 MAX_PORT = 65535
+MAX_LISTS_HOURS = 480.0
+"""What is signed for training is good for 30 days."""
 
 
 def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,6 +38,18 @@ def _add_session_options(training: argparse.ArgumentParser) -> None:
         help="travellers of this file (TOML), also several times; otherwise the sixty that ship",
     )  # fmt: skip
     training.add_argument("--grade", type=int, choices=(1, 2, 3), help="only travellers of this difficulty")
+    training.add_argument(
+        "--traveller", action="append", default=[], metavar="ID", help="only this traveller; also several times"
+    )
+    training.add_argument(
+        "--start", choices=("press", "document"), default="press", help="what begins a crossing, as in the policy"
+    )
+    training.add_argument(
+        "--lists-age", type=_hours, default=3.0, metavar="HOURS", help="how old the watchlists are: 0 to 480"
+    )
+    training.add_argument(
+        "--clock", choices=("host", "auto"), default="host", help="auto: the box asks how sure the time is"
+    )
     training.add_argument("--seat", type=_seat, default="seat-1", metavar="NAME", help="who sits here")
     training.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="where scores are kept")
     training.add_argument("--headless", action="store_true", help="nobody sits here: an officer who acts rightly")
@@ -56,7 +71,14 @@ def _port(text: str) -> int:
     return int(text)
 
 
-_seat.__name__, _port.__name__ = "seat", "port"
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not 0 <= hours <= MAX_LISTS_HOURS:
+        raise ValueError("out of range")
+    return hours
+
+
+_seat.__name__, _port.__name__, _hours.__name__ = "seat", "port", "hours"
 """What argparse calls them in "invalid ... value"."""
 
 
@@ -64,7 +86,7 @@ def run_training(arguments: argparse.Namespace) -> int:
     """0: the session has ended; 1: headless, and the box or an act was not as the scripts say; 2: it cannot be."""
     from appliance.opening import CannotStart
     from appliance.simulation.training.debrief import Attempt, summary
-    from appliance.simulation.training.script import ScriptError, load_book, of_grade
+    from appliance.simulation.training.script import ScriptError, chosen_of, load_book
     from appliance.simulation.training.session import SessionSettings, TrainingSession
     from appliance.simulation.training.setting import NotHere
 
@@ -78,9 +100,7 @@ def run_training(arguments: argparse.Namespace) -> int:
             f"{', '.join(attempt.reasons)}")  # fmt: skip
 
     try:
-        book = load_book(*arguments.script)
-        if arguments.grade is not None:
-            book = of_grade(book, arguments.grade)
+        book = chosen_of(load_book(*arguments.script), grade=arguments.grade, ids=arguments.traveller)
         session = TrainingSession(
             SessionSettings(
                 book=book,
@@ -88,6 +108,9 @@ def run_training(arguments: argparse.Namespace) -> int:
                 results=arguments.results,
                 headless=arguments.headless,
                 realistic=arguments.realistic,
+                start=arguments.start,
+                lists_age=dt.timedelta(hours=arguments.lists_age),
+                clock=arguments.clock,
                 port=arguments.port,
                 language=arguments.language,
                 say=say,

@@ -306,11 +306,11 @@ _CENTRAL = (sys.executable, "-m", "central.cli")
 """A process of its own, as central is; nothing of it is imported here."""
 
 
-def policy_with(**pace: int) -> str:
-    """The policy that ships, with these of its seconds changed: for runs in which nobody reads."""
+def policy_with(**pace: int | str) -> str:
+    """The policy that ships, with these words of its [pace] changed: for runs in which nobody reads."""
     changed = (resources.files("appliance.services.lane") / "policy.toml").read_text("utf-8")
-    for name, seconds in pace.items():
-        changed, times = re.subn(rf"(?m)^{name} = \d+", f"{name} = {seconds}", changed)
+    for name, value in pace.items():
+        changed, times = re.subn(rf'(?m)^{name} = (\d+|"\w+")', f"{name} = {json.dumps(value)}", changed)
         assert times == 1, f"the policy that ships has no {name}"
     return changed
 

@@ -91,7 +91,7 @@ def cast_of(book: Book, traveller: Traveller, *, day: dt.date) -> Cast:
     live = draw_face(standing, live=True) if traveller.person.camera else draw_nobody()
     if document.kind is Kind.NONE:
         counter = Counter(None, (), document.surname, document.given, document.nationality or "",
-                          document.born, "", None, draw_face(standing, live=True))  # fmt: skip
+                          born_of(document.born, day=day), "", None, draw_face(standing, live=True))  # fmt: skip
         return Cast(traveller, Person(traveller=None, lines=(), files={}, portrait=live, chip=False,
                                       fingers=_fingers(traveller, document, ())), counter, document.sex)  # fmt: skip
     try:
@@ -233,7 +233,8 @@ def _fingers(traveller: Traveller, document: Document, lines: tuple[str, ...]) -
     """The same for who comes back with the same document; a twin's are others."""
     if not traveller.person.fingers:
         return ()
-    first, second = fingers_of(lines or (document.surname, document.given))
+    own = traveller.person.finger
+    first, second = fingers_of(lines or (document.surname, document.given)) if own is None else (own, own + 1)
     return (first + 7, second + 7) if Trick.OTHER_FINGERS in traveller.tricks else (first, second)
 
 

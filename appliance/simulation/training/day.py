@@ -29,6 +29,8 @@ FACES: Final = tuple(
 """Drawn faces that the detector finds, but for those kept for strangers."""
 STRANGERS: Final = ((51, 35), (104, 34), (59, 61), (87, 97))
 """(who stands there, whose document it is): the box can tell them apart."""
+FINGERS: Final = (1, 3, 5, 7, 9)
+"""Drawing a finger costs more than all that the box does with it: five pairs serve everybody."""
 _SURNAMES: Final = (
     *("ASANOV", "BERG", "CASTRO", "DIALLO", "EKLUND", "FARAH", "GARCIA", "HASSAN", "ISAKOV", "JANSEN"),
     *("KARIMOV", "LINDQVIST", "MOREAU", "NAZAROV", "OKAFOR", "PETROV", "QUISPE", "RAHMONOV", "SILVA"),
@@ -96,7 +98,9 @@ def _one(kind: str, number: int, play: random.Random) -> Traveller:
         tells=kind.replace("_", " "),
         honest=kind not in DISHONEST,
         document=made.get("document", document),
-        person=made.get("person", Person(face=play.choice(FACES))),
+        person=msgspec.structs.replace(
+            made.get("person", Person(face=play.choice(FACES))), finger=play.choice(FINGERS)
+        ),
         tricks=made.get("tricks", ()),
         listed=made.get("listed", ()),
         right=Right(

@@ -52,32 +52,35 @@ class RightOfficer:
 
     async def see(self, cast: Cast, number: int) -> None:
         """One traveller, from the press that begins to the decision; `number` counts from 1."""
-        await self._press("press", lambda view: view.press == "start")
-        typed = False
+        await self._start()
+        typed = decided = False
         view = self._kiosk.view()
         while view.crossings < number:
             if view.takes_typed and not typed and _must_type(cast):
                 typed = self._type(view, cast.counter, cast)
             elif view.finger is not None and view.finger.finger and not cast.script.person.fingers:
                 self._excuse(view)
-            elif view.press is not None and view.step == "deciding":
-                await self._decide(cast)
+            elif not decided:
+                decided = await self._decide(cast)
             view = await self._kiosk.wait_for_change(view.revision, LOOK_SECONDS)
 
-    async def _decide(self, cast: Cast) -> None:
+    async def _decide(self, cast: Cast) -> bool:
+        """Whether the decision was taken: the screen may have changed between the look and the press."""
         view = self._kiosk.view()
+        if view.step != "deciding" or view.press is None:
+            return False
         event = "press" if self._admits(cast, view) or view.press == "refer" else "hold"
-        await self._press(event, lambda view: view.press is not None or view.step == "waiting")
+        return await self._press(event, view)
 
-    async def _press(self, event: str, wanted: Callable[[View], bool]) -> None:
-        while True:
-            view = await look_until(self._kiosk, wanted)
-            if view.step == "waiting" and view.press != "start":
-                return
-            if (await self._kiosk.press(Press(event=event, revision=view.revision))).taken:
-                self._pressed()
-                return
-            await asyncio.sleep(0.01)  # the screen changed between the look and the press
+    async def _start(self) -> None:
+        while not await self._press("press", await look_until(self._kiosk, lambda view: view.press == "start")):
+            await asyncio.sleep(0.01)
+
+    async def _press(self, event: str, view: View) -> bool:
+        taken = (await self._kiosk.press(Press(event=event, revision=view.revision))).taken
+        if taken:
+            self._pressed()
+        return taken
 
     def _type(self, view: View, counter: Counter, cast: Cast) -> bool:
         assert view.crossing is not None

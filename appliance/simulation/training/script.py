@@ -6,6 +6,7 @@ docs/training.md is the trainer's guide to them.
 import datetime as dt
 import enum
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -134,6 +135,8 @@ class Person(_Section, frozen=True, kw_only=True):
     stranger: Seed | None = None
     camera: bool = True
     """False: does not look in, or refuses."""
+    finger: Seed | None = None
+    """Of the drawn fingers; None: they follow from the document."""
     fingers: bool = True
     """False: none can be taken: worn, wet, bandaged, refused."""
 
@@ -295,15 +298,19 @@ def _document_problems(document: Document) -> Any:
         yield "born", "a date, a year and month, a year, nothing, or days from now (today-3000)."
 
 
-def of_grade(book: Book, grade: int) -> Book:
-    """Only the travellers of this difficulty, and those whose documents they bring.
+def chosen_of(book: Book, *, grade: int | None = None, ids: Sequence[str] = ()) -> Book:
+    """Only the travellers of this difficulty, or of these ids, and those whose documents they bring.
 
     Raises:
         ScriptError: there is none.
     """
-    wanted = [one for one in book.traveller if one.grade == grade]
+    known = [one.id for one in book.traveller]
+    for id_ in ids:
+        if id_ not in known:
+            raise ScriptError(f"There is no traveller `{id_}`.{did_you_mean(id_, known)}")
+    wanted = [one for one in book.traveller if grade in (None, one.grade) and (not ids or one.id in ids)]
     needed = {one.document_of for one in wanted}
-    chosen = tuple(one for one in book.traveller if one.grade == grade or one.id in needed)
     if not wanted:
-        raise ScriptError(f"There is no traveller of grade {grade}.")
+        raise ScriptError(f"There is no such traveller of grade {grade}.")
+    chosen = tuple(one for one in book.traveller if one in wanted or one.id in needed)
     return msgspec.structs.replace(book, traveller=chosen)

@@ -25,7 +25,7 @@ from appliance.simulation.training.observer import Observer
 from appliance.simulation.training.pages import Pages, house
 from appliance.simulation.training.right_officer import Admits, RightOfficer, as_the_script_says
 from appliance.simulation.training.script import Book
-from appliance.simulation.training.setting import NotHere, Setting, refuse_on_a_real_box
+from appliance.simulation.training.setting import LISTS_AGE, NotHere, Setting, refuse_on_a_real_box
 from appliance.simulation.world import DeviceTable
 from appliance.wiring import kiosk, listen_loopback, make_capture, make_lane
 from hal.camera.simulated import REALISTIC_SECONDS as CAMERA_SECONDS
@@ -49,6 +49,11 @@ class SessionSettings:
     """Devices as slow as real ones."""
     unhurried: bool = False
     """Headless, with all the time that the shipped policy gives."""
+    start: str = "press"
+    """What begins a crossing: press, or document."""
+    lists_age: dt.timedelta = LISTS_AGE
+    clock: str = "host"
+    """auto: the box asks the kernel how sure the time is, as at a post."""
     port: int = 8080
     language: str = "en"
     say: Callable[[str], None] = field(default=print)
@@ -110,7 +115,8 @@ class TrainingSession:
         """
         refuse_on_a_real_box()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.default_int_handler)
+            if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:  # nohup is kept to
+                signal.signal(number, signal.default_int_handler)
         # Records of training are nobody's movements: they go when the session ends, and only results stay.
         with tempfile.TemporaryDirectory(prefix="borne-training-") as folder:
             try:
@@ -121,12 +127,14 @@ class TrainingSession:
 
     async def _run(self, folder: Path) -> None:
         settings = self._settings
-        setting = Setting(folder, settings.book, now=dt.datetime.now(dt.UTC))
+        setting = Setting(folder, settings.book, now=dt.datetime.now(dt.UTC), lists_age=settings.lists_age)
         configuration = setting.write_configuration(
             devices(realistic=settings.realistic),
             port=0 if settings.headless else settings.port,
             language=settings.language,
             hurried=settings.headless and not settings.unhurried,
+            start=settings.start,
+            clock=settings.clock,
         )
         box = TrainingBox(configuration)
         try:

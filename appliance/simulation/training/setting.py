@@ -79,10 +79,13 @@ def refuse_on_a_real_box(installed: Path = INSTALLED) -> None:
 class Setting:
     """The folder of one session; `book` says who is on the lists."""
 
-    def __init__(self, folder: Path, book: Book, *, now: dt.datetime) -> None:
+    def __init__(
+        self, folder: Path, book: Book, *, now: dt.datetime, lists_age: dt.timedelta = LISTS_AGE
+    ) -> None:
         """Raises:
         OSError: the folder cannot be written.
         """
+        self._lists_age = lists_age
         self.folder = folder
         self._book = book
         self._now = now
@@ -104,14 +107,24 @@ class Setting:
             yield self.repository.message(name)
 
     def write_configuration(
-        self, devices: tuple[DeviceTable, ...], *, port: int, language: str, hurried: bool
+        self,
+        devices: tuple[DeviceTable, ...],
+        *,
+        port: int,
+        language: str,
+        hurried: bool,
+        start: str = "press",
+        clock: str = "host",
     ) -> Path:
-        """The box's configuration file. `hurried`: nobody sits here, so no time is given to anybody."""
+        """The box's configuration file. `hurried`: nobody sits here, so no time is given to anybody; `start`
+        and `clock` as in the policy and the configuration."""
         policy = self.folder / "policy.toml"
-        pace = {"notice_seconds": 0, "chip_seconds": 4, "portrait_seconds": 5} if hurried else {}
+        pace: dict[str, int | str] = {"start": start}
+        if hurried:
+            pace |= {"notice_seconds": 0, "chip_seconds": 4, "portrait_seconds": 5}
         policy.write_text(policy_with(**pace), "utf-8")
         tables: list[tuple[str, dict[str, Any]]] = [
-            ("[box]", {"device": DEVICE, "post": POST, "profile": Profile.TRAINING.value, "clock": "host"}),
+            ("[box]", {"device": DEVICE, "post": POST, "profile": Profile.TRAINING.value, "clock": clock}),
             (
                 "[paths]",
                 {
@@ -142,12 +155,12 @@ class Setting:
 
     def _reference_data(self) -> Repository:
         key = self._signing_key
-        issued = self._now - LISTS_AGE
+        issued = self._now - self._lists_age
         repository = self._create(key, issued)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             states = sorted({document.issuer for one in self._book.traveller if (document := self._book.document(one))})
-            trust = trust_store_for(states, now=self._now, crl_age=LISTS_AGE, revoked=[REVOKED_SERIAL])
+            trust = trust_store_for(states, now=self._now, crl_age=self._lists_age, revoked=[REVOKED_SERIAL])
             for type_, content in (
                 (ContentType.TRUST_ANCHORS, trust.to_bytes()),
                 (ContentType.RULES, RULES.encode()),

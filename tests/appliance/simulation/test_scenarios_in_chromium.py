@@ -1,0 +1,318 @@
+"""The scenarios of docs/scenarios/: scripted travellers before the real kiosk in Chromium, by keyboard alone."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+KIOSK_TESTS = Path(__file__).parents[1] / "services" / "lane" / "kiosk"
+sys.path[:0] = [str(KIOSK_TESTS), str(Path(__file__).parent)]
+
+from kiosk_browser import CHROMIUM, DRIVER, SIZES, Kiosk, chromium, wait_until  # noqa: E402
+from scenario_pages import PAGES, Seen, masked, page, settle, writing  # noqa: E402
+from training_process import running_training  # noqa: E402
+
+from appliance.clock import Clock  # noqa: E402
+from appliance.config import ClockSource  # noqa: E402
+from appliance.simulation.training.script import load_book  # noqa: E402
+
+HOLD_SECONDS = 2.0
+STEP_SECONDS = 90.0
+BOOK = {one.id: one for one in load_book().traveller}
+
+pytestmark = pytest.mark.skipif(not (CHROMIUM.exists() and DRIVER.exists()), reason="chromium is not installed")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One page: its travellers in order, and how the training is started."""
+
+    number: int
+    name: str
+    title: str
+    about: str
+    travellers: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    colours: dict[str, str] = field(default_factory=dict)
+    """Where the colour is another than the script's, because of the options."""
+    act: dict[str, str] = field(default_factory=dict)
+
+
+SCENARIOS = (
+    Scenario(
+        1, "ordinary", "Ordinary e-passport",
+        "The policy's `start = \"document\"`: the passport on the reader begins the crossing, and the only press is "
+        "the decision. With `start = \"press\"`, as shipped, there is one press more.",
+        ("ordinary-passport",), ("--start", "document"),
+    ),
+    Scenario(
+        2, "handwritten", "Handwritten passport",
+        "No reader makes lines of it. F2 opens the form at once; number and birth date are typed twice, the box shows "
+        "the name in the letters of an MRZ before it takes it. Screened like everybody; the record says `manual`.",
+        ("handwritten-passport",),
+    ),
+    Scenario(
+        3, "dead-chip", "Chip dead",
+        "CANNOT, not FAIL. Where no rule asks for a chip the crossing goes on optically and the screen says what "
+        "was not done. Where the signed rules say that such a passport has a chip, its absence is a flag of its own.",
+        ("dead-chip", "dead-chip-where-expected"),
+    ),
+    Scenario(
+        4, "page-and-chip-differ", "MRZ says one thing, chip another",
+        "RED, with the fields that differ; the button does nothing but refer.",
+        ("altered-name", "cloned-chip"),
+    ),
+    Scenario(
+        5, "transliteration", "Transliteration hit",
+        "AMBER with the chain that explains it, never refused by a machine; and the same name with another birth "
+        "date, which is no hit.",
+        ("transliteration-hit", "same-name-other-birthday"),
+    ),
+    Scenario(
+        6, "twins", "Twins, lookalikes, strangers",
+        "The faces are alike, the document is the same, the fingers are not. A stranger is found by the face.",
+        ("first-sister", "second-sister", "somebody-else"),
+    ),
+    Scenario(
+        7, "stolen-document", "Hit on the list of documents",
+        "RED, silent: the traveller's side shows progress and nothing else. The screen says how old the list is, "
+        "whom to call and what to do.",
+        ("stolen-passport", "neighbouring-number"),
+    ),
+    Scenario(
+        9, "no-network", "No network for nine days",
+        "The lists are nine days old. Nobody is held up for it, every \"no hit\" is said with its age, and a hit "
+        "stands. (Storage, upload and screening again after the return are held by the tests of uplink and records.)",
+        ("ordinary-passport", "stolen-passport"), ("--lists-age", "216"),
+    ),
+    Scenario(
+        10, "clock", "Clock not sure",
+        "Nothing disciplines the clock since it was last set. No document is called expired on it, and none valid.",
+        ("expired-passport",), ("--clock", "auto"),
+    ),
+    Scenario(
+        11, "child", "Children",
+        "A child is a person with a crossing of its own; no fingers below twelve. A child who is alone, or only "
+        "written into a parent's passport, goes to the second line whatever the colour.",
+        ("mother", "child-with-mother", "child-alone", "child-in-passport"),
+    ),
+    Scenario(
+        12, "refugee", "Refugees, stateless persons, people without papers",
+        "XXA, XXB and XXC are nationalities like any other. Who has no document gets a provisional number and a "
+        "referral, never an automatic refusal.",
+        ("refugee", "stateless", "other-refugee", "no-document"),
+    ),
+    Scenario(
+        13, "car", "People in one car",
+        "One after the other; who is referred does not stop those who were admitted. (A crossing of a group as a "
+        "group is not in these pages yet.)",
+        ("car-driver", "car-back-seat"),
+    ),
+    Scenario(
+        15, "fingers-and-camera", "Worn fingers, no picture, an infant",
+        "Each is an ordinary path: said, recorded, and held against nobody without a reason.",
+        ("worn-fingers", "will-not-look", "infant"),
+    ),
+)  # fmt: skip
+
+
+class Officer:
+    """Hands at the kiosk: counts presses and characters."""
+
+    def __init__(self, kiosk: Kiosk) -> None:
+        self._kiosk = kiosk
+        self.presses = 0
+        self.typed = 0
+
+    def press(self, seconds: float = 0.1) -> None:
+        self._kiosk.press(seconds)
+        self.presses += 1
+
+    def keys(self, *words: str) -> None:
+        ActionChains(self._kiosk.driver, duration=0).send_keys(*words).perform()
+        self.typed += sum(len(word) for word in words)
+
+    def fill(self, values: dict[str, str]) -> None:
+        """The form, field by field, as somebody does who goes through it with the tab key."""
+        for name, value in values.items():
+            script = "document.getElementsByName(arguments[0])[0].focus()"
+            self._kiosk.driver.execute_script(script, name)
+            tag = self._kiosk.driver.execute_script("return document.activeElement.tagName")
+            if tag == "SELECT" or name in ("typed_for",):
+                choose = (
+                    "for (const e of document.getElementsByName(arguments[0])) {"
+                    "if (e.type === 'radio') { if (e.value === arguments[1]) e.click(); }"
+                    "else { e.value = arguments[1]; e.dispatchEvent(new Event('input', { bubbles: true })); } }"
+                )
+                self._kiosk.driver.execute_script(choose, name, value)
+                self.typed += 1
+            else:
+                self.keys(value)
+
+
+def typed_in(script) -> dict[str, str]:
+    """What the form asks of this document."""
+    document = script.document
+    without = document.kind.value == "none"
+    born = born_of(document.born)
+    values = {
+        "typed_for": "no_document" if without else "not_machine_readable",
+        "primary_identifier": document.surname,
+        "secondary_identifier": document.given,
+        "nationality": document.nationality or document.issuer,
+        "birth_date": born,
+        "birth_date_again": born,
+        "sex": document.sex,
+    }
+    if not without:
+        values |= {
+            "document_code": "P",
+            "issuing_state": document.issuer,
+            "document_number": document.number,
+            "document_number_again": document.number,
+            "expiry_date": document.expires,
+        }
+    return values
+
+
+def born_of(text: str) -> str:
+    import datetime as dt
+
+    from appliance.simulation.training.casting import born_of as whole
+
+    return whole(text, day=dt.datetime.now(dt.UTC).date()).replace("-??", "")
+
+
+def see_through(kiosk: Kiosk, scenario: Scenario, id_: str, folder: Path) -> Seen:
+    """One traveller by hand; a picture of the screen when the box has spoken."""
+    script = BOOK[id_]
+    officer = Officer(kiosk)
+    began = time.monotonic()
+    if "document" not in scenario.options:
+        wait_until(lambda: "Start" in kiosk.text(".button"), STEP_SECONDS)
+        began = time.monotonic()
+        officer.press()
+        kiosk.wait_for_phase("working", "deciding", "trouble")
+    if script.document is not None and (script.document.page.value != "machine" or script.document.kind.value == "none"):
+        type_in(kiosk, officer, typed_in(script))
+    excused: set[str] = set()
+    while kiosk.phase != "deciding":
+        if not script.person.fingers:
+            excuse_finger(kiosk, excused)
+        assert time.monotonic() - began < STEP_SECONDS, kiosk.text(".stage")
+        time.sleep(0.05)
+    seconds = time.monotonic() - began
+    seen = what_it_says(kiosk)
+    picture = f"{scenario.number:02d}-{id_}.png"
+    keep_picture(kiosk, folder / picture)
+    act = scenario.act.get(id_, "admit" if script.right.act.value == "admit" else "refer")
+    refers_by_press = "Refer" in kiosk.text(".button").splitlines()[0]
+    held = act == "refer" and not refers_by_press
+    officer.press(HOLD_SECONDS if held else 0.1)
+    outcome = "Admitted" if act == "admit" else "Referred"
+    done = (lambda: kiosk.phase == "idle") if "document" not in scenario.options else (lambda: outcome in kiosk.text(".stage"))
+    wait_until(done, STEP_SECONDS)
+    wait_until(lambda: outcome in kiosk.text(".stage"), STEP_SECONDS)
+    how = "presses" if not held else "holds the button"
+    return Seen(
+        traveller=script.title,
+        tells=script.tells,
+        colour=seen["colour"],
+        title=seen["title"],
+        detail=seen["detail"],
+        reasons=tuple(seen["reasons"]),
+        does=f"{how}: {act}" + (f" ({', '.join(sorted(excused))} excused)" if excused else ""),
+        outcome=outcome.lower(),
+        presses=officer.presses,
+        typed=officer.typed,
+        seconds=seconds,
+        picture=picture,
+    )
+
+
+def type_in(kiosk: Kiosk, officer: Officer, values: dict[str, str]) -> None:
+    open_ = "return document.getElementById('typing').open"
+    wait_until(lambda: kiosk.driver.execute_script("return !document.getElementById('type').hidden"))
+    officer.keys(Keys.F2)
+    wait_until(lambda: kiosk.driver.execute_script(open_))
+    officer.fill(values)
+    for _ in range(2):  # what the box made of it, and that it is right
+        kiosk.driver.find_element("id", "typing-next").click()
+        time.sleep(0.3)
+    wait_until(lambda: not kiosk.driver.execute_script(open_))
+
+
+def excuse_finger(kiosk: Kiosk, excused: set[str]) -> None:
+    script = (
+        "const b = document.querySelector('[data-except=finger_missing]');"
+        "if (b) { b.click(); return b.dataset.finger; } return null"
+    )
+    if finger := kiosk.driver.execute_script(script):
+        excused.add(finger.replace("_", " "))
+
+
+def what_it_says(kiosk: Kiosk) -> dict:
+    wait_until(lambda: kiosk.text(".stage .title"))
+    script = "return [...document.querySelectorAll('.checks [data-decisive]')].map(e => e.dataset.check)"
+    return {
+        "colour": kiosk.driver.execute_script("return document.body.dataset.recommendation"),
+        "title": kiosk.text(".stage .title"),
+        "detail": kiosk.text(".stage .detail"),
+        "reasons": kiosk.driver.execute_script(script),
+    }
+
+
+def keep_picture(kiosk: Kiosk, path: Path) -> None:
+    kiosk.screenshot(path)
+    assert path.stat().st_size > 10_000
+
+
+def attempts_in(results: Path) -> list[dict]:
+    (kept,) = results.rglob("*.json")
+    return json.loads(kept.read_text("utf-8"))["attempts"]
+
+
+def clock_is_sure() -> bool:
+    return Clock(source=ClockSource.AUTO).now()[1].sure
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: f"{one.number:02d}-{one.name}")
+def test_ok__a_scenario_by_keyboard_alone(scenario: Scenario, tmp_path: Path) -> None:
+    if "--clock" in scenario.options and clock_is_sure():
+        pytest.skip("the kernel vouches for this machine's clock")
+    folder = PAGES if writing() else tmp_path / "pictures"
+    chosen = [word for id_ in scenario.travellers for word in ("--traveller", id_)]
+    seen: list[Seen] = []
+    with (
+        running_training(tmp_path / "results", "--realistic", *chosen, *scenario.options) as address,
+        chromium() as kiosk,
+    ):
+        kiosk.open(address, size=SIZES["small"])
+        assert "TRAINING" in kiosk.text(".banner")
+        for id_ in scenario.travellers:
+            seen.append(see_through(kiosk, scenario, id_, folder))
+        assert "TRAINING" in kiosk.text(".banner")
+        wait_until(lambda: len(attempts_in(tmp_path / "results")) == len(seen))
+    for one, attempt, id_ in zip(seen, attempts_in(tmp_path / "results"), scenario.travellers, strict=True):
+        assert attempt["traveller"] == id_
+        assert attempt["box"] == one.colour
+        assert tuple(attempt["reasons"]) == one.reasons
+        assert attempt["presses"] == one.presses, "what the page sent is what the officer pressed"
+        assert attempt["right"], (id_, attempt)
+        assert one.colour == scenario.colours.get(id_, BOOK[id_].right.box.value), one
+    name = f"{scenario.number:02d}-{scenario.name}"
+    settle(name, page(scenario.number, scenario.title, scenario.about, seen))
+
+
+def test_fail__a_stale_page_is_found() -> None:
+    assert masked("until | 7.1 s |") == masked("until | 12 s |")
+    assert masked("presses | 1 |") != masked("presses | 2 |")
+
+
+
