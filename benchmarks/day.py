@@ -1,4 +1,4 @@
-"""A working day replayed: so many travellers in a realistic mix, before an officer who does what the box says.
+"""A working day replayed: a realistic mix of travellers before an officer who does what the box says.
 
     python benchmarks/day.py [--travellers 500] [--realistic 60] [--json]
 
@@ -37,7 +37,11 @@ def run(travellers: int, *, realistic: bool, seed: int) -> dict[str, Any]:
         through.append(attempt)
         memory.append((len(through), resident_mb()))
         if len(through) % 25 == 0:
-            print(f"{len(through)} of {travellers} are through, {memory[-1][1]:.0f} MB", file=sys.stderr, flush=True)
+            print(
+                f"{len(through)} of {travellers} are through, {memory[-1][1]:.0f} MB",
+                file=sys.stderr,
+                flush=True,
+            )
 
     with tempfile.TemporaryDirectory() as results:
         settings = SessionSettings(
@@ -69,7 +73,9 @@ def figures(through: list[Attempt], took: float) -> dict[str, Any]:
         "seconds": spread(waited),
         "box": matrix(through),
         "dishonest_green": [
-            one.traveller for one in through if not one.honest and one.box is not None and one.box.value == "GREEN"
+            one.traveller
+            for one in through
+            if not one.honest and one.box is not None and one.box.value == "GREEN"
         ],
         "honest_to_admit": len(to_admit),
         "honest_referred": len(referred),
@@ -83,7 +89,9 @@ def kinds(through: list[Attempt]) -> dict[str, dict[str, int]]:
     """Kind of traveller -> colour -> how many."""
     table: dict[str, dict[str, int]] = {}
     for one in through:
-        row = table.setdefault(one.title + (" (lies)" if one.title.replace(" ", "_") in DISHONEST else ""), {})
+        row = table.setdefault(
+            one.title + (" (lies)" if one.title.replace(" ", "_") in DISHONEST else ""), {}
+        )
         colour = one.box.value if one.box else "unseen"
         row[colour] = row.get(colour, 0) + 1
     return dict(sorted(table.items()))

@@ -1,4 +1,4 @@
-"""`borne training`: a trainee at a real kiosk, scripted travellers, a score; and the trainer's view of it all."""
+"""`borne training`: scripted travellers before a trainee at a real kiosk, a score, the trainer's view."""
 
 import argparse
 import datetime as dt
@@ -23,7 +23,9 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     training.set_defaults(run=run_training)
     actions = training.add_subparsers(metavar="ACTION", required=False)
     report = actions.add_parser("report", help="who missed what, over several seats")
-    report.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="results of one or more seats")
+    report.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="results of one or more seats"
+    )
     report.add_argument("--html", type=Path, metavar="FILE", help="write a page too")
     add_json_flag(report)
     report.set_defaults(run=run_report)
@@ -39,10 +41,17 @@ def _add_session_options(training: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     training.add_argument("--grade", type=int, choices=(1, 2, 3), help="only travellers of this difficulty")
     training.add_argument(
-        "--traveller", action="append", default=[], metavar="ID", help="only this traveller; also several times"
+        "--traveller",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="only this traveller; also several times",
     )
     training.add_argument(
-        "--start", choices=("press", "document"), default="press", help="what begins a crossing, as in the policy"
+        "--start",
+        choices=("press", "document"),
+        default="press",
+        help="what begins a crossing, as in the policy",
     )
     training.add_argument(
         "--lists-age", type=_hours, default=3.0, metavar="HOURS", help="how old the watchlists are: 0 to 480"
@@ -51,8 +60,12 @@ def _add_session_options(training: argparse.ArgumentParser) -> None:
         "--clock", choices=("host", "auto"), default="host", help="auto: the box asks how sure the time is"
     )
     training.add_argument("--seat", type=_seat, default="seat-1", metavar="NAME", help="who sits here")
-    training.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="where scores are kept")
-    training.add_argument("--headless", action="store_true", help="nobody sits here: an officer who acts rightly")
+    training.add_argument(
+        "--results", type=Path, default=RESULTS, metavar="FOLDER", help="where scores are kept"
+    )
+    training.add_argument(
+        "--headless", action="store_true", help="nobody sits here: an officer who acts rightly"
+    )
     training.add_argument("--realistic", action="store_true", help="devices as slow as real ones")
     training.add_argument("--port", type=_port, default=8080, help="of the kiosk; 0 takes a free one")
     training.add_argument("--language", choices=("en", "fr", "ru"), default="en", help="of the kiosk")
@@ -83,7 +96,7 @@ _seat.__name__, _port.__name__, _hours.__name__ = "seat", "port", "hours"
 
 
 def run_training(arguments: argparse.Namespace) -> int:
-    """0: the session has ended; 1: headless, and the box or an act was not as the scripts say; 2: it cannot be."""
+    """0: the session has ended; 1: headless, and not all was as the scripts say; 2: it cannot be."""
     from appliance.opening import CannotStart
     from appliance.simulation.training.debrief import Attempt, summary
     from appliance.simulation.training.script import ScriptError, chosen_of, load_book

@@ -191,7 +191,7 @@ def signer_of(issuing_state: str) -> Holder:
 def trust_store_for(
     issuing_states: Iterable[str], *, now: dt.datetime, crl_age: dt.timedelta, revoked: Iterable[int] = ()
 ) -> TrustStore:
-    """A store that trusts the test authorities of these states, with their revocation lists of these serials."""
+    """A store that trusts the test authorities of these states, with revocation lists of these serials."""
     store = TrustStore()
     revoked = tuple(revoked)
     authorities = [authority_of(state) for state in dict.fromkeys(issuing_states)]

@@ -1,9 +1,9 @@
-"""From a script to somebody with a document: its page, its chip, a face and fingers. Pure, but for new keys."""
+"""From a script to somebody with a document: page, chip, face and fingers. Pure, but for new keys."""
 
 import datetime as dt
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -85,39 +85,31 @@ def cast_of(book: Book, traveller: Traveller, *, day: dt.date) -> Cast:
     """
     document = book.document(traveller)
     assert document is not None
-    holder = book.holder(traveller)
-    stranger = traveller.person.stranger
-    standing = stranger if stranger is not None and Trick.OTHER_FACE in traveller.tricks else traveller.person.face
-    live = draw_face(standing, live=True) if traveller.person.camera else draw_nobody()
     if document.kind is Kind.NONE:
-        counter = Counter(None, (), document.surname, document.given, document.nationality or "",
-                          born_of(document.born, day=day), "", None, draw_face(standing, live=True))  # fmt: skip
-        return Cast(traveller, Person(traveller=None, lines=(), files={}, portrait=live, chip=False,
-                                      fingers=_fingers(traveller, document, ())), counter, document.sex)  # fmt: skip
+        return _without_papers(traveller, document, day=day)
+    holder, tricks = book.holder(traveller), traveller.tricks
     try:
         honest = lines_of(document, day=day)
-        printed = _page(document, honest, traveller.tricks, day=day)
+        printed = _page(document, honest, tricks, day=day)
     except MrzError as error:
         raise ScriptError(f"traveller `{traveller.id}`: {error}") from error
     secrets, files = _chip_of(traveller, holder, document, honest)
-    readable = document.page is Page.MACHINE
-    shown = _altered(document, traveller.tricks)
+    glued = Trick.SWAPPED_PAGE_PHOTO in tricks
     person = Person(
         traveller=None,
         lines=printed,
         files=files,
-        portrait=live,
+        portrait=_seen(traveller),
         secrets=secrets,
-        chip=bool(files) and Trick.SWAPPED_PAGE_PHOTO not in traveller.tricks,
-        readable=readable,
+        chip=bool(files) and not glued,
+        readable=document.page is Page.MACHINE,
         access=mrz_information_of(files) if files else None,
-        misbehaviour=next((_MISBEHAVIOURS[one] for one in traveller.tricks if one in _MISBEHAVIOURS), Misbehaviour.NONE),
+        misbehaviour=next(
+            (_MISBEHAVIOURS[one] for one in tricks if one in _MISBEHAVIOURS), Misbehaviour.NONE
+        ),
         fingers=_fingers(traveller, document, honest),
     )
-    glued = Trick.SWAPPED_PAGE_PHOTO in traveller.tricks
-    photo = stranger if glued and stranger is not None else holder.person.face
-    if glued:
-        person = _standing(person, photo)
+    shown = _altered(document, tricks)
     expiry = day_of(document.expires, today=day)
     assert expiry is not None
     counter = Counter(
@@ -128,10 +120,45 @@ def cast_of(book: Book, traveller: Traveller, *, day: dt.date) -> Cast:
         nationality=shown.nationality or shown.issuer,
         born=born_of(shown.born, day=day),
         expires=expiry.isoformat(),
-        photo=draw_face(photo),
-        face=draw_face(photo if glued else standing, live=True),
+        photo=draw_face(_standing(traveller) if glued else holder.person.face),
+        face=draw_face(_standing(traveller), live=True),
     )
     return Cast(traveller, person, counter, document.sex)
+
+
+def _without_papers(traveller: Traveller, document: Document, *, day: dt.date) -> Cast:
+    person = Person(
+        traveller=None,
+        lines=(),
+        files={},
+        portrait=_seen(traveller),
+        chip=False,
+        fingers=_fingers(traveller, document, ()),
+    )
+    counter = Counter(
+        document=None,
+        lines=(),
+        surname=document.surname,
+        given=document.given,
+        nationality=document.nationality or "",
+        born=born_of(document.born, day=day),
+        expires="",
+        photo=None,
+        face=draw_face(_standing(traveller), live=True),
+    )
+    return Cast(traveller, person, counter, document.sex)
+
+
+def _standing(traveller: Traveller) -> int:
+    """The face of who stands there."""
+    stranger = traveller.person.stranger
+    another = {Trick.OTHER_FACE, Trick.SWAPPED_PAGE_PHOTO} & set(traveller.tricks)
+    return stranger if another and stranger is not None else traveller.person.face
+
+
+def _seen(traveller: Traveller) -> bytes:
+    """What the post's camera sees."""
+    return draw_face(_standing(traveller), live=True) if traveller.person.camera else draw_nobody()
 
 
 def lines_of(document: Document, *, day: dt.date) -> tuple[str, ...]:
@@ -166,7 +193,9 @@ def born_of(text: str, *, day: dt.date) -> str:
     return str(PartialDate(known.year, known.month, known.day))
 
 
-def _page(document: Document, honest: tuple[str, ...], tricks: tuple[Trick, ...], *, day: dt.date) -> tuple[str, ...]:
+def _page(
+    document: Document, honest: tuple[str, ...], tricks: tuple[Trick, ...], *, day: dt.date
+) -> tuple[str, ...]:
     """What is printed, tricks and all."""
     lines = honest
     if set(tricks) & {Trick.ALTERED_NAME, Trick.ALTERED_NATIONALITY, Trick.ALTERED_BIRTH_DATE}:
@@ -236,10 +265,6 @@ def _fingers(traveller: Traveller, document: Document, lines: tuple[str, ...]) -
     own = traveller.person.finger
     first, second = fingers_of(lines or (document.surname, document.given)) if own is None else (own, own + 1)
     return (first + 7, second + 7) if Trick.OTHER_FINGERS in traveller.tricks else (first, second)
-
-
-def _standing(person: Person, seed: int) -> Person:
-    return replace(person, portrait=draw_face(seed, live=True))
 
 
 __all__ = ["REVOKED_SERIAL", "Cast", "Counter", "born_of", "cast_of", "lines_of"]

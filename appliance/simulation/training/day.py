@@ -1,4 +1,4 @@
-"""A working day as a book: mostly ordinary travellers, some with a trouble that is nobody's fault, a few who lie."""
+"""A working day as a book: ordinary travellers, some in trouble through nobody's fault, a few who lie."""
 
 import random
 from typing import Any, Final
@@ -162,7 +162,9 @@ _AS: Final[dict[str, Any]] = {
     "unreadable": lambda document, play: _with(document, page=Page.UNREADABLE),  # noqa: ARG005
     "handwritten": lambda document, play: _with(document, page=Page.HANDWRITTEN, chip=Chip.NONE),  # noqa: ARG005
     "expired": lambda document, play: _with(document, expires=f"today-{play.randint(1, 400)}"),
-    "listed_name": lambda document, play: {"listed": _listed_as(document, born=f"{play.randint(1930, 1944)}-05-05")},
+    "listed_name": lambda document, play: {
+        "listed": _listed_as(document, born=f"{play.randint(1930, 1944)}-05-05")
+    },
     "near_match": _near_match,
     "stolen": _stolen,
     "stranger": _stranger,

@@ -133,7 +133,10 @@ def score_of(attempts: Iterable[Attempt]) -> Score:
 def by_grade(attempts: Iterable[Attempt]) -> dict[int, Score]:
     """The score of each grade that occurs."""
     all_ = tuple(attempts)
-    return {grade: score_of(one for one in all_ if one.grade == grade) for grade in sorted({a.grade for a in all_})}
+    return {
+        grade: score_of(one for one in all_ if one.grade == grade)
+        for grade in sorted({a.grade for a in all_})
+    }
 
 
 def matrix(attempts: Iterable[Attempt]) -> dict[str, dict[str, int]]:
@@ -190,7 +193,9 @@ def summary(session: Session) -> dict[str, Any]:
         "right": score.right,
         "points": score.points,
         "of_points": score.of_points,
-        "grades": {grade: {"right": one.right, "of": one.of} for grade, one in by_grade(session.attempts).items()},
+        "grades": {
+            grade: {"right": one.right, "of": one.of} for grade, one in by_grade(session.attempts).items()
+        },
         "let_through": list(score.let_through),
         "held_up": list(score.held_up),
         "hasty": score.hasty,

@@ -1,5 +1,6 @@
 """Watches one seat: which traveller stands there, what the box said, what was done, and how long it took."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -21,7 +22,12 @@ class Observer:
         self._done = done
         self.through = 0
         """How many have gone."""
-        self._forget()
+        self._one_more = asyncio.Condition()
+        self._began: float | None = None
+        self._looked: float | None = None
+        self._box: Recommendation | None = None
+        self._reasons: tuple[str, ...] = ()
+        self._presses = self._forms = 0
 
     def pressed(self) -> None:
         """The one button was pressed or held."""
@@ -36,9 +42,16 @@ class Observer:
         view = self._screen.view()
         while True:
             self._look(view)
+            async with self._one_more:
+                self._one_more.notify_all()
             if self.through >= len(self._travellers):
                 return
             view = await self._screen.wait_for_change(view.revision, LOOK_SECONDS)
+
+    async def gone(self, number: int) -> None:
+        """Wait until so many have gone."""
+        async with self._one_more:
+            await self._one_more.wait_for(lambda: self.through >= number)
 
     def _look(self, view: View) -> None:
         now = time.monotonic()
@@ -69,8 +82,6 @@ class Observer:
         self._done(attempt)
 
     def _forget(self) -> None:
-        self._began: float | None = None
-        self._looked: float | None = None
-        self._box: Recommendation | None = None
-        self._reasons: tuple[str, ...] = ()
+        self._began = self._looked = self._box = None
+        self._reasons = ()
         self._presses = self._forms = 0

@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from appliance.simulation.training.casting import Cast
@@ -55,7 +55,9 @@ class Pages:
                 Route(f"{PREFIX}/{{name}}", self._static),
             ],
             middleware=[
-                Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"], www_redirect=False)
+                Middleware(
+                    TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"], www_redirect=False
+                )
             ],
         )
 
@@ -116,7 +118,7 @@ class Pages:
 
 def house(
     kiosk: ASGIApp, training: ASGIApp, *, pressed: Callable[[], None], sent: Callable[[], None]
-) -> ASGIApp:
+) -> Starlette:
     """The kiosk as it is, with the counter's page beside it; every press and form that comes is counted."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -131,4 +133,4 @@ def house(
                 sent()
         await kiosk(scope, receive, send)
 
-    return app
+    return Starlette(routes=[Mount("/", app)])

@@ -59,7 +59,7 @@ def _travellers(sessions: Sequence[Session]) -> Iterator[dict[str, Any]]:
     for session in sessions:
         for one in session.attempts:
             tried.setdefault(one.traveller, []).append((session.seat, one))
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "traveller": id_,
             "title": pairs[0][1].title,
@@ -152,6 +152,8 @@ def page(found: dict[str, Any]) -> str:
 
 
 def _html(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th scope=\"col\">{html.escape(cell)}</th>" for cell in heads)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
+    head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in heads)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows
+    )
     return f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>"

@@ -1,6 +1,5 @@
 """An officer who acts as each script says is right, through the same doors as the kiosk's page."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -73,8 +72,9 @@ class RightOfficer:
         return await self._press(event, view)
 
     async def _start(self) -> None:
-        while not await self._press("press", await look_until(self._kiosk, lambda view: view.press == "start")):
-            await asyncio.sleep(0.01)
+        view = await look_until(self._kiosk, _may_start)
+        while not await self._press("press", view):  # the screen changed between the look and the press
+            view = await self._kiosk.wait_for_change(view.revision, LOOK_SECONDS)
 
     async def _press(self, event: str, view: View) -> bool:
         taken = (await self._kiosk.press(Press(event=event, revision=view.revision))).taken
@@ -96,6 +96,10 @@ class RightOfficer:
         said = ExceptFinger(crossing=view.crossing, finger=view.finger.finger, reason="finger_missing")
         if self._kiosk.except_finger(said).taken:
             self._sent()
+
+
+def _may_start(view: View) -> bool:
+    return view.press == "start"
 
 
 def _must_type(cast: Cast) -> bool:

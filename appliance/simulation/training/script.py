@@ -39,7 +39,7 @@ class Kind(enum.StrEnum):
     PASSPORT = "passport"
     CARD = "card"
     CONVENTION = "convention"
-    """A travel document under the conventions of 1951 or 1954: a passport book, nationality XXA, XXB or XXC."""
+    """A travel document under the conventions of 1951 or 1954; nationality XXA, XXB or XXC."""
     NONE = "none"
 
 
@@ -224,7 +224,9 @@ def load_book(*paths: Path) -> Book:
     ids = [one.id for one in travellers]
     twice = next((id_ for id_ in ids if ids.count(id_) > 1), None)
     if twice is not None:
-        raise ScriptError(f"`{twice}` is in more than one of the files: each traveller has an id of their own.")
+        raise ScriptError(
+            f"`{twice}` is in more than one of the files: each traveller has an id of their own."
+        )
     return Book(name=", ".join(book.name for book in books), traveller=travellers)
 
 
@@ -239,7 +241,9 @@ def read_book(text: str, *, name: str) -> Book:
     except ConfigError as error:
         raise ScriptError(str(error)) from error
     if not 1 <= len(book.traveller) <= MAX_TRAVELLERS:
-        raise ScriptError(f"{name}: a book has 1 to {MAX_TRAVELLERS} travellers; this one has {len(book.traveller)}.")
+        raise ScriptError(
+            f"{name}: a book has 1 to {MAX_TRAVELLERS} travellers; this one has {len(book.traveller)}."
+        )
     seen: list[str] = []
     for number, one in enumerate(book.traveller):
         for key, sentence in _problems(one, seen, book):
@@ -263,9 +267,12 @@ def _problems(one: Traveller, seen: list[str], book: Book) -> Any:
     if one.id in seen:
         yield "id", "the id is taken by an earlier traveller."
     if (one.document is None) == (one.document_of is None):
-        yield "id", "has either a `document` or a `document_of`; somebody without papers has kind = \"none\"."
+        yield "id", 'has either a `document` or a `document_of`; somebody without papers has kind = "none".'
     if one.document_of is not None and one.document_of not in seen:
-        yield "document_of", f"there is no earlier traveller `{one.document_of}`.{did_you_mean(one.document_of, seen)}"
+        yield (
+            "document_of",
+            f"there is no earlier traveller `{one.document_of}`.{did_you_mean(one.document_of, seen)}",
+        )
     elif one.document_of is not None and book.holder(one).document is None:
         yield "document_of", "that traveller has borrowed a document too: name its holder."
     elif one.document is not None:

@@ -176,8 +176,7 @@ class TrainingSession:
                     async with asyncio.timeout(STEP_SECONDS):
                         await booth.standing(number)
                         await officer.see(self._casts[number], number)
-                        while observer.through < number:
-                            await asyncio.sleep(0.01)
+                        await observer.gone(number)
                 except TimeoutError as error:
                     id_ = settings.book.traveller[number - 1].id
                     raise NotHere(f"Traveller `{id_}` was not through in {STEP_SECONDS:.0f} s.") from error
@@ -220,4 +219,3 @@ def devices(*, realistic: bool) -> tuple[DeviceTable, ...]:
     slow = {kind: {"delay": seconds if realistic else 0.0} for kind, seconds in pace.items()}
     return (*(DeviceTable(kind, "simulated", options) for kind, options in slow.items()),
             DeviceTable("panel", "simulated", {}))  # fmt: skip
-

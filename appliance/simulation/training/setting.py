@@ -1,4 +1,4 @@
-"""The training post: keys, lists, trust anchors, rules and a configuration, all in one folder, and no network.
+"""The training post: keys, lists, trust anchors, rules, configuration in one folder, and no network.
 
 Nothing here has an address to send to: no broker is configured, and no uplink runs. What central would have
 sent is signed here and brought to the box by hand.
@@ -159,7 +159,9 @@ class Setting:
         repository = self._create(key, issued)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            states = sorted({document.issuer for one in self._book.traveller if (document := self._book.document(one))})
+            states = sorted(
+                {document.issuer for one in self._book.traveller if (document := self._book.document(one))}
+            )
             trust = trust_store_for(states, now=self._now, crl_age=self._lists_age, revoked=[REVOKED_SERIAL])
             for type_, content in (
                 (ContentType.TRUST_ANCHORS, trust.to_bytes()),
@@ -248,4 +250,3 @@ def _person(one: Listed, number: int, day: dt.date) -> PersonEntry:
         sex=one.sex,
         nationality=one.nationality,
     )
-

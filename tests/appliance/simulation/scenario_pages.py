@@ -11,6 +11,10 @@ from pathlib import Path
 
 PAGES = Path(__file__).parents[3] / "docs" / "scenarios"
 WRITES = "BORNE_SCENARIOS"
+HOW = (
+    "Written by its own test, through the real kiosk page in Chromium, with simulated devices as slow as "
+    "real ones. Everybody is invented."
+)
 _SECONDS = re.compile(r"\d+(\.\d+)? s\b")
 
 
@@ -46,8 +50,7 @@ def page(number: int, title: str, about: str, seen: list[Seen]) -> str:
         "",
         about,
         "",
-        "Written by its own test, through the real kiosk page in Chromium, with simulated devices as slow as real "
-        "ones. Everybody is invented.",
+        HOW,
         "",
     ]
     for one in seen:

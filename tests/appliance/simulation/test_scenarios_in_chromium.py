@@ -1,12 +1,13 @@
-"""The scenarios of docs/scenarios/: scripted travellers before the real kiosk in Chromium, by keyboard alone."""
+"""The scenarios of docs/scenarios/: scripted travellers before the real kiosk in Chromium, by keyboard."""
 
+import datetime as dt
 import json
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
@@ -20,17 +21,22 @@ from training_process import running_training  # noqa: E402
 
 from appliance.clock import Clock  # noqa: E402
 from appliance.config import ClockSource  # noqa: E402
+from appliance.simulation.training.casting import born_of as whole  # noqa: E402
 from appliance.simulation.training.script import load_book  # noqa: E402
 
 HOLD_SECONDS = 2.0
 STEP_SECONDS = 90.0
 BOOK = {one.id: one for one in load_book().traveller}
 
-pytestmark = pytest.mark.skipif(not (CHROMIUM.exists() and DRIVER.exists()), reason="chromium is not installed")
+COLOURS: dict[tuple[int, str], str] = {}
+"""Where the box says otherwise than the script, because of how the training was started."""
+
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM.exists() and DRIVER.exists()), reason="chromium is not installed"
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One page: its travellers in order, and how the training is started."""
 
     number: int
@@ -39,87 +45,12 @@ class Scenario:
     about: str
     travellers: tuple[str, ...]
     options: tuple[str, ...] = ()
-    colours: dict[str, str] = field(default_factory=dict)
-    """Where the colour is another than the script's, because of the options."""
-    act: dict[str, str] = field(default_factory=dict)
 
 
-SCENARIOS = (
-    Scenario(
-        1, "ordinary", "Ordinary e-passport",
-        "The policy's `start = \"document\"`: the passport on the reader begins the crossing, and the only press is "
-        "the decision. With `start = \"press\"`, as shipped, there is one press more.",
-        ("ordinary-passport",), ("--start", "document"),
-    ),
-    Scenario(
-        2, "handwritten", "Handwritten passport",
-        "No reader makes lines of it. F2 opens the form at once; number and birth date are typed twice, the box shows "
-        "the name in the letters of an MRZ before it takes it. Screened like everybody; the record says `manual`.",
-        ("handwritten-passport",),
-    ),
-    Scenario(
-        3, "dead-chip", "Chip dead",
-        "CANNOT, not FAIL. Where no rule asks for a chip the crossing goes on optically and the screen says what "
-        "was not done. Where the signed rules say that such a passport has a chip, its absence is a flag of its own.",
-        ("dead-chip", "dead-chip-where-expected"),
-    ),
-    Scenario(
-        4, "page-and-chip-differ", "MRZ says one thing, chip another",
-        "RED, with the fields that differ; the button does nothing but refer.",
-        ("altered-name", "cloned-chip"),
-    ),
-    Scenario(
-        5, "transliteration", "Transliteration hit",
-        "AMBER with the chain that explains it, never refused by a machine; and the same name with another birth "
-        "date, which is no hit.",
-        ("transliteration-hit", "same-name-other-birthday"),
-    ),
-    Scenario(
-        6, "twins", "Twins, lookalikes, strangers",
-        "The faces are alike, the document is the same, the fingers are not. A stranger is found by the face.",
-        ("first-sister", "second-sister", "somebody-else"),
-    ),
-    Scenario(
-        7, "stolen-document", "Hit on the list of documents",
-        "RED, silent: the traveller's side shows progress and nothing else. The screen says how old the list is, "
-        "whom to call and what to do.",
-        ("stolen-passport", "neighbouring-number"),
-    ),
-    Scenario(
-        9, "no-network", "No network for nine days",
-        "The lists are nine days old. Nobody is held up for it, every \"no hit\" is said with its age, and a hit "
-        "stands. (Storage, upload and screening again after the return are held by the tests of uplink and records.)",
-        ("ordinary-passport", "stolen-passport"), ("--lists-age", "216"),
-    ),
-    Scenario(
-        10, "clock", "Clock not sure",
-        "Nothing disciplines the clock since it was last set. No document is called expired on it, and none valid.",
-        ("expired-passport",), ("--clock", "auto"),
-    ),
-    Scenario(
-        11, "child", "Children",
-        "A child is a person with a crossing of its own; no fingers below twelve. A child who is alone, or only "
-        "written into a parent's passport, goes to the second line whatever the colour.",
-        ("mother", "child-with-mother", "child-alone", "child-in-passport"),
-    ),
-    Scenario(
-        12, "refugee", "Refugees, stateless persons, people without papers",
-        "XXA, XXB and XXC are nationalities like any other. Who has no document gets a provisional number and a "
-        "referral, never an automatic refusal.",
-        ("refugee", "stateless", "other-refugee", "no-document"),
-    ),
-    Scenario(
-        13, "car", "People in one car",
-        "One after the other; who is referred does not stop those who were admitted. (A crossing of a group as a "
-        "group is not in these pages yet.)",
-        ("car-driver", "car-back-seat"),
-    ),
-    Scenario(
-        15, "fingers-and-camera", "Worn fingers, no picture, an infant",
-        "Each is an ordinary path: said, recorded, and held against nobody without a reason.",
-        ("worn-fingers", "will-not-look", "infant"),
-    ),
-)  # fmt: skip
+SCENARIOS = msgspec.convert(
+    tomllib.loads(Path(__file__).with_name("scenarios.toml").read_text("utf-8"))["scenario"],
+    tuple[Scenario, ...],
+)
 
 
 class Officer:
@@ -148,7 +79,8 @@ class Officer:
                 choose = (
                     "for (const e of document.getElementsByName(arguments[0])) {"
                     "if (e.type === 'radio') { if (e.value === arguments[1]) e.click(); }"
-                    "else { e.value = arguments[1]; e.dispatchEvent(new Event('input', { bubbles: true })); } }"
+                    "else { e.value = arguments[1];"
+                    "e.dispatchEvent(new Event('input', { bubbles: true })); } }"
                 )
                 self._kiosk.driver.execute_script(choose, name, value)
                 self.typed += 1
@@ -182,10 +114,6 @@ def typed_in(script) -> dict[str, str]:
 
 
 def born_of(text: str) -> str:
-    import datetime as dt
-
-    from appliance.simulation.training.casting import born_of as whole
-
     return whole(text, day=dt.datetime.now(dt.UTC).date()).replace("-??", "")
 
 
@@ -199,7 +127,9 @@ def see_through(kiosk: Kiosk, scenario: Scenario, id_: str, folder: Path) -> See
         began = time.monotonic()
         officer.press()
         kiosk.wait_for_phase("working", "deciding", "trouble")
-    if script.document is not None and (script.document.page.value != "machine" or script.document.kind.value == "none"):
+    if script.document is not None and (
+        script.document.page.value != "machine" or script.document.kind.value == "none"
+    ):
         type_in(kiosk, officer, typed_in(script))
     excused: set[str] = set()
     while kiosk.phase != "deciding":
@@ -211,12 +141,16 @@ def see_through(kiosk: Kiosk, scenario: Scenario, id_: str, folder: Path) -> See
     seen = what_it_says(kiosk)
     picture = f"{scenario.number:02d}-{id_}.png"
     keep_picture(kiosk, folder / picture)
-    act = scenario.act.get(id_, "admit" if script.right.act.value == "admit" else "refer")
+    act = "admit" if script.right.act.value == "admit" else "refer"
     refers_by_press = "Refer" in kiosk.text(".button").splitlines()[0]
     held = act == "refer" and not refers_by_press
     officer.press(HOLD_SECONDS if held else 0.1)
     outcome = "Admitted" if act == "admit" else "Referred"
-    done = (lambda: kiosk.phase == "idle") if "document" not in scenario.options else (lambda: outcome in kiosk.text(".stage"))
+    done = (
+        (lambda: kiosk.phase == "idle")
+        if "document" not in scenario.options
+        else (lambda: outcome in kiosk.text(".stage"))
+    )
     wait_until(done, STEP_SECONDS)
     wait_until(lambda: outcome in kiosk.text(".stage"), STEP_SECONDS)
     how = "presses" if not held else "holds the button"
@@ -295,8 +229,7 @@ def test_ok__a_scenario_by_keyboard_alone(scenario: Scenario, tmp_path: Path) ->
     ):
         kiosk.open(address, size=SIZES["small"])
         assert "TRAINING" in kiosk.text(".banner")
-        for id_ in scenario.travellers:
-            seen.append(see_through(kiosk, scenario, id_, folder))
+        seen += [see_through(kiosk, scenario, id_, folder) for id_ in scenario.travellers]
         assert "TRAINING" in kiosk.text(".banner")
         wait_until(lambda: len(attempts_in(tmp_path / "results")) == len(seen))
     for one, attempt, id_ in zip(seen, attempts_in(tmp_path / "results"), scenario.travellers, strict=True):
@@ -305,7 +238,7 @@ def test_ok__a_scenario_by_keyboard_alone(scenario: Scenario, tmp_path: Path) ->
         assert tuple(attempt["reasons"]) == one.reasons
         assert attempt["presses"] == one.presses, "what the page sent is what the officer pressed"
         assert attempt["right"], (id_, attempt)
-        assert one.colour == scenario.colours.get(id_, BOOK[id_].right.box.value), one
+        assert one.colour == COLOURS.get((scenario.number, id_), BOOK[id_].right.box.value), one
     name = f"{scenario.number:02d}-{scenario.name}"
     settle(name, page(scenario.number, scenario.title, scenario.about, seen))
 
@@ -313,6 +246,3 @@ def test_ok__a_scenario_by_keyboard_alone(scenario: Scenario, tmp_path: Path) ->
 def test_fail__a_stale_page_is_found() -> None:
     assert masked("until | 7.1 s |") == masked("until | 12 s |")
     assert masked("presses | 1 |") != masked("presses | 2 |")
-
-
-

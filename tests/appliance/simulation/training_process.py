@@ -15,7 +15,17 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/")
 def running_training(results: Path, *options: str) -> Iterator[str]:
     """The kiosk's address; the session ends as by Ctrl-C, without a fault."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "appliance.cli", "training", "--port", "0", "--results", str(results), *options],
+        [
+            sys.executable,
+            "-m",
+            "appliance.cli",
+            "training",
+            "--port",
+            "0",
+            "--results",
+            str(results),
+            *options,
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
