@@ -23,7 +23,9 @@ class Observer:
         self.through = 0
         """How many have gone."""
         self._one_more = asyncio.Condition()
-        self._began: float | None = None
+        self._crossing: str | None = None
+        """Of who stands there; the screen shows it a moment longer than its decision."""
+        self._began = 0.0
         self._looked: float | None = None
         self._box: Recommendation | None = None
         self._reasons: tuple[str, ...] = ()
@@ -55,17 +57,20 @@ class Observer:
 
     def _look(self, view: View) -> None:
         now = time.monotonic()
-        if view.crossings > self.through:
+        if self._crossing is not None and view.crossing != self._crossing:
+            if view.crossings <= self.through:
+                return  # it is on disk before it has left the screen, never the other way round
             self._finish(view, now)
-        if view.crossing is not None and self._began is None:
-            self._began = now
+        if view.crossing is None:
+            return
+        if self._crossing is None:
+            self._crossing, self._began = view.crossing, now
         if view.recommendation is not None and self._looked is None:
             self._looked, self._box, self._reasons = now, view.recommendation, view.reasons
 
     def _finish(self, view: View, now: float) -> None:
         assert view.last_outcome is not None
-        began = now if self._began is None else self._began
-        looked = self._looked
+        began, looked = self._began, self._looked
         attempt = judge(
             self._travellers[self.through],
             outcome=view.last_outcome,
@@ -82,6 +87,6 @@ class Observer:
         self._done(attempt)
 
     def _forget(self) -> None:
-        self._began = self._looked = self._box = None
+        self._crossing = self._looked = self._box = None
         self._reasons = ()
         self._presses = self._forms = 0
