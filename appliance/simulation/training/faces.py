@@ -1,9 +1,8 @@
 """Drawn faces that differ from each other, so that the box's comparison can tell a stranger.
 
-Those of `portraits.py` are all alike to a network that knows people (cosine 0.57 and more). Between these the
-cosine is 0.47 in the mean, and the same face before the post's camera reaches 0.88 and more (the 112 of seeds 1
-to 130 that are found).
-Nobody's face, the same for the same seed.
+Those of `portraits.py` are all alike to a network that knows people: cosine 0.57 and more. Between these the
+cosine is 0.47 in the mean, and the same face before the post's camera reaches 0.88 and more: of seeds 1 to
+130 the 112 that are found. Nobody's face, the same for the same seed.
 """
 
 import io
