@@ -306,18 +306,23 @@ def _document_problems(document: Document) -> Any:
 
 
 def chosen_of(book: Book, *, grade: int | None = None, ids: Sequence[str] = ()) -> Book:
-    """Only the travellers of this difficulty, or of these ids, and those whose documents they bring.
+    """Only the travellers of these ids, in that order, or of this difficulty; before each comes whose document
+    they bring.
 
     Raises:
         ScriptError: there is none.
     """
-    known = [one.id for one in book.traveller]
+    by_id = {one.id: one for one in book.traveller}
     for id_ in ids:
-        if id_ not in known:
-            raise ScriptError(f"There is no traveller `{id_}`.{did_you_mean(id_, known)}")
-    wanted = [one for one in book.traveller if grade in (None, one.grade) and (not ids or one.id in ids)]
-    needed = {one.document_of for one in wanted}
+        if id_ not in by_id:
+            raise ScriptError(f"There is no traveller `{id_}`.{did_you_mean(id_, by_id)}")
+    wanted = [
+        one for one in (map(by_id.__getitem__, ids) if ids else book.traveller) if grade in (None, one.grade)
+    ]
     if not wanted:
         raise ScriptError(f"There is no such traveller of grade {grade}.")
-    chosen = tuple(one for one in book.traveller if one in wanted or one.id in needed)
-    return msgspec.structs.replace(book, traveller=chosen)
+    chosen: dict[str, Traveller] = {}
+    for one in wanted:
+        holder = book.holder(one)
+        chosen |= {holder.id: holder} | {one.id: one}
+    return msgspec.structs.replace(book, traveller=tuple(chosen.values()))

@@ -25,9 +25,8 @@ class Seen:
     traveller: str
     tells: str
     colour: str
-    title: str
-    """The large words on the officer's screen, and the sentence below them."""
     detail: str
+    """The sentence below it on the officer's screen."""
     reasons: tuple[str, ...]
     does: str
     outcome: str
@@ -62,7 +61,7 @@ def page(number: int, title: str, about: str, seen: list[Seen]) -> str:
             "",
             "| | |",
             "|---|---|",
-            f"| the box says | **{one.colour}**: {one.title}. {one.detail} |",
+            f"| the box says | **{one.colour}**: {one.detail} |",
             f"| because of | {', '.join(f'`{id_}`' for id_ in one.reasons) or 'nothing'} |",
             f"| the officer | {one.does} |",
             f"| recorded | {one.outcome} |",

@@ -158,7 +158,6 @@ def see_through(kiosk: Kiosk, scenario: Scenario, id_: str, folder: Path) -> See
         traveller=script.title,
         tells=script.tells,
         colour=seen["colour"],
-        title=seen["title"],
         detail=seen["detail"],
         reasons=tuple(seen["reasons"]),
         does=f"{how}: {act}" + (f" ({', '.join(sorted(excused))} excused)" if excused else ""),
@@ -196,7 +195,6 @@ def what_it_says(kiosk: Kiosk) -> dict:
     script = "return [...document.querySelectorAll('.checks [data-decisive]')].map(e => e.dataset.check)"
     return {
         "colour": kiosk.driver.execute_script("return document.body.dataset.recommendation"),
-        "title": kiosk.text(".stage .title"),
         "detail": kiosk.text(".stage .detail"),
         "reasons": kiosk.driver.execute_script(script),
     }

@@ -59,7 +59,9 @@ def session(id_: str, outcome: Outcome) -> Session:
         presses=2,
         forms=0,
     )
-    return Session(seat="s", book="b", started="2026-11-26T10:00:00+00:00", travellers=60, attempts=(attempt,))
+    return Session(
+        seat="s", book="b", started="2026-11-26T10:00:00+00:00", travellers=60, attempts=(attempt,)
+    )
 
 
 def test_ok__what_lies_on_the_counter() -> None:
@@ -88,7 +90,12 @@ def test_ok__the_debrief_comes_with_the_next_look() -> None:
     assert client.get(f"/training/now?revision={first['revision']}").status_code == 204
     pages.through(session("stolen-passport", Outcome.ADMITTED))
     html = client.get(f"/training/now?revision={first['revision']}").json()["html"]
-    for said in ("Not right", BY_ID["stolen-passport"].right.debrief[:20], "the second line refuses", "That was fast"):
+    for said in (
+        "Not right",
+        BY_ID["stolen-passport"].right.debrief[:20],
+        "the second line refuses",
+        "That was fast",
+    ):
         assert said in html
     pages.nobody(session("stolen-passport", Outcome.REFERRED))
     html = client.get("/training/now").json()["html"]
