@@ -45,7 +45,7 @@ def _add_session_options(training: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="ID",
-        help="only this traveller; also several times",
+        help="only this traveller; several in this order",
     )
     training.add_argument(
         "--start",

@@ -306,8 +306,8 @@ def _document_problems(document: Document) -> Any:
 
 
 def chosen_of(book: Book, *, grade: int | None = None, ids: Sequence[str] = ()) -> Book:
-    """Only the travellers of these ids, in that order, or of this difficulty; before each comes whose document
-    they bring.
+    """Only the travellers of these ids, in that order, or of this difficulty; whose document they bring comes
+    before them.
 
     Raises:
         ScriptError: there is none.
@@ -316,9 +316,8 @@ def chosen_of(book: Book, *, grade: int | None = None, ids: Sequence[str] = ()) 
     for id_ in ids:
         if id_ not in by_id:
             raise ScriptError(f"There is no traveller `{id_}`.{did_you_mean(id_, by_id)}")
-    wanted = [
-        one for one in (map(by_id.__getitem__, ids) if ids else book.traveller) if grade in (None, one.grade)
-    ]
+    named = [by_id[id_] for id_ in ids] or book.traveller
+    wanted = [one for one in named if grade in (None, one.grade)]
     if not wanted:
         raise ScriptError(f"There is no such traveller of grade {grade}.")
     chosen: dict[str, Traveller] = {}

@@ -1,4 +1,4 @@
-"""What the observer makes of a screen: each traveller's own colour and act, also when the screen lags behind."""
+"""What the observer makes of a screen: each traveller's own colour and act, also when it lags behind."""
 
 from appliance.contracts.checks import Outcome, Recommendation
 from appliance.simulation.training.debrief import Attempt

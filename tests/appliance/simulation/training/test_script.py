@@ -153,6 +153,8 @@ def test_ok__who_is_chosen_comes_with_whose_document_they_bring() -> None:
         "first-sister",
         "second-sister",
     ]
+    backwards = ["somebody-else", "ordinary-passport"]
+    assert [one.id for one in chosen_of(book, ids=backwards).traveller] == backwards
     assert {one.grade for one in chosen_of(book, grade=3).traveller} == {3}
     with pytest.raises(ScriptError, match="Did you mean `second-sister`"):
         chosen_of(book, ids=["secnd-sister"])

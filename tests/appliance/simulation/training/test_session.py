@@ -1,4 +1,4 @@
-"""A session as a trainer starts it, with an officer who acts rightly: a process, its answer, what it keeps."""
+"""A session as a trainer starts it, with an officer who acts rightly: its answer, and what it keeps."""
 
 import json
 import subprocess
