@@ -61,6 +61,20 @@ def test_ok__three_travellers_and_the_score(tmp_path: Path) -> None:
     assert all(one["presses"] >= 2 for one in attempts)
 
 
+@pytest.mark.soak
+def test_ok__the_sixty_are_as_written(tmp_path: Path) -> None:
+    """No dishonest traveller is GREEN, every recommendation and act is the script's."""
+    command = [sys.executable, "-m", "appliance.cli", "training", "--headless", "--json"]
+    done = subprocess.run(
+        [*command, "--results", str(tmp_path)], capture_output=True, text=True, check=False, timeout=3600
+    )
+    assert done.returncode == 0, done.stderr
+    score = json.loads(done.stdout)
+    assert (score["done"], score["right"]) == (60, 60)
+    assert score["box"]["dishonest"]["GREEN"] == 0
+    assert score["box"]["honest"] == {"GREEN": 29, "AMBER": 8, "RED": 1, "unseen": 0}
+
+
 def test_fail__a_box_that_says_otherwise_than_the_script(tmp_path: Path) -> None:
     script = tmp_path / "wrong.toml"
     script.write_text(WRONG)
