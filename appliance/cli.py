@@ -27,12 +27,13 @@ from appliance.commands import (
     run,
     seal,
     selftest,
+    training,
     trust,
 )
 from appliance.commands.output import COULD_NOT, CouldNot, could_not
 
 COMMANDS: tuple[ModuleType, ...] = (
-    *(demo, run, mrz, chip, seal, face, finger, trust, lists, records, officers, devices),
+    *(demo, training, run, mrz, chip, seal, face, finger, trust, lists, records, officers, devices),
     *(selftest, flash, provision, post),
 )
 """Each has `add_to(subparsers)`; what a command needs is imported when it runs, so that help is quick."""

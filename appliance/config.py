@@ -353,13 +353,13 @@ def _line_of(text: str, steps: list[str]) -> int:
         header = re.match(r"\[+\s*([\w.\-\"]+)\s*\]+", bare)
         if header:
             name = header.group(1).split(".")[0].strip('"')
-            if bare.startswith("[["):
+            if bare.startswith("[[") and "." not in header.group(1):
                 seen += name in (tables or [key])
                 inside = name in tables and wanted in (None, seen)
                 if inside and wanted is not None:
                     header_line = number
             else:
-                inside = not tables or name in tables
+                inside = not tables or (name in tables and (seen < 0 or wanted in (None, seen)))
             if name in (key, *tables) and header_line == 1:
                 header_line = number
         if inside and re.match(rf"[\"']?{re.escape(key)}[\"']?\s*[=.]", bare):

@@ -164,6 +164,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.screening",
         "appliance.secure_messaging",
         "appliance.travel_document",
+        "appliance.whole_files",
         "appliance.wiring",  # a simulated world around the same services that systemd runs
         "hal",
         "models",

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from appliance.contracts.lane import Press, PressTaken, View
-from appliance.simulation.chip import VirtualChip, build_files, load_folder, no_delay
+from appliance.simulation.chip import Misbehaviour, VirtualChip, build_files, load_folder, no_delay
 from appliance.simulation.chip.schemes import scheme_of
 from appliance.simulation.chip.secrets import ChipSecrets
 from appliance.simulation.chip.timing import Delay
@@ -65,6 +65,15 @@ class Person:
     portrait: bytes
     secrets: ChipSecrets | None = None
     """The chip's schemes and private keys; None for a chip from a folder, whose keys nobody has."""
+    chip: bool = True
+    """False: the document has none, or a dead one, or there is no document."""
+    readable: bool = True
+    """False: no reader makes lines of the page."""
+    access: str | None = None
+    """What opens the chip, where it is not what the page says."""
+    misbehaviour: Misbehaviour = Misbehaviour.NONE
+    fingers: tuple[int, ...] | None = None
+    """The fingers laid on the sensor; None: those that follow from the page."""
 
 
 def person_of(number: int) -> Person:
@@ -147,31 +156,39 @@ class Booth:
             picture = np.asarray(Image.open(io.BytesIO(person.portrait)).convert("RGB"))
             self._camera.present(np.ascontiguousarray(picture[:, :, ::-1]))
         if self._sensor is not None:
-            self._sensor.present(*fingers_of(person.lines))
-        if self._page_camera is not None:
+            self._sensor.present(*(fingers_of(person.lines) if person.fingers is None else person.fingers))
+        if self._page_camera is not None and person.readable and person.lines:
             self._page_camera.present(draw_page(person.lines, person.portrait, seed=number))
-        chip = VirtualChip(
-            person.files,
-            mrz_information=_access_of(person.lines),
-            secrets=person.secrets,
-            delay=self._chip_delay,
-        )
+        chip = self._chip_of(person)
         if self._slot is not None:
             self._slot.remove()
-            self._slot.insert(chip)
+            if chip is not None:
+                self._slot.insert(chip)
             self._lay_down(person, None)
         elif self._page is not None and Capability.CHIP in self._page.capabilities:
             self._lay_down(person, chip)
         else:  # the chips are real ones, on a reader that is
             self._lay_down(person, None)
 
+    def _chip_of(self, person: Person) -> VirtualChip | None:
+        if not person.chip:
+            return None
+        return VirtualChip(
+            person.files,
+            mrz_information=person.access or _access_of(person.lines),
+            secrets=person.secrets,
+            misbehaviour=person.misbehaviour,
+            delay=self._chip_delay,
+        )
+
     def _lay_down(self, person: Person, chip: VirtualChip | None) -> None:
         if self._page is None:
             return
+        lines = person.lines if person.readable and person.lines else None
         if chip is None:
-            self._page.present(lines=person.lines)
+            self._page.present(lines=lines)
         else:
-            self._page.present(lines=person.lines, transmit=chip.transmit, atr=chip.atr)
+            self._page.present(lines=lines, transmit=chip.transmit, atr=chip.atr)
 
 
 def fingers_of(lines: tuple[str, ...]) -> tuple[int, int]:

@@ -187,6 +187,11 @@ def _documents() -> Iterator[DocumentEntry]:
         document_type="P",
         status=DocumentStatus.STOLEN,
     )
+    yield from other_documents()
+
+
+def other_documents() -> Iterator[DocumentEntry]:
+    """Numbers that no scripted traveller's document has."""
     play = random.Random(_SEED)
     for number in play.sample(range(10**6), OTHER_DOCUMENTS):
         yield DocumentEntry(
@@ -207,6 +212,11 @@ def _persons() -> Iterator[PersonEntry]:
         sex="M",
         nationality="UTO",
     )
+    yield from other_persons()
+
+
+def other_persons() -> Iterator[PersonEntry]:
+    """Invented persons whose names are nobody's."""
     play = random.Random(_SEED)
     for index in range(OTHER_PERSONS):
         born = (_FIRST_BIRTH + timedelta(days=play.randrange(_BIRTH_DAYS))).isoformat()

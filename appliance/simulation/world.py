@@ -228,7 +228,7 @@ class World:
         box = self.folder / "box"
         if policy is None and unattended:
             policy = box / "policy.toml"
-            policy.write_text(_without_notice(), "utf-8")
+            policy.write_text(policy_with(notice_seconds=0), "utf-8")
         tables: list[tuple[str, dict[str, Any]]] = [
             (
                 "[box]",
@@ -276,7 +276,7 @@ class World:
             for one in devices
         ]
         path = box / "borne.toml"
-        path.write_text("\n".join(_toml(tables)) + "\n", "utf-8")
+        path.write_text("\n".join(toml_lines(tables)) + "\n", "utf-8")
         return path
 
     def _broker_arguments(self) -> list[str]:
@@ -306,15 +306,17 @@ _CENTRAL = (sys.executable, "-m", "central.cli")
 """A process of its own, as central is; nothing of it is imported here."""
 
 
-def _without_notice() -> str:
-    """The policy that ships, for runs in which nobody reads."""
-    shipped = (resources.files("appliance.services.lane") / "policy.toml").read_text("utf-8")
-    changed, times = re.subn(r"(?m)^notice_seconds = \d+", "notice_seconds = 0", shipped)
-    assert times == 1, "the policy that ships has no notice_seconds"
+def policy_with(**pace: int | str) -> str:
+    """The policy that ships, with these words of its [pace] changed: for runs in which nobody reads."""
+    changed = (resources.files("appliance.services.lane") / "policy.toml").read_text("utf-8")
+    for name, value in pace.items():
+        changed, times = re.subn(rf'(?m)^{name} = (\d+|"\w+")', f"{name} = {json.dumps(value)}", changed)
+        assert times == 1, f"the policy that ships has no {name}"
     return changed
 
 
-def _toml(tables: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
+def toml_lines(tables: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
+    """A configuration file of these tables, each with its header."""
     for header, values in tables:
         yield f"\n{header}"
         for name, value in values.items():

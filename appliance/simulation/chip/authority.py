@@ -188,9 +188,12 @@ def signer_of(issuing_state: str) -> Holder:
     return authority_of(issuing_state).signer()
 
 
-def trust_store_for(issuing_states: Iterable[str], *, now: dt.datetime, crl_age: dt.timedelta) -> TrustStore:
-    """A store that trusts the test authorities of these states, with their empty revocation lists."""
+def trust_store_for(
+    issuing_states: Iterable[str], *, now: dt.datetime, crl_age: dt.timedelta, revoked: Iterable[int] = ()
+) -> TrustStore:
+    """A store that trusts the test authorities of these states, with revocation lists of these serials."""
     store = TrustStore()
+    revoked = tuple(revoked)
     authorities = [authority_of(state) for state in dict.fromkeys(issuing_states)]
     host = authority_of("UTO")
     listed = {one.root.certificate.fingerprint: one.root.certificate for one in (host, *authorities)}
@@ -199,7 +202,7 @@ def trust_store_for(issuing_states: Iterable[str], *, now: dt.datetime, crl_age:
     anchors = [Anchor(host.root.certificate.fingerprint)]
     store = import_trust(store, master_list, anchors, now=now).store
     for authority in {one.country: one for one in (host, *authorities)}.values():
-        crl = authority.crl([], this_update=signed_at, next_update=now + dt.timedelta(days=60))
+        crl = authority.crl(revoked, this_update=signed_at, next_update=now + dt.timedelta(days=60))
         store = import_trust(store, crl, (), now=now).store
     return store
 

@@ -115,5 +115,5 @@ VALUES = st.recursive(
 @example({"one": "\x7f"})
 @given(st.dictionaries(st.sampled_from(["one", "two"]), VALUES))
 def test_ok__any_value_comes_back(values: dict) -> None:
-    text = "\n".join(worlds._toml([("[table]", values)]))
+    text = "\n".join(worlds.toml_lines([("[table]", values)]))
     assert tomllib.loads(text) == {"table": values}

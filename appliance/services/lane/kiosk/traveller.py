@@ -129,7 +129,11 @@ class TravellerPage:
         words = chosen or language_of(view.document, self._languages) or self._default
         code = word_of(view)
         html = self._templates.get_template("traveller_word.html").render(
-            code=code, words=words, more=words.find(f"guide_more.{code}"), simulated=bool(view.simulated)
+            code=code,
+            words=words,
+            more=words.find(f"guide_more.{code}"),
+            simulated=bool(view.simulated),
+            training=view.profile == "training",
         )
         spoken = SPEECH / words.code / f"{code}.opus"
         return Word(

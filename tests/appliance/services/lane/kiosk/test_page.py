@@ -164,7 +164,7 @@ def test_ok__simulation_is_said_loudly_and_production_is_quiet(
     assert "document reader, camera" in event["regions"]["banner"]
     source.show(simulated=(), profile="training")
     (event,) = events(server.address, 1)
-    assert "training" in event["regions"]["banner"]
+    assert "TRAINING" in event["regions"]["banner"]
     source.show(simulated=(), profile="production")
     (event,) = events(server.address, 1)
     assert event["regions"]["banner"] == ""
