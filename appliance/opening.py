@@ -299,7 +299,7 @@ def post_keys(config: Config) -> "PostKeys | None":
         CannotStart: a key is missing; post-index.key is the same at every lane of the post.
     """
     from appliance.key_files import HashingKey, KeyFileError, read_key
-    from appliance.post_members import Members
+    from appliance.post.members import Members
     from appliance.services.lane.second_line.post_desk import PostKeys
 
     if config.post is None:

@@ -40,17 +40,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
     ),  # what lane and gateway say to each other
     # what the boxes of one post say to each other
-    "appliance.post_items": (
-        "appliance.cbor",
-        "appliance.contracts",
-        "appliance.cose",
-        "appliance.key_files",
-    ),
-    "appliance.post_papers": ("appliance.contracts",),
-    "appliance.post_authority": ("appliance.contracts", "appliance.post_papers", "appliance.whole_files"),
-    "appliance.post_home": ("appliance.key_files", "appliance.post_papers", "appliance.whole_files"),
-    "appliance.post_members": (
-        *("appliance.contracts", "appliance.cose", "appliance.key_files", "appliance.post_items"),
+    "appliance.post": (
+        *("appliance.cbor", "appliance.contracts", "appliance.cose"),
+        *("appliance.key_files", "appliance.whole_files"),
     ),
     "appliance.clock": ("appliance.config", "appliance.contracts"),
     # the libraries: no service, no device
@@ -118,8 +110,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.finger_settings",
         "appliance.live_query",
         "appliance.key_files",
-        "appliance.post_items",
-        "appliance.post_members",
+        "appliance.post",
         "appliance.records",
         "appliance.reference_data",
         "appliance.report_signature",
@@ -135,8 +126,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",
         "appliance.key_files",
-        "appliance.post_items",
-        "appliance.post_members",
+        "appliance.post",
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.watermark",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from appliance.commands.output import CouldNot, add_json_flag, print_json, sentence
 
 if TYPE_CHECKING:
-    from appliance.post_authority import PostAuthority
+    from appliance.post.authority import PostAuthority
 
 CONFIG = Path("/etc/borne/borne.toml")
 HOME = Path("/etc/borne/post")
@@ -70,7 +70,7 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def _init(arguments: argparse.Namespace) -> int:
     """0: made, 2: could not."""
-    from appliance.post_authority import PostAuthority
+    from appliance.post.authority import PostAuthority
 
     with _plain_errors():
         authority = PostAuthority.create(
@@ -94,8 +94,8 @@ def _request(arguments: argparse.Namespace) -> int:
 
     from appliance.config import load_config
     from appliance.key_files import read_key
-    from appliance.post_home import PostHome
-    from appliance.post_papers import REQUEST_SUFFIX, request_letters
+    from appliance.post.home import PostHome
+    from appliance.post.papers import REQUEST_SUFFIX, request_letters
     from appliance.whole_files import write_whole
 
     with _plain_errors():
@@ -114,8 +114,8 @@ def _request(arguments: argparse.Namespace) -> int:
 
 def _enrol(arguments: argparse.Namespace) -> int:
     """0: answered, 1: the letters are others, 2: could not."""
-    from appliance.post_authority import BOX_DAYS
-    from appliance.post_papers import PAPER_SUFFIX, read_request, request_letters, same_letters
+    from appliance.post.authority import BOX_DAYS
+    from appliance.post.papers import PAPER_SUFFIX, read_request, request_letters, same_letters
     from appliance.whole_files import write_whole
 
     with _plain_errors():
@@ -160,7 +160,7 @@ def _put_out(arguments: argparse.Namespace) -> int:
 def _install(arguments: argparse.Namespace) -> int:
     """0: installed, 2: could not."""
     from appliance.config import load_config
-    from appliance.post_home import AUTHORITY, MEMBERS, PAIR, PostHome
+    from appliance.post.home import AUTHORITY, MEMBERS, PAIR, PostHome
 
     with _plain_errors():
         device = load_config(arguments.config).box.device
@@ -179,7 +179,7 @@ def _install(arguments: argparse.Namespace) -> int:
 
 def _status(arguments: argparse.Namespace) -> int:
     """0: all count long enough, 1: one ends soon, 2: could not."""
-    from appliance.post_home import PostHome
+    from appliance.post.home import PostHome
 
     now = dt.datetime.now(dt.UTC)
     with _plain_errors():
@@ -205,13 +205,13 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _authority(arguments: argparse.Namespace) -> "PostAuthority":
-    from appliance.post_authority import PostAuthority
+    from appliance.post.authority import PostAuthority
 
     return PostAuthority.open(arguments.authority_folder)
 
 
 def _write_list(authority: "PostAuthority", stick: Path) -> Path:
-    from appliance.post_papers import MEMBERS_FILE
+    from appliance.post.papers import MEMBERS_FILE
     from appliance.whole_files import write_whole
 
     write_whole(stick / MEMBERS_FILE, authority.list_for_all(), mode=0o644)
@@ -229,7 +229,7 @@ def _plain_errors() -> Iterator[None]:
     from appliance.config import ConfigError
     from appliance.contracts.wire import WireError
     from appliance.key_files import KeyFileError
-    from appliance.post_papers import PostPaperError
+    from appliance.post.papers import PostPaperError
 
     try:
         yield

@@ -1,6 +1,6 @@
 """What `uplink` offers `lane`: what the boxes of one post tell each other, with or without a line to central.
 
-An item is signed by the box that made it and sealed to the boxes of its post (`appliance/post_items.py`);
+An item is signed by the box that made it and sealed to the boxes of its post (`appliance/post/items.py`);
 the uplinks that carry it, the hub's too, can verify it and read none of it. Items are only ever added: a case
 or an entry is closed by another item that is about it.
 """

@@ -4,6 +4,14 @@ import asyncio
 import enum
 import time
 from dataclasses import dataclass
+from typing import Final
+
+NOT_SAME: Final = "not_same"
+"""What a press does when all that stands against GREEN are near matches: another person."""
+RELEASE: Final = "release"
+"""Under RED: an officer's PIN and reason let the traveller go on."""
+SEEN: Final = "seen"
+"""What a hold does while nobody stands here and there are late hits."""
 
 
 class ButtonEvent(enum.StrEnum):

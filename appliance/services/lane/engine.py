@@ -30,7 +30,7 @@ from appliance.services.lane import workflow
 from appliance.services.lane.asked_desk import AskedDesk, Make
 from appliance.services.lane.asking import Asking, Referred
 from appliance.services.lane.assessment import assess, document_of, movement_of, subject_of
-from appliance.services.lane.button import ButtonEvent, Offer
+from appliance.services.lane.button import NOT_SAME, RELEASE, SEEN, ButtonEvent, Offer
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.chip_checks import moment_of, trusted, verify_ahead
 from appliance.services.lane.chip_reading import chip_request, read_chip, with_tries
@@ -58,13 +58,6 @@ CAPTURE_RETRY_SECONDS = 1.0
 CROSSING_UNREADABLE = "crossing_unreadable"
 
 log = logging.getLogger(__name__)
-
-NOT_SAME = "not_same"
-"""What a press does when all that stands against GREEN are near matches: another person."""
-RELEASE = "release"
-"""Under RED: an officer's PIN and reason let the traveller go on."""
-SEEN = "seen"
-"""What a hold does while nobody stands here and there are late hits."""
 
 
 class Engine:

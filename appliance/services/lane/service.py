@@ -43,9 +43,8 @@ from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
 from appliance.finger_settings import FingerSettings
 from appliance.records.cases import Cases
-from appliance.records.chain import JournalStatus
 from appliance.records.enrolment import Enrolments
-from appliance.records.errors import RecordsError, StorageError
+from appliance.records.errors import StorageError
 from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
@@ -62,6 +61,7 @@ from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.finger_desk import FingerDesk
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
+from appliance.services.lane.outbox import Outbox
 from appliance.services.lane.paper_desk import PaperDesk
 from appliance.services.lane.presenter import Presenter, Situation
 from appliance.services.lane.receipt import ReceiptDesk
@@ -77,10 +77,8 @@ UNSETTLED_SECONDS = 1.0
 UNSETTLED = frozenset({"ABSENT", "PROBING", "FAULT"})
 BUTTON_WAIT_SECONDS = 30.0
 """One long wait for the panel's button; then it is asked again."""
-MAX_OUTBOX_WAIT_SECONDS = 60.0
 LISTS_SECONDS = 2.0
 """How often it is looked for new lists, which may come by stick and another process."""
-MAX_URGENT = 16
 COSE = b"\xd2"
 """What a signed list of central's keys begins with (CBOR tag 18)."""
 log = logging.getLogger(__name__)
@@ -120,9 +118,7 @@ class LaneService:
         self._in_force = in_force
         self._clock = clock
         self._link = LinkState(connected=False)
-        self._historical_before = 1
-        self._outbox_grew = asyncio.Event()
-        self._records_status = journal.status()
+        self._outbox = Outbox(device=box.device, journal=journal, clock=clock)
         self._disk = DiskWatch(journal, clock.stamp)
         self._presenter = Presenter(box)
         self._receipts = ReceiptDesk(
@@ -248,46 +244,12 @@ class LaneService:
         )
 
     async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage:
-        self._outbox_grew.clear()
-        page = self._page(request)
-        if not page.records and request.wait > 0:
-            with contextlib.suppress(TimeoutError):
-                wait = min(request.wait, MAX_OUTBOX_WAIT_SECONDS)
-                async with asyncio.timeout(wait):
-                    await self._outbox_grew.wait()
-            page = self._page(request)
-        return page
-
-    def _page(self, request: FetchOutbox) -> OutboxPage:
-        try:
-            status = self._journal.status()
-            records = self._journal.page(request.after, request.limit)
-            urgent = self._journal.alerts(MAX_URGENT, after=request.alerts_after)
-        except StorageError as error:
-            raise ServiceError("storage_broken", str(error)) from error
-        return OutboxPage(
-            device=self._box.device,
-            epoch=status.epoch,
-            last_seq=status.last_seq,
-            acknowledged_seq=status.acknowledged_seq,
-            records=tuple(records),
-            urgent=urgent,
-            send_from=max(status.acknowledged_seq + 1, status.first_seq),
-            gaps=status.gaps,
-            records_per_second=status.records_per_second,
-            historical_before=self._historical_before,
-        )
+        return await self._outbox.fetch(request)
 
     async def acknowledge(self, request: SignedData) -> Installed:
-        try:
-            self._journal.acknowledge(request.data)
-        except RecordsError as error:
-            return Installed(accepted=False, sentence=str(error))
-        said_at = self._journal.acknowledged_at()
-        if said_at is not None:
-            self._clock.raise_floor(said_at)
+        said = self._outbox.acknowledge(request)
         self._refresh()
-        return Installed(accepted=True, sentence="Acknowledged.")
+        return said
 
     async def command(self, request: SignedData) -> Installed:
         return await self._desk.command(request)
@@ -324,7 +286,7 @@ class LaneService:
 
     async def link(self, request: LinkState) -> Nothing:
         if request.connected and not self._link.connected:
-            self._historical_before = self._records().last_seq + 1
+            self._outbox.line_came_up()
         self._link = request
         self._live.connected = request.connected
         self._refresh()
@@ -463,29 +425,23 @@ class LaneService:
             self._loop_of_run.call_soon_threadsafe(work)
 
     def _records_changed(self) -> None:
-        self._outbox_grew.set()
+        self._outbox.grew()
         self._refresh()
 
     def _late_hits_came(self) -> None:
-        self._outbox_grew.set()
+        self._outbox.grew()
         self.engine.late_hits_changed()
         self._refresh()
 
     async def _late_answer(self, crossing: str, check: Check) -> None:
         await self.engine.late_answer(crossing, check)
 
-    def _records(self) -> JournalStatus:
-        """Where the journal stands; while its disk does not answer, where it stood last."""
-        with contextlib.suppress(StorageError):
-            self._records_status = self._journal.status()
-        return self._records_status
-
     def _refresh(self) -> None:
         engine = self.engine
         now, quality = self._clock.now()
         self._receipts.look(engine.state)
         if engine.state.step is Step.WAITING:
-            self._outbox_grew.set()
+            self._outbox.grew()
         self._presenter.present(
             Situation(
                 state=engine.state,
@@ -494,7 +450,7 @@ class LaneService:
                 offer=engine.button.offer,
                 connected=self._link.connected,
                 lists=self._lists.ages(now=now, time_quality=quality),
-                records=self._records(),
+                records=self._outbox.status(),
                 notices=(
                     *self._journal.notices,
                     *engine.notices,

@@ -17,11 +17,11 @@ from appliance.clock import Clock
 from appliance.config import ClockSource
 from appliance.contracts.post import FetchItems, PublishItem
 from appliance.key_files import read_key, write_key
-from appliance.post_authority import PostAuthority
-from appliance.post_home import PostHome
-from appliance.post_items import CASE, seal_item
-from appliance.post_members import Members
-from appliance.post_papers import PostPaperError, issue, read_paper, read_request, self_signed
+from appliance.post.authority import PostAuthority
+from appliance.post.home import PostHome
+from appliance.post.items import CASE, seal_item
+from appliance.post.members import Members
+from appliance.post.papers import PostPaperError, issue, read_paper, read_request, self_signed
 from appliance.services.uplink.post.hub import PostCertificates
 from appliance.services.uplink.post.service import PostService, PostSettings
 from appliance.services.uplink.post.store import PostStore

@@ -36,6 +36,7 @@ from appliance.contracts.officers import OfficerAnswer
 from appliance.records.errors import StorageError
 from appliance.services.lane.kiosk.form import Choice, Refusal, refusal
 from appliance.services.lane.kiosk.guard import sent
+from appliance.services.lane.kiosk.looks import look_of
 from appliance.services.lane.kiosk.screen import group, screen_of
 from appliance.services.lane.kiosk.words import Words
 from appliance.services.lane.presenter import document_view
@@ -171,7 +172,7 @@ class SecondLinePage:
         lines = [_line(head, words) for head in queue.cases]
         return self._page(
             "second_line.html",
-            words,
+            request,
             releases=[one for one in lines if one.kind == CaseKind.RELEASED],
             cases=[one for one in lines if one.kind == CaseKind.REFERRED],
             others=others_of(queue.other_lanes, words),
@@ -194,7 +195,7 @@ class SecondLinePage:
         view = view_of(file, self._source.view())
         return self._page(
             "second_line_case.html",
-            words,
+            request,
             file=file,
             line=_line(file.head, words),
             view=view,
@@ -249,10 +250,11 @@ class SecondLinePage:
         said = refusal(answer, words) if sentence is None else Refusal(taken=False, sentence=sentence)
         return Response(msgspec.json.encode(said), media_type="application/json")
 
-    def _page(self, template: str, words: Words, **values: Any) -> Response:
+    def _page(self, template: str, request: Request, **values: Any) -> Response:
         view = self._source.view()
         html = self._templates.get_template(template).render(
-            words=words,
+            words=self._words(request),
+            look=look_of(request),
             version=self._version,
             officer=view.officer.name if view.officer else "",
             revision=view.second_line.revision if view.second_line else 0,

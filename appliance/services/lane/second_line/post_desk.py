@@ -27,7 +27,7 @@ from appliance.contracts.errors import ServiceError
 from appliance.contracts.movement import from_plain, to_plain
 from appliance.contracts.post import FetchItems, Post, PostState, PublishItem
 from appliance.key_files import HashingKey
-from appliance.post_items import (
+from appliance.post.items import (
     CASE,
     CLOSED,
     ENTRY,
@@ -40,7 +40,7 @@ from appliance.post_items import (
     seal_item,
     verify_item,
 )
-from appliance.post_members import Members
+from appliance.post.members import Members
 from appliance.records import cases as store
 from appliance.records.cases import Case, Cases
 from appliance.records.errors import StorageError

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from appliance.post_items import MAX_ITEM_BYTES
+from appliance.post.items import MAX_ITEM_BYTES
 
 MAX_FRAME_BYTES: Final = 2 * 1024 * 1024
 """Some items with pictures; above the largest single one."""

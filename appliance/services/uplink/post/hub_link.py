@@ -13,8 +13,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from appliance.post_items import PostItemError, verify_item
-from appliance.post_members import Members
+from appliance.post.items import PostItemError, verify_item
+from appliance.post.members import Members
 from appliance.services.uplink.post.frames import (
     MAX_FRAME_BYTES,
     MAX_ITEMS,

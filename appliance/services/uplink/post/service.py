@@ -24,8 +24,8 @@ from appliance.contracts.post import (
     PublishItem,
 )
 from appliance.contracts.transport import Operation
-from appliance.post_items import KINDS, PostItemError, verify_item
-from appliance.post_members import Members
+from appliance.post.items import KINDS, PostItemError, verify_item
+from appliance.post.members import Members
 from appliance.services.uplink.post.hub import HubError, PostCertificates, PostHub
 from appliance.services.uplink.post.hub_link import HubLink
 from appliance.services.uplink.post.store import Kept, PostStore, PostStoreError, Refused

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from appliance.post_items import CLOSED, MAX_DAYS, ItemHeader
+from appliance.post.items import CLOSED, MAX_DAYS, ItemHeader
 
 MAX_ITEMS: Final = 200_000
 """At 300 travellers a day, over a year of entries that no exit has closed."""

@@ -21,7 +21,7 @@ from appliance.contracts.movement import to_plain
 from appliance.contracts.post import FetchOpen
 from appliance.key_files import HashingKey, write_key
 from appliance.opening import CannotStart
-from appliance.post_items import CASE, CLOSED, ENTRY, index_of, seal_item
+from appliance.post.items import CASE, CLOSED, ENTRY, index_of, seal_item
 from appliance.records import envelope, officers
 from appliance.records.keys import load_box_keys
 from appliance.services.lane.second_line import post_desk

@@ -15,7 +15,7 @@ from nacl.signing import SigningKey
 from post_scripted import HUB, ScriptedPost, publish, running, tomorrow
 
 from appliance.contracts.post import FetchItems
-from appliance.post_items import CASE, CLOSED, verify_item
+from appliance.post.items import CASE, CLOSED, verify_item
 from appliance.services.uplink.post import frames, store
 from appliance.services.uplink.post import hub as hubs
 from appliance.services.uplink.post.frames import Answer, Ask, FrameError, Gave, Get, Put, Took
@@ -272,7 +272,7 @@ def twin(box, id_: bytes) -> bytes:
     """Another item of the same box with the same number."""
     from unittest import mock
 
-    with mock.patch("appliance.post_items.secrets.token_bytes", return_value=id_):
+    with mock.patch("appliance.post.items.secrets.token_bytes", return_value=id_):
         return box.seal(CASE, {"n": 2})[0]
 
 

@@ -9,7 +9,7 @@ from post_scripted import HUB, ScriptedPost, publish, running
 from appliance.contracts.capture import Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.post import FetchItems, FetchOpen
-from appliance.post_items import CASE, CLOSED, ENTRY
+from appliance.post.items import CASE, CLOSED, ENTRY
 from appliance.services.uplink.post import hub_link
 from appliance.services.uplink.post import service as services
 from appliance.services.uplink.post.store import PostStore, PostStoreError

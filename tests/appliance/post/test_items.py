@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
-from appliance import cose, post_items
+from appliance import cose
 from appliance.key_files import HashingKey
-from appliance.post_items import (
+from appliance.post import items as post_items
+from appliance.post.items import (
     CASE,
     CLOSED,
     ENTRY,

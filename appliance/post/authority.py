@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from appliance.contracts.provisioning import Hex32, Word
 from appliance.contracts.wire import check_name
-from appliance.post_papers import (
+from appliance.post.papers import (
     MAX_MEMBERS,
     Paper,
     PostPaperError,

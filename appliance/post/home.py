@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from nacl.signing import VerifyKey
 
 from appliance.key_files import key_text
-from appliance.post_papers import (
+from appliance.post.papers import (
     Paper,
     PostPaperError,
     Request,

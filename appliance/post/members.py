@@ -15,7 +15,7 @@ from nacl.signing import VerifyKey
 from appliance import cose
 from appliance.contracts import wire
 from appliance.key_files import KeyFileError, read_key
-from appliance.post_items import MAX_BOXES, Signer
+from appliance.post.items import MAX_BOXES, Signer
 
 SUFFIX: Final = ".signing.pub"
 SEALING_SUFFIX: Final = ".sealing.pub"
