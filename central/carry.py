@@ -15,6 +15,7 @@ from appliance.records.commands import pack_commands
 from appliance.records.envelope import GENESIS
 from appliance.records.watermark import Watermark, sign_watermark
 from appliance.reference_data.repository import Repository
+from central.deriving import catch_up
 from central.fleet.commands import pending
 from central.ingest import ingest
 from central.keys import Keys
@@ -59,6 +60,7 @@ def carry_in(store: Store, keys: Keys, stick: Stick) -> CarriedIn:
             seq, data = signed
             result.acknowledged[device, epoch] = seq
             stick.write_word(device, f"{epoch}.watermark", data)
+    catch_up(store, keys)
     return result
 
 
@@ -110,25 +112,27 @@ def _ingest(store: Store, keys: Keys, device: str, messages: Sequence[bytes]) ->
     for attempt in range(1, TRIES + 1):
         try:
             with store.batch() as batch:
-                return ingest(batch, device=device, messages=messages, keys=keys).refused
+                result = ingest(batch, device=device, messages=messages, keys=keys)
         except StoreError:
             if attempt == TRIES:
                 raise
             time.sleep(RETRY_SECONDS)
+        else:
+            return result.refused
     raise AssertionError("the last try returns or raises")
 
 
 def _watermark(batch: Batch, keys: Keys, device: str, epoch: str) -> tuple[int, bytes] | None:
     """Central's word on this journal; None when it has nothing of it."""
     seq = batch.acknowledged(device, epoch)
-    record = batch.record(device, epoch, seq)
-    if record is None and not batch.knows_epoch(device, epoch):
+    chain = batch.chain_hash(device, epoch, seq)
+    if chain is None and not batch.knows_epoch(device, epoch):
         return None
     watermark = Watermark(
         device=device,
         epoch=epoch,
         seq=seq,
-        chain=GENESIS if record is None else record[0],
+        chain=GENESIS if chain is None else chain,
         issued_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         gaps=batch.gaps(device, epoch, above=seq),
     )

@@ -17,6 +17,7 @@ from appliance.contracts.movement import (
 from appliance.records import envelope
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
+from central.deriving import catch_up
 from central.ingest import Ingested, ingest
 from central.keys import Keys
 from central.store import Store
@@ -130,9 +131,11 @@ class Box:
 
 
 def take(store: Store, keys: Keys, device: str, *messages: bytes) -> Ingested:
-    """One batch, committed."""
+    """One batch, committed; and what is derived from it, as the receiver does when nothing else comes."""
     with store.batch() as batch:
-        return ingest(batch, device=device, messages=messages, keys=keys)
+        result = ingest(batch, device=device, messages=messages, keys=keys)
+    catch_up(store, keys)
+    return result
 
 
 def acknowledged(store: Store, device: str, epoch: str, above: int = 0) -> int:
