@@ -44,6 +44,8 @@ AT_ONCE: Final = 128
 """Records in one transaction: whoever commits meanwhile waits for it, some hundredths of a second."""
 REMEMBERED_RECORDS: Final = 4096
 REMEMBERED_BYTES: Final = 16 * 1024 * 1024
+_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError)
+"""The database is away, or busy."""
 TOLD_AFTER: Final = 3
 """So many vain tries, and a person is told."""
 DERIVED_FROM: Final = frozenset((RECORD_TYPE_MOVEMENT, RECORD_TYPE_CORRECTION, RECORD_TYPE_CLOCK))
@@ -133,8 +135,8 @@ class Deriver:
             return Derived()
         try:
             erased = derive_from(batch, self._sources(batch.connection, rows))
-        except (sa.exc.OperationalError, sa.exc.InterfaceError):
-            raise  # the database is away, or busy: no record's fault
+        except _AWAY:
+            raise  # no record's fault
         except Exception as error:
             raise CannotDerive(rows, type(error).__name__) from error
         waiting.done(batch.connection, [row.id for row in rows])

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from nacl.signing import SigningKey, VerifyKey
 
 from appliance.contracts.checks import Direction, Outcome, Recommendation
@@ -21,6 +22,7 @@ from central.deriving import catch_up
 from central.ingest import Ingested, ingest
 from central.keys import Keys
 from central.store import Store
+from central.tables import RECORDS
 
 STAMP = Stamp(boot_id="boot", monotonic_ns=7, wall="2026-11-02T08:00:00.000+00:00", quality="rtc")
 DOCUMENT = DocumentFacts(
@@ -136,6 +138,13 @@ def take(store: Store, keys: Keys, device: str, *messages: bytes) -> Ingested:
         result = ingest(batch, device=device, messages=messages, keys=keys)
     catch_up(store, keys)
     return result
+
+
+def kept(store: Store, device: str, epoch: str, seq: int) -> bytes:
+    """The envelope as central holds it."""
+    here = sa.and_(RECORDS.c.device == device, RECORDS.c.epoch == epoch, RECORDS.c.seq == seq)
+    with store.reading() as batch:
+        return bytes(batch.connection.execute(sa.select(RECORDS.c.envelope).where(here)).scalar_one())
 
 
 def acknowledged(store: Store, device: str, epoch: str, above: int = 0) -> int:
