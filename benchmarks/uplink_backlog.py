@@ -241,7 +241,7 @@ def start_central(
 def watch(
     folder: Path, sender: "subprocess.Popen[bytes]", receiver: "subprocess.Popen[bytes]"
 ) -> dict[str, Any]:
-    """Until central has spoken for all: asked of the sender's own file of figures. Memory over time beside it."""
+    """Until central has spoken for all: by the sender's own file of figures; memory over time beside it."""
     report = folder / "edge.json"
     began, seen = time.monotonic(), []
     while not report.exists():

@@ -226,7 +226,7 @@ def put_last(connection: Connection, rows: Sequence[waiting.Waiting]) -> None:
 
 
 def derive_from(batch: Batch, sources: Sequence[Source]) -> int:
-    """What these give rise to, in their order; how many records were erased because boxes had been ordered to.
+    """What these give rise to, in their order; how many records were erased because their box was told to.
 
     Movements that follow each other go into the tables together.
     """

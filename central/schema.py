@@ -13,7 +13,9 @@ from central.statistics import tables as statistics
 from central.statistics.views import create_views
 from central.tables import METADATA
 
-ROOMS: Final[tuple[sa.MetaData, ...]] = tuple(room.METADATA for room in (fleet, merge, rights, statistics, waiting))
+ROOMS: Final[tuple[sa.MetaData, ...]] = tuple(
+    room.METADATA for room in (fleet, merge, rights, statistics, waiting)
+)
 """Each room that is named here has put its tables into the one METADATA."""
 
 

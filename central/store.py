@@ -17,7 +17,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from appliance.records.envelope import Sealed
-from central.database import WRITES, StoreError, insert_many, insert_once, lock_names, open_engine, translating
+from central.database import (
+    WRITES,
+    StoreError,
+    insert_many,
+    insert_once,
+    lock_names,
+    open_engine,
+    translating,
+)
 from central.fleet.tables import HEARD
 from central.progress import Progress
 from central.schema import create_schema
@@ -173,7 +181,9 @@ class Batch(Progress):
         found: dict[int, tuple[bytes, bytes]] = {}
         for at in range(0, len(near), _IN_ONE_STATEMENT):
             query = sa.select(*columns).where(here, RECORDS.c.seq.in_(near[at : at + _IN_ONE_STATEMENT]))
-            found |= {row.seq: (bytes(row.chain_hash), bytes(row.prev)) for row in self.connection.execute(query)}
+            found |= {
+                row.seq: (bytes(row.chain_hash), bytes(row.prev)) for row in self.connection.execute(query)
+            }
         return found
 
     def add(self, arrived: "Arrived", *, waiting: Sequence[tuple[str, str, int]]) -> None:

@@ -85,8 +85,7 @@ def take(connection: Connection, *, limit: int, wait: bool) -> list[Waiting]:
 
 def done(connection: Connection, ids: Iterable[int]) -> None:
     """These are derived."""
-    mark = "%s" if is_postgresql(connection) else "?"
-    connection.exec_driver_sql(f"DELETE FROM waiting WHERE id = {mark}", [(one,) for one in ids])
+    connection.execute(sa.delete(WAITING).where(WAITING.c.id.in_(list(ids))))
 
 
 def put_last(connection: Connection, ids: Iterable[int]) -> None:

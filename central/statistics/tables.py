@@ -106,9 +106,7 @@ def add_facts(connection: Connection, movements: Iterable[Movement], *, link_key
         rows[FACTS].append(
             tuple(more[name] if name in more else getattr(facts, name) for name in _COLUMNS[FACTS])
         )
-        rows[MISSED] += [
-            (crossing, _text(one.check), one.verdict, _text(one.reason)) for one in facts.missed
-        ]
+        rows[MISSED] += [(crossing, _text(one.check), one.verdict, _text(one.reason)) for one in facts.missed]
         rows[HITS] += [(crossing, _text(one.check), _text(one.reason)) for one in facts.hits]
         rows[FACES] += [
             (crossing, check.verdict.value, _text(check.reason))

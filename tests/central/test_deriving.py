@@ -7,7 +7,6 @@ import threading
 import time
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 from central_common import DOCUMENT, STAMP, acknowledged, movement
 from msgspec.structs import replace
