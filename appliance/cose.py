@@ -175,6 +175,15 @@ def protected_bytes(data: bytes) -> bytes:
     return _open_shell(data)[0]
 
 
+def unverified_header(data: bytes) -> Header:
+    """What a message says of itself, of which nothing is to be believed yet.
+
+    Raises:
+        Malformed: this is no COSE_Sign1.
+    """
+    return _decode_header(_open_shell(data)[0])
+
+
 def attachments_of(data: bytes) -> dict[str, bytes]:
     """What travels with a message outside its signature.
 

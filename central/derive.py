@@ -67,8 +67,12 @@ def derive(store: Store, keys: Keys) -> int:
             for row in rows:
                 source = _opened(bytes(row.envelope), VerifyKey(bytes(row.signing_key)), keys)
                 sources += [] if source is None else [source]
-            names = [(*source.name, source.opened.body.get("crossing")) for source in sources]
-            batch.add(Arrived(crossings=[name for name in names if is_crossing(name[3])]), waiting=())
+            crossings = [
+                (*source.name, name)
+                for source in sources
+                if is_crossing(name := source.opened.body.get("crossing"))
+            ]
+            batch.add(Arrived(crossings=crossings), waiting=())
             derive_from(batch, sources)
             count += len(sources)
             place = (rows[-1].device, rows[-1].epoch, rows[-1].seq)

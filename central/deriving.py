@@ -182,8 +182,8 @@ class Deriver:
                 sealed.setdefault((row.device, row.epoch), []).append(row.seq)
         for (device, epoch), seqs in sealed.items():
             here = sa.and_(RECORDS.c.device == device, RECORDS.c.epoch == epoch, RECORDS.c.seq.in_(seqs))
-            for row in connection.execute(sa.select(RECORDS.c.envelope).where(here)):
-                source = open_again(bytes(row.envelope), self._keys)
+            for envelope in connection.execute(sa.select(RECORDS.c.envelope).where(here)).scalars():
+                source = open_again(bytes(envelope), self._keys)
                 if source is not None:
                     found[source.name] = source
         names = ((row.device, row.epoch, row.seq) for row in rows)
@@ -298,7 +298,7 @@ def _add_crossings(connection: Connection, sources: Sequence[Source]) -> list[Mo
             twice.append(source)
             continue
         device, epoch, seq = source.name
-        values = facts_of(movement) | {"device": device, "epoch": epoch, "seq": seq}
+        values = {**facts_of(movement), "device": device, "epoch": epoch, "seq": seq}
         rows[movement.crossing] = source, tuple(values[name] for name in _CROSSING_COLUMNS)
     # In one order, so that no two workers wait for each other's names.
     insert_many(connection, CROSSINGS, _CROSSING_COLUMNS, [rows[name][1] for name in sorted(rows)])

@@ -9,6 +9,7 @@ from typing import TypeGuard
 
 from nacl.signing import VerifyKey
 
+from appliance import cose
 from appliance.contracts.movement import (
     RECORD_TYPE_COMMAND,
     RECORD_TYPE_LATE_HIT,
@@ -37,12 +38,15 @@ class Examined:
     """None of one whose key was destroyed: it verifies, holds its place in the chain, and nobody opens it."""
     movement: Movement | None = None
     error: str = ""
+    copy: tuple[str, int] | None = None
+    """Epoch and number under which the same bytes are stored already: verified then, and not again."""
 
 
 @dataclass(slots=True)
 class Ingested:
     """What became of a batch."""
 
+    device: str
     movements: list[tuple[envelopes.Sealed, Movement]] = field(default_factory=list)
     """New ones, for the live table."""
     epochs: set[str] = field(default_factory=set)
@@ -56,9 +60,54 @@ class Ingested:
     """The box has recorded a command: it needs not be told any more."""
 
 
-def examine(registered: Device | None, messages: Iterable[bytes], keys: Keys) -> tuple[Examined, ...]:
-    """Signatures verified and bodies opened: the costly part, which needs no transaction."""
-    return tuple(_examined(registered, message, keys) for message in messages)
+def examine(
+    registered: Device | None,
+    messages: Iterable[bytes],
+    keys: Keys,
+    *,
+    copies: Mapping[bytes, tuple[str, int]] | None = None,
+) -> tuple[Examined, ...]:
+    """Signatures verified and bodies opened: the costly part, which needs no transaction.
+
+    `copies` are messages that are stored already, byte for byte.
+    """
+    known = copies or {}
+    return tuple(
+        Examined(message, copy=known[message]) if message in known else _examined(registered, message, keys)
+        for message in messages
+    )
+
+
+def copies_among(batch: Batch, device: str, messages: Sequence[bytes]) -> dict[bytes, tuple[str, int]]:
+    """Those of one batch that are stored already, when its first one is: a box sends whole batches again.
+
+    After an outage, when many boxes come back and central is slow, most of what comes are copies.
+    """
+    first = _number_of(messages[0]) if messages else None
+    if first is None or batch.chain_hash(device, *first) is None:
+        return {}
+    numbers: dict[str, list[int]] = {}
+    for message in messages:
+        if (number := _number_of(message)) is not None:
+            numbers.setdefault(number[0], []).append(number[1])
+    stored = {
+        envelope: (epoch, seq)
+        for epoch, seqs in numbers.items()
+        for seq, envelope in batch.envelopes(device, epoch, seqs)
+    }
+    return {message: stored[message] for message in messages if message in stored}
+
+
+def _number_of(message: bytes) -> tuple[str, int] | None:
+    """Epoch and number that a message says it has; nothing of it is believed."""
+    try:
+        named = cose.unverified_header(message)
+    except cose.CoseError:
+        return None
+    epoch, seq = named.get("epoch"), named.get("seq")
+    if not isinstance(epoch, str) or type(seq) is not int or not 0 < seq < 2**53 or "\0" in epoch:
+        return None
+    return epoch, seq
 
 
 def ingest(
@@ -73,7 +122,7 @@ def ingest(
 
     `examined` is what was examined before, and with which keys; when these have changed it is done anew.
     """
-    result = Ingested()
+    result = Ingested(device)
     registered = batch.device(device, hold=True)
     if examined is None or examined[0] != registered:
         examined = registered, examine(registered, messages, keys)
@@ -122,6 +171,10 @@ def _examined(registered: Device | None, message: bytes, keys: Keys) -> Examined
 
 def _take(batch: Batch, one: Examined, arrived: Arrived, result: Ingested) -> None:
     sealed, opened = one.sealed, one.opened
+    if one.copy is not None:
+        arrived.copies.append((result.device, *one.copy))
+        result.epochs.add(one.copy[0])
+        return
     if sealed is None:
         raise EnvelopeError(one.error)
     header = sealed.header

@@ -29,9 +29,9 @@ from central.deriving import Deriver
 from central.fleet.commands import note_published, pending, unpublished
 from central.fleet.lacking import ask_again
 from central.fleet.reports import note_report
-from central.ingest import examine, ingest
+from central.ingest import copies_among, examine, ingest
 from central.keys import Keys
-from central.store import Batch, Store, StoreError
+from central.store import Batch, Device, Store, StoreError
 
 CLIENT_ID = "borne-central"
 SESSION_SECONDS = 7 * 24 * 3600
@@ -256,19 +256,27 @@ class Receiver:
         return []
 
     def _commit_records(self, messages: Sequence[mqtt.MQTTMessage]) -> list[tuple[str, bytes]]:
-        parcels: dict[str, list[bytes]] = {}
+        parcels: dict[str, list[list[bytes]]] = {}
         unreadable: list[tuple[str, str, bytes]] = []
         for message in messages:
             device = wire.device_of(message.topic)
             try:
-                parcels.setdefault(device, []).extend(wire.unpack(bytes(message.payload)))
+                parcels.setdefault(device, []).append(wire.unpack(bytes(message.payload)))
             except wire.WireError as error:
                 unreadable.append((device, str(error), bytes(message.payload)))
+        known: dict[str, Device | None] = {}
+        copies: dict[str, dict[bytes, tuple[str, int]]] = {}
         with self._store.reading() as batch:
-            known = {device: batch.device(device) for device in parcels}
+            for device, batches in parcels.items():
+                known[device] = batch.device(device)
+                for envelopes in batches if known[device] else ():
+                    copies.setdefault(device, {}).update(copies_among(batch, device, envelopes))
+        messages_of = {
+            device: [one for some in batches for one in some] for device, batches in parcels.items()
+        }
         examined = {
-            device: (known[device], examine(known[device], envelopes, self._keys))
-            for device, envelopes in parcels.items()
+            device: (known[device], examine(known[device], sent, self._keys, copies=copies.get(device)))
+            for device, sent in messages_of.items()
         }
         with self._store.batch() as batch:
             for device, reason, payload in unreadable:
@@ -278,7 +286,7 @@ class Receiver:
                 device: ingest(
                     batch,
                     device=device,
-                    messages=parcels[device],
+                    messages=messages_of[device],
                     keys=self._keys,
                     examined=examined[device],
                 )

@@ -173,6 +173,12 @@ class Batch(Progress):
         found = self.connection.execute(query).scalar_one_or_none()
         return None if found is None else bytes(found)
 
+    def envelopes(self, device: str, epoch: str, seqs: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        """Numbers and envelopes of those of these that are committed."""
+        here = sa.and_(RECORDS.c.device == device, RECORDS.c.epoch == epoch, RECORDS.c.seq.in_(list(seqs)))
+        for row in self.connection.execute(sa.select(RECORDS.c.seq, RECORDS.c.envelope).where(here)):
+            yield row.seq, bytes(row.envelope)
+
     def links(self, device: str, epoch: str, seqs: Iterable[int]) -> dict[int, tuple[bytes, bytes]]:
         """Of these numbers and their neighbours, those that are committed: chain hash and `prev`."""
         near = sorted({number for seq in seqs for number in (seq - 1, seq, seq + 1)})
