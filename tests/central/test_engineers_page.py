@@ -21,8 +21,8 @@ NODE_PACKAGES = ("mqtt", "cbor", "libsodium-wrappers")
 
 
 def command_of(language: str) -> list[str]:
-    """How it is started; skips where its packages are not. `npm install` puts them beside the program, or in a
-    folder that NODE_PATH names."""
+    """How it is started; skips where its packages are not: `npm install` puts them beside the program, or
+    into a folder that NODE_PATH names."""
     if language == "python":
         return [sys.executable, str(WIRE / "receive.py")]
     node = shutil.which("node")
