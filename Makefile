@@ -28,8 +28,10 @@ $(READY): setup.cfg pyproject.toml config/apt-packages.txt | packages
 demo: setup ## the whole house with simulated devices; prints the kiosk's address (ARGS="--headless ...")
 	@$(VENV)/bin/borne demo $(ARGS)
 
-test: setup ## every test but the long ones (ARGS="-k name" for some of them)
-	@$(PYTHON) -m pytest -m "not soak" $(ARGS)
+# Many tests wait for a device or a process more than they compute: one worker more than there are cores.
+JOBS ?= $(shell echo $$(( $$(nproc) < 4 ? $$(nproc) + 1 : 4 )))
+test: setup ## every test but the long ones (ARGS="-k name" for some of them, JOBS=0 for one after the other)
+	@$(PYTHON) -m pytest -m "not soak" --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 lint: setup ## ruff's rules, ruff's format, mypy strict
 	@$(PYTHON) -m ruff check .

@@ -21,6 +21,7 @@ from appliance.commands import (
     lists,
     mrz,
     officers,
+    post,
     provision,
     records,
     run,
@@ -32,7 +33,7 @@ from appliance.commands.output import COULD_NOT, CouldNot, could_not
 
 COMMANDS: tuple[ModuleType, ...] = (
     *(demo, run, mrz, chip, seal, face, finger, trust, lists, records, officers, devices),
-    *(selftest, flash, provision),
+    *(selftest, flash, provision, post),
 )
 """Each has `add_to(subparsers)`; what a command needs is imported when it runs, so that help is quick."""
 

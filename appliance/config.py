@@ -153,7 +153,7 @@ class PostNetwork(_Section, frozen=True, kw_only=True):
     certificate: Path
     key: Path
     members: Path
-    """A folder with DEVICE.signing.pub of every box of the post."""
+    """A folder with DEVICE.signing.pub and DEVICE.sealing.pub of every box of the post."""
     data: Path = Path("/var/lib/borne-uplink")
 
 
@@ -177,7 +177,7 @@ class Kiosk(_Section, frozen=True, kw_only=True):
     """The officer's page, on loopback only."""
 
     port: AnyPort = 8080
-    languages: tuple[str, ...] = ("en", "fr", "ru")
+    languages: tuple[str, ...] = ("en", "fr", "ru", "ky", "prs", "ps", "ar", "es", "pt")
     language: str = "en"
 
 

@@ -28,6 +28,7 @@ class HashingKey(bytes):
         return "HashingKey(...)"
 
 
+AnyKey = SigningKey | VerifyKey | PrivateKey | PublicKey | SecretBox | HashingKey
 Key = TypeVar("Key", SigningKey, VerifyKey, PrivateKey, PublicKey, SecretBox, HashingKey)
 _KINDS: Final[dict[type, str]] = {
     SigningKey: "borne-ed25519-secret",
@@ -44,9 +45,12 @@ class KeyFileError(Exception):
     """The file holds no such key, or others than its owner can read a secret one."""
 
 
-def write_key(
-    path: Path, key: SigningKey | VerifyKey | PrivateKey | PublicKey | SecretBox | HashingKey
-) -> None:
+def key_text(key: AnyKey) -> str:
+    """What stands in the file of this key."""
+    return f"{_KINDS[type(key)]} {bytes(key).hex()}\n"
+
+
+def write_key(path: Path, key: AnyKey) -> None:
     """A new key file; an existing one is never overwritten.
 
     Raises:
@@ -57,7 +61,7 @@ def write_key(
         with os.fdopen(
             os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="ascii"
         ) as file:
-            file.write(f"{_KINDS[type(key)]} {bytes(key).hex()}\n")
+            file.write(key_text(key))
     except FileExistsError as error:
         raise KeyFileError(f"{path} is there already; a key is never overwritten.") from error
     except OSError as error:

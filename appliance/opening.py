@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nacl.public import PrivateKey
     from nacl.secret import SecretBox
 
+    from appliance.records.cases import Cases
     from appliance.records.enrolment import Enrolments
     from appliance.records.history import History
     from appliance.records.journal import Journal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from appliance.reference_data.store import ReferenceStore
     from appliance.reference_data.trust_folder import TrustFolder
     from appliance.services.lane.live import GatewayKeys
+    from appliance.services.lane.second_line.post_desk import PostKeys
     from appliance.travel_document.pki.trust_store import TrustStore
 
 SIMULATED_AUTHORITY = "Borne simulation"
@@ -279,6 +281,42 @@ def open_history(config: Config) -> "History":
     return _opened(config, lambda storage: History.open(config.paths.data / "history.db", storage=storage))
 
 
+def open_cases(config: Config) -> "Cases":
+    """What waits for the second line.
+
+    Raises:
+        CannotStart: a key is missing, or the disk does not let us.
+    """
+    from appliance.records.cases import Cases
+
+    return _opened(config, lambda storage: Cases.open(config.paths.data / "cases.db", storage=storage))
+
+
+def post_keys(config: Config) -> "PostKeys | None":
+    """What lane makes and opens the post's items with; None where the box stands alone.
+
+    Raises:
+        CannotStart: a key is missing; post-index.key is the same at every lane of the post.
+    """
+    from appliance.key_files import HashingKey, KeyFileError, read_key
+    from appliance.post_members import Members
+    from appliance.services.lane.second_line.post_desk import PostKeys
+
+    if config.post is None:
+        return None
+    try:
+        own = box_keys(config)
+        return PostKeys(
+            device=config.box.device,
+            signing=own.signing,
+            sealing=own.sealing,
+            index=read_key(config.paths.keys / "post-index.key", HashingKey),
+            members=Members(config.post.members),
+        )
+    except KeyFileError as error:
+        raise CannotStart(str(error)) from error
+
+
 def _opened(config: Config, open_: "Callable[[SecretBox], Small]") -> "Small":
     """One of the small databases, under the storage key.
 
@@ -314,7 +352,6 @@ def gateway_keys(config: Config) -> "GatewayKeys | None":
     try:
         own = box_keys(config)
         return GatewayKeys(
-            signing=own.signing,
             sealing=own.sealing,
             gateway_sealing=read_key(central.gateway_sealing_key, PublicKey),
             gateway_signing=read_key(central.gateway_signing_key, VerifyKey),

@@ -20,7 +20,7 @@ from nacl.public import PrivateKey, PublicKey, SealedBox
 from nacl.secret import SecretBox
 from nacl.signing import SigningKey, VerifyKey
 
-from appliance import cose
+from appliance import cbor, cose
 from appliance.key_files import HashingKey
 
 CONTENT_TYPE: Final = "application/vnd.borne.post-item+cbor"
@@ -163,13 +163,13 @@ def open_item(header: ItemHeader, *, private_key: PrivateKey) -> Item:
         PostItemError: it is not sealed to this box, damaged, or made for another header.
     """
     try:
-        outside = cbor2.loads(header.payload)
+        outside: Any = cbor.loads(header.payload)
         wrapped = outside["to"][cose.key_id(private_key.public_key)]
         key = SealedBox(private_key).decrypt(wrapped)
-        inside = cbor2.loads(SecretBox(key).decrypt(outside["box"]))
+        inside = cbor.loads(SecretBox(key).decrypt(outside["box"]))
     except (KeyError, TypeError) as error:
         raise PostItemError("The item is not sealed to this box.") from error
-    except (CryptoError, cbor2.CBORError, ValueError, RecursionError, OverflowError, MemoryError) as error:
+    except (CryptoError, ValueError, OverflowError, MemoryError) as error:
         raise PostItemError("The item cannot be opened.") from error
     expected = {
         "dev": header.device,

@@ -20,6 +20,7 @@ from appliance.clock import Clock, TimeQuality
 from appliance.config import Config, Profile, Use
 from appliance.contracts.capture import Capture, CaptureClient
 from appliance.contracts.lane import Lane, LaneClient
+from appliance.contracts.post import Post, PostClient
 from appliance.contracts.transport import Operation, application, listen_unix, serve
 from appliance.contracts.uplink import Uplink, UplinkClient
 from appliance.opening import (
@@ -29,9 +30,11 @@ from appliance.opening import (
     gateway_keys,
     officers_book,
     open_book,
+    open_cases,
     open_history,
     open_journal,
     open_memory,
+    post_keys,
     reference_store,
     trust_folder,
 )
@@ -112,8 +115,8 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
     )
 
 
-def make_lane(config: Config, *, capture: Capture) -> "LaneService":
-    """`lane` with its journal, lists, policy and clock.
+def make_lane(config: Config, *, capture: Capture, post: Post | None = None) -> "LaneService":
+    """`lane` with its journal, lists, policy and clock; `post` is uplink's, where there is one.
 
     Raises:
         CannotStart: a key is missing, the policy is wrong, or the journal cannot be opened.
@@ -130,6 +133,7 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
     except ConfigError as error:
         raise CannotStart(str(error)) from error
     gateway = gateway_keys(config)
+    of_post = post_keys(config) if post is not None else None
     production = config.box.profile is Profile.PRODUCTION
     try:
         sealing = box_keys(config).sealing
@@ -156,6 +160,7 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
         opened.callback(enrolments.close)
         book = opened.enter_context(contextlib.closing(open_book(config)))
         history = opened.enter_context(contextlib.closing(open_history(config)))
+        cases = opened.enter_context(contextlib.closing(open_cases(config)))
         clock = Clock(source=config.box.clock, disciplined_by=TimeQuality(config.box.clock_follows.value))
         floor = journal.time_floor()
         if floor is not None:
@@ -177,6 +182,8 @@ def make_lane(config: Config, *, capture: Capture) -> "LaneService":
             book=book,
             history=history,
             retention=config.retention,
+            cases=cases,
+            post=(post, of_post) if post is not None and of_post is not None else None,
         )
         opened.pop_all()
     return lane
@@ -304,7 +311,8 @@ def _capture_alone(config: Config, handed: socket.socket | None, progress: syste
 
 
 def _lane_alone(config: Config, handed: dict[str, socket.socket], progress: systemd.Progress) -> Works:
-    lane = make_lane(config, capture=CaptureClient(config.paths.run / "capture.sock"))
+    post = PostClient(config.paths.run / "uplink.sock") if config.post is not None else None
+    lane = make_lane(config, capture=CaptureClient(config.paths.run / "capture.sock"), post=post)
     app = kiosk(config, lane)
     page = handed.get("kiosk") or listen_loopback(config.kiosk.port)
     return [

@@ -29,7 +29,15 @@ from nacl.signing import SigningKey, VerifyKey
 from appliance.contracts import wire
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Direction, Outcome, Recommendation
-from appliance.contracts.lane import FetchOutbox, FetchQueries, Installed, LiveQueries, OutboxPage, SignedData
+from appliance.contracts.lane import (
+    FetchOutbox,
+    FetchQueries,
+    Installed,
+    LiveQueries,
+    OutboxPage,
+    ReportSigned,
+    SignedData,
+)
 from appliance.contracts.movement import (
     RECORD_TYPE_MOVEMENT,
     DocumentFacts,
@@ -311,6 +319,9 @@ class JournalLane:
         return Installed(accepted=True, sentence="")
 
     command = answer = install
+
+    async def sign_report(self, _request: object) -> ReportSigned:
+        return ReportSigned(user=())
 
     async def fetch_queries(self, request: FetchQueries) -> LiveQueries:
         await asyncio.sleep(request.wait)

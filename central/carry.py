@@ -7,13 +7,11 @@ for on the stick at once, and the visit can end with one copy.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from appliance.carry.stick import BatchFile, Stick
 from appliance.contracts import wire
 from appliance.records.commands import pack_commands
-from appliance.records.envelope import GENESIS
-from appliance.records.watermark import Watermark, sign_watermark
+from appliance.records.watermark import sign_watermark
 from appliance.reference_data.repository import Repository
 from central.deriving import catch_up
 from central.fleet.commands import pending
@@ -124,16 +122,7 @@ def _ingest(store: Store, keys: Keys, device: str, messages: Sequence[bytes]) ->
 
 def _watermark(batch: Batch, keys: Keys, device: str, epoch: str) -> tuple[int, bytes] | None:
     """Central's word on this journal; None when it has nothing of it."""
-    seq = batch.acknowledged(device, epoch)
-    chain = batch.chain_hash(device, epoch, seq)
-    if chain is None and not batch.knows_epoch(device, epoch):
+    word = batch.word(device, epoch)
+    if not word.seq and not batch.knows_epoch(device, epoch):
         return None
-    watermark = Watermark(
-        device=device,
-        epoch=epoch,
-        seq=seq,
-        chain=GENESIS if chain is None else chain,
-        issued_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        gaps=batch.gaps(device, epoch, above=seq),
-    )
-    return seq, sign_watermark(watermark, signing_key=keys.watermark)
+    return word.seq, sign_watermark(word, signing_key=keys.watermark)

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
-from nacl.signing import VerifyKey
 
 from appliance.records import envelope as envelopes
 from appliance.records.errors import EnvelopeError
 from central.deriving import Source, catch_up, derive_from, movement_of
+from central.fleet.box_keys import KeyRing, rings
 from central.ingest import is_crossing
 from central.keys import Keys, load_keys
 from central.rights.find import ERASED
 from central.store import Arrived, Store
-from central.tables import DEVICES, RECORD_CROSSINGS, RECORDS
+from central.tables import RECORD_CROSSINGS, RECORDS
 
 AT_ONCE: Final = 500
 """Records in one transaction, so that the receiver is not held up."""
@@ -48,15 +48,8 @@ def derive(store: Store, keys: Keys) -> int:
             )
             key = sa.tuple_(RECORDS.c.device, RECORDS.c.epoch, RECORDS.c.seq)
             rows = batch.connection.execute(
-                sa.select(
-                    *(RECORDS.c.device, RECORDS.c.epoch, RECORDS.c.seq, RECORDS.c.envelope),
-                    DEVICES.c.signing_key,
-                )
-                .select_from(
-                    RECORDS.join(DEVICES, DEVICES.c.device == RECORDS.c.device).outerjoin(
-                        RECORD_CROSSINGS, known
-                    )
-                )
+                sa.select(RECORDS.c.device, RECORDS.c.epoch, RECORDS.c.seq, RECORDS.c.envelope)
+                .select_from(RECORDS.outerjoin(RECORD_CROSSINGS, known))
                 .where(RECORD_CROSSINGS.c.crossing.is_(None), RECORDS.c.type != ERASED, key > place)
                 .order_by(RECORDS.c.device, RECORDS.c.epoch, RECORDS.c.seq)
                 .limit(AT_ONCE)
@@ -64,8 +57,9 @@ def derive(store: Store, keys: Keys) -> int:
             if not rows:
                 return count
             sources = []
+            signers = rings(batch.connection)
             for row in rows:
-                source = _opened(bytes(row.envelope), VerifyKey(bytes(row.signing_key)), keys)
+                source = _opened(bytes(row.envelope), signers.get(row.device), keys)
                 sources += [] if source is None else [source]
             crossings = [
                 (*source.name, name)
@@ -78,10 +72,12 @@ def derive(store: Store, keys: Keys) -> int:
             place = (rows[-1].device, rows[-1].epoch, rows[-1].seq)
 
 
-def _opened(envelope: bytes, key: VerifyKey, keys: Keys) -> Source | None:
-    """None when it is erased, sealed to a key that is gone, or of a box that has another key now."""
+def _opened(envelope: bytes, signers: KeyRing | None, keys: Keys) -> Source | None:
+    """None when it is erased, sealed to a key that is gone, or of a box that is not registered any more."""
+    if signers is None:
+        return None
     try:
-        sealed = envelopes.verify(envelope, verify_key_for=lambda _kid: key)
+        sealed = envelopes.verify(envelope, verify_key_for=signers.verifier)
         opened = envelopes.open_(sealed, private_key=keys.sealing_for(sealed.header.recipient))
     except EnvelopeError:
         return None

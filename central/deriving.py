@@ -12,6 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from appliance.contracts.cases import RECORD_TYPE_CASE_CLOSED, RECORD_TYPE_RELEASE_REVIEW
 from appliance.contracts.movement import (
     RECORD_TYPE_CLOCK,
     RECORD_TYPE_COMMAND,
@@ -27,6 +28,7 @@ from central import waiting
 from central.database import insert_many
 from central.fleet.alerts import raise_alert
 from central.keys import Keys
+from central.merge.cases import note_closing
 from central.merge.clocks import follow, note_correction
 from central.merge.rules import Task
 from central.merge.settle import add_task, settle
@@ -48,7 +50,8 @@ _AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError)
 """The database is away, or busy."""
 TOLD_AFTER: Final = 3
 """So many vain tries, and a person is told."""
-DERIVED_FROM: Final = frozenset((RECORD_TYPE_MOVEMENT, RECORD_TYPE_CORRECTION, RECORD_TYPE_CLOCK))
+_CLOSINGS: Final = frozenset((RECORD_TYPE_CASE_CLOSED, RECORD_TYPE_RELEASE_REVIEW))
+DERIVED_FROM: Final = frozenset((RECORD_TYPE_CORRECTION, RECORD_TYPE_CLOCK)) | _CLOSINGS
 
 Name = tuple[str, str, int]
 """Device, epoch and number."""
@@ -244,6 +247,11 @@ def derive_from(batch: Batch, sources: Sequence[Source]) -> int:
         if source.opened.type == RECORD_TYPE_CORRECTION:
             made_at, key = header.stamp.wall, batch.link_key()
             persons |= note_box_correction(connection, header.device, body, made_at=made_at, link_key=key)
+        elif source.opened.type in _CLOSINGS:
+            closed, tasks = note_closing(connection, source.name, body, made_at=header.stamp.wall)
+            persons |= closed
+            for person, task in tasks:
+                add_task(connection, person, task)
         elif source.opened.type == RECORD_TYPE_CLOCK:
             persons |= note_correction(connection, header.device, body)
         elif _is_erasure(source.opened):

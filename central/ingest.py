@@ -5,9 +5,7 @@ All of it in one open transaction. What is derived from records waits in a queue
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeGuard
-
-from nacl.signing import VerifyKey
+from typing import Any, NoReturn, TypeGuard
 
 from appliance import cose
 from appliance.contracts.movement import (
@@ -18,8 +16,11 @@ from appliance.contracts.movement import (
 )
 from appliance.records import envelope as envelopes
 from appliance.records.errors import EnvelopeError, Erased
+from appliance.records.key_change import NEW
 from central.deriving import Source, derives, movement_of
 from central.fleet.alerts import alerts_of, raise_alert
+from central.fleet.box_keys import GIVEN_UP, KeyRing
+from central.fleet.box_keys import follow as follow_change
 from central.fleet.commands import note_done
 from central.keys import Keys
 from central.rights.find import ERASED
@@ -56,6 +57,8 @@ class Ingested:
     """What was opened and has something derived from it, later."""
     links: dict[str, dict[int, tuple[bytes, bytes]]] = field(default_factory=dict)
     """By epoch and number, chain hash and `prev` of what is stored, as far as this batch touches it."""
+    ring: KeyRing | None = None
+    """The box's signing keys, as far as this batch has brought them."""
     commands_done: bool = False
     """The box has recorded a command: it needs not be told any more."""
 
@@ -72,10 +75,17 @@ def examine(
     `copies` are messages that are stored already, byte for byte.
     """
     known = copies or {}
-    return tuple(
-        Examined(message, copy=known[message]) if message in known else _examined(registered, message, keys)
-        for message in messages
-    )
+    found: list[Examined] = []
+    ring = None if registered is None else registered.ring
+    for message in messages:
+        if message in known:
+            found.append(Examined(message, copy=known[message]))
+            continue
+        one = _examined(registered, ring, message, keys)
+        found.append(one)
+        if ring is not None and one.sealed is not None and one.sealed.change and not ring.fault(one.sealed):
+            ring = ring.followed(one.sealed)  # what follows in the batch may be signed by the new key
+    return tuple(found)
 
 
 def copies_among(batch: Batch, device: str, messages: Sequence[bytes]) -> dict[bytes, tuple[str, int]]:
@@ -104,6 +114,10 @@ def _number_of(message: bytes) -> tuple[str, int] | None:
         named = cose.unverified_header(message)
     except cose.CoseError:
         return None
+    if NEW in named:
+        return (
+            None  # a change of keys: followed when it comes again, if it was stored by one that knew of none
+        )
     epoch, seq = named.get("epoch"), named.get("seq")
     if not isinstance(epoch, str) or type(seq) is not int or not 0 < seq < 2**53 or "\0" in epoch:
         return None
@@ -122,8 +136,8 @@ def ingest(
 
     `examined` is what was examined before, and with which keys; when these have changed it is done anew.
     """
-    result = Ingested(device)
     registered = batch.device(device, hold=True)
+    result = Ingested(device, ring=None if registered is None else registered.ring)
     if examined is None or examined[0] != registered:
         examined = registered, examine(registered, messages, keys)
     numbers: dict[str, list[int]] = {}
@@ -149,12 +163,11 @@ def is_crossing(name: object) -> TypeGuard[str]:
     return isinstance(name, str) and 0 < len(name) <= MAX_CROSSING and "\0" not in name
 
 
-def _examined(registered: Device | None, message: bytes, keys: Keys) -> Examined:
+def _examined(registered: Device | None, ring: KeyRing | None, message: bytes, keys: Keys) -> Examined:
     try:
-        if registered is None:
+        if registered is None or ring is None:
             raise EnvelopeError("The device is not registered.")
-        key = VerifyKey(registered.signing_key)
-        sealed = envelopes.verify(message, verify_key_for=lambda _kid: key)
+        sealed = envelopes.verify(message, verify_key_for=ring.verifier)
         if sealed.header.device != registered.name:
             raise EnvelopeError("The record was sent under another device's name.")
     except EnvelopeError as error:
@@ -177,25 +190,34 @@ def _take(batch: Batch, one: Examined, arrived: Arrived, result: Ingested) -> No
         return
     if sealed is None:
         raise EnvelopeError(one.error)
-    header = sealed.header
+    header, ring = sealed.header, result.ring
+    assert ring is not None
     links = result.links[header.epoch]
     known = links.get(header.seq)
     if known is not None:
         if known[0] != sealed.chain_hash:
+            if sealed.kid != ring.current:  # whoever has an old key stops nothing with it
+                _refuse_key(batch, header.device, GIVEN_UP)
             batch.note_fork(header.device, header.epoch, header.seq)
             result.epochs.add(header.epoch)  # the box hears how far it may believe itself
             sentence = "The device has signed two different records with the same number."
             raise_alert(batch.connection, "fork", header.device, sentence, epoch=header.epoch, seq=header.seq)
             raise EnvelopeError(sentence)
         arrived.copies.append((header.device, header.epoch, header.seq))
+        if sealed.change is not None and not ring.fault(sealed):
+            result.ring = _follow_change(batch, ring, sealed)  # stored by a central that did not know of it
         result.epochs.add(header.epoch)
         return
+    if fault := ring.fault(sealed):
+        _refuse_key(batch, header.device, fault)
     _check_links(links, sealed)
     if one.error:
         raise EnvelopeError(one.error)
     if header.epoch not in result.epochs and batch.note_epoch(header.device, header.epoch) > 1:
         sentence = "The box has begun a new journal."
         raise_alert(batch.connection, "new_epoch", header.device, sentence, epoch=header.epoch)
+    if sealed.change is not None:
+        result.ring = _follow_change(batch, ring, sealed)
     record_type = ERASED if opened is None else opened.type
     readable = one.movement is not None
     arrived.records.append((sealed, one.message, record_type, readable))
@@ -215,6 +237,24 @@ def _take(batch: Batch, one: Examined, arrived: Arrived, result: Ingested) -> No
         result.commands_done |= note_done(batch.connection, header.device, opened.body)
     for kind, sentence in _alerts(opened, one.movement):
         raise_alert(batch.connection, kind, header.device, sentence, epoch=header.epoch, seq=header.seq)
+
+
+def _refuse_key(batch: Batch, device: str, sentence: str) -> NoReturn:
+    raise_alert(batch.connection, "old_key", device, sentence)
+    raise EnvelopeError(sentence)
+
+
+def _follow_change(batch: Batch, ring: KeyRing, sealed: envelopes.Sealed) -> KeyRing:
+    """The box has changed its signing key, by its present journal; one that is laid aside changes none."""
+    header = sealed.header
+    place: dict[str, Any] = {"epoch": header.epoch, "seq": header.seq}
+    if batch.present_epoch(header.device) != header.epoch:
+        sentence = "An earlier journal of the box names another signing key; it is not followed."
+        raise_alert(batch.connection, "key_change", header.device, sentence, **place)
+        return ring
+    sentence = "The box has changed its signing key."
+    raise_alert(batch.connection, "key_change", header.device, sentence, **place)
+    return follow_change(batch.connection, ring, sealed)
 
 
 def _alerts(opened: envelopes.Opened, movement: Movement | None) -> list[tuple[str, str]]:

@@ -80,6 +80,13 @@ class Progress:
         )
         return tuple((int(row.before) + 1, int(row.seq) - 1) for row in self.connection.execute(query))
 
+    def top(self, device: str, epoch: str) -> int | None:
+        """The highest number that is committed; None when none is."""
+        found = sa.select(sa.func.max(RECORDS.c.seq)).where(
+            RECORDS.c.device == device, RECORDS.c.epoch == epoch
+        )
+        return self.connection.execute(found).scalar()
+
     def _contiguous(self, device: str, epoch: str, above: int) -> int:
         """The highest number without a gap below it."""
         if above and not self._has(device, epoch, above):

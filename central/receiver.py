@@ -11,7 +11,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -22,7 +21,7 @@ from paho.mqtt.properties import Properties
 
 from appliance.contracts import wire
 from appliance.contracts.movement import Movement
-from appliance.records.envelope import GENESIS, Sealed
+from appliance.records.envelope import Sealed
 from appliance.records.watermark import Watermark, sign_watermark
 from central.broker import Access
 from central.deriving import Deriver
@@ -249,7 +248,8 @@ class Receiver:
         if what == "records":
             return self._commit_records(messages)
         if what != "watermark":
-            note_report(self._store, device, what, payload, retained=messages[0].retain)
+            user = tuple(getattr(messages[0].properties, "UserProperty", ()))
+            note_report(self._store, device, what, payload, retained=messages[0].retain, user=user)
         elif messages[0].retain:
             key = self._keys.watermark.verify_key
             ask_again(self._store, device, payload, key=key, operator=self._operator)
@@ -333,16 +333,7 @@ class Receiver:
             self._derive()
 
     def _reached(self, batch: Batch, device: str, epoch: str) -> Watermark:
-        seq = batch.acknowledged(device, epoch, above=self._watermarks.get((device, epoch), 0))
-        chain = batch.chain_hash(device, epoch, seq)
-        return Watermark(
-            device=device,
-            epoch=epoch,
-            seq=seq,
-            chain=GENESIS if chain is None else chain,
-            issued_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            gaps=batch.gaps(device, epoch, above=seq),
-        )
+        return batch.word(device, epoch, above=self._watermarks.get((device, epoch), 0))
 
 
 def _group(first: mqtt.MQTTMessage, arrived: "queue.Queue[mqtt.MQTTMessage]") -> list[mqtt.MQTTMessage]:

@@ -16,7 +16,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from appliance.records.envelope import Sealed
+from appliance.records.envelope import GENESIS, Sealed
+from appliance.records.watermark import Watermark
 from central.database import (
     WRITES,
     StoreError,
@@ -26,6 +27,7 @@ from central.database import (
     open_engine,
     translating,
 )
+from central.fleet.box_keys import KeyRing, note_registered, ring_of
 from central.fleet.tables import HEARD
 from central.progress import Progress
 from central.schema import create_schema
@@ -58,8 +60,10 @@ class Device:
 
     name: str
     signing_key: bytes
-    sealing_key: bytes | None = None
+    sealing_key: bytes | None
     """What answers to its live queries are sealed to; None when it was registered without."""
+    ring: KeyRing
+    """Its signing keys, this one and those before."""
 
 
 @dataclass(slots=True)
@@ -153,6 +157,10 @@ class Batch(Progress):
     def register(self, device: str, signing_key: bytes, sealing_key: bytes | None) -> None:
         """Know this box from now on; its keys replace those known before."""
         keys = {"signing_key": signing_key, "sealing_key": sealing_key}
+        before = self.device(device, hold=True)
+        note_registered(
+            self.connection, device, signing_key, before=None if before is None else before.signing_key
+        )
         known = self.connection.execute(sa.update(DEVICES).where(DEVICES.c.device == device).values(**keys))
         if not known.rowcount:
             self.connection.execute(sa.insert(DEVICES).values(device=device, **keys))
@@ -165,13 +173,29 @@ class Batch(Progress):
         row = self.connection.execute(query.with_for_update() if hold else query).one_or_none()
         if row is None:
             return None
-        return Device(row.device, bytes(row.signing_key), row.sealing_key and bytes(row.sealing_key))
+        signing = bytes(row.signing_key)
+        ring = ring_of(self.connection, row.device, signing)
+        return Device(row.device, signing, row.sealing_key and bytes(row.sealing_key), ring)
 
     def chain_hash(self, device: str, epoch: str, seq: int) -> bytes | None:
         """Of a committed record."""
         query = sa.select(RECORDS.c.chain_hash).where(_is(device, epoch, seq))
         found = self.connection.execute(query).scalar_one_or_none()
         return None if found is None else bytes(found)
+
+    def word(self, device: str, epoch: str, *, above: int = 0) -> Watermark:
+        """What central may sign for now; the numbers up to `above` were all there when asked before."""
+        seq = self.acknowledged(device, epoch, above=above)
+        gaps = self.gaps(device, epoch, above=seq)
+        return Watermark(
+            device=device,
+            epoch=epoch,
+            seq=seq,
+            chain=self.chain_hash(device, epoch, seq) or GENESIS,
+            issued_at=_now(),
+            gaps=gaps,
+            top=self.top(device, epoch) if gaps else None,
+        )
 
     def envelopes(self, device: str, epoch: str, seqs: Iterable[int]) -> Iterator[tuple[int, bytes]]:
         """Numbers and envelopes of those of these that are committed."""

@@ -87,6 +87,9 @@ def _install_borne(root: Path, board: Board) -> None:
             inside = source.relative_to(REPOSITORY)
             if source.is_file() and not any(f"/{one}/" in f"/{inside}" for one in NOT_ON_A_BOX):
                 _copy(source, site / inside)
+    for pattern in ("*.md", "*.png"):  # the manual, as setup.py installs it
+        for source in sorted((REPOSITORY / "docs").rglob(pattern)):
+            _copy(source, site / "appliance/manual" / source.relative_to(REPOSITORY / "docs"))
     (opt / "bin").mkdir()
     (opt / "bin/python").symlink_to(f"/usr/bin/python{board.python}")
     # Debian's own modules are seen too: pyscard has no wheel.

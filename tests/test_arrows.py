@@ -28,6 +28,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "appliance.cbor": (),
     "appliance.contracts": ("appliance.cbor",),
     "appliance.cose": ("appliance.cbor",),
+    "appliance.report_signature": ("appliance.cose",),  # what lane signs and central verifies
     "appliance.key_files": (),
     "appliance.whole_files": (),
     "appliance.face_settings": ("appliance.contracts",),
@@ -39,7 +40,18 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
     ),  # what lane and gateway say to each other
     # what the boxes of one post say to each other
-    "appliance.post_items": ("appliance.contracts", "appliance.cose", "appliance.key_files"),
+    "appliance.post_items": (
+        "appliance.cbor",
+        "appliance.contracts",
+        "appliance.cose",
+        "appliance.key_files",
+    ),
+    "appliance.post_papers": ("appliance.contracts",),
+    "appliance.post_authority": ("appliance.contracts", "appliance.post_papers", "appliance.whole_files"),
+    "appliance.post_home": ("appliance.key_files", "appliance.post_papers", "appliance.whole_files"),
+    "appliance.post_members": (
+        *("appliance.contracts", "appliance.cose", "appliance.key_files", "appliance.post_items"),
+    ),
     "appliance.clock": ("appliance.config", "appliance.contracts"),
     # the libraries: no service, no device
     "appliance.travel_document": (),
@@ -52,6 +64,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "appliance.biometrics": ("appliance.contracts", "appliance.face_settings", "models"),
     "appliance.screening": (
+        "appliance.cbor",
         "appliance.clock",
         "appliance.contracts",
         "appliance.cose",
@@ -104,9 +117,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.face_settings",
         "appliance.finger_settings",
         "appliance.live_query",
+        "appliance.key_files",
         "appliance.post_items",
+        "appliance.post_members",
         "appliance.records",
         "appliance.reference_data",
+        "appliance.report_signature",
         "appliance.rules",
         "appliance.screening",
         "appliance.secure_messaging",
@@ -120,6 +136,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
         "appliance.key_files",
         "appliance.post_items",
+        "appliance.post_members",
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.watermark",
@@ -172,6 +189,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.records.statistics",  # pure, and counted alike on the box and here
         "appliance.records.watermark",
         "appliance.reference_data",
+        "appliance.report_signature",
         "appliance.screening",
         "appliance.travel_document",
     ),

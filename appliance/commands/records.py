@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from appliance.commands import carry, salvage, statistics
+from appliance.commands import carry, paper, salvage, statistics
 from appliance.commands.output import CouldNot, add_json_flag, print_json, sentence
 
 if TYPE_CHECKING:
@@ -42,9 +42,13 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     correct.add_argument("--reason", required=True)
     correct.set_defaults(run=correct_record)
+    change_key = actions.add_parser("change-key", help="have the running box sign with a new key")
+    change_key.add_argument("--reason", required=True, help="goes into the record of the change")
+    change_key.set_defaults(run=change_signing_key)
+    paper.add_to(actions)
     salvage.add_to(actions)
     statistics.add_to(actions)
-    for action in (verify, export, retain, correct):
+    for action in (verify, export, retain, correct, change_key):
         action.add_argument("--config", type=Path, default=CONFIG, help=f"default {CONFIG}")
         add_json_flag(action)
 
@@ -178,6 +182,18 @@ def correct_record(arguments: argparse.Namespace) -> int:
     else:
         named = "a record that this box no longer has" if done.corrects is None else f"record {done.corrects}"
         print(f"record {done.seq} corrects {named}")
+    return 0
+
+
+def change_signing_key(arguments: argparse.Namespace) -> int:
+    """0: changed, 2: the box does not run, or its disk does not let us."""
+    from appliance.contracts.lane import ChangeKey
+
+    done = _ask_lane(arguments, lambda lane: lane.change_key(ChangeKey(reason=arguments.reason)))
+    if arguments.json:
+        print_json({"seq": done.seq, "key": done.key})
+    else:
+        print(f"record {done.seq} changes the key; from the next one on {done.key} signs")
     return 0
 
 

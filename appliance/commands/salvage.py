@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance.commands.output import CouldNot, add_json_flag, print_json, sentence
+from appliance.commands.progress import Bar
 
 if TYPE_CHECKING:
     from appliance.records.salvage import Salvage
@@ -44,7 +45,8 @@ def salvage_records(arguments: argparse.Namespace) -> int:
                 tempfile.TemporaryDirectory(dir=arguments.work) as work,
                 Salvage.open(source, Path(work)) as salvage,
             ):
-                done = _deliver(arguments, salvage)
+                with Bar("salvage") as bar:
+                    done = _deliver(arguments, salvage, bar)
                 whole &= done.acknowledged_seq >= salvage.last_seq
                 _tell(arguments, salvage, done)
     except (StorageError, LinkError, WireError, KeyFileError, OSError) as error:
@@ -52,7 +54,7 @@ def salvage_records(arguments: argparse.Namespace) -> int:
     return 0 if whole else 1
 
 
-def _deliver(arguments: argparse.Namespace, salvage: "Salvage") -> "Delivered":
+def _deliver(arguments: argparse.Namespace, salvage: "Salvage", bar: Bar) -> "Delivered":
     from nacl.signing import VerifyKey
 
     from appliance.key_files import read_key
@@ -67,6 +69,7 @@ def _deliver(arguments: argparse.Namespace, salvage: "Salvage") -> "Delivered":
         Credentials(host, int(port or 8883), arguments.ca, arguments.certificate, arguments.key),
         watermark_key=read_key(arguments.watermark_key, VerifyKey),
         patience=arguments.patience,
+        progress=bar,
     ).deliver()
 
 
@@ -79,6 +82,7 @@ def _tell(arguments: argparse.Namespace, salvage: "Salvage", done: "Delivered") 
         "acknowledged_before": salvage.acknowledged_seq,
         "acknowledged": done.acknowledged_seq,
         "sent": done.sent,
+        "undelivered": done.undelivered,
         "unreadable": list(salvage.missing),
         "gaps": [list(gap) for gap in done.gaps],
     }
@@ -88,3 +92,13 @@ def _tell(arguments: argparse.Namespace, salvage: "Salvage", done: "Delivered") 
     print(f"{salvage.source}: box {salvage.device}, epoch {salvage.epoch}")
     print(f"{done.sent} records sent, {len(salvage.missing)} unreadable")
     print(f"central has signed for {done.acknowledged_seq} of {salvage.last_seq}")
+    print(_ending(salvage, done))
+
+
+def _ending(salvage: "Salvage", done: "Delivered") -> str:
+    """What is to be done now, in one sentence."""
+    if done.undelivered:
+        return f"{done.undelivered} records are not at central: nothing went on; run it again."
+    if salvage.missing:
+        return "Central has everything that can still be read; what is unreadable is lost with the disk."
+    return "Central has everything: the disk is not needed any more."

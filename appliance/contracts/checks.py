@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from appliance.contracts.paper import PAPER
 from appliance.contracts.typed import TYPED_FOR
 
 
@@ -86,7 +87,7 @@ _DOCUMENT_LIST = (
 _LIST = ("no_hit", "no_hit_old_list", "no_list", "nothing_to_search", "list_unreadable", "list_expired")
 
 CHECKS: dict[str, tuple[str, ...]] = {
-    "mrz.read": ("read", "not_an_mrz", *TYPED_FOR, *_DEVICE, *_NOT_TRIED),
+    "mrz.read": ("read", "not_an_mrz", *TYPED_FOR, PAPER, *_DEVICE, *_NOT_TRIED),
     "mrz.legibility": ("legible", "uncertain_characters"),
     "mrz.sources_agree": ("equal", "different", "not_an_mrz"),
     "mrz.document_code": ("ok", "not_of_this_format"),
@@ -221,7 +222,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "watchlist.visa": (*_LIST, *_DOCUMENT_LIST),
     "watchlist.vehicle": (*_LIST, *_DOCUMENT_LIST),
     "history.crossings": (
-        *("ok", "same_direction_again", "stay_exceeded", "history_unreadable"),
+        *("ok", "same_direction_again", "stay_exceeded", "no_entry_known", "history_unreadable"),
         *("nothing_to_search", "not_asked"),
     ),
     "watchlist.live": (

@@ -5,8 +5,11 @@ from typing import Any, Protocol
 import msgspec
 
 from appliance.contracts.capture import Nothing
+from appliance.contracts.cases import SecondLineView
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.officers import OfficerView
+from appliance.contracts.paper import EnterPaper, PaperAnswer
+from appliance.contracts.receipt import Receipt
 from appliance.contracts.transport import RemoteService
 
 
@@ -95,6 +98,33 @@ class Corrected(msgspec.Struct, frozen=True, kw_only=True):
     """The record that it corrects; None when the box no longer has it."""
 
 
+class ChangeKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The box is to sign with a new key; the reason goes into the record."""
+
+    reason: str
+
+
+class KeyChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """The record that says so, and the key that signs from the next one on, as its id in hexadecimal."""
+
+    seq: int
+    key: str
+
+
+class SignReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the box is about to say of itself, for its signature."""
+
+    what: str
+    """A name of REPORTS: the topic's last level."""
+    payload: bytes
+
+
+class ReportSigned(msgspec.Struct, frozen=True, kw_only=True):
+    """The MQTT user properties that go along with it: names and values."""
+
+    user: tuple[tuple[str, str], ...]
+
+
 class MakeRoom(msgspec.Struct, frozen=True, kw_only=True):
     """So many bytes are wanted: acknowledged media give up their bodies, the oldest first; nothing else."""
 
@@ -125,7 +155,7 @@ class LateHit(msgspec.Struct, frozen=True, kw_only=True):
     """A hit that came after its traveller had gone, until the officer has seen it."""
 
     found: str
-    """new_list or late_answer."""
+    """new_list, late_answer, or paper: when the ledger was entered."""
     list: str
     reason: str
     entry: str
@@ -275,6 +305,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """No traveller is served before somebody has logged in."""
     may_release: bool = False
     """A traveller stands under RED: an officer's PIN and reason may let them go on."""
+    second_line: SecondLineView | None = None
+    """What waits for the officer on duty, where they work at the second line."""
+    receipt: Receipt | None = None
+    """Of the traveller who has just gone, for some minutes."""
     takes_typed: bool = False
     """The officer may type the document in, because it cannot be read or there is none."""
 
@@ -322,7 +356,8 @@ class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Lane(Protocol):
     """The service as uplink and agent see it, in one process or across the socket.
 
-    Raises `ServiceError` with the codes storage_full, storage_broken, not_signed, not_correctable.
+    Raises `ServiceError` with the codes storage_full, storage_broken, not_signed, not_correctable,
+    no_reason, no_report.
     """
 
     async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage: ...
@@ -330,8 +365,11 @@ class Lane(Protocol):
     async def install(self, request: SignedData) -> Installed: ...
     async def command(self, request: SignedData) -> Installed: ...
     async def correct(self, request: Correct) -> Corrected: ...
+    async def change_key(self, request: ChangeKey) -> KeyChanged: ...
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer: ...
     async def retain(self, request: Nothing) -> Retained: ...
     async def make_room(self, request: MakeRoom) -> Retained: ...
+    async def sign_report(self, request: SignReport) -> ReportSigned: ...
     async def link(self, request: LinkState) -> Nothing: ...
     async def fetch_queries(self, request: FetchQueries) -> LiveQueries: ...
     async def answer(self, request: SignedData) -> Installed: ...
@@ -356,11 +394,20 @@ class LaneClient(RemoteService):
     async def correct(self, request: Correct) -> Corrected:
         return await self.call("correct", request, Corrected)
 
+    async def change_key(self, request: ChangeKey) -> KeyChanged:
+        return await self.call("change_key", request, KeyChanged, wait=60.0)
+
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
+        return await self.call("enter_paper", request, PaperAnswer, wait=60.0)
+
     async def retain(self, request: Nothing) -> Retained:
         return await self.call("retain", request, Retained, wait=60.0)
 
     async def make_room(self, request: MakeRoom) -> Retained:
         return await self.call("make_room", request, Retained, wait=60.0)
+
+    async def sign_report(self, request: SignReport) -> ReportSigned:
+        return await self.call("sign_report", request, ReportSigned)
 
     async def link(self, request: LinkState) -> Nothing:
         return await self.call("link", request, Nothing)

@@ -40,9 +40,9 @@ class DocumentFacts(msgspec.Struct, frozen=True, kw_only=True):
     expiry_date: str
     personal_number: str | None
     typed_for: str = ""
-    """Of source "manual": why it was typed (`appliance.contracts.typed.TYPED_FOR`)."""
+    """Of source "manual": why it was typed (`appliance.contracts.typed.TYPED_FOR`); of "paper": paper."""
     name_as_written: str = ""
-    """Of source "manual": the name in the script in which it was typed."""
+    """Of source "manual" and "paper": the name in the script in which it was typed."""
 
 
 class Stated(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +118,8 @@ RECORD_TYPE_COMMAND = "command"
 """A signed command of central's operator that the box has carried out: see records/orders.py."""
 RECORD_TYPE_KEYS = "keys"
 """A list of keys that the box believes from here on: a map of `owner` and `version`."""
+RECORD_TYPE_KEY_CHANGE = "key_change"
+"""The box signs with another key from the next record on."""
 RECORD_TYPE_CLOCK = "clock_correction"
 """Wall time is another than it was taken for: see records/timekeeping.py."""
 RECORD_TYPE_TAMPER = "tamper"

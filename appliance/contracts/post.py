@@ -63,6 +63,8 @@ class PostState(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     """Items that have not reached the hub yet."""
     sentence: str = ""
+    copy: str = ""
+    """Which copy positions belong to: of another one they begin anew."""
 
 
 class ItemPage(msgspec.Struct, frozen=True, kw_only=True):

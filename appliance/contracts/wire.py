@@ -19,6 +19,11 @@ CENTRAL_KEYS = "central-keys"
 COMMAND = "command"
 """Retained: every signed command that the box has not recorded yet, or one alone; see records/commands.py."""
 
+TELEMETRY, STATUS = "telemetry", "status"
+REPORTS = (TELEMETRY, STATUS)
+"""What a box says of itself: signed beside the payload, see appliance/report_signature.py."""
+MAX_REPORT_BYTES = 64 * 1024
+
 ONLINE = b"online"
 OFFLINE = b"offline"
 

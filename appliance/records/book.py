@@ -5,7 +5,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -18,6 +18,8 @@ from appliance.records.database import hold, open_database, read_meta, set_aside
 from appliance.records.errors import CounterError, StorageBroken, StorageFull
 from appliance.records.keys import BoxKeys, CentralKeys
 from appliance.records.quota import Disk, Level, measure
+from appliance.records.report_counter import ReportCounter
+from appliance.records.rotation import settle
 from appliance.records.steps import Steps
 
 STEPS: Final = "steps.db"
@@ -67,6 +69,7 @@ class Book:
         self._path = path
         self._counter = counter
         self._counter_notices: tuple[str, ...] = ()
+        self._report_counter = ReportCounter()
 
     @classmethod
     def open(
@@ -101,6 +104,7 @@ class Book:
             kept = Steps.open(kept_in, storage=keys.storage)
             undo.callback(kept.close)
             _move_steps(connection, kept)
+            settle(connection, keys, write=begin)
             ring = CentralRing(central, authority=central.authority, folder=kept_in.parent)
             undo.pop_all()
         journal = cls(
@@ -176,6 +180,7 @@ class Book:
             # What was ordered once is not obeyed again because the journal is another.
             kept = {name: meta[name] for name in ("command_counter", "records_per_second")}
             set_meta(self._connection, **kept)
+            self._report_counter.carry_over(self._connection)
         log.error("the journal had lost its newest records; it is kept aside, and a new one begun")
         self._record_tamper("tail_lost", evidence)
 
@@ -228,13 +233,15 @@ class Book:
     # One at a time
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, then: Callable[[], None] = lambda: None) -> Iterator[sqlite3.Connection]:
+        """`then` is done behind the commit, before anybody else comes in."""
         with self._mutex:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._connection
                     self._connection.execute("COMMIT")
+                    then()
                     self._step_counter()
                 except BaseException:
                     self._sealer.due = False

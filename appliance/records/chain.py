@@ -7,21 +7,24 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from nacl.signing import VerifyKey
+from nacl.signing import SigningKey, VerifyKey
 
-from appliance import cose
+from appliance import cbor, cose
 from appliance.contracts.movement import Stamp
 from appliance.records import envelope as envelopes
 from appliance.records.central_keys import CentralRing
 from appliance.records.counter import EVERY
 from appliance.records.database import read_meta
 from appliance.records.errors import EnvelopeError, StorageBroken
+from appliance.records.key_change import OLD, KeyChange
 from appliance.records.keys import BoxKeys
 from appliance.records.timekeeping import certainly_past
 
 FACTS: Final = "facts"
 MEDIA: Final = "media"
 """Classes of records, for retention: media give up their bodies first."""
+KEY_CHANGE: Final = "key_change/"
+"""So the `crossing` of each change of the signing key begins; they are found by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,12 @@ def append(
     stamp: Stamp,
     alert: bool = False,
     kind: str = FACTS,
+    next_key: SigningKey | None = None,
 ) -> int:
-    """Seal a record and link it to the chain, in the caller's transaction; its number."""
+    """Seal a record and link it to the chain, in the caller's transaction; its number.
+
+    With a `next_key` it is the record of a change of keys, and the caller signs all that follow with that.
+    """
     meta = read_meta(connection)
     seq = int(meta["last_seq"]) + 1
     counter = sealer.counter
@@ -116,6 +123,7 @@ def append(
         signing_key=sealer.keys.signing,
         recipient=sealer.central.sealing(certainly_past(meta, stamp)),
         counter=counter,
+        next_key=next_key,
     )
     connection.execute(
         "INSERT INTO records (seq, crossing, envelope, chain_hash, alert, class) VALUES (?, ?, ?, ?, ?, ?)",
@@ -126,13 +134,53 @@ def append(
     return seq
 
 
+def changes_of(connection: sqlite3.Connection, newest: VerifyKey) -> list[tuple[int, KeyChange]]:
+    """The changes of the signing key that lead to the newest one, oldest first, with the records' numbers.
+
+    A record that does not verify, or leads elsewhere, ends the way back: what lies before it has no signer.
+    """
+    found: list[tuple[int, KeyChange]] = []
+    key = newest
+    for seq, envelope in connection.execute(
+        "SELECT seq, envelope FROM records WHERE crossing >= ? AND crossing < ? ORDER BY seq DESC",
+        (KEY_CHANGE, KEY_CHANGE[:-1] + chr(ord(KEY_CHANGE[-1]) + 1)),
+    ):
+        change = _change_in(envelope)
+        if change is None or change.new != key:
+            break
+        found.append((int(seq), change))
+        key = change.old
+    return found[::-1]
+
+
+def last_change(connection: sqlite3.Connection) -> KeyChange | None:
+    """The newest change of the signing key that is here."""
+    row = connection.execute(
+        "SELECT envelope FROM records WHERE crossing >= ? AND crossing < ? ORDER BY seq DESC LIMIT 1",
+        (KEY_CHANGE, KEY_CHANGE[:-1] + chr(ord(KEY_CHANGE[-1]) + 1)),
+    ).fetchone()
+    return None if row is None else _change_in(row[0])
+
+
+def _change_in(envelope: bytes) -> KeyChange | None:
+    """What a record says of a change, verified with the old key that it names itself."""
+    try:
+        header = cbor.loads(cose.protected_bytes(envelope))
+        old = VerifyKey(header[OLD] if isinstance(header, dict) else b"")
+        return envelopes.verify(envelope, verify_key_for=lambda _: old).change
+    except (cose.CoseError, cbor.CborError, EnvelopeError, KeyError, TypeError, ValueError):
+        return None
+
+
 def last_counter(connection: sqlite3.Connection, verify_key: VerifyKey) -> int | None:
     """What the last record that is here says of the hardware counter, if it is ours and says something."""
-    row = connection.execute("SELECT envelope FROM records ORDER BY seq DESC LIMIT 1").fetchone()
+    row = connection.execute("SELECT seq, envelope FROM records ORDER BY seq DESC LIMIT 1").fetchone()
     if row is None:
         return None
+    changes = changes_of(connection, verify_key)
+    key = changes[-1][1].old if changes and changes[-1][0] == row[0] else verify_key
     try:
-        return envelopes.verify(row[0], verify_key_for=lambda _: verify_key).header.counter
+        return envelopes.verify(row[1], verify_key_for=lambda _: key).header.counter
     except EnvelopeError:
         return None
 
@@ -153,22 +201,26 @@ def chain_hash_of(connection: sqlite3.Connection, seq: int) -> bytes | None:
     return bytes(meta["base_hash"]) if seq == meta["base_seq"] else envelopes.GENESIS if seq == 0 else None
 
 
-def walk(
-    connection: sqlite3.Connection, *, device: str, key_of: Callable[[bytes], VerifyKey | None]
-) -> VerifyReport:
-    """The whole chain that is here: signatures, links, numbers, and the end that `meta` remembers."""
+def walk(connection: sqlite3.Connection, *, device: str, newest: VerifyKey) -> VerifyReport:
+    """The whole chain that is here: signatures, links, numbers, and the end that `meta` remembers.
+
+    `newest` is the key that signs now; those before it follow from the records in which it was changed.
+    """
     problems: list[str] = []
     meta = read_meta(connection)
+    changes = dict(changes_of(connection, newest))
+    key = next(iter(changes.values())).old if changes else newest
     prev, expected, count = bytes(meta["base_hash"]), int(meta["base_seq"]) + 1, 0
     for seq, envelope, kept in connection.execute(
         "SELECT seq, envelope, chain_hash FROM records ORDER BY seq"
     ):
         count += 1
         try:
-            sealed = envelopes.verify(envelope, verify_key_for=key_of)
+            sealed = envelopes.verify(envelope, verify_key_for=_only(key))
         except EnvelopeError as error:
             problems.append(f"record {seq}: {error}")
             expected = seq + 1
+            key = changes[seq].new if seq in changes else key
             continue
         header = sealed.header
         if (header.device, header.epoch, header.seq) != (device, meta["epoch"], seq):
@@ -179,6 +231,8 @@ def walk(
             problems.append(f"record {seq}: it does not follow the record before it")
         if kept != sealed.chain_hash:
             problems.append(f"record {seq}: the hash that is kept beside it is another")
+        if seq in changes:
+            key = changes[seq].new
         prev, expected = sealed.chain_hash, seq + 1
     if expected - 1 != meta["last_seq"]:
         problems.append(f"record {meta['last_seq']}: missing at the end")
@@ -190,3 +244,8 @@ def walk(
 def hash_of(envelope: bytes) -> bytes:
     """The chain hash of an envelope that was verified before."""
     return hashlib.sha256(cose.protected_bytes(envelope)).digest()
+
+
+def _only(key: VerifyKey) -> Callable[[bytes], VerifyKey]:
+    """The one key that is believed, whatever key id a message names: the signature decides."""
+    return lambda _kid: key

@@ -75,7 +75,13 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="r
     seqs: tuple[int, ...]
 
 
-Order = Resync | Rate | Rights
+class ChangeKey(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="change_key"):
+    """Sign with a new key from now on."""
+
+    reason: str
+
+
+Order = Resync | Rate | Rights | ChangeKey
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,6 +177,8 @@ def _check(command: Command) -> None:
             raise CommandError("The command sets a rate that no box can keep.")
     elif isinstance(order, Resync):
         numbers, texts = (*numbers, order.from_seq), (*texts, order.epoch)
+    elif isinstance(order, ChangeKey):
+        texts = (*texts, order.reason)
     else:
         numbers, texts = (*numbers, *order.seqs), (*texts, order.epoch, order.request, order.purpose)
         if not 0 < len(order.seqs) <= MAX_NUMBERS:

@@ -26,6 +26,7 @@ from nacl.signing import SigningKey, VerifyKey
 from appliance import cbor, cose
 from appliance.contracts.movement import Stamp
 from appliance.records.errors import EnvelopeError, Erased
+from appliance.records.key_change import KeyChange, Place, change_labels, read_change
 
 CONTENT_TYPE: Final = "application/vnd.borne.record+cbor"
 VERSION: Final = 2
@@ -87,6 +88,8 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     """Sealed; None when it was given up."""
     key: bytes | None
     """Wrapped to central; None when it was destroyed, and in version 1."""
+    change: KeyChange | None = None
+    """From the next record on the box signs with another key; both have signed this."""
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,8 +112,9 @@ def seal(
     signing_key: SigningKey,
     recipient: PublicKey,
     counter: int | None = None,
+    next_key: SigningKey | None = None,
 ) -> tuple[bytes, bytes]:
-    """The envelope, and its chain hash for the next record."""
+    """The envelope, and its chain hash for the next record, which `next_key` signs if there is one."""
     kid, enc = cose.key_id(signing_key.verify_key), cose.key_id(recipient)
     inside = {
         "dev": device,
@@ -144,6 +148,8 @@ def seal(
         protected["tsu"] = stamp.uncertainty_ms
     if counter is not None:
         protected["ctr"] = counter
+    if next_key is not None:
+        protected |= change_labels(signing_key, next_key, Place(device, epoch, seq, prev))
     envelope = cose.sign1(
         b"", protected=protected, signing_key=signing_key, attachments={BODY: sealed, KEY: wrapped}
     )
@@ -199,6 +205,7 @@ def _sealed(envelope: bytes, verify_key_for: Callable[[bytes], VerifyKey | None]
         version=version,
         body=attached.get(BODY),
         key=attached.get(KEY),
+        change=read_change(named, Place(header.device, header.epoch, header.seq, header.prev)),
     )
 
 

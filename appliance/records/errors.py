@@ -4,7 +4,8 @@
 # ├── StorageError            the journal's disk or file
 # │   ├── StorageFull         no room: nothing is lost, the same step can be tried again
 # │   ├── StorageBroken       the disk or the database does not do as it is told
-# │   └── JournalBusy         another process holds this journal
+# │   ├── JournalBusy         another process holds this journal
+# │   └── KeyNotChanged       the box's signing key is the same as before
 # ├── EnvelopeError           bytes that are no record, or not one of ours
 # │   └── Erased              a record whose key was destroyed or whose body was given up
 # ├── WatermarkError          bytes that are no acknowledgement, or not one for us
@@ -31,6 +32,10 @@ class StorageBroken(StorageError):
 
 class JournalBusy(StorageError):
     """Another process holds this journal."""
+
+
+class KeyNotChanged(StorageError):
+    """The box's signing key is the same as before."""
 
 
 class EnvelopeError(RecordsError):

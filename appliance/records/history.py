@@ -11,12 +11,13 @@ import sqlite3
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import msgspec
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
+from appliance.contracts.cases import OtherLanes
 from appliance.records.database import translated
 from appliance.records.small_database import open_small
 
@@ -55,8 +56,35 @@ class Search:
     found: int
 
 
+class PostHistory(Protocol):
+    """What the post's other boxes know of a document; called from several threads."""
+
+    def passages(self, issuing_state: str, document_number: str) -> tuple[Passage, ...]:
+        """Entries at the other boxes that no exit has ended.
+
+        Raises:
+            StorageError: they cannot be read.
+        """
+        ...
+
+    def passed(self, passage: Passage, issuing_state: str, document_number: str) -> None:
+        """This document has crossed here.
+
+        Raises:
+            StorageError: the others will not hear of it.
+        """
+        ...
+
+    def other_lanes(self) -> OtherLanes:
+        """How old what is known of them is."""
+        ...
+
+
 class History:
     """The open file. Safe to use from several threads."""
+
+    post: PostHistory | None = None
+    """The other boxes of the post; None: this box stands alone."""
 
     def __init__(self, connection: sqlite3.Connection, storage: SecretBox) -> None:
         self._connection = connection
@@ -90,21 +118,26 @@ class History:
                 "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)",
                 passage.crossing, document, passage.at, sealed,
             )  # fmt: skip
+        if self.post is not None:
+            self.post.passed(passage, issuing_state, document_number)
 
     def search(
         self, *, issuing_state: str, document_number: str, purpose: str, now: dt.datetime
     ) -> tuple[Passage, ...]:
-        """Earlier crossings of this document, the latest first; that they were looked for is written down.
+        """Earlier crossings of this document, the latest first, and its entries at the post's other boxes;
+        that they were looked for is written down.
 
         Raises:
             StorageError: the file cannot be read, or the search not be written down: then nothing is told.
         """
         document = self._document(issuing_state, document_number)
+        elsewhere = self.post.passages(issuing_state, document_number) if self.post is not None else ()
         with self._lock:
             rows = self._execute(
                 "SELECT sealed FROM entries WHERE document = ? ORDER BY at DESC LIMIT ?", document, MAX_FOUND
             )
-            found = tuple(p for (sealed,) in rows if (p := self._opened(document, sealed)) is not None)
+            here = (p for (sealed,) in rows if (p := self._opened(document, sealed)) is not None)
+            found = tuple(sorted((*here, *elsewhere), key=lambda one: one.at, reverse=True))
             self._execute(
                 "INSERT INTO searches (at, purpose, found) VALUES (?, ?, ?)",
                 _utc(now), purpose, len(found),

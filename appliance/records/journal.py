@@ -9,10 +9,11 @@ rows at a power cut, and FULL does not). One process at a time holds it. Safe to
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
+from nacl.signing import SigningKey
 
 from appliance.config import Retention
 from appliance.contracts.lane import Retained, SealedRecord
@@ -25,6 +26,7 @@ from appliance.contracts.movement import (
     Stamp,
     media_body,
 )
+from appliance.records import rotation
 from appliance.records.book import Book
 from appliance.records.chain import (
     MEDIA,
@@ -36,10 +38,11 @@ from appliance.records.chain import (
     status_of,
     walk,
 )
-from appliance.records.commands import read_command
+from appliance.records.commands import ChangeKey, read_command
 from appliance.records.database import read_meta, translated
-from appliance.records.errors import CommandError, WatermarkError
+from appliance.records.errors import CommandError, StorageError, WatermarkError
 from appliance.records.orders import Local, carry_out
+from appliance.records.report_counter import ReportCounter
 from appliance.records.retention import drop_media, drop_old_media, mark, remove_old
 from appliance.records.steps import OpenCrossing
 from appliance.records.timekeeping import certainly_past, moment_of, past_by
@@ -115,6 +118,16 @@ class Journal(Book):
         with self._mutex:
             self._steps.end(crossing)
         return seq
+
+    def has_record(self, crossing: str) -> bool:
+        """Whether the journal still holds a record of this name.
+
+        Raises:
+            StorageError: it may be asked again.
+        """
+        with self._transaction() as connection:
+            query = "SELECT 1 FROM records WHERE crossing = ?"
+            return connection.execute(query, (crossing,)).fetchone() is not None
 
     def page(self, after: int, limit: int) -> tuple[SealedRecord, ...]:
         """Sealed records after this number, in order: at most `limit`, and few enough to carry.
@@ -199,8 +212,52 @@ class Journal(Book):
         if not self._central.takes_orders:
             raise CommandError("This box obeys nobody: no operator's key is configured.")
         command = read_command(data, verify_key_for=lambda kid: self._central.operator(kid, now))
-        with self._transaction() as connection:
+
+        def carry(connection: sqlite3.Connection) -> bool:
             return carry_out(connection, self._sealer, command, stamp=stamp, now=now, local=local)
+
+        if isinstance(command.order, ChangeKey):
+            said = {"by": "central", "reason": command.order.reason, "counter": command.counter}
+            return self._change_key(carry, said=said, stamp=stamp) is not None
+        with self._transaction() as connection:
+            return carry(connection)
+
+    def change_key(self, *, reason: str, stamp: Stamp) -> int:
+        """Sign with a new key from the next record on; the number of the record that says so.
+
+        Raises:
+            StorageError: the old key goes on counting.
+        """
+        seq = self._change_key(lambda _: True, said={"by": "box", "reason": reason}, stamp=stamp)
+        assert seq is not None
+        return seq
+
+    def _change_key(
+        self, first: Callable[[sqlite3.Connection], bool], *, said: Mapping[str, Any], stamp: Stamp
+    ) -> int | None:
+        """The steps of `rotation.py`, if what comes `first` in the same transaction says so."""
+        new = rotation.prepare(self._keys)
+        numbers: list[int] = []
+
+        def adopt() -> None:
+            if numbers:
+                rotation.adopt(self._keys, new)
+
+        try:
+            with self._transaction(then=adopt) as connection:
+                if first(connection):
+                    seq = rotation.record_change(connection, self._sealer, new, said=said, stamp=stamp)
+                    numbers.append(seq)
+        finally:
+            if self._keys.signing != new:  # it was not committed, or the disk does not say
+                with self._reading() as connection:
+                    rotation.settle(connection, self._keys, write=True)
+        return numbers[0] if numbers else None
+
+    @property
+    def signing_key(self) -> SigningKey:
+        """What this box signs with now; another one after a change."""
+        return self._keys.signing
 
     def correct(
         self, crossing: str, *, reason: str, values: Mapping[str, str], stamp: Stamp
@@ -238,6 +295,19 @@ class Journal(Book):
             version = self._central.version
             self.commit(f"keys/{version}", RECORD_TYPE_KEYS, {"owner": "central", "version": version}, stamp)
         return new
+
+    def next_report(self, now: dt.datetime) -> int:
+        """The number of the box's next report of itself, greater than any before; `now` is wall time.
+
+        Raises:
+            StorageError: it is not on disk.
+        """
+        try:
+            with self._transaction() as connection:
+                return self._report_counter.next(connection, max(0, int(now.timestamp() * 1000)))
+        except StorageError:
+            self._report_counter = ReportCounter()  # what it has kept may not be on disk
+            raise
 
     def retain(
         self, *, stamp: Stamp, now: dt.datetime, settings: Retention | None = None, forgotten: int = 0
@@ -324,7 +394,7 @@ class Journal(Book):
             StorageError: the database cannot be read.
         """
         with self._reading() as connection:
-            return walk(connection, device=self._device, key_of=_only(self._keys.signing.verify_key))
+            return walk(connection, device=self._device, newest=self._keys.signing.verify_key)
 
 
 def _bounded(rows: Iterable[tuple[int, bytes, int]]) -> tuple[SealedRecord, ...]:
@@ -337,8 +407,3 @@ def _bounded(rows: Iterable[tuple[int, bytes, int]]) -> tuple[SealedRecord, ...]
             break
         records.append(SealedRecord(seq=seq, envelope=envelope, alert=bool(alert)))
     return tuple(records)
-
-
-def _only(key: Any) -> Any:
-    """The one key that is believed, whatever key id a message names: the signature decides."""
-    return lambda _kid: key

@@ -10,24 +10,29 @@ from nacl.public import PrivateKey, PublicKey
 from nacl.secret import SecretBox
 from nacl.signing import SigningKey, VerifyKey
 
-from appliance.key_files import KeyFileError, read_key, write_key
+from appliance.key_files import KeyFileError, key_text, read_key, write_key
 from appliance.records.vault import SOFTWARE, Vault
-from appliance.whole_files import write_whole
+from appliance.whole_files import sync_folder, write_whole
 
 _MAX_SEALED_BYTES: Final = 4096
 _Secret = TypeVar("_Secret", SigningKey, PrivateKey, SecretBox)
 _SIGNING, _SEALING, _STORAGE = "signing", "sealing", "storage"
+_NEXT: Final = "signing-next"
+"""The signing key that is to come: it counts as soon as the journal says so, and never before."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class BoxKeys:
     """What this box signs with, what is sealed to it, and what its open crossing is encrypted with."""
 
     signing: SigningKey
+    """Another one after a change of keys (`rotation.py`): whoever signs asks here each time."""
     sealing: PrivateKey
     storage: SecretBox
     tier: str = SOFTWARE
     """What protects them, for the health report: tpm, board or software."""
+    home: "KeyFolder | None" = None
+    """Where the next signing key is written; None: keys that lie nowhere, which cannot be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ def load_box_keys(folder: Path, vault: Vault | None = None) -> BoxKeys:
                 f"{folder / f'{name}.key'} is missing, and this box had one: put it back. "
                 "(A box that is to begin anew has an empty folder.)"
             )
+    home = KeyFolder(folder, vault)
     keys = BoxKeys(
         signing=_key(folder, _SIGNING, SigningKey, SigningKey.generate, vault),
         sealing=_key(folder, _SEALING, PrivateKey, PrivateKey.generate, vault),
@@ -71,11 +77,75 @@ def load_box_keys(folder: Path, vault: Vault | None = None) -> BoxKeys:
             folder, _STORAGE, SecretBox, lambda: SecretBox(nacl.utils.random(SecretBox.KEY_SIZE)), vault
         ),
         tier=SOFTWARE if vault is None else vault.tier,
+        home=home,
     )
     for name, public in ((_SIGNING, keys.signing.verify_key), (_SEALING, keys.sealing.public_key)):
         if not (folder / f"{name}.pub").exists():
             write_key(folder / f"{name}.pub", public)
     return keys
+
+
+class KeyFolder:
+    """The folder of the box's keys, as a change of its signing key goes about in it.
+
+    Each step leaves whole files. `signing-next` is written before the journal names it; after that it takes
+    the place of `signing`, and goes. Which of the two counts is the journal's to say.
+    """
+
+    def __init__(self, folder: Path, vault: Vault | None = None) -> None:
+        self._folder = folder
+        self._vault = vault
+
+    def prepare(self) -> SigningKey:
+        """A new signing key, on disk as the one that is to come.
+
+        Raises:
+            KeyFileError: it is not on disk.
+        """
+        key = SigningKey.generate()
+        self._write(_NEXT, key)
+        return key
+
+    def next(self) -> SigningKey | None:
+        """The key that is to come; None when there is none.
+
+        Raises:
+            KeyFileError: it cannot be read.
+        """
+        path = self._path(_NEXT)
+        if not path.exists():
+            return None
+        return _read(path, _NEXT, SigningKey, self._vault)
+
+    def finish(self, signing: SigningKey) -> None:
+        """This key signs from now on, and is `signing`; the one to come has come, or was given up.
+
+        Raises:
+            KeyFileError: the folder is not so; the next start tries again.
+        """
+        if _read(self._path(_SIGNING), _SIGNING, SigningKey, self._vault) != signing:
+            self._write(_SIGNING, signing)
+        public = self._folder / f"{_SIGNING}.pub"
+        try:
+            if public.read_text("ascii") != key_text(signing.verify_key):
+                write_whole(public, key_text(signing.verify_key).encode(), mode=0o644)
+            if self._path(_NEXT).exists():
+                self._path(_NEXT).unlink()
+                sync_folder(self._folder)
+        except (OSError, UnicodeDecodeError) as error:
+            raise KeyFileError(f"{public} cannot be brought up to date.") from error
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.{'key' if self._vault is None else 'sealed'}"
+
+    def _write(self, name: str, key: SigningKey) -> None:
+        try:
+            if self._vault is None:
+                write_whole(self._path(name), key_text(key).encode())
+            else:
+                write_whole(self._path(name), _protected(name, key, self._vault))
+        except OSError as error:
+            raise KeyFileError(f"{self._path(name)} cannot be written ({error.strerror}).") from error
 
 
 def _key(
@@ -90,16 +160,29 @@ def _key(
         return read_key(plain, kind)
     try:
         if not sealed.exists():
-            key = read_key(plain, kind) if plain.exists() else make()
-            protected = vault.protect(name, bytes(key))
-            if vault.reveal(name, protected) != bytes(key):
-                raise KeyFileError(f"The key {name} does not come back as it was protected.")
-            write_whole(sealed, protected)
-        key = kind(vault.reveal(name, sealed.read_bytes()[:_MAX_SEALED_BYTES]))
+            write_whole(sealed, _protected(name, read_key(plain, kind) if plain.exists() else make(), vault))
+        key = _read(sealed, name, kind, vault)
         plain.unlink(missing_ok=True)
-    except (OSError, TypeError, ValueError) as error:
+    except OSError as error:
         raise KeyFileError(f"{sealed} cannot be used.") from error
     return key
+
+
+def _protected(name: str, key: SigningKey | PrivateKey | SecretBox, vault: Vault) -> bytes:
+    """What may lie on the disk; tried before anything relies on it."""
+    protected = vault.protect(name, bytes(key))
+    if vault.reveal(name, protected) != bytes(key):
+        raise KeyFileError(f"The key {name} does not come back as it was protected.")
+    return protected
+
+
+def _read(path: Path, name: str, kind: type[_Secret], vault: Vault | None) -> _Secret:
+    if vault is None:
+        return read_key(path, kind)
+    try:
+        return kind(vault.reveal(name, path.read_bytes()[:_MAX_SEALED_BYTES]))
+    except (OSError, TypeError, ValueError) as error:
+        raise KeyFileError(f"{path} cannot be used.") from error
 
 
 def load_central_keys(

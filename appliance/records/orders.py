@@ -7,7 +7,7 @@ from typing import Any
 
 from appliance.contracts.movement import RECORD_TYPE_COMMAND, Stamp
 from appliance.records.chain import Sealer, append, set_meta
-from appliance.records.commands import Action, Command, Rate, Resync, Rights
+from appliance.records.commands import Action, ChangeKey, Command, Rate, Resync, Rights
 from appliance.records.database import read_meta
 from appliance.records.errors import CommandError
 from appliance.records.retention import destroy_keys, unmark_from
@@ -66,6 +66,8 @@ def _do(
         rate = order.records_per_second
         set_meta(connection, records_per_second="" if rate is None else rate)
         return {"kind": "rate", "records_per_second": rate}
+    if isinstance(order, ChangeKey):  # the record of the change follows, in the same transaction
+        return {"kind": "change_key", "reason": order.reason}
     if order.epoch != meta["epoch"]:
         raise CommandError("The command is for an earlier journal of this box.")
     if isinstance(order, Resync):

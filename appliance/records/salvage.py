@@ -4,6 +4,7 @@ The records are sealed to central and signed by the box, so whoever holds the di
 none of them. A damaged journal, or one that was set aside, gives what can still be read of it.
 """
 
+import bisect
 import contextlib
 import shutil
 import sqlite3
@@ -27,10 +28,11 @@ class Salvage:
     def __init__(self, source: Path, connection: sqlite3.Connection) -> None:
         self.source = source
         self._connection = connection
-        self._seqs = tuple(self._readable())
+        self.seqs = tuple(self._readable())
+        """Numbers that can be read, in order."""
         self.device, self.epoch = self._owner()
         self.acknowledged_seq = self._number("acknowledged_seq")
-        self.last_seq = max(self._number("last_seq"), self._seqs[-1] if self._seqs else 0)
+        self.last_seq = max(self._number("last_seq"), self.seqs[-1] if self.seqs else 0)
 
     @classmethod
     def open(cls, source: Path, work: Path) -> Self:
@@ -68,13 +70,14 @@ class Salvage:
     @property
     def missing(self) -> tuple[int, ...]:
         """Numbers that were not acknowledged, and cannot be read any more."""
-        readable = set(self._seqs)
+        readable = set(self.seqs)
         return tuple(n for n in range(self.acknowledged_seq + 1, self.last_seq + 1) if n not in readable)
 
     def records(self, after: int) -> Iterator[SealedRecord]:
         """What can be read after this number, in order."""
-        for seq in self._seqs:
-            if seq > after and (envelope := self._envelope(seq)) is not None:
+        for place in range(bisect.bisect_right(self.seqs, after), len(self.seqs)):
+            seq = self.seqs[place]
+            if (envelope := self._envelope(seq)) is not None:
                 yield SealedRecord(seq=seq, envelope=envelope)
 
     def _readable(self) -> list[int]:
@@ -96,7 +99,7 @@ class Salvage:
 
     def _owner(self) -> tuple[str, str]:
         """Whose journal it is, by its records: what stands in `meta` may be damaged."""
-        for seq in self._seqs:
+        for seq in self.seqs:
             envelope = self._envelope(seq)
             device, epoch = (_says(envelope or b"", name) for name in ("dev", "epoch"))
             if isinstance(device, str) and isinstance(epoch, str):

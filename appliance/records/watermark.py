@@ -35,6 +35,8 @@ class Watermark(msgspec.Struct, frozen=True, kw_only=True):
     gaps: tuple[tuple[int, int], ...] = ()
     """First and last number of each run that is missing while central has something above it: only these
     need to be sent again. In order, above `seq`, at most `MAX_GAPS`; more may be missing behind them."""
+    top: int | None = None
+    """The highest number that is committed, where there are gaps below it; None: that was not said."""
 
 
 def sign_watermark(watermark: Watermark, *, signing_key: SigningKey) -> bytes:
@@ -49,6 +51,8 @@ def sign_watermark(watermark: Watermark, *, signing_key: SigningKey) -> bytes:
     }
     if watermark.gaps:
         protected |= {"v": VERSION, "gaps": cbor2.dumps([n for gap in watermark.gaps for n in gap])}
+        if watermark.top is not None:
+            protected["top"] = watermark.top
     return cose.sign1(b"", protected=protected, signing_key=signing_key)
 
 
@@ -71,6 +75,7 @@ def read_watermark(data: bytes, *, verify_key_for: Callable[[bytes], VerifyKey |
         "chain": named.get("chain"),
         "issued_at": named.get("iat"),
         "gaps": _gaps(named.get("gaps", b"\x80")),
+        "top": named.get("top"),
     }
     try:
         watermark = msgspec.convert(plain, Watermark)
@@ -85,6 +90,8 @@ def read_watermark(data: bytes, *, verify_key_for: Callable[[bytes], VerifyKey |
         if not reached < first <= last <= _MAX_SEQ:
             raise WatermarkError("The acknowledgement has gaps that are none.")
         reached = last
+    if watermark.top is not None and not reached < watermark.top <= _MAX_SEQ:
+        raise WatermarkError("The acknowledgement ends below its own gaps.")
     return watermark
 
 

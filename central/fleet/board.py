@@ -9,7 +9,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from appliance.contracts import wire
 from appliance.contracts.telemetry import Plain, flat
+from central.fleet.report_signatures import problems as report_problems
+from central.fleet.report_signatures import states
 from central.tables import CLOCKS, DEVICES, EPOCHS, RECORDS
 
 SILENT_SECONDS: Final = 300.0
@@ -39,6 +42,8 @@ class FleetRow(msgspec.Struct, frozen=True, kw_only=True):
     """Records of its present epoch here."""
     epoch: str | None
     problems: tuple[str, ...]
+    report_signed: str | None = None
+    """Who signed the health report: signed (the box), unsigned, unknown_key; None: none has come."""
 
 
 def board(connection: Connection, *, now: dt.datetime) -> tuple[FleetRow, ...]:
@@ -62,6 +67,8 @@ def _row(connection: Connection, device: Any, offset: float | None, now: dt.date
         sa.select(sa.func.count()).where(RECORDS.c.device == device.device, RECORDS.c.epoch == epoch)
     ).scalar_one()
     problems = _problems(device, told, offset, now)
+    reports = states(connection, device.device)
+    problems += report_problems(reports, now=now)
     if any(row.forked_at is not None for row in epochs):
         problems.append("two records of one number: a copied journal or a copied key")
     return FleetRow(
@@ -77,6 +84,7 @@ def _row(connection: Connection, device: Any, offset: float | None, now: dt.date
         stored=int(stored),
         epoch=epoch,
         problems=tuple(problems),
+        report_signed=next((one.taken for one in reports if one.what == wire.TELEMETRY), None),
     )
 
 

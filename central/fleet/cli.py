@@ -1,4 +1,4 @@
-"""`borne-central fleet|alerts|resync|rate|commands`: what boxes say, and what they are told.
+"""`borne-central fleet|alerts|resync|rate|change-key|commands`: what boxes say, and what they are told.
 
 Commands need no broker here: they are signed into the database, and the receiver publishes them.
 """
@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from appliance.contracts.wire import check_name
-from appliance.records.commands import Order, Rate, Resync
+from appliance.records.commands import ChangeKey, Order, Rate, Resync
+from central.fleet import box_keys_command
 from central.fleet.alerts import close_alert, open_alerts
 from central.fleet.board import board
 from central.fleet.commands import give, given
@@ -47,6 +48,13 @@ def add_to(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     _who(rate)
     rate.set_defaults(run=_rate)
 
+    change_key = _action(actions, "change-key", "a box signs with a new key")
+    change_key.add_argument("device")
+    _who(change_key)
+    change_key.set_defaults(run=_change_key)
+
+    box_keys_command.add_to(actions)
+
 
 def _action(
     actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, words: str
@@ -71,12 +79,16 @@ def _fleet(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"boxes": msgspec.to_builtins(rows)}))
         return 0
-    print(f"{'box':<16} {'status':<8} {'version':<10} {'clock':<9} {'backlog':>8} {'last seen':<17} problems")
+    print(
+        f"{'box':<16} {'status':<8} {'version':<10} {'clock':<9} {'backlog':>8} {'last seen':<17} "
+        f"{'report':<11} problems"
+    )
     for row in rows:
         backlog = "?" if row.backlog is None else str(row.backlog)
         print(
             f"{row.device:<16} {row.status:<8} {row.version or '?':<10} {row.clock_quality or '?':<9} "
-            f"{backlog:>8} {(row.last_seen or 'never')[:16]:<17} {', '.join(row.problems)}"
+            f"{backlog:>8} {(row.last_seen or 'never')[:16]:<17} {row.report_signed or '?':<11} "
+            f"{', '.join(row.problems)}"
         )
     return 0
 
@@ -130,6 +142,14 @@ def _rate(arguments: argparse.Namespace) -> int:
     store = Store(arguments.database)
     with store.batch() as batch:
         _give(batch, arguments, rate)
+    store.close()
+    return 0
+
+
+def _change_key(arguments: argparse.Namespace) -> int:
+    store = Store(arguments.database)
+    with store.batch() as batch:
+        _give(batch, arguments, ChangeKey(reason=arguments.purpose))
     store.close()
     return 0
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from nacl.signing import SigningKey
 from sqlalchemy.engine import Connection
 
-from appliance.records.commands import MAX_COMMANDS, Command, Order, Resync, pack_commands, sign_command
+from appliance.records.commands import MAX_COMMANDS, Command, Order, pack_commands, sign_command
 from central.database import insert_once, lock_names
 from central.fleet.tables import COMMANDS
 
@@ -128,4 +128,4 @@ def resync_waits(connection: Connection, device: str) -> bool:
 
 
 def _kind(order: Order) -> str:
-    return "resync" if isinstance(order, Resync) else type(order).__name__.lower()
+    return str(type(order).__struct_config__.tag)

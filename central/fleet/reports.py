@@ -1,25 +1,38 @@
 """What boxes say of themselves, kept: connected or not, health, and how far their clock is from ours."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from appliance.contracts import wire
+from central.fleet.report_signatures import believe
 from central.store import Store
 
 MAX_REPORT_BYTES: Final = 256 * 1024
 
 
-def note_report(store: Store, device: str, what: str, payload: bytes, *, retained: bool) -> None:
-    """A status or telemetry message; what is none is passed over.
+def note_report(
+    store: Store,
+    device: str,
+    what: str,
+    payload: bytes,
+    *,
+    retained: bool,
+    user: Sequence[tuple[str, str]] = (),
+) -> None:
+    """A status or telemetry message with its user properties; what is none, or not to be believed, is passed
+    over.
 
     Raises:
         StoreError: it is not kept, and may be tried again.
     """
-    if len(payload) > MAX_REPORT_BYTES:
+    if len(payload) > MAX_REPORT_BYTES or what not in wire.REPORTS:
         return
     text = payload.decode("utf-8", "replace")
     with store.batch() as batch:
+        if not believe(batch, device, what, payload, user=user, retained=retained):
+            return
         if what == "status" and payload in (wire.ONLINE, wire.OFFLINE):
             batch.note_device(device, status=text)
         elif what == "telemetry" and (report := _object(text)) is not None:

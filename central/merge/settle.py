@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from appliance.records.statistics.stays import Seen, Stay
 from central.database import insert_once, lock_names
+from central.merge.cases import not_crossed
 from central.merge.rules import Merged, Task, merge
 from central.merge.tables import REVIEWS, STAYS
 from central.statistics.tables import FACTS
@@ -51,7 +52,9 @@ def settle(connection: Connection, persons: Iterable[str]) -> None:
     rows = (
         row
         for some in _parts(wanted)
-        for row in connection.execute(sa.select(*_SEEN).where(FACTS.c.person.in_(some)))
+        for row in connection.execute(
+            sa.select(*_SEEN).where(FACTS.c.person.in_(some), sa.not_(not_crossed()))
+        )
     )
     for row in rows:
         one = Seen(

@@ -29,6 +29,25 @@ CLOCK_CORRECTIONS = sa.Table(
     sa.Column("shift_ms", sa.BigInteger, nullable=False),
     sa.Column("sure", sa.Boolean, nullable=False),
 )
+CASE_CLOSINGS = sa.Table(
+    "case_closings",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("epoch", sa.String(64), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("crossing", sa.String(64), nullable=False, index=True),
+    sa.Column("of_device", sa.String(64), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("outcome", sa.String(32), nullable=False),
+    sa.Column("ground", sa.String(32)),
+    sa.Column("officer", sa.String(64), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("waited_seconds", sa.Float),
+    sa.Column("late", sa.Boolean, nullable=False),
+    sa.Column("closed_at", sa.String(40), nullable=False),
+)
+"""How the second line ended referred crossings (kind referred), and reviews of releases under RED (released);
+`device` closed it, `of_device` recorded the crossing. Reasons and notes stay in the sealed record."""
 REVIEWS = sa.Table(
     "reviews",
     METADATA,

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from nacl.signing import VerifyKey
 from sqlalchemy.engine import Connection
 
 from appliance.records import envelope as envelopes
 from appliance.records.errors import EnvelopeError, Erased
+from central.fleet.box_keys import ring_of
 from central.keys import Keys
 from central.rights.find import Found
 from central.rights.tables import CORRECTIONS
@@ -53,9 +53,9 @@ def _body(connection: Connection, one: Found, keys: Keys) -> dict[str, Any] | No
         .select_from(RECORDS.join(DEVICES, DEVICES.c.device == RECORDS.c.device))
         .where(RECORDS.c.device == one.device, RECORDS.c.epoch == one.epoch, RECORDS.c.seq == one.seq)
     ).one()
-    key = VerifyKey(bytes(row.signing_key))
+    signers = ring_of(connection, one.device, bytes(row.signing_key))
     try:
-        sealed = envelopes.verify(bytes(row.envelope), verify_key_for=lambda _kid: key)
+        sealed = envelopes.verify(bytes(row.envelope), verify_key_for=signers.verifier)
         return envelopes.open_(sealed, private_key=keys.sealing_for(sealed.header.recipient)).body
     except (Erased, EnvelopeError):
         return None

@@ -6,9 +6,10 @@ from collections import Counter
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from appliance.contracts.paper import PAPER as RECORDED_ON_PAPER
 from appliance.records.statistics.operations import Listing
 from central.fleet.tables import HEARD, PAPER
-from central.statistics.tables import FACTS
+from central.statistics.tables import FACTS, MISSED
 from central.tables import EPOCHS
 
 
@@ -52,7 +53,10 @@ def _hours(connection: Connection, begin: dt.datetime, end: dt.datetime) -> List
     hour = sa.func.substr(FACTS.c.moment, 1, 13)
     recorded: dict[str, set[str]] = {}
     posts: dict[str, str] = {}
-    query = sa.select(FACTS.c.device, FACTS.c.post, hour).distinct()
+    entered = sa.select(MISSED.c.crossing).where(
+        MISSED.c.check_id == "mrz.read", MISSED.c.reason == RECORDED_ON_PAPER
+    )
+    query = sa.select(FACTS.c.device, FACTS.c.post, hour).where(FACTS.c.crossing.not_in(entered)).distinct()
     for device, post, one in connection.execute(query):
         posts[device] = post
         if since <= one < until:
@@ -93,7 +97,7 @@ def _paper(connection: Connection, first_day: dt.date, last_day: dt.date) -> Lis
         days.setdefault((row.post, row.direction), set()).add(row.day)
     return Listing(
         name="paper",
-        title="Crossings noted on paper, which are in no other table",
+        title="Crossings told as a number on paper, which are in no other table",
         columns=("post", "direction", "days", "crossings"),
         rows=tuple((*key, len(days[key]), number) for key, number in sorted(numbers.items())),
     )

@@ -56,6 +56,13 @@ VIEWS: Final = {
         " avg(handling_seconds) AS mean_seconds, max(handling_seconds) AS longest_seconds"
         f" {_COUNTED} GROUP BY {_DAY}, post, lane"
     ),
+    "statistics_second_line": (
+        "SELECT substr(closed_at, 1, 10) AS day, post, kind, case_closings.outcome, ground,"
+        " count(*) AS cases, avg(waited_seconds) AS mean_waited_seconds,"
+        " sum(CASE WHEN late THEN 1 ELSE 0 END) AS late FROM case_closings"
+        " JOIN facts ON facts.crossing = case_closings.crossing WHERE NOT simulated AND NOT restricted"
+        " GROUP BY substr(closed_at, 1, 10), post, kind, case_closings.outcome, ground"
+    ),
     "statistics_stays": (
         "SELECT state, entry_post, exit_post, count(*) AS stays, avg(days) AS mean_days FROM stays"
         " WHERE NOT simulated GROUP BY state, entry_post, exit_post"

@@ -163,9 +163,10 @@ def test_ok__sockets_let_in_owner_and_group_only(box: Box) -> None:
 
 
 def test_ok__the_kiosk_speaks_its_language_on_the_loopback(box: Box) -> None:
-    page = httpx.get(f"http://127.0.0.1:{box.port}/")
-    assert page.status_code == 200
-    assert 'lang="fr"' in page.text
+    pages: list[httpx.Response] = []
+    until(lambda: pages.append(httpx.get(f"http://127.0.0.1:{box.port}/")) or pages)
+    assert pages[-1].status_code == 200
+    assert 'lang="fr"' in pages[-1].text
 
 
 def test_ok__one_traveller_across_all_sockets(box: Box) -> None:
@@ -265,7 +266,7 @@ def test_fail__the_kiosk(configured) -> None:
     def kiosk(words: str) -> str:
         return cannot(lambda: wiring.kiosk(configured(**{"[kiosk]": f"[kiosk]\n{words}"}), lane=None))
 
-    assert "'xx'; there are for: en, fr, ru" in kiosk('languages = ["en", "xx"]')
+    assert "'xx'; there are for: ar, en, es, fr, ky, prs, ps, pt, ru" in kiosk('languages = ["en", "xx"]')
     assert "is not among the page's languages: ru" in kiosk('languages = ["ru"]')
     with socket.socket() as taken:
         taken.bind((wiring.LOOPBACK, 0))

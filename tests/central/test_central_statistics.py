@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from appliance.contracts.checks import Check, Direction, Verdict
 from appliance.contracts.movement import Stated
+from appliance.records.statistics.report import Choice, make_report
 from central.cli import main
 from central.statistics import releases, views
 from central.statistics.coverage import CannotTell, coverage, tell_paper
@@ -132,6 +133,29 @@ def test_ok__coverage_and_paper(either, filled) -> None:
     # From the first crossing on: 16 hours of the third, and six whole days.
     assert (device, total, recorded, heard, silent) == ("box-1", 16 + 6 * 24, 3, 0, 16 + 6 * 24 - 3)
     assert paper.rows == (("North", "entry", 2, 40),)
+
+
+def test_ok__lines_of_a_ledger_are_counted_and_no_box_was_at_work_for_them(either, keys, make_box) -> None:
+    box = make_box()
+    box.register(either)
+    paper = Check(id="mrz.read", verdict=Verdict.NOT_DONE, reason="paper")
+    for number in range(6):
+        by_hand = replace(at(4, 9), boot_id="paper", monotonic_ns=0, quality="unsure")
+        box.cross(
+            f"paper{number}", started=by_hand, decided=by_hand, simulated=(), post="North", checks=(paper,)
+        )
+    box.cross("read", decided=at(4, 12), simulated=(), post="North")
+    take(either, keys, "box-1", *box.envelopes())
+    days = {"first_day": dt.date(2026, 10, 4), "last_day": dt.date(2026, 10, 4)}
+    with either.reading() as batch:
+        facts = read_facts(batch.connection)
+        hours, _told = coverage(batch.connection, **days, zone=dt.UTC)
+    assert [row[3] for row in hours.rows] == [1], "one hour with a crossing, not two"
+    assert [one.handling_seconds for one in facts if one.crossing.startswith("paper")] == [None] * 6
+    report = make_report(facts, Choice(zone="UTC", **days), made_at="now", zone=dt.UTC)
+    listings = {one.name: one for one in report.listings}
+    assert listings["paper_entered"].rows == (("North", "entry", 6),)
+    assert report.crossings == 7
 
 
 @pytest.mark.parametrize(("post", "crossings", "by"), [("", 1, "P"), ("North", 0, "P"), ("North", 5, " ")])

@@ -6,15 +6,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from central_common import DOCUMENT, STAMP
 from msgspec.structs import replace
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey
 from test_backup import Line
 from test_receiver import access, until
 
 import central
 from appliance.contracts import wire
+from appliance.report_signature import sign_report
 
 WIRE = Path(central.__file__).parents[1] / "docs" / "wire"
 NODE_PACKAGES = ("mqtt", "cbor", "libsodium-wrappers")
@@ -103,3 +107,17 @@ def test_ok__they_are_as_short_as_the_page_says(file: str) -> None:
     assert len(lines) <= 30
     assert all(len(line) <= 120 for line in lines)
     assert f"{len(lines)} lines" in (WIRE / "engineer.md").read_text("utf-8")
+
+
+def test_ok__the_page_s_three_lines_verify_a_report() -> None:
+    """As a box signs it; and they fail where they must."""
+    (lines,) = re.findall(r"```py\n(.*?)```", (WIRE / "engineer.md").read_text("utf-8"), re.DOTALL)
+    box, topic, payload = SigningKey(bytes(range(32))), "borne/v1/box-1/telemetry", b'{"version":"1"}'
+    user = sign_report(topic, payload, counter=1_700_000_000_000, key=box)
+    message = SimpleNamespace(
+        topic=topic, payload=payload, properties=SimpleNamespace(UserProperty=list(user))
+    )
+    exec(lines, {"message": message, "verifier": box.verify_key})
+    message.payload = b'{"version":"2"}'
+    with pytest.raises(BadSignatureError):
+        exec(lines, {"message": message, "verifier": box.verify_key})

@@ -76,7 +76,7 @@ def test_fail__forged(store, keys, box) -> None:
     good = box.record(1)[0]
     result = take(store, keys, "box-1", forged, good)
     assert len(result.refused) == 1
-    assert "signature" in result.refused[0]
+    assert "not known here" in result.refused[0]
     assert len(result.movements) == 1
     assert store.counts()["refused"] == 1
 
@@ -93,10 +93,10 @@ def test_fail__under_another_device_s_name(store, keys, box, make_box) -> None:
     other = make_box("box-2")
     other.register(store)
     own, foreign = box.record(1)[0], other.record(1)[0]
-    assert "signature" in take(store, keys, "box-1", foreign).refused[0]
+    assert "not known here" in take(store, keys, "box-1", foreign).refused[0]
     named = box.sealed(device="box-2")  # signed by box-1, says that it is box-2
     assert "another device's name" in take(store, keys, "box-1", named).refused[0]
-    assert "signature" in take(store, keys, "box-2", own).refused[0]
+    assert "not known here" in take(store, keys, "box-2", own).refused[0]
     assert store.counts()["records"] == 0
 
 

@@ -120,6 +120,8 @@ def test_ok_what_never_belongs_on_a_box_is_not_there(root) -> None:
     site = root / "opt/borne/lib/python3.11/site-packages"
     assert (site / "appliance/services/lane/policy.toml").exists()
     assert (site / "thing/__init__.py").exists()
+    for name in ("operation.md", "recovery.fr.md", "help.ru.md", "screens/guide/waiting.en.png"):
+        assert (site / "appliance/manual" / name).exists(), "the manual is on the box"
     for name in ("appliance/simulation", "central", "benchmarks", "models/mrz/training", "thing/tests"):
         assert not (site / name).exists(), name
     assert not (site / "thing-1.data").exists()

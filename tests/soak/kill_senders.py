@@ -28,6 +28,7 @@ from appliance.contracts.lane import (
     LinkState,
     LiveQueries,
     OutboxPage,
+    ReportSigned,
     SignedData,
 )
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, Stamp, to_plain
@@ -35,7 +36,7 @@ from appliance.key_files import read_key
 from appliance.records.errors import RecordsError
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
-from appliance.services.uplink.link import Credentials, Link, LinkError
+from appliance.services.uplink.link import Announcement, Credentials, Link, LinkError
 from appliance.services.uplink.service import Settings, UplinkService
 
 STAMP = Stamp(boot_id="b", monotonic_ns=1, wall="2026-11-02T08:00:00.000+00:00", quality="rtc")
@@ -112,6 +113,9 @@ class JournalLane:
         await asyncio.sleep(request.wait)
         return LiveQueries(queries=())
 
+    async def sign_report(self, request: object) -> ReportSigned:
+        return ReportSigned(user=())
+
     async def link(self, request: LinkState) -> Nothing:
         return Nothing()
 
@@ -136,7 +140,7 @@ async def send_by_puback(journal: Journal, sender: Sender) -> None:
     mark = sender.folder / "delivered"
     topic = wire.topic(sender.device, "records")
     while True:
-        link = Link(sender.device, sender.credentials)
+        link = Link(sender.device, sender.credentials, announced=Announcement())
         try:
             await link.connect()
             while True:

@@ -9,6 +9,7 @@ import msgspec
 
 from appliance.contracts.checks import Verdict
 from appliance.contracts.movement import DocumentFacts, Movement
+from appliance.contracts.paper import PAPER
 
 UNKNOWN: Final = "unknown"
 """Not read, not asked, or not legible: counted, never left out."""
@@ -69,6 +70,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     hits: tuple[Hit, ...] = ()
     false_hits: int = 0
     """How many pairs, this traveller and a list's entry, the officer found to be two persons."""
+
+
+def on_paper(facts: Facts) -> bool:
+    """Whether the crossing was noted in a ledger while no box was at work, and entered afterwards."""
+    return any(one.check == "mrz.read" and one.reason == PAPER for one in facts.missed)
 
 
 def facts_of(movement: Movement, *, link_key: bytes) -> Facts:
@@ -154,9 +160,9 @@ def age_at(birth_date: str, wall: str) -> int:
 
 
 def handling_seconds(movement: Movement) -> float | None:
-    """From the button to the decision; None across a restart, whose boots cannot be compared."""
+    """From the button to the decision; None on paper, and across a restart: boots cannot be compared."""
     started, decided = movement.started, movement.decided
-    if started.boot_id != decided.boot_id:
+    if started.boot_id != decided.boot_id or started.boot_id == PAPER:
         return None
     seconds = (decided.monotonic_ns - started.monotonic_ns) / 1e9
     return seconds if 0 <= seconds <= MAX_HANDLING_SECONDS else None

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from appliance.records.statistics.facts import Facts
+from appliance.records.statistics.facts import Facts, on_paper
 from appliance.records.statistics.suppression import protect_counts
 from appliance.records.statistics.tables import Table
 from appliance.records.statistics.variables import local
@@ -63,7 +63,7 @@ def staffing(facts: Sequence[Facts], table: Table, *, zone: dt.tzinfo) -> Listin
     days: dict[tuple[str, int], set[dt.date]] = {}
     for one in facts:
         moment = local(one, zone)
-        if moment is None:
+        if moment is None or on_paper(one):
             continue
         key = one.post, moment.hour
         lanes.setdefault(key, set()).add((moment.date(), f"{one.device}/{one.lane}"))
@@ -82,6 +82,20 @@ def staffing(facts: Sequence[Facts], table: Table, *, zone: dt.tzinfo) -> Listin
         columns=("post", "hour", "days", "lanes a day", "crossings", "crossings a lane and hour"),
         rows=tuple(rows),
         note="A lane is at work in an hour in which it recorded a crossing.",
+    )
+
+
+def paper(facts: Sequence[Facts], *, threshold: int) -> Listing:
+    """Crossings that were entered from a paper ledger; they are in every other table too."""
+    numbers = Counter((one.post, one.direction) for one in facts if on_paper(one))
+    keys = sorted(numbers)
+    told = protect_counts([numbers[key] for key in keys], threshold=threshold)
+    return Listing(
+        name="paper_entered",
+        title="Crossings entered from paper after an outage",
+        columns=("post", "direction", "crossings"),
+        rows=tuple((*key, number) for key, number in zip(keys, told, strict=True)),
+        note="Each is counted in the other tables as well, at the time that the ledger says.",
     )
 
 

@@ -101,6 +101,7 @@ def make_report(
             operations.hits(inside, threshold=choice.threshold),
             operations.missed(inside, threshold=choice.threshold),
             operations.failures(inside),
+            operations.paper(inside, threshold=choice.threshold),
             *coverage,
         ),
     )

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance import cbor
 from appliance.screening.documents import elias_fano
 from appliance.screening.documents.elias_fano import CodeError, Numbers
 from appliance.screening.documents.entries import DocumentStatus
@@ -91,7 +92,7 @@ def decode_changes(data: bytes) -> Changes:
     if not data.startswith(MAGIC):
         raise ListUnreadable("The file holds no changes of a list.")
     try:
-        packed = msgspec.convert(cbor2.loads(data[len(MAGIC) :]), _Packed, builtin_types=(bytes,))
+        packed = msgspec.convert(cbor.loads(data[len(MAGIC) :]), _Packed, builtin_types=(bytes,))
         if not (0 <= packed.added <= MAX_ADDED and 0 <= packed.removed <= MAX_REMOVED):
             raise CodeError("More changes than any list has.")
         if not (1 <= packed.hash_bits <= 60 and 0 < len(packed.classes) <= MAX_CLASSES):
@@ -115,8 +116,8 @@ def decode_changes(data: bytes) -> Changes:
             raise CodeError("Impossible changes.")
         if any(np.any(one[1:] == one[:-1]) for one in (changes.hashes, changes.removed)):
             raise CodeError("The same change twice.")
-    except (CodeError, ValueError, cbor2.CBORError, msgspec.MsgspecError, zlib.error, RecursionError,
-            TypeError, OverflowError, MemoryError) as error:  # fmt: skip
+    except (CodeError, ValueError, msgspec.MsgspecError, zlib.error, TypeError, OverflowError,
+            MemoryError) as error:  # fmt: skip
         raise ListUnreadable("The file of changes is damaged.") from error
     return changes
 

@@ -65,9 +65,16 @@ class Chaser:
         """Answers that came between the decision and its record."""
 
     def remember(
-        self, crossing: str, subject: Subject, direction: Direction, outcome: str, checks: Iterable[Check]
+        self,
+        crossing: str,
+        subject: Subject,
+        direction: Direction,
+        outcome: str,
+        checks: Iterable[Check],
+        *,
+        moment: dt.datetime | None = None,
     ) -> None:
-        """Keep a decided crossing.
+        """Keep a crossing decided now, or at an earlier `moment`.
 
         Raises:
             StorageError: it is not on disk.
@@ -75,20 +82,20 @@ class Chaser:
         kept = Remembered(
             subject=subject, direction=direction, outcome=outcome, hits=tuple(sorted(hit_ids(checks)))
         )
-        now, _quality = self._clock.now()
+        now = moment or self._clock.now()[0]
         payload = msgspec.msgpack.encode(kept)
         self._memory.remember(crossing, now, payload, days=self._recent_days())
         pending = self._pending.pop(crossing, None)
         if pending is not None:
             self._tell(Recent(crossing, now.isoformat(), payload), pending, LATE_ANSWER)
 
-    async def late_answer(self, crossing: str, check: Check) -> None:
-        """A register's answer that came after the decision, and hits."""
+    async def late_answer(self, crossing: str, check: Check, *, found: str = LATE_ANSWER) -> None:
+        """A hit that came after the decision: a register's answer, or a paper ledger's line."""
         recent = await asyncio.to_thread(self._memory.recent, crossing)
         if recent is None:
             self._pending = {crossing: check}  # being recorded at this moment
             return
-        await asyncio.to_thread(self._tell, recent, check, LATE_ANSWER)
+        await asyncio.to_thread(self._tell, recent, check, found)
         self._changed()
 
     async def look_at_lists(self) -> int:

@@ -72,12 +72,24 @@ class Duty:
         """Whether this officer, with this PIN and for this reason, may let a traveller go on under RED."""
         if len(" ".join(release.reason.split())) < MIN_REASON:
             return OfficerAnswer(taken=False, problem="no_reason")
-        officer = self._checked(release.name, release.pin)
+        return self.proves(release.name, release.pin, DECIDE)
+
+    def proves(self, name: str, pin: str, roles: frozenset[Role]) -> OfficerAnswer:
+        """Whether this is the PIN of an officer who has one of these roles."""
+        officer = self._checked(name, pin)
         if isinstance(officer, OfficerAnswer):
             return officer
-        if not officer.roles & DECIDE:
+        if not officer.roles & roles:
             return OfficerAnswer(taken=False, problem="not_allowed")
         return OfficerAnswer(taken=True)
+
+    def note(self, act: str, **more: Any) -> None:
+        """An act of the officer on duty, as a record.
+
+        Raises:
+            StorageError: it is not on disk.
+        """
+        self._record(act, self.name, **more)
 
     def _logout(self) -> OfficerAnswer:
         if self.officer is not None:

@@ -16,6 +16,7 @@ from appliance.contracts.capture import Capture, TakePortrait, Wait
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
+from appliance.contracts.movement import Movement
 from appliance.contracts.officers import OfficerAnswer, Release
 from appliance.contracts.typed import TypedAnswer, TypedDocument, TypedEntry
 from appliance.face_settings import FaceSettings
@@ -85,6 +86,7 @@ class Engine:
         face: FaceSettings | None = None,
         book: Book | None = None,
         history: History | None = None,
+        keep_case: Callable[[Movement], None] | None = None,
     ) -> None:
         self._box = box
         self._book = book
@@ -101,6 +103,7 @@ class Engine:
         self._clock = clock
         self._memory = memory
         self._history = history
+        self._refer = keep_case
         self._chaser = chaser
         self._live = live
         self._late_checks: asyncio.Queue[Check] = asyncio.Queue()
@@ -450,7 +453,7 @@ class Engine:
         assert decided is not None
         document = document_of(self.state, today=self.today)
         movement = movement_of(self.state, box=self._box, document=document)
-        await self._asking.until_stored(lambda: commit(self._journal, movement, decided.stamp))
+        await self._asking.until_stored(lambda: commit(self._journal, movement, decided.stamp, self._refer))
         await count(self._book, movement, decided.stamp)
         await remember(
             self.state,

@@ -41,6 +41,9 @@ def history_check(
     except StorageError:
         return Check(id=ID, verdict=Verdict.CANNOT, reason="history_unreadable")
     evidence: dict[str, object] = {"purpose": PURPOSE, "found": len(found), "time_quality": time_quality}
+    if history.post is not None:
+        others = history.post.other_lanes()
+        evidence |= {"other_lanes": others.reachable, "other_lanes_seconds": others.age_seconds}
     last = next((one for one in found if one.outcome == Outcome.ADMITTED.value), None)
     if last is not None:
         evidence |= {"last": last.at, "last_direction": last.direction}
@@ -49,6 +52,9 @@ def history_check(
     )
     if reason == "stay_exceeded":
         evidence["stay_days"] = stay_days
+    if reason == "ok" and history.post and direction is Direction.EXIT and not _entered(last):
+        # An entry at another post, before these boxes were here, or none: the stay could not be counted.
+        return Check(id=ID, verdict=Verdict.NOT_DONE, reason="no_entry_known", evidence=evidence)
     verdict = Verdict.PASS if reason == "ok" else Verdict.FAIL
     return Check(id=ID, verdict=verdict, reason=reason, evidence=evidence)
 
@@ -74,6 +80,10 @@ def _reason(
     ):
         return "stay_exceeded"
     return "ok"
+
+
+def _entered(last: Passage | None) -> bool:
+    return last is not None and last.direction == Direction.ENTRY.value
 
 
 def _at(passage: Passage) -> dt.datetime:

@@ -41,9 +41,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class GatewayKeys:
-    """Whom the box asks, and with which of its own keys."""
+    """Whom the box asks, and what the answer is sealed to."""
 
-    signing: SigningKey
     sealing: PrivateKey
     gateway_sealing: PublicKey
     gateway_signing: VerifyKey
@@ -67,10 +66,12 @@ class LiveDesk:
         *,
         device: str,
         keys: GatewayKeys | None,
+        signing: Callable[[], SigningKey],
         late: Callable[[str, Check], Any],
     ) -> None:
         self._device = device
         self._keys = keys
+        self._signing = signing
         self._late = late
         self._asked: dict[bytes, _Asked] = {}
         self._by_crossing: dict[str, bytes] = {}
@@ -90,7 +91,7 @@ class LiveDesk:
             direction=direction,
             subject=live_subject(subject),
         )
-        data = seal_query(query, signing_key=self._keys.signing, recipient=self._keys.gateway_sealing)
+        data = seal_query(query, signing_key=self._signing(), recipient=self._keys.gateway_sealing)
         while len(self._asked) >= MAX_WAITING:
             oldest = next(iter(self._asked))
             self._by_crossing.pop(self._asked.pop(oldest).crossing, None)

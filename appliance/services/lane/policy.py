@@ -147,6 +147,13 @@ class Fingers(_Section, frozen=True, kw_only=True):
             raise ValueError("a search of everybody's fingers needs a search_purpose")
 
 
+class ReceiptSays(_Section, frozen=True, kw_only=True):
+    """What stands on every traveller's receipt besides the crossing."""
+
+    appeal: dict[str, Annotated[str, msgspec.Meta(max_length=300)]] = {}
+    """Who answers for the records, and where to appeal, by language: { en = "...", fr = "..." }."""
+
+
 class Start(enum.StrEnum):
     """What begins a crossing: the button, or a document on the reader."""
 
@@ -188,6 +195,7 @@ class Policy(_Section, frozen=True, kw_only=True):
     memory: Memory = Memory()
     officers: OfficersAsked = OfficersAsked()
     fingers: Fingers = Fingers()
+    receipt: ReceiptSays = ReceiptSays()
     rule: tuple[Rule, ...] = ()
 
     @property

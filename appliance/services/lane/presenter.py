@@ -10,6 +10,7 @@ import msgspec
 from appliance.clock import TimeQuality
 from appliance.config import Box
 from appliance.contracts.capture import DeviceStatus
+from appliance.contracts.cases import SecondLineView
 from appliance.contracts.checks import Outcome
 from appliance.contracts.lane import (
     DeviceView,
@@ -23,6 +24,7 @@ from appliance.contracts.lane import (
 )
 from appliance.contracts.movement import DocumentFacts
 from appliance.contracts.officers import OfficerView
+from appliance.contracts.receipt import Receipt
 from appliance.records.chain import JournalStatus
 from appliance.services.lane.assessment import document_facts, document_of
 from appliance.services.lane.button import Offer
@@ -54,6 +56,8 @@ class Situation:
     time_quality: TimeQuality
     portrait: PortraitView | None
     finger: FingerView | None = None
+    second_line: SecondLineView | None = None
+    receipt: Receipt | None = None
 
 
 class Presenter:
@@ -144,12 +148,14 @@ class Presenter:
             time_quality=situation.time_quality.value,
             portrait=situation.portrait,
             finger=situation.finger,
+            receipt=situation.receipt,
             page_hint=situation.page_hint,
             takes_typed=situation.takes_typed,
             officer=situation.officer,
             officers=situation.officers,
             needs_login=situation.needs_login,
             may_release=situation.may_release,
+            second_line=situation.second_line,
         )
 
     def _device_view(self, device: DeviceStatus, now: dt.datetime) -> DeviceView:
@@ -179,7 +185,7 @@ class Presenter:
         source = state.typed or state.document
         if self._document[0] is not source:
             facts = document_facts(state, document_of(state, today=today))
-            self._document = (source, None if facts is None else _document(facts))
+            self._document = (source, None if facts is None else document_view(facts))
         return self._document[1]
 
 
@@ -196,10 +202,13 @@ def _question(view: View) -> View:
         notices=(),
         portrait=None,
         finger=None,
+        second_line=None,
+        receipt=None,
     )
 
 
-def _document(facts: DocumentFacts) -> DocumentView:
+def document_view(facts: DocumentFacts) -> DocumentView:
+    """The document as the screen shows it."""
     return DocumentView(
         format=facts.format,
         document_code=facts.document_code,

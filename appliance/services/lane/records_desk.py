@@ -10,15 +10,30 @@ import msgspec
 
 from appliance.clock import BUILD_TIME, Clock, TimeQuality
 from appliance.config import Retention
+from appliance.contracts import wire
 from appliance.contracts.errors import ServiceError
-from appliance.contracts.lane import Correct, Corrected, Installed, Retained, SignedData
+from appliance.contracts.lane import (
+    ChangeKey,
+    Correct,
+    Corrected,
+    Installed,
+    KeyChanged,
+    ReportSigned,
+    Retained,
+    SignedData,
+    SignReport,
+)
 from appliance.contracts.movement import RECORD_TYPE_CLOCK, DocumentFacts
+from appliance.cose import key_id
+from appliance.records.cases import Cases
 from appliance.records.commands import Action, Rights, read_message
 from appliance.records.errors import CommandError, ManifestError, StorageError
 from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
+from appliance.records.rotation import MAX_REASON
 from appliance.records.timekeeping import ClockWatch
+from appliance.report_signature import sign_report
 
 MAX_CORRECTION_TEXT: Final = 500
 log = logging.getLogger(__name__)
@@ -37,7 +52,9 @@ class RecordsDesk:
         retention: Retention,
         history_days: Callable[[], float],
         changed: Callable[[], None],
+        cases: Cases | None = None,
     ) -> None:
+        self._cases = cases
         self._journal = journal
         self._memory = memory
         self._history = history
@@ -80,6 +97,8 @@ class RecordsDesk:
             self._memory.forget(crossings)
             if self._history is not None:
                 self._history.forget(crossings)
+        if order.action is Action.ERASE and self._cases is not None:
+            self._cases.forget(crossings)
         if order.action is Action.EXPORT:
             done["export"] = {one: msgspec.msgpack.decode(kept.payload) for one, kept in found.items()}
         return done
@@ -107,6 +126,33 @@ class RecordsDesk:
         self._changed()
         return Corrected(seq=seq, corrects=corrects)
 
+    async def change_key(self, request: ChangeKey) -> KeyChanged:
+        """The box signs with a new key from the next record on."""
+        if not 0 < len(request.reason) <= MAX_REASON or not request.reason.isprintable():
+            raise ServiceError("no_reason", f"A change of keys has a reason of at most {MAX_REASON} letters.")
+        stamp = self._clock.stamp()
+        try:
+            seq = await asyncio.to_thread(self._journal.change_key, reason=request.reason, stamp=stamp)
+        except StorageError as error:
+            raise ServiceError("storage_broken", str(error), retry=True) from error
+        self._changed()
+        return KeyChanged(seq=seq, key=key_id(self._journal.signing_key.verify_key).hex())
+
+    async def sign_report(self, device: str, request: SignReport) -> ReportSigned:
+        """The signature over what the box says of itself, and over nothing else: uplink has no key."""
+        if request.what not in wire.REPORTS or len(request.payload) > wire.MAX_REPORT_BYTES:
+            raise ServiceError("no_report", "What is to be signed is no report of this box.")
+
+        def work() -> tuple[tuple[str, str], ...]:
+            counter = self._journal.next_report(max(self._clock.now()[0], self._clock.floor))
+            key = self._journal.signing_key
+            return sign_report(wire.topic(device, request.what), request.payload, counter=counter, key=key)
+
+        try:
+            return ReportSigned(user=await asyncio.to_thread(work))
+        except StorageError as error:
+            raise ServiceError("storage_broken", str(error), retry=True) from error
+
     async def retain(self) -> Retained:
         """What was kept long enough goes; the agent starts it, and the journal records it."""
 
@@ -122,9 +168,12 @@ class RecordsDesk:
         return await self._storing(work)
 
     def _forget_old(self, now: dt.datetime) -> int:
-        if self._history is None:
-            return 0
-        return self._history.forget_old(now=now, days=self._history_days())
+        forgotten = 0
+        if self._cases is not None:  # closed ones; an open case stays
+            forgotten += self._cases.forget_closed(now=now, days=self._retention.facts_days)
+        if self._history is not None:
+            forgotten += self._history.forget_old(now=now, days=self._history_days())
+        return forgotten
 
     async def make_room(self, wanted: int) -> Retained:
         """So many bytes: acknowledged media give up their bodies."""

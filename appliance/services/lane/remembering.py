@@ -7,6 +7,7 @@ The record must stand; if remembering fails, that is said and no more.
 import asyncio
 import datetime as dt
 import logging
+from collections.abc import Callable
 
 from appliance.clock import wall_of
 from appliance.contracts.checks import Recommendation
@@ -23,12 +24,22 @@ from appliance.services.lane.workflow import State
 log = logging.getLogger(__name__)
 
 
-def commit(journal: Journal, movement: Movement, stamp: Stamp) -> None:
+def commit(
+    journal: Journal,
+    movement: Movement,
+    stamp: Stamp,
+    keep_case: Callable[[Movement], None] | None = None,
+) -> None:
     """The crossing's record, its media apart; one under RED is reported first.
+
+    What the second line has to look at is kept before: with the record the crossing is over, and no power
+    cut may come between.
 
     Raises:
         StorageError: it is not on disk.
     """
+    if keep_case is not None:
+        keep_case(movement)
     facts, media = apart(movement)
     journal.commit(
         movement.crossing,

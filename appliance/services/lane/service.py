@@ -12,12 +12,14 @@ from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face_record import picture_of
 from appliance.contracts.lane import (
+    ChangeKey,
     Correct,
     Corrected,
     ExceptFinger,
     FetchOutbox,
     FetchQueries,
     Installed,
+    KeyChanged,
     LaneStatus,
     LinkState,
     LiveQueries,
@@ -25,15 +27,21 @@ from appliance.contracts.lane import (
     OutboxPage,
     Press,
     PressTaken,
+    ReportSigned,
     Retained,
     SignedData,
+    SignReport,
     View,
 )
 from appliance.contracts.officers import Login, OfficerAnswer, Release
+from appliance.contracts.paper import EnterPaper, PaperAnswer
+from appliance.contracts.post import Post
+from appliance.contracts.receipt import ShowReceipt
 from appliance.contracts.transport import Operation
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.face_settings import FaceSettings
 from appliance.finger_settings import FingerSettings
+from appliance.records.cases import Cases
 from appliance.records.chain import JournalStatus
 from appliance.records.enrolment import Enrolments
 from appliance.records.errors import RecordsError, StorageError
@@ -53,8 +61,12 @@ from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.finger_desk import FingerDesk
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
+from appliance.services.lane.paper_desk import PaperDesk
 from appliance.services.lane.presenter import Presenter, Situation
+from appliance.services.lane.receipt import ReceiptDesk
 from appliance.services.lane.records_desk import RecordsDesk
+from appliance.services.lane.second_line.desk import SecondLine
+from appliance.services.lane.second_line.post_desk import PostKeys
 from appliance.services.lane.workflow import Step
 
 REFRESH_SECONDS = 5.0
@@ -95,7 +107,10 @@ class LaneService:
         book: Book | None = None,
         history: History | None = None,
         retention: Retention | None = None,
+        cases: Cases | None = None,
+        post: tuple[Post, PostKeys] | None = None,
     ) -> None:
+        self._loop_of_run: asyncio.AbstractEventLoop | None = None
         self._book = book
         self._box = box
         self._capture = capture
@@ -109,6 +124,9 @@ class LaneService:
         self._records_status = journal.status()
         self._disk = DiskWatch(journal, clock.stamp)
         self._presenter = Presenter(box)
+        self._receipts = ReceiptDesk(
+            post=box.post, rules=lambda: in_force.rules, appeal=lambda: in_force.policy.receipt.appeal
+        )
         self._memory = memory
         self._chaser = Chaser(
             journal=journal,
@@ -118,7 +136,27 @@ class LaneService:
             recent_days=lambda: in_force.policy.memory.recent_days,
             changed=self._late_hits_came,
         )
-        self._live = LiveDesk(device=box.device, keys=gateway, late=self._late_answer)
+        duty = Duty(
+            officers=officers,
+            journal=journal,
+            clock=clock,
+            changed=lambda: self._in_loop(self.engine.duty_changed),
+        )
+        self.second_line: SecondLine | None = None
+        if cases is not None:
+            self.second_line = SecondLine(
+                cases=cases,
+                duty=duty,
+                journal=journal,
+                clock=clock,
+                history=history,
+                device=box.device,
+                changed=lambda: self._in_loop(self._records_changed),
+                post=post,
+            )
+        self._live = LiveDesk(
+            device=box.device, keys=gateway, signing=lambda: journal.signing_key, late=self._late_answer
+        )
         self.engine = Engine(
             box=box,
             in_force=in_force,
@@ -130,7 +168,7 @@ class LaneService:
             memory=memory,
             chaser=self._chaser,
             live=self._live,
-            duty=Duty(officers=officers, journal=journal, clock=clock, changed=self._duty_changed),
+            duty=duty,
             fingers=FingerDesk(
                 capture, self._refresh, settings=finger or FingerSettings(), enrolments=enrolments
             ),
@@ -138,8 +176,20 @@ class LaneService:
             face=face,
             book=book,
             history=history,
+            keep_case=self.second_line.keep if self.second_line is not None else None,
         )
         self._history = history
+        self._paper = PaperDesk(
+            box=box,
+            journal=journal,
+            lists=lists,
+            clock=clock,
+            in_force=in_force,
+            known=memory,
+            chaser=self._chaser,
+            history=history,
+            book=book,
+        )
         self._desk = RecordsDesk(
             journal=journal,
             memory=memory,
@@ -148,6 +198,7 @@ class LaneService:
             retention=retention or Retention(),
             history_days=lambda: in_force.policy.memory.history_days,
             changed=self._records_changed,
+            cases=cases,
         )
         self._refresh()
 
@@ -160,6 +211,8 @@ class LaneService:
             self._book.close()
         if self._history is not None:
             self._history.close()
+        if self.second_line is not None:
+            self.second_line.cases.close()
 
     async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
         """Serve travellers until cancelled; `progressed` is called as the screen is kept fresh."""
@@ -169,6 +222,8 @@ class LaneService:
             tasks.create_task(self._keep_the_screen_fresh(progressed))
             tasks.create_task(self._watch_the_lists())
             tasks.create_task(self.engine.run())
+            if self.second_line is not None:
+                tasks.create_task(self.second_line.run())
 
     # The service's socket
 
@@ -180,8 +235,11 @@ class LaneService:
             Operation("install", SignedData, self.install),
             Operation("command", SignedData, self.command),
             Operation("correct", Correct, self.correct),
+            Operation("change_key", ChangeKey, self.change_key),
+            Operation("enter_paper", EnterPaper, self.enter_paper),
             Operation("retain", Nothing, self.retain),
             Operation("make_room", MakeRoom, self.make_room),
+            Operation("sign_report", SignReport, self.sign_report),
             Operation("link", LinkState, self.link),
             Operation("fetch_queries", FetchQueries, self.fetch_queries),
             Operation("answer", SignedData, self.answer),
@@ -236,6 +294,15 @@ class LaneService:
     async def correct(self, request: Correct) -> Corrected:
         return await self._desk.correct(request)
 
+    async def change_key(self, request: ChangeKey) -> KeyChanged:
+        return await self._desk.change_key(request)
+
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
+        try:
+            return await self._paper.enter(request)
+        finally:
+            self._records_changed()
+
     async def retain(self, request: Nothing) -> Retained:  # noqa: ARG002 - the Protocol's shape
         return await self._desk.retain()
 
@@ -250,6 +317,9 @@ class LaneService:
         await asyncio.to_thread(self._in_force.look)
         self._refresh()
         return installed
+
+    async def sign_report(self, request: SignReport) -> ReportSigned:
+        return await self._desk.sign_report(self._box.device, request)
 
     async def link(self, request: LinkState) -> Nothing:
         if request.connected and not self._link.connected:
@@ -311,6 +381,12 @@ class LaneService:
     def enter(self, entry: TypedEntry) -> TypedAnswer:
         """A document that the officer typed, for the traveller who stood there when the form was opened."""
         return self.engine.enter(entry)
+
+    def show_receipt(self, show: ShowReceipt) -> PressTaken:
+        """The receipt goes onto the traveller's screen."""
+        taken = self._receipts.show(show.reference)
+        self._refresh()
+        return PressTaken(taken=taken)
 
     def except_finger(self, said: ExceptFinger) -> PressTaken:
         """The officer says that the finger being asked for is missing or bandaged."""
@@ -377,9 +453,9 @@ class LaneService:
                 await asyncio.to_thread(self._lists.merge)
             await asyncio.sleep(LISTS_SECONDS)
 
-    def _duty_changed(self) -> None:
-        """In whatever thread the PIN was looked at."""
-        self._loop_of_run.call_soon_threadsafe(self.engine.duty_changed)
+    def _in_loop(self, work: Callable[[], None]) -> None:
+        if self._loop_of_run is not None:  # from whatever thread a PIN was looked at or a case was kept in
+            self._loop_of_run.call_soon_threadsafe(work)
 
     def _records_changed(self) -> None:
         self._outbox_grew.set()
@@ -402,6 +478,7 @@ class LaneService:
     def _refresh(self) -> None:
         engine = self.engine
         now, quality = self._clock.now()
+        self._receipts.look(engine.state)
         if engine.state.step is Step.WAITING:
             self._outbox_grew.set()
         self._presenter.present(
@@ -431,5 +508,7 @@ class LaneService:
                 time_quality=quality,
                 portrait=engine.guide.view_of(engine.state),
                 finger=engine.fingers.view_of(engine.state),
+                second_line=self.second_line.summary() if self.second_line is not None else None,
+                receipt=self._receipts.current,
             )
         )

@@ -9,11 +9,11 @@ import asyncio
 import collections
 import time
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, Protocol
 
 from appliance.contracts import wire
 from appliance.contracts.errors import ServiceError
-from appliance.contracts.lane import FetchOutbox, Lane, OutboxPage, SealedRecord
+from appliance.contracts.lane import FetchOutbox, OutboxPage, SealedRecord
 from appliance.services.uplink.link import Link, LinkError
 from appliance.services.uplink.pace import Patience, Rate, Window
 
@@ -34,11 +34,17 @@ HISTORICAL: Final = ("historical", "true")
 """User property of a PUBLISH whose records were made before the line was up, or are sent again."""
 
 
+class Outbox(Protocol):
+    """Where sealed records come from: lane, or a dead box's disk."""
+
+    async def fetch_outbox(self, request: FetchOutbox) -> OutboxPage: ...
+
+
 class Drain:
     """The cursor over one outbox; it outlives connections, and begins each at central's word."""
 
     def __init__(
-        self, *, lane: Lane, device: str, resend_seconds: float, problem: Callable[[str], None]
+        self, *, lane: Outbox, device: str, resend_seconds: float, problem: Callable[[str], None]
     ) -> None:
         self._lane = lane
         self._topic = wire.topic(device, "records")
@@ -77,6 +83,8 @@ class Drain:
             progressed()
             if link.deaf:
                 raise LinkError("The broker takes messages but answers nothing.")
+            if link.refusal:
+                self._problem(link.refusal)
             if not link.has_room:
                 await link.wait_for_room(1.0)
                 continue
@@ -124,6 +132,7 @@ class Drain:
         if begun > self.acknowledged:
             self._window.committed(begun - self.acknowledged, under_way=len(self._ahead))
             self.acknowledged = begun
+            self._alerts = {seq for seq in self._alerts if seq > begun}
             self._patience.heard(now - self._progress_at)
             self._progress_at = now
         self._sent = max(self._sent, begun)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,9 @@ PACKET_ROOM = 512
 """Room for topic and properties under the broker's Maximum Packet Size."""
 
 
+User = tuple[tuple[str, str], ...]
+"""Names and values of MQTT 5 user properties."""
+
 LOST = "The connection to the broker was lost."
 SILENT = "The broker does not answer."
 
@@ -64,6 +68,14 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class Announcement:
+    """The box's signatures beside its two states: the later counter stands in the last will."""
+
+    online: User = ()
+    offline: User = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """A message from the broker; whoever relies on it verifies it."""
 
@@ -77,8 +89,28 @@ class Link:
     All state is touched in the event loop's thread alone; paho's callbacks only send word there.
     """
 
-    def __init__(self, device: str, credentials: Credentials) -> None:
-        self._device = device
+    def __init__(
+        self,
+        device: str,
+        credentials: Credentials,
+        *,
+        announced: Announcement | None,
+        client_id: str | None = None,
+        topics: Sequence[str] | None = None,
+    ) -> None:
+        """`announced` is what the broker tells of this box, while it is connected and when it is lost; None:
+        nothing, as for a laptop that speaks for a dead box. The first of the `topics` is one that it cannot
+        do without; None: a box's.
+        """
+        self._device = wire.check_name(device)
+        self._announced = announced
+        self._client_id = client_id or f"borne-{device}"
+        self._topics = topics or (
+            wire.topic(device, "watermark"),
+            wire.topic(device, wire.COMMAND),
+            wire.topic(device, "answer"),
+            wire.REFERENCE_FILTER,
+        )
         self._credentials = credentials
         self._loop = asyncio.get_running_loop()
         self._connected: asyncio.Future[None] = self._loop.create_future()
@@ -91,6 +123,8 @@ class Link:
         """Message ids and their sizes, in the order in which they were handed over."""
         self.heard_at = time.monotonic()
         """When the broker last answered, or had answered everything."""
+        self.refusal = ""
+        """Why the broker would not take a message, the last time that it said so; the others go on."""
         self._room = asyncio.Event()
         self.max_outstanding = MAX_OUTSTANDING
         self.max_payload = wire.MAX_BATCH_BYTES
@@ -107,7 +141,9 @@ class Link:
         either: set[asyncio.Future[Any]] = {self._connected, self.ended}
         await asyncio.wait(either, timeout=CONNECT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if self._connected.done():
-            self.publish(wire.topic(self._device, "status"), wire.ONLINE, retain=True)
+            if self._announced is not None:
+                topic = wire.topic(self._device, wire.STATUS)
+                self.publish(topic, wire.ONLINE, retain=True, user=self._announced.online)
             return
         self.close()
         raise LinkError(self.ended.result() if self.ended.done() else SILENT)
@@ -131,7 +167,7 @@ class Link:
         payload: bytes,
         *,
         retain: bool = False,
-        user: tuple[tuple[str, str], ...] = (),
+        user: User = (),
     ) -> None:
         """Hand a message over with QoS 1, with these user properties. Its PUBACK is not delivery; it only
         makes room.
@@ -141,10 +177,7 @@ class Link:
         Raises:
             LinkError: the connection is over.
         """
-        properties = None
-        if user:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.UserProperty = list(user)
+        properties = _with_user(PacketTypes.PUBLISH, user)
         self._hand_over(topic, payload, retain=retain, properties=properties)
 
     def _hand_over(self, topic: str, payload: bytes, *, retain: bool, properties: Properties | None) -> None:
@@ -190,16 +223,20 @@ class Link:
     def _make_client(self) -> mqtt.Client:
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"borne-{wire.check_name(self._device)}",
+            client_id=self._client_id,
             protocol=mqtt.MQTTv5,
             reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_SECONDS
         client.max_inflight_messages_set(MAX_OUTSTANDING)
         client.max_queued_messages_set(2 * MAX_OUTSTANDING)
-        client.will_set(wire.topic(self._device, "status"), wire.OFFLINE, qos=1, retain=True)
+        if self._announced is not None:
+            will = _with_user(PacketTypes.WILLMESSAGE, self._announced.offline)
+            topic = wire.topic(self._device, wire.STATUS)
+            client.will_set(topic, wire.OFFLINE, qos=1, retain=True, properties=will)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         # With this set, paho writes to the socket in its own thread alone, whoever publishes: two threads
@@ -269,18 +306,22 @@ class Link:
         # MQTT 5, 3.2.2.3.3: without the property it is 65,535.
         receive_maximum = getattr(properties, "ReceiveMaximum", None) or MAX_OUTSTANDING
         packet_size = getattr(properties, "MaximumPacketSize", None) or wire.MAX_BATCH_BYTES + PACKET_ROOM
+        client.subscribe([(topic, 1) for topic in self._topics])
+        self._tell(self._came_up, int(receive_maximum), int(packet_size))
+
+    def _on_subscribe(
+        self, _client: mqtt.Client, _userdata: Any, _mid: int, reasons: Any, _props: Any
+    ) -> None:
+        if reasons and reasons[0].is_failure:
+            self._tell(self._refused, "The broker does not let this box hear central's word.")
+
+    def _refused(self, sentence: str) -> None:
+        self.refusal = sentence
+        self._end(sentence)
+
+    def _came_up(self, receive_maximum: int, packet_size: int) -> None:
         self.max_outstanding = min(MAX_OUTSTANDING, receive_maximum)
         self.max_payload = max(1, min(wire.MAX_BATCH_BYTES, packet_size - PACKET_ROOM))
-        topics = (
-            wire.topic(self._device, "watermark"),
-            wire.topic(self._device, wire.COMMAND),
-            wire.topic(self._device, "answer"),
-            wire.REFERENCE_FILTER,
-        )
-        client.subscribe([(topic, 1) for topic in topics])
-        self._tell(self._came_up)
-
-    def _came_up(self) -> None:
         if not self._connected.done():
             self._connected.set_result(None)
 
@@ -307,10 +348,20 @@ class Link:
             self._incoming_bytes -= len(incoming.payload) + MESSAGE_ROOM
         return incoming
 
-    def _on_publish(self, _client: mqtt.Client, _userdata: Any, mid: int, *_: Any) -> None:
-        self._tell(self._answered, mid)
+    def _on_publish(self, _client: mqtt.Client, _userdata: Any, mid: int, reason: Any, _props: Any) -> None:
+        self._tell(self._answered, mid, str(reason) if reason.is_failure else "")
 
-    def _answered(self, mid: int) -> None:
+    def _answered(self, mid: int, refusal: str) -> None:
+        if refusal:
+            self.refusal = f"The broker does not take what this box sends: {refusal}."
         self._unanswered.pop(mid, None)
         self.heard_at = time.monotonic()
         self._room.set()
+
+
+def _with_user(packet: int, user: User) -> Properties | None:
+    if not user:
+        return None
+    properties = Properties(packet)  # type: ignore[no-untyped-call]
+    properties.UserProperty = list(user)
+    return properties

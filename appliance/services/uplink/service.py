@@ -17,11 +17,11 @@ import msgspec
 from appliance.contracts import wire
 from appliance.contracts.capture import Nothing
 from appliance.contracts.errors import ServiceError
-from appliance.contracts.lane import FetchQueries, Lane, LinkState, SignedData
+from appliance.contracts.lane import FetchQueries, Lane, LinkState, SignedData, SignReport
 from appliance.contracts.transport import Operation
 from appliance.contracts.uplink import Telemetry, UplinkStatus
 from appliance.services.uplink.drain import Drain
-from appliance.services.uplink.link import Credentials, Link, LinkError
+from appliance.services.uplink.link import Announcement, Credentials, Link, LinkError, User
 from appliance.services.uplink.pace import MIN_BACKOFF_SECONDS, Backoff
 
 RESEND_SECONDS = 10.0
@@ -33,7 +33,8 @@ LANE_RETRY_SECONDS = 1.0
 QUERY_WAIT_SECONDS = 20.0
 QUERY_EXPIRES_SECONDS = 600
 """A late answer is still chased; an hour later the next list does that."""
-MAX_TELEMETRY_BYTES = 64 * 1024
+SIGNING_SECONDS = 15.0
+"""For lane to come up beside us; after that the box says unsigned that it is there."""
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Settings:
     credentials: Credentials
     resend_seconds: float = RESEND_SECONDS
     min_backoff_seconds: float = MIN_BACKOFF_SECONDS
+    signing_seconds: float = SIGNING_SECONDS
 
 
 class UplinkService:
@@ -75,10 +77,10 @@ class UplinkService:
     async def publish_telemetry(self, request: Telemetry) -> Nothing:
         """Send the box's health now, or as soon as there is a connection; only the latest counts."""
         report = msgspec.json.encode(request.report)
-        if len(report) > MAX_TELEMETRY_BYTES:
+        if len(report) > wire.MAX_REPORT_BYTES:
             raise ServiceError("too_large", "The health report is larger than a broker should carry.")
         self._telemetry = report
-        self._send_telemetry()
+        await self._send_telemetry()
         return Nothing()
 
     async def status(self, request: Nothing) -> UplinkStatus:  # noqa: ARG002 - the Protocol's shape
@@ -99,7 +101,8 @@ class UplinkService:
         while True:
             progressed()
             began = time.monotonic()
-            link = Link(self._settings.device, self._settings.credentials)
+            announced = await self._announcement()
+            link = Link(self._settings.device, self._settings.credentials, announced=announced)
             try:
                 await link.connect()
                 self._connections += 1
@@ -120,7 +123,7 @@ class UplinkService:
         self._link = link
         self._drain.begin()
         await self._tell_lane(connected=True)
-        self._send_telemetry()
+        await self._send_telemetry()
         tasks = (
             asyncio.ensure_future(self._drain.run(link, progressed)),
             asyncio.ensure_future(self._take_in(link)),
@@ -186,8 +189,37 @@ class UplinkService:
     def _note_problem(self, sentence: str) -> None:
         self._last_problem = sentence
 
-    def _send_telemetry(self) -> None:
-        if self._telemetry is None or self._link is None or not self._link.has_room:
+    async def _send_telemetry(self) -> None:
+        """Now, if there is a line; what is not sent now the next connection sends, or the next report is."""
+        report = self._telemetry
+        if report is None or self._link is None or not self._link.has_room:
             return
-        with contextlib.suppress(LinkError):  # the next connection sends it
-            self._link.publish(wire.topic(self._settings.device, "telemetry"), self._telemetry, retain=True)
+        try:
+            user = await self._signed(wire.TELEMETRY, report)
+        except ServiceError:
+            user = ()  # a box whose lane is down says so all the same, and central sees that nobody signed
+        link = self._link
+        if link is not None and report is self._telemetry:  # or it was lost meanwhile, or overtaken
+            with contextlib.suppress(LinkError):
+                link.publish(
+                    wire.topic(self._settings.device, wire.TELEMETRY), report, retain=True, user=user
+                )
+
+    async def _announcement(self) -> Announcement:
+        """Signed by lane, which may be starting beside us; the last will with the later counter."""
+        until = time.monotonic() + self._settings.signing_seconds
+        while True:
+            try:
+                online = await self._signed(wire.STATUS, wire.ONLINE)
+                return Announcement(online, await self._signed(wire.STATUS, wire.OFFLINE))
+            except ServiceError as error:
+                if time.monotonic() >= until:
+                    self._note_problem(error.sentence)
+                    return Announcement()
+                await asyncio.sleep(min(LANE_RETRY_SECONDS, self._settings.signing_seconds))
+
+    async def _signed(self, what: str, payload: bytes) -> User:
+        """Raises:
+        ServiceError: lane does not answer, or cannot.
+        """
+        return (await self._lane.sign_report(SignReport(what=what, payload=payload))).user

@@ -7,7 +7,7 @@ from nacl.signing import SigningKey
 
 from appliance.config import load_config
 from appliance.contracts.errors import ServiceError
-from appliance.contracts.lane import Correct, Corrected, Retained
+from appliance.contracts.lane import ChangeKey, Correct, Corrected, KeyChanged, Retained
 from appliance.contracts.movement import Stamp
 from appliance.key_files import write_key
 from appliance.opening import open_journal
@@ -124,6 +124,11 @@ class Lane:
     async def retain(self, request: object) -> Retained:
         return Retained(records_removed=3, media_dropped=2, bytes_freed=10, forgotten=1)
 
+    async def change_key(self, request: ChangeKey) -> KeyChanged:
+        if not request.reason:
+            raise ServiceError("no_reason", "A change of keys has a reason.")
+        return KeyChanged(seq=9, key="0f" * 16)
+
     async def correct(self, request: Correct) -> Corrected:
         if request.values == {"shoe_size": "9"}:
             raise ServiceError("not_correctable", "A correction names fields of the document.")
@@ -139,6 +144,16 @@ def test_ok__retain(borne, running, config: Path) -> None:
     answer = borne("records", "retain", "--config", config, "--json")
     assert answer.json == {"records_removed": 3, "media_dropped": 2, "bytes_freed": 10, "forgotten": 1}
     assert "3 records removed" in borne("records", "retain", "--config", config).out
+
+
+def test_ok__change_key(borne, running, config: Path) -> None:
+    words = ("records", "change-key", "--reason", "yearly", "--config", config)
+    assert borne(*words, "--json").json == {"seq": 9, "key": "0f" * 16}
+    assert borne(*words).out == f"record 9 changes the key; from the next one on {'0f' * 16} signs\n"
+
+
+def test_fail__change_key(could_not, running, config: Path) -> None:
+    could_not("records", "change-key", "--reason", "", "--config", config)
 
 
 def test_ok__correct(borne, running, config: Path) -> None:

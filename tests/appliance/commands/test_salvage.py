@@ -1,28 +1,36 @@
 """`borne records salvage` against a real broker and receiver: the box's keys stay where they are."""
 
+import asyncio
 import shutil
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from nacl.public import PublicKey
 from nacl.signing import SigningKey, VerifyKey
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.reasoncodes import ReasonCode
 
-from appliance.contracts.lane import SealedRecord
+from appliance.contracts import wire
+from appliance.contracts.lane import FetchOutbox, SealedRecord
 from appliance.contracts.movement import Stamp
 from appliance.key_files import read_key, write_key
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.records.watermark import Watermark, sign_watermark
 from appliance.services.uplink.link import Credentials, LinkError
-from appliance.services.uplink.salvage import Deliverer
+from appliance.services.uplink.salvage import Deliverer, Shelf
 from appliance.simulation.broker import CENTRAL, Broker
 from appliance.simulation.world import World
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "services" / "uplink"))
+
+from broker_scripted import Connection, ScriptedBroker
+
 STAMP = Stamp(boot_id="boot", monotonic_ns=7, wall="2026-11-02T08:00:00.000+00:00", quality="rtc")
 RECORDS = 70
+CONNACK_REFUSED, SUBACK_REFUSED = "connack", "suback"
 
 
 @pytest.fixture
@@ -117,38 +125,138 @@ def test_fail__the_broker_does_not_take_them(could_not, tmp_path: Path, monkeypa
         broker.stop()
 
 
+def test_ok__a_damaged_journal_to_its_end(borne, world: World, tmp_path: Path) -> None:
+    """What cannot be read stops nothing behind it, and the end says so."""
+    dead_box(world, tmp_path / "disk")
+    with sqlite3.connect(tmp_path / "disk" / "journal.db") as connection:
+        connection.execute("DELETE FROM records WHERE seq IN (1, 30, 31, 32, 69)")
+    connection.close()
+    answer = borne(*arguments(world, tmp_path / "disk"), "--patience", "20")
+    assert answer.code == 1
+    assert "65 records sent, 5 unreadable" in answer.out
+    assert "everything that can still be read" in answer.out
+    assert world.count()["records"] == 65
+    again = borne(*arguments(world, tmp_path / "disk"), "--json")
+    assert (again.code, again.json["sent"], again.json["undelivered"]) == (1, 0, 0), "central has it"
+    assert again.json["unreadable"] == [1, 30, 31, 32, 69]
+
+
 @pytest.mark.parametrize(
-    ("packet", "said"), [(PacketTypes.CONNACK, "refuses this laptop"), (PacketTypes.SUBACK, "does not let")]
+    ("reason", "said"), [(CONNACK_REFUSED, "refuses this box"), (SUBACK_REFUSED, "does not let")]
 )
-def test_fail__refused(tmp_path: Path, monkeypatch, packet: int, said: str) -> None:
-    monkeypatch.setattr("paho.mqtt.client.Client.tls_set", lambda *_: None)
-    outbox = SimpleNamespace(device="box-1", epoch="e", last_seq=1, acknowledged_seq=0)
-    nowhere = Credentials("127.0.0.1", 1, tmp_path, tmp_path, tmp_path)
-    key = SigningKey.generate()
-    deliverer = Deliverer(outbox, nowhere, watermark_key=key.verify_key, patience=0.05)
-    client = deliverer._client()
-    refused = ReasonCode(packet, identifier=0x87)
-    if packet == PacketTypes.CONNACK:
-        client.on_connect(client, None, None, refused, None)
-    else:
-        client.on_subscribe(client, None, 1, [refused], None)
-    with pytest.raises(LinkError, match=said):
-        deliverer._take(1.0)
-    with pytest.raises(LinkError, match="does not answer"):
-        deliverer._wait_for("subscribed")
+def test_fail__refused(tmp_path: Path, reason: str, said: str) -> None:
+    def refuses(connection: Connection) -> None:
+        if reason == CONNACK_REFUSED:
+            connection.welcome(reason=0x87)
+            return
+        connection.welcome()
+        packet = connection.receive()
+        connection.send(9, packet.body[:2] + b"\x00\x87")
+        connection.receive()
+
+    with ScriptedBroker(tmp_path / "broker", refuses) as broker, pytest.raises(LinkError, match=said):
+        deliverer(shelf_of(3)._outbox, broker.credentials).deliver()
 
 
-def test_ok__a_word_for_another_box_is_none(tmp_path: Path) -> None:
-    outbox = SimpleNamespace(device="box-1", epoch="e", last_seq=9, acknowledged_seq=0)
-    nowhere = Credentials("127.0.0.1", 1, tmp_path, tmp_path, tmp_path)
-    key = SigningKey.generate()
-    deliverer = Deliverer(outbox, nowhere, watermark_key=key.verify_key)
-    for device, epoch, seq in (("box-2", "e", 9), ("box-1", "f", 9), ("box-1", "e", 3)):
-        word = Watermark(
-            device=device, epoch=epoch, seq=seq, chain=bytes(32), issued_at="2026-11-02T08:00:00+00:00",
-            gaps=((5, 6),) if seq == 3 else (),
-        )  # fmt: skip
-        deliverer._hear(sign_watermark(word, signing_key=key))
-    assert (deliverer._reached, deliverer._gaps) == (3, ((5, 6),))
-    outbox.records = lambda after: [SealedRecord(seq=n, envelope=b"") for n in range(after + 1, 10)]
-    assert [record.seq for record in deliverer._wanted()] == [5, 6, 7, 8, 9]
+def test_ok__the_line_is_lost_and_comes_back(tmp_path: Path) -> None:
+    outbox = shelf_of(40)._outbox
+    lines = []
+
+    def behave(connection: Connection) -> None:
+        lines.append(len(lines))
+        connection.welcome()
+        for batch in connection.batches():
+            if lines[-1] < 2:
+                return  # taken by the broker, and never seen by central
+            last = int(batch[-1])
+            connection.publish(wire.topic("box-1", "watermark"), word(last))
+
+    with ScriptedBroker(tmp_path / "broker", behave) as broker:
+        done = deliverer(outbox, broker.credentials).deliver()
+    assert (done.acknowledged_seq, done.undelivered, len(lines)) == (40, 0, 3)
+
+
+def test_fail__central_says_nothing(tmp_path: Path) -> None:
+    """Sent again with ever longer waits, and not without end."""
+    batches = []
+
+    def behave(connection: Connection) -> None:
+        connection.welcome()
+        batches.extend(connection.batches())
+
+    with ScriptedBroker(tmp_path / "broker", behave) as broker:
+        began = time.monotonic()
+        done = deliverer(shelf_of(5)._outbox, broker.credentials, patience=4.0, resend=0.2).deliver()
+    assert (done.acknowledged_seq, done.undelivered) == (0, 5)
+    assert 4 <= time.monotonic() - began < 12
+    assert 2 <= len(batches) <= 5, "0.2, 0.4, 0.8, 1.6 seconds: not as often as it can"
+
+
+CENTRAL_S = SigningKey(bytes(range(32)))
+
+
+class Disk:
+    """So many records, some of which cannot be read."""
+
+    device, epoch, acknowledged_seq = "box-1", "e", 0
+
+    def __init__(self, last_seq: int, missing: tuple[int, ...]) -> None:
+        self.last_seq = last_seq
+        self.seqs = tuple(n for n in range(1, last_seq + 1) if n not in missing)
+
+    def records(self, after: int) -> Iterator[SealedRecord]:
+        return (SealedRecord(seq=n, envelope=str(n).encode()) for n in self.seqs if n > after)
+
+
+def deliverer(outbox: Disk, credentials: Credentials, **settings: float) -> Deliverer:
+    return Deliverer(outbox, credentials, watermark_key=CENTRAL_S.verify_key, **settings)
+
+
+def shelf_of(last_seq: int, missing: tuple[int, ...] = ()) -> Shelf:
+    return Shelf(Disk(last_seq, missing), watermark_key=CENTRAL_S.verify_key)
+
+
+def word(
+    seq: int,
+    *gaps: tuple[int, int],
+    top: int | None = None,
+    device: str = "box-1",
+    epoch: str = "e",
+    key: SigningKey = CENTRAL_S,
+) -> bytes:
+    said = Watermark(
+        device=device, epoch=epoch, seq=seq, chain=bytes(32), issued_at="2026-11-02T08:00:00+00:00",
+        gaps=gaps, top=top,
+    )  # fmt: skip
+    return sign_watermark(said, signing_key=key)
+
+
+def test_fail__a_word_for_another_box_is_none() -> None:
+    shelf = shelf_of(9)
+    shelf.hear(word(9, device="box-2"))
+    shelf.hear(word(9, epoch="f"))
+    shelf.hear(word(9, key=SigningKey.generate()))
+    shelf.hear(b"no word")
+    assert (shelf.reached, shelf.heard.is_set()) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("missing", "said", "held", "gaps", "waiting"),
+    [
+        ((), word(3), 3, (), 6),
+        ((), word(3, (5, 6), top=9), 4, ((5, 6),), 2),
+        ((5, 6), word(4, (5, 6), top=8), 8, (), 1),
+        ((5, 6), word(4, (5, 6)), 7, (), 2),  # an older central: only that 7 is there
+        ((5,), word(4, (5, 6), (8, 8), top=9), 5, ((5, 6), (8, 8)), 2),
+        ((5, 6), word(4, (5, 6), (8, 8), top=9), 7, ((8, 8),), 1),
+        ((5, 6, 9), word(4, (5, 6), top=8), 8, (), 0),
+        ((), word(9), 9, (), 0),
+    ],
+)
+def test_ok__what_central_lacks(missing, said, held, gaps, waiting) -> None:
+    shelf = shelf_of(9, missing)
+    shelf.hear(said)
+    page = asyncio.run(shelf.fetch_outbox(FetchOutbox(after=held, limit=64)))
+    assert (page.send_from, page.gaps, shelf.waiting_records) == (held + 1, gaps, waiting)
+    assert shelf.waits == (waiting > 0)
+    assert [record.seq for record in page.records] == [n for n in range(held + 1, 10) if n not in missing]

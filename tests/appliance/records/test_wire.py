@@ -12,7 +12,7 @@ import pycddl
 import pytest
 from nacl.public import SealedBox
 from nacl.secret import SecretBox
-from nacl.signing import SigningKey
+from nacl.signing import SigningKey, VerifyKey
 from records_common import (
     CENTRAL_SEALING,
     CENTRAL_WATERMARK,
@@ -24,9 +24,10 @@ from records_common import (
 )
 
 from appliance import cose
+from appliance.contracts.cases import CaseKind, CaseOutcome, Closing, Ground, closing_record
 from appliance.contracts.movement import from_plain
 from appliance.records import envelope
-from appliance.records.commands import Action, Rate, Resync, Rights, pack_commands
+from appliance.records.commands import Action, ChangeKey, Rate, Resync, Rights, pack_commands
 from appliance.records.manifest import Key, Manifest, Use, sign_manifest
 from appliance.records.timekeeping import ClockWatch
 from appliance.records.watermark import read_watermark
@@ -177,6 +178,30 @@ def test_ok__whatever_a_journal_records(open_journal) -> None:
     )
     assert with_clock is not None
     book.commit("clock/1", "clock_correction", with_clock, STAMP)
+    for kind, outcome, role in (("referred", "refused", "second_line"), ("released", "upheld", "supervisor")):
+        closing = Closing(
+            crossing=f"c-{kind}",
+            device="box-1",
+            kind=CaseKind(kind),
+            outcome=CaseOutcome(outcome),
+            ground=Ground.FALSE_DOCUMENT if kind == "referred" else None,
+            reason="The photo was put into another's passport.",
+            officer="Emil",
+            role=role,
+            crossed_at=STAMP.wall,
+            waited_seconds=72.5,
+            released_by="" if kind == "referred" else "Aida",
+            examined={
+                "checks": 40,
+                "pictures": ["portrait"],
+                "routines": {"IR.AB.MR": "PASS"},
+                "composites": {},
+                "indicators": ["afraid"],
+                "notes": "",
+            },
+            stamp=STAMP,
+        )
+        book.commit(*closing_record(closing), STAMP)
     records += [*_all(book), *_aside(book)]
     kinds = set()
     for data in records:
@@ -188,6 +213,26 @@ def test_ok__whatever_a_journal_records(open_journal) -> None:
         plain = SecretBox(SealedBox(CENTRAL_SEALING).decrypt(sealed.key)).decrypt(sealed.body)
         kinds.add(check_body(plain))
     assert {"command", "retention", "tamper", "clock_correction"} <= kinds
+    assert {"case_closed", "release_review"} <= kinds
+
+
+def test_ok__a_change_of_the_signing_key(open_journal) -> None:
+    book = open_journal()
+    old = book.signing_key.verify_key
+    book.command(order_of(ChangeKey(reason="yearly")), stamp=STAMP, now=NOW, local=lambda *_: {})
+    kinds = []
+    for data in _all(book):
+        sealed = envelope.verify(data, verify_key_for=lambda _: old)
+        check("envelope", "envelope", data)
+        check("envelope", "header", cose.protected_bytes(data))
+        plain = SecretBox(SealedBox(CENTRAL_SEALING).decrypt(sealed.key or b"")).decrypt(sealed.body or b"")
+        kinds.append(check_body(plain))
+    assert kinds == ["command", "key_change"]
+    named = cbor2.loads(cose.protected_bytes(data))
+    said = [named[name] for name in ("dev", "epoch", "seq", "prev", "old_key", "new_key")]
+    statement = cbor2.dumps(["Borne key change 1", *said])
+    check("envelope", "key-change-statement", statement)
+    VerifyKey(named["new_key"]).verify(statement, named["new_sig"])
 
 
 def _fields(stamp: object) -> dict[str, object]:
@@ -234,13 +279,14 @@ def test_ok__a_word_a_command_and_a_list_of_keys() -> None:
     check("watermark", "gaps", cbor2.loads(protected)["gaps"])
     check("watermark", "header", cose.protected_bytes(acknowledgement("e", 0)))
     rights = Rights(request="R", purpose="p", action=Action.FIND, epoch="e", seqs=(1, 2))
-    for order in (Resync(epoch="e", from_seq=1), Rate(records_per_second=None), rights):
+    change_key = ChangeKey(reason="yearly")
+    for order in (Resync(epoch="e", from_seq=1), Rate(records_per_second=None), rights, change_key):
         data = order_of(order)
         check("command", "command", data)
         check("command", "header", cose.protected_bytes(data))
         payload = cbor2.loads(data).value[2]
         check("command", "order", payload)
-        check("command", f"{cbor2.loads(payload)['kind']}-order", payload)
+        check("command", f"{cbor2.loads(payload)['kind'].replace('_', '-')}-order", payload)
         check("batch", "batch", pack_commands([data]))
     key = Key(use=Use.SEALING, public=bytes(32), not_before=NOW, not_after=NOW + dt.timedelta(days=1))
     manifest = Manifest(owner="central", version=1, issued_at=NOW, keys=(key,))

@@ -40,9 +40,9 @@ class OnAPty(Bench):
             os.write(self.fds[0], data)
 
     def unplug(self):
-        for fd in self.fds:
+        fds, self.fds = self.fds, ()
+        for fd in fds:
             os.close(fd)
-        self.fds = ()
         self.port.unlink(missing_ok=True)
 
     def replug(self):

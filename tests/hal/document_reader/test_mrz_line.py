@@ -30,6 +30,7 @@ class Line:
         tty.setraw(slave)
         self.port = os.ttyname(slave)
         self._slave = slave
+        self._unplugging = threading.Lock()
 
     def send(self, data):
         os.write(self.master, data)
@@ -46,18 +47,19 @@ class Line:
         return data
 
     def unplug(self):
-        for fd in (self.master, self._slave):
+        """Once: the test's end may come while a timer is still unplugging."""
+        with self._unplugging:
+            fds, self.master, self._slave = (self.master, self._slave), None, None
+        for fd in fds:
             if fd is not None:
                 os.close(fd)
-        self.master = self._slave = None
 
 
 @pytest.fixture
 def line(pseudo_terminals):
     cable = Line()
     yield cable
-    if cable.master is not None:
-        cable.unplug()
+    cable.unplug()
 
 
 @pytest.fixture

@@ -35,10 +35,10 @@ class Terminal:
         return termios.tcgetattr(self.slave)
 
     def close(self):
-        for fd in (self.master, self.slave):
+        fds, self.master, self.slave = (self.master, self.slave), None, None
+        for fd in fds:
             if fd is not None:
                 os.close(fd)
-        self.master = self.slave = None
 
 
 @pytest.fixture

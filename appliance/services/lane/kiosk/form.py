@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Final
+from unicodedata import normalize
 
 import msgspec
 
@@ -48,7 +49,7 @@ def form_of(words: Words) -> Form:
     """The form in this language."""
     states = sorted(
         (Choice(code, words.issuer(code) or state_name(code) or code) for code in state_codes()),
-        key=lambda choice: choice.word,
+        key=lambda choice: normalize("NFKD", choice.word).casefold(),  # É beside E
     )
     return Form(
         typed_for=tuple(Choice(code, words.say("reason", code)) for code in TYPED_FOR),

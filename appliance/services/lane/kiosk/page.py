@@ -20,10 +20,17 @@ from starlette.staticfiles import StaticFiles
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import ExceptFinger, Press, PressTaken, View
 from appliance.contracts.officers import Login, OfficerAnswer, Release
+from appliance.contracts.paper import EnterPaper, PaperAnswer
+from appliance.contracts.receipt import ShowReceipt
 from appliance.contracts.typed import TypedAnswer, TypedEntry
 from appliance.services.lane.kiosk.form import form_of, refusal, said
 from appliance.services.lane.kiosk.guard import guards, sent
+from appliance.services.lane.kiosk.help import HelpPages, screen_code
+from appliance.services.lane.kiosk.looks import look_of
+from appliance.services.lane.kiosk.paper import PaperPage
+from appliance.services.lane.kiosk.receipt import ReceiptPages
 from appliance.services.lane.kiosk.screen import screen_of
+from appliance.services.lane.kiosk.second_line import SecondLinePage, SecondLineSource
 from appliance.services.lane.kiosk.traveller import TravellerPage
 from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
 
@@ -47,6 +54,11 @@ COOKIE_SECONDS: Final = 365 * 24 * 3600
 class ViewSource(Protocol):
     """What the page asks of the lane."""
 
+    @property
+    def second_line(self) -> SecondLineSource | None:
+        """Where referred crossings wait; None where nobody keeps them."""
+        ...
+
     def view(self) -> View: ...
 
     async def wait_for_change(self, revision: int, timeout: float) -> View:
@@ -65,6 +77,14 @@ class ViewSource(Protocol):
 
     def enter(self, entry: TypedEntry) -> TypedAnswer:
         """A document that the officer typed: what is wrong with it, or what it would be, or taken."""
+        ...
+
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
+        """Lines of a paper ledger: recorded, or what is wrong with each."""
+        ...
+
+    def show_receipt(self, show: ShowReceipt) -> PressTaken:
+        """The receipt of who has gone goes onto the traveller's screen."""
         ...
 
     def except_finger(self, said: ExceptFinger) -> PressTaken:
@@ -96,6 +116,12 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """The crossing that may be released from RED."""
     typing: str | None
     """The crossing whose document may be typed in now."""
+    second_line: int | None
+    """Rises with every change of the queue; None for who does not work there."""
+    help: str
+    """The screen, as help knows it."""
+    receipt: str | None
+    """The reference of the receipt that can be shown."""
     regions: dict[str, str]
 
 
@@ -122,6 +148,10 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             Route("/picture/{name}", kiosk.picture),
             Route("/language/{code}", kiosk.language),
             *kiosk.traveller.routes(),
+            *SecondLinePage(source, kiosk.words, kiosk.templates, kiosk.version).routes(),
+            *kiosk.help.routes(),
+            *kiosk.receipt.routes(),
+            *kiosk.paper.routes(),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         middleware=guards(),
@@ -133,31 +163,35 @@ class _Kiosk:
         self._source = source
         self._languages = languages
         self._default = default
-        self._templates = Environment(
+        self.templates = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._version = _version()
-        self.traveller = TravellerPage(source, languages, default, self._templates, self._version)
+        self.version = _version()
+        self.traveller = TravellerPage(source, languages, default, self.templates, self.version)
+        self.help = HelpPages(self.templates, self.words)
+        self.paper = PaperPage(source, self.words)
+        self.receipt = ReceiptPages(source, self.templates, languages, self.traveller.words_of)
 
     async def page(self, request: Request) -> Response:
         """The empty page: all content comes with the first event."""
-        words = self._words(request)
-        html = self._templates.get_template("page.html").render(
+        words = self.words(request)
+        html = self.templates.get_template("page.html").render(
             words=words,
             languages=self._languages,
             regions=REGIONS,
-            version=self._version,
+            version=self.version,
             form=form_of(words),
+            look=look_of(request),
         )
         return Response(html, media_type="text/html")
 
     async def events(self, request: Request) -> Response:
         """The view now, at every change, and at every heartbeat."""
-        return StreamingResponse(self._stream(self._words(request)), media_type="text/event-stream")
+        return StreamingResponse(self._stream(self.words(request)), media_type="text/event-stream")
 
     async def press(self, request: Request) -> Response:
         """The button: answers only the revision that the officer saw."""
@@ -185,7 +219,7 @@ class _Kiosk:
         entry = await sent(request, TypedEntry, limit=MAX_TYPED_BYTES)
         if isinstance(entry, Response):
             return entry
-        answer = said(self._source.enter(entry), self._words(request))
+        answer = said(self._source.enter(entry), self.words(request))
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
     async def login(self, request: Request) -> Response:
@@ -193,7 +227,7 @@ class _Kiosk:
         login = await sent(request, Login, limit=MAX_LOGIN_BYTES)
         if isinstance(login, Response):
             return login
-        answer = refusal(await self._source.login(login), self._words(request))
+        answer = refusal(await self._source.login(login), self.words(request))
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
     async def release(self, request: Request) -> Response:
@@ -201,7 +235,7 @@ class _Kiosk:
         release = await sent(request, Release, limit=MAX_LOGIN_BYTES)
         if isinstance(release, Response):
             return release
-        answer = refusal(await self._source.release(release), self._words(request))
+        answer = refusal(await self._source.release(release), self.words(request))
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
     async def picture(self, request: Request) -> Response:
@@ -235,7 +269,7 @@ class _Kiosk:
     def _update(self, view: View, words: Words) -> Update:
         screen = screen_of(view, words)
         return Update(
-            version=self._version,
+            version=self.version,
             revision=view.revision,
             phase=screen.phase,
             recommendation=view.recommendation if screen.phase == "deciding" else None,
@@ -245,15 +279,19 @@ class _Kiosk:
             officer=view.officer.name if view.officer else "",
             releasing=view.crossing if view.may_release and view.officers else None,
             typing=view.crossing if view.takes_typed else None,
+            second_line=view.second_line.revision if view.second_line else None,
+            help=screen_code(view),
+            receipt=view.receipt.reference if view.receipt else None,
             regions={
-                name: self._templates.get_template(f"{name}.html")
+                name: self.templates.get_template(f"{name}.html")
                 .render(screen=screen, view=view, words=words, languages=self._languages)
                 .strip()
                 for name in REGIONS
             },
         )
 
-    def _words(self, request: Request) -> Words:
+    def words(self, request: Request) -> Words:
+        """The officer's language."""
         wanted = request.cookies.get(COOKIE)
         return next((words for words in self._languages if words.code == wanted), self._default)
 

@@ -25,11 +25,11 @@ def reason_of(check: Check, words: Words) -> str:
     parts = [_reason(check, words)]
     evidence = check.evidence
     if (fields := evidence.get("fields")) and isinstance(fields, list | tuple):
-        parts.append(", ".join(words.say("field", str(field)) for field in fields))
+        parts.append(words.comma.join(words.say("field", str(field)) for field in fields))
     if (name := evidence.get("list")) and isinstance(name, str):
         parts.append(name)
     if (short := evidence.get("short")) and isinstance(short, list | tuple):
-        parts.append(", ".join(words.say("measure", str(measure)) for measure in short))
+        parts.append(words.comma.join(words.say("measure", str(measure)) for measure in short))
     similarity, threshold = _number(evidence.get("similarity")), _number(evidence.get("threshold"))
     if similarity is not None and threshold is not None:
         parts.append(words.ui("similarity", value=words.decimal(similarity), least=words.decimal(threshold)))

@@ -21,14 +21,23 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
 from appliance.contracts.capture import PAGE_HINTS
+from appliance.contracts.cases import CASE_PROBLEMS, CaseKind, CaseOutcome, Ground
 from appliance.contracts.checks import CHECKS
 from appliance.contracts.face import INSTRUCTIONS, NOT_MEASURED, OFIQ_MEASURES, OWN_MEASURES
 from appliance.contracts.finger import FINGER_INSTRUCTIONS, POSITIONS
 from appliance.contracts.officers import OFFICER_PROBLEMS
-from appliance.contracts.typed import PROBLEMS
+from appliance.contracts.paper import PAPER_PROBLEMS
+from appliance.services.lane.second_line.indicators import INDICATORS
+from appliance.services.lane.second_line.routines import FEATURES, LIGHTS, PROPERTIES, RESULTS
 
 LOCALE: Final = Path(__file__).parent / "locale"
 DOMAIN: Final = "kiosk"
+LANGUAGES: Final = ("en", "fr", "ru", "ky", "prs", "ps", "ar", "es", "pt")
+"""Those with a catalogue: English is written with the code, docs/languages.md says how the others stand."""
+LOCALES: Final = {"prs": "fa_AF"}
+"""Languages that CLDR knows by another code: Dari, by ISO 639-3 and in every `lang`."""
+NAMES: Final = {"prs": "دری"}
+"""Names of a language for itself where CLDR's says less."""
 
 REASONS: Final = tuple(dict.fromkeys(reason for reasons in CHECKS.values() for reason in reasons))
 TROUBLES: Final = ("document_not_read", "storage_full", "storage_broken", "capture_unreachable")
@@ -70,7 +79,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "measure": MEASURES,
     "guide_more": ("welcome", "notice"),
     "action": ("start", "retry", "admit", "refer", "not_same", "seen"),
-    "late": ("new_list", "late_answer"),
+    "late": ("new_list", "late_answer", "paper"),
     "trouble": TROUBLES,
     "remedy": TROUBLES,
     "page_hint": PAGE_HINTS,
@@ -97,7 +106,20 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "kind": ("P", "I", "V", "other"),
     "sex": ("M", "F", "X"),
     "field": FIELDS,
-    "typed_problem": PROBLEMS,
+    "case_kind": tuple(CaseKind),
+    "case_outcome": tuple(CaseOutcome),
+    "ground": tuple(Ground),
+    "case_problem": CASE_PROBLEMS,
+    "light": LIGHTS,
+    "shows": PROPERTIES,
+    "feature": FEATURES,
+    "routine_result": RESULTS,
+    "indicator": INDICATORS,
+    "photo": (
+        *("portrait", "chip_portrait", "page", "page_white", "page_oblique"),
+        *("page_infrared", "page_ultraviolet"),
+    ),
+    "typed_problem": PAPER_PROBLEMS,
     "officer_problem": tuple(code for code in OFFICER_PROBLEMS if code != "locked"),
     "plural": ("hours", "days", "unsent", "PASS", "FAIL", "NOT_DONE", "CANNOT"),
 }
@@ -122,9 +144,14 @@ class Words:
         return self.locale.text_direction
 
     @property
+    def comma(self) -> str:
+        """What stands between the members of a list."""
+        return "، " if self.direction == "rtl" else ", "
+
+    @property
     def name(self) -> str:
         """The language's name for itself."""
-        return str(self.locale.get_display_name() or self.code).capitalize()
+        return NAMES.get(self.code) or str(self.locale.get_display_name() or self.code).capitalize()
 
     def find(self, *ids: str) -> str | None:
         """The words of the first of these ids that has any."""
@@ -151,8 +178,7 @@ class Words:
         own = self.find(f"issuer.{code}")
         if own is not None or len(code) != 3:
             return own
-        short = get_global("territory_aliases").get(code, ())  # CLDR: alpha-3 to alpha-2
-        return self.locale.territories.get(short[0]) if len(short) == 1 else None
+        return self.locale.territories.get(territory_of(code) or "")
 
     def count(self, id_: str, number: int) -> str:
         """The words for so many, in the language's own plural forms."""
@@ -182,6 +208,12 @@ class Words:
         return format_percent(share, locale=self.locale)
 
 
+def territory_of(code: str) -> str | None:
+    """CLDR's two letters for a State's three; None for what is no State, or several."""
+    short = get_global("territory_aliases").get(code, ())
+    return str(short[0]) if len(short) == 1 else None
+
+
 @functools.cache
 def load_words(code: str, *, folder: Path = LOCALE) -> Words:
     """A language's catalogue, compiled.
@@ -191,7 +223,7 @@ def load_words(code: str, *, folder: Path = LOCALE) -> Words:
     """
     path = folder / code / "LC_MESSAGES" / f"{DOMAIN}.po"
     try:
-        locale = Locale.parse(code)
+        locale = Locale.parse(LOCALES.get(code, code))
         with path.open("rb") as file:
             catalogue = read_po(file, locale=locale, domain=DOMAIN)
     except (UnknownLocaleError, ValueError, OSError) as error:
@@ -200,6 +232,6 @@ def load_words(code: str, *, folder: Path = LOCALE) -> Words:
             f"There are no words for the language {code!r}; there are for: {', '.join(known)}."
         ) from error
     compiled = io.BytesIO()
-    write_mo(compiled, catalogue)
+    write_mo(compiled, catalogue, use_fuzzy=True)  # fuzzy: a draft that nobody has reviewed yet
     compiled.seek(0)
     return Words(code=code, locale=locale, catalogue=gettext.GNUTranslations(compiled))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.post_items import PostItemError, verify_item
+from appliance.post_members import Members
 from appliance.services.uplink.post.frames import (
     MAX_FRAME_BYTES,
     MAX_ITEMS,
@@ -32,7 +33,6 @@ from appliance.services.uplink.post.frames import (
     encoded,
     read_frame,
 )
-from appliance.services.uplink.post.members import Members
 from appliance.services.uplink.post.store import PostStore, PostStoreError, Refused
 
 MAX_CONNECTIONS: Final = 64

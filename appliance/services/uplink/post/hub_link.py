@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from appliance.post_items import PostItemError, verify_item
+from appliance.post_members import Members
 from appliance.services.uplink.post.frames import (
     MAX_FRAME_BYTES,
     MAX_ITEMS,
@@ -28,7 +29,6 @@ from appliance.services.uplink.post.frames import (
     read_frame,
 )
 from appliance.services.uplink.post.hub import HubError, PostCertificates, peer_name
-from appliance.services.uplink.post.members import Members
 from appliance.services.uplink.post.store import PostStore, PostStoreError, Refused
 
 CONNECT_SECONDS: Final = 5.0

@@ -25,9 +25,9 @@ from appliance.contracts.post import (
 )
 from appliance.contracts.transport import Operation
 from appliance.post_items import KINDS, PostItemError, verify_item
+from appliance.post_members import Members
 from appliance.services.uplink.post.hub import HubError, PostCertificates, PostHub
 from appliance.services.uplink.post.hub_link import HubLink
-from appliance.services.uplink.post.members import Members
 from appliance.services.uplink.post.store import Kept, PostStore, PostStoreError, Refused
 
 MAX_PAGE_ITEMS: Final = 256
@@ -197,6 +197,7 @@ class PostService:
                 synchronized_seconds=0.0,
                 waiting=0,
                 sentence=self._sentence,
+                copy=self._store.instance,
             )
         at = self.link.synchronized_at
         return PostState(
@@ -206,6 +207,7 @@ class PostService:
             synchronized_seconds=None if at is None else time.monotonic() - at,
             waiting=self._store.count_waiting(),
             sentence=self.link.sentence,
+            copy=self._store.instance,
         )
 
     def _now(self) -> dt.datetime | None:

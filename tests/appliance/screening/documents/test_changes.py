@@ -1,4 +1,5 @@
 import contextlib
+import time
 import zlib
 from pathlib import Path
 
@@ -120,6 +121,26 @@ def test_fail__made_on_the_servers_side(one: NumberList, data: bytes) -> None:
 
 def repacked(data: bytes, **changes: object) -> bytes:
     return MAGIC + cbor2.dumps(cbor2.loads(data[len(MAGIC) :]) | changes, canonical=True)
+
+
+HOSTILE = {
+    "maps as keys of maps as keys of maps": b"\xa1" * 60 + b"\x00" * 61,
+    "maps as keys, each with another beside it": b"\xa2" * 40 + b"\x00\x00\x01\x00" * 40,
+    "lists without end": b"\x81" * 200_000 + b"\x00",
+    "lengths that nobody says": b"\x9f" * 1000,
+    "a list of four thousand million": b"\x9a\xff\xff\xff\xff",
+    "a text of many gigabytes": b"\x7b\x00\x00\x00\xff\xff\xff\xff\xff",
+    "shared values": b"\xd8\x1c\x82\xd8\x1d\x00\xd8\x1d\x00",
+    "a big number": b"\xc2\x5a\x00\x0f\x42\x40" + b"\xff" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_fail__hostile_bytes_are_refused_at_once(what: str) -> None:
+    began = time.process_time()
+    with pytest.raises(ListUnreadable):
+        decode_changes(MAGIC + HOSTILE[what])
+    assert time.process_time() - began < 1.0
 
 
 def test_fail__damaged_changes(data: bytes) -> None:

@@ -40,7 +40,11 @@ def test_ok__no_more_than_a_page_has(monkeypatch):
     assert len(read_barcodes(np.asarray(two, dtype=np.uint8))) == 1
 
 
-@pytest.mark.parametrize("data", [b"", b"not a picture", draw_seal(SEAL)[:60], bytes(17 * 1024 * 1024)])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"not a picture", draw_seal(SEAL)[:60], bytes(17 * 1024 * 1024)],
+    ids=["nothing", "words", "cut", "too_long"],
+)
 def test_fail__not_a_picture(data: bytes):
     with pytest.raises(PictureError):
         read_barcodes_of_file(data)

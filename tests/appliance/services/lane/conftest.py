@@ -19,6 +19,7 @@ from appliance.contracts.lane import Press, View
 from appliance.face_settings import FaceSettings
 from appliance.finger_settings import FingerSettings
 from appliance.opening import content_checks
+from appliance.records.cases import Cases
 from appliance.records.enrolment import Enrolments
 from appliance.records.history import History
 from appliance.records.journal import Journal
@@ -84,6 +85,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
         face: FaceSettings | None = None,
         gateway: GatewayKeys | None = None,
         finger: FingerSettings | None = None,
+        post: Any = None,
     ) -> LaneService:
         for lane in opened:
             lane.close()
@@ -132,6 +134,8 @@ def make_lane(tmp_path: Path, keys_and_lists):
                 clock=Clock(source=ClockSource.HOST),
                 memory=Memory.open(tmp_path / "memory.db", storage=keys.storage),
                 history=History.open(tmp_path / "history.db", storage=keys.storage),
+                cases=Cases.open(tmp_path / "cases.db", storage=keys.storage),
+                post=post,
                 officers=Officers(tmp_path, keys.storage),
                 gateway=gateway,
                 book=Book.open(tmp_path / "statistics.db", storage=keys.storage),

@@ -41,7 +41,6 @@ def keys(keys_and_lists):
 @pytest.fixture
 def gateway(keys) -> GatewayKeys:
     return GatewayKeys(
-        signing=keys.signing,
         sealing=keys.sealing,
         gateway_sealing=GATEWAY_SEALING.public_key,
         gateway_signing=GATEWAY_SIGNING.verify_key,
@@ -203,7 +202,9 @@ def test_ok__more_questions_than_are_remembered(make_lane, gateway, keys, monkey
     monkeypatch.setattr(lives, "MAX_WAITING", 2)
 
     async def main():
-        desk = lives.LiveDesk(device="test-box", keys=gateway, late=lambda *_: None)
+        desk = lives.LiveDesk(
+            device="test-box", keys=gateway, signing=lambda: keys.signing, late=lambda *_: None
+        )
         desk.connected = True
         for number in range(3):
             desk.ask(f"c{number}", Subject(), Direction.ENTRY, dt.datetime.now(dt.UTC))

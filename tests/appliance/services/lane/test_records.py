@@ -13,7 +13,7 @@ from appliance.clock import Clock, Kernel, TimeQuality
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Recommendation
 from appliance.contracts.errors import ServiceError
-from appliance.contracts.lane import Correct, FetchOutbox, LinkState, MakeRoom, SignedData
+from appliance.contracts.lane import ChangeKey, Correct, FetchOutbox, LinkState, MakeRoom, SignedData
 from appliance.records import envelope
 from appliance.records.commands import Action, Command, Rate, Resync, Rights, pack_commands, sign_command
 from appliance.records.manifest import Key, Manifest, Use, sign_manifest
@@ -258,6 +258,27 @@ def test_ok__health_says_what_protects_the_keys(make_lane, house) -> None:
     lane = make_lane(capture_of(1))
     status = asyncio.run(lane.status(Nothing()))
     assert status.key_tier == "software"
+
+
+def test_ok__the_signing_key_is_changed(make_lane, house) -> None:
+    lane = make_lane(capture_of(1))
+    cross(lane, house)
+    before = lane._journal.signing_key
+    done = asyncio.run(lane.change_key(ChangeKey(reason="a technician left")))
+    after = lane._journal.signing_key
+    assert (done.key, after != before) == (cose.key_id(after.verify_key).hex(), True)
+    assert [record.seq for record in page(lane).urgent] == [done.seq]
+    assert lane._live._signing() == after, "live queries are signed by it too"
+    asyncio.run(lane.correct(Correct(crossing="c", reason="misread", values={"sex": "F"})))
+    assert lane._journal.verify().problems == ()
+
+
+@pytest.mark.parametrize("reason", ["", "x" * 201, "two\nlines"])
+def test_fail__a_change_of_keys_without_a_reason(make_lane, reason: str) -> None:
+    lane = make_lane(capture_of(1))
+    with pytest.raises(ServiceError, match="reason"):
+        asyncio.run(lane.change_key(ChangeKey(reason=reason)))
+    assert lane._journal.status().last_seq == 0
 
 
 def test_ok__a_correction_is_a_new_record_that_names_the_old(make_lane, house) -> None:

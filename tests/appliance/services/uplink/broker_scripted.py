@@ -34,8 +34,30 @@ class Packet(NamedTuple):
 
     @property
     def payload(self) -> bytes:
+        return self._behind_topic[1]
+
+    @property
+    def user(self) -> tuple[tuple[str, str], ...]:
+        """User properties of a PUBLISH that has no other (MQTT 5, 3.3.2.3.7)."""
+        left, found = self._behind_topic[0], []
+        while left:
+            assert left[0] == 0x26
+            texts, left = [], left[1:]
+            for _ in range(2):
+                end = 2 + int.from_bytes(left[:2], "big")
+                texts.append(left[2:end].decode())
+                left = left[end:]
+            found.append((texts[0], texts[1]))
+        return tuple(found)
+
+    @property
+    def _behind_topic(self) -> tuple[bytes, bytes]:
+        """Properties, whose length takes one byte or two, and payload."""
         at = 2 + int.from_bytes(self.body[:2], "big") + 2
-        return self.body[at + 1 + self.body[at] :]
+        length, start = self.body[at] & 0x7F, at + 1
+        if self.body[at] & 0x80:
+            length, start = length + (self.body[at + 1] << 7), at + 2
+        return self.body[start : start + length], self.body[start + length :]
 
 
 class Gone(Exception):

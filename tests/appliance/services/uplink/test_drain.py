@@ -173,6 +173,7 @@ class ScriptedLink:
 
     has_room = idle = True
     deaf = False
+    refusal = ""
     max_payload = 10**6
     heard_at = 0.0
 

@@ -14,11 +14,12 @@ import pytest
 from nacl.public import PublicKey
 from nacl.signing import VerifyKey
 from paho.mqtt.enums import CallbackAPIVersion
-from uplink_scripted import JournalLane, record_movements, until
+from uplink_scripted import STAMP, JournalLane, record_movements, until
 
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Direction
 from appliance.contracts.lane import LiveQuery
+from appliance.contracts.uplink import Telemetry
 from appliance.key_files import HashingKey, read_key, write_key
 from appliance.live_query import LiveSubject, Query, open_answer, seal_query
 from appliance.records.journal import Journal
@@ -158,6 +159,37 @@ def test_ok__late_hits_go_first_and_are_counted_once(world: World) -> None:
         copies = dict(connection.execute("SELECT seq, copies FROM records").fetchall())
     assert order[0] == 6
     assert copies == dict.fromkeys(range(1, 7), 1)
+
+
+def test_ok__the_signing_key_is_changed_on_the_line(world: World) -> None:
+    """With history before it that central has not seen; nothing is refused, and reports are the box's."""
+    lane = lane_of(world)
+    record_movements(lane, 30)
+    lane.journal.change_key(reason="test", stamp=STAMP)
+    record_movements(lane, 10)
+
+    async def main() -> None:
+        async with uplink_of(world, lane) as uplink:
+            await until(lambda: lane.journal.status().unsent == 0, seconds=100)
+            lane.journal.change_key(reason="once more", stamp=STAMP)
+            record_movements(lane, 10)
+            await until(lambda: lane.journal.status().unsent == 0, seconds=100)
+            await uplink.publish_telemetry(Telemetry(report={"version": "9"}))
+            await until(lambda: ("telemetry", "signed") in reports(world), seconds=60)
+
+    asyncio.run(main())
+    lane.journal.close()
+    world.stop_receiver()
+    found = in_database(world)
+    assert (found["records"], found["refused"]) == (52, 0)
+    with sqlite3.connect(world.database) as connection:
+        (key,) = connection.execute("SELECT signing_key FROM devices").fetchone()
+    assert key == bytes(lane.journal.signing_key.verify_key)
+
+
+def reports(world: World) -> list[tuple[str, str]]:
+    with sqlite3.connect(world.database) as connection:
+        return connection.execute("SELECT what, taken FROM reports").fetchall()
 
 
 def test_ok__a_live_query_there_and_back(world: World) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from broker_scripted import Connection, ScriptedBroker
+from broker_scripted import PUBLISH, Connection, ScriptedBroker
 from nacl.signing import SigningKey
 from uplink_scripted import DEVICE, until
 
@@ -12,6 +12,7 @@ from appliance.contracts.capture import Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.uplink import Telemetry
 from appliance.records import envelope
+from appliance.report_signature import read_signature
 from appliance.services.uplink import drain
 from appliance.services.uplink import service as services
 
@@ -159,7 +160,7 @@ def test_ok__telemetry_waits_for_a_connection(tmp_path: Path, lane, run_uplink) 
             packet = connection.receive()
             connection.answer(packet)
             if packet.kind == 3 and packet.topic.endswith("/telemetry"):
-                got.append((packet.payload, packet.flags & 1))
+                got.append((packet.payload, packet.flags & 1, packet.topic, packet.user))
 
     async def work(uplink) -> None:
         await uplink.publish_telemetry(Telemetry(report={"old": 1}))
@@ -170,4 +171,30 @@ def test_ok__telemetry_waits_for_a_connection(tmp_path: Path, lane, run_uplink) 
 
     with ScriptedBroker(tmp_path / "broker", listens) as broker:
         run_uplink(broker.credentials, work)
-    assert got == [(b'{"temperature":41}', 1)]
+    ((payload, retained, topic, user),) = got
+    assert (payload, retained) == (b'{"temperature":41}', 1)
+    signature = read_signature(user)
+    assert signature is not None
+    signature.verify(topic, payload, lane.journal.signing_key.verify_key)
+
+
+def test_fail__the_broker_takes_no_records_of_this_box(tmp_path: Path, lane, run_uplink) -> None:
+    """Its rules do not let this certificate write there: said, and nothing counts as delivered."""
+    lane.record(3)
+
+    def refuses(connection: Connection) -> None:
+        connection.welcome()
+        while True:
+            packet = connection.receive()
+            if packet.kind == PUBLISH:
+                connection.send(4, packet.mid + b"\x87\x00")
+            else:
+                connection.answer(packet)
+
+    async def work(uplink) -> None:
+        await until(lambda: "does not take what this box sends" in uplink._last_problem)
+        assert (await uplink.status(Nothing())).connected
+
+    with ScriptedBroker(tmp_path / "broker", refuses) as broker:
+        run_uplink(broker.credentials, work)
+    assert lane.journal.status().acknowledged_seq == 0

@@ -12,6 +12,7 @@ from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
 from appliance import cose
+from appliance.contracts import wire
 from appliance.contracts.capture import Nothing
 from appliance.contracts.checks import Direction, Outcome, Recommendation
 from appliance.contracts.lane import (
@@ -23,13 +24,16 @@ from appliance.contracts.lane import (
     LiveQueries,
     LiveQuery,
     OutboxPage,
+    ReportSigned,
     SignedData,
+    SignReport,
 )
 from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, Stamp, to_plain
 from appliance.records.errors import RecordsError
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.records.watermark import Watermark, sign_watermark
+from appliance.report_signature import sign_report
 
 DEVICE = "test-box"
 STAMP = Stamp(boot_id="b", monotonic_ns=1, wall="2026-11-02T08:00:00.000+00:00", quality="rtc")
@@ -133,6 +137,11 @@ class JournalLane:
     async def link(self, request: LinkState) -> Nothing:
         self.links.append(request)
         return Nothing()
+
+    async def sign_report(self, request: SignReport) -> ReportSigned:
+        counter = self.journal.next_report(dt.datetime.now(dt.UTC))
+        topic, key = wire.topic(self.device, request.what), self.journal.signing_key
+        return ReportSigned(user=sign_report(topic, request.payload, counter=counter, key=key))
 
     async def status(self, request: Nothing) -> LaneStatus:
         raise AssertionError("uplink does not ask for it")

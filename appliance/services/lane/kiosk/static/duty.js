@@ -7,12 +7,13 @@ const login = document.getElementById("login");
 const release = document.getElementById("release");
 const letGo = document.getElementById("let-go");
 
-let now = { officers: [], officer: "", releasing: null };
+const NOTHING = { officers: [], officer: "", releasing: null, second_line: null };
+let now = NOTHING;
 let releasingFor = null;
 
 /** What the box says of officers; a form that is for another traveller closes. */
 export function offerDuty(update) {
-  now = update ?? { officers: [], officer: "", releasing: null };
+  now = update ?? NOTHING;
   letGo.hidden = !now.releasing;
   if (release.open && releasingFor !== now.releasing) release.close();
   if (!update && login.open) login.close();
@@ -76,8 +77,11 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-open=login]")) open(login);
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "F3" && event.key !== "F4") return;
+  if (!["F3", "F4", "F8"].includes(event.key)) return;
   event.preventDefault();
   if (event.key === "F3") open(login);
+  else if (event.key === "F8") {
+    if (now.second_line !== null && !document.querySelector("dialog[open]")) location.assign("/second-line");
+  }
   else if (now.releasing) open(release);
 });

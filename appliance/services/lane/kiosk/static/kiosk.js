@@ -2,7 +2,11 @@
 // box's one button. It decides nothing, and it never shows as live what is no longer live.
 
 import { offerDuty } from "./duty.js";
+import { offerHelp } from "./help.js";
 import { follow } from "./live.js";
+import { offerLooks } from "./looks.js";
+import { offerPaper } from "./paper.js";
+import { offerReceipt } from "./receipt.js";
 import { offerTyping } from "./typing.js";
 
 const HOLD_MS = 1500; // as long as the button on the panel
@@ -31,7 +35,7 @@ function show(update) {
     const html = update.regions[region.dataset.region];
     if (shown[region.dataset.region] === html) continue; // untouched: pictures do not flicker
     shown[region.dataset.region] = html;
-    region.innerHTML = html; // rendered by the box with every value escaped; the CSP allows no script in it
+    fill(region, html);
   }
   body.dataset.phase = update.phase;
   body.dataset.revision = update.revision;
@@ -40,8 +44,19 @@ function show(update) {
   body.dataset.recommendation = update.recommendation ?? "";
   offerTyping(update.typing);
   offerDuty(update);
+  offerHelp(update.help);
+  offerReceipt(update.receipt);
+  offerPaper(update.phase === "idle");
   body.classList.add("met");
   button.disabled = !update.press && !update.hold;
+}
+
+// The keyboard's place survives: a clock that ticks in the same region takes it from nobody.
+function fill(region, html) {
+  const stops = () => [...region.querySelectorAll("a, button")];
+  const place = stops().indexOf(document.activeElement);
+  region.innerHTML = html; // rendered by the box with every value escaped; the CSP allows no script in it
+  if (place >= 0) stops()[place]?.focus();
 }
 
 function lose() {
@@ -51,6 +66,9 @@ function lose() {
   for (const region of regions) region.replaceChildren();
   offerTyping(null);
   offerDuty(null);
+  offerHelp("lost");
+  offerReceipt(null);
+  offerPaper(false);
   body.dataset.phase = "lost";
   delete body.dataset.recommendation;
   button.disabled = true;
@@ -109,7 +127,9 @@ document.addEventListener("keydown", (event) => {
   if (event.target.closest("dialog")) return; // there it is a space
   if (event.code !== "Space" || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
-  if (!event.repeat) pushDown();
+  if (event.repeat) return;
+  pushDown();
+  if (event.shiftKey) finish("hold"); // for who cannot hold a key down so long
 });
 document.addEventListener("keyup", (event) => {
   if (event.code !== "Space" || event.target.closest("dialog")) return;
@@ -122,10 +142,16 @@ button.addEventListener("pointerdown", (event) => {
   pushDown();
 });
 button.addEventListener("pointerup", () => finish("press"));
+button.addEventListener("click", (event) => {
+  if (event.detail > 0) return; // a finger or a mouse: answered above
+  pushDown(); // Enter, or a screen reader
+  finish("press");
+});
 button.addEventListener("pointerleave", letGo);
 button.addEventListener("pointercancel", letGo);
 button.addEventListener("contextmenu", (event) => event.preventDefault());
 window.addEventListener("blur", letGo);
 
 document.documentElement.style.setProperty("--hold", `${HOLD_MS}ms`);
+offerLooks();
 follow("/events", "view", show, lose);

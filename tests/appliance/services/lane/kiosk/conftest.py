@@ -16,8 +16,7 @@ from kiosk_browser import CHROMIUM, DRIVER, Kiosk, Server, chromium, served
 from kiosk_scripted import ScriptedSource
 
 from appliance.services.lane.kiosk import kiosk_app
-
-LANGUAGES = ("en", "fr", "ru")
+from appliance.services.lane.kiosk.words import LANGUAGES
 
 
 @pytest.fixture(scope="session")

@@ -93,8 +93,8 @@ class Kiosk:
     def revision(self) -> int:
         return int(self.driver.execute_script("return document.body.dataset.revision || 0"))
 
-    def wait_for_phase(self, *phases: str) -> None:
-        wait_until(lambda: self.phase in phases)
+    def wait_for_phase(self, *phases: str, seconds: float = PATIENCE_SECONDS) -> None:
+        wait_until(lambda: self.phase in phases, seconds)
 
     def wait_for_revision(self, revision: int) -> None:
         wait_until(lambda: self.revision == revision)

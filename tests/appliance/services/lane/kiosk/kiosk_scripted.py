@@ -24,7 +24,10 @@ from appliance.contracts.lane import (
     View,
 )
 from appliance.contracts.officers import Login, OfficerAnswer, OfficerView, Release, Role
+from appliance.contracts.paper import EnterPaper, PaperAnswer, PaperHit, PaperResult
+from appliance.contracts.receipt import ShowReceipt
 from appliance.contracts.typed import TypedAnswer, TypedEntry
+from appliance.services.lane.paper_desk import read_line
 from appliance.services.lane.typed_entry import read_entry
 from appliance.simulation.portraits import draw_portrait
 from appliance.travel_document import MrzFormat, generate_mrz, parse_mrz, state_name, to_json
@@ -216,6 +219,7 @@ class ScriptedSource:
         self.entries: list[TypedEntry] = []
         self.logins: list[Login] = []
         self.releases: list[Release] = []
+        self.paper: list[EnterPaper] = []
         self.traveller_pages = 0
         self.pictures: dict[str, bytes] = {}
         self.on_press: Callable[[str], None] = lambda _event: None
@@ -266,6 +270,32 @@ class ScriptedSource:
         return TypedAnswer(
             taken=document is not None and entry.confirmed, problems=problems, document=document
         )
+
+    def show_receipt(self, show: ShowReceipt) -> PressTaken:
+        receipt = self._view.receipt
+        if receipt is None or show.reference != receipt.reference:
+            return PressTaken(taken=False)
+        self.show(receipt=msgspec.structs.replace(receipt, shown=True))
+        return PressTaken(taken=True)
+
+    async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
+        """As the lane reads a line; "ST0481516" is stolen, and a number that came before is there already."""
+        (line,) = request.lines
+        read, problems = read_line(line, post="p", now=dt.datetime.now(dt.UTC))
+        known = any(one.lines[0].document_number == line.document_number for one in self.paper)
+        hit = PaperHit(
+            check="watchlist.document", reason="stolen", list="documents", contact="NCB", list_age_hours=5.0
+        )
+        if read is not None:
+            self.paper.append(request)
+        result = PaperResult(
+            number=line.number,
+            taken=read is not None,
+            known=known,
+            problems=problems,
+            hits=(hit,) if line.document_number == "ST0481516" else (),
+        )
+        return PaperAnswer(results=(result,))
 
     def except_finger(self, said: ExceptFinger) -> PressTaken:
         self.excepted.append(said)

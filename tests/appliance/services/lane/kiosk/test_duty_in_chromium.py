@@ -10,10 +10,11 @@ from kiosk_scripted import TRAVELLERS, WAITING, ScriptedSource
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from appliance.contracts.cases import SecondLineView
 from appliance.contracts.officers import OfficerView, Role
 from appliance.services.lane.kiosk import kiosk_app
+from appliance.services.lane.kiosk.words import LANGUAGES
 
-LANGUAGES = ("en", "fr", "ru")
 STAFF = tuple(OfficerView(name=name, roles=(Role.OFFICER,)) for name in ("Aida Osmonova", "Bek Toktogulov"))
 REASON = "Found again: the desk confirmed it by telephone."
 
@@ -30,8 +31,8 @@ def value(kiosk: Kiosk, selector: str) -> str:
     return kiosk.driver.execute_script("return document.querySelector(arguments[0]).value", selector)
 
 
-def under_red(source: ScriptedSource) -> None:
-    source.decide(TRAVELLERS["red_stolen"], officers=STAFF, may_release=True)
+def under_red(source: ScriptedSource, **changes) -> None:
+    source.decide(TRAVELLERS["red_stolen"], officers=STAFF, may_release=True, **changes)
 
 
 def test_ok__on_duty_and_off_again(browser: Kiosk, source: ScriptedSource) -> None:
@@ -91,9 +92,11 @@ def test_ok__a_form_for_a_traveller_who_is_gone_closes(browser: Kiosk, source: S
 def test_ok__it_fits_and_can_be_read(
     browser: Kiosk, source: ScriptedSource, language: str, size: str
 ) -> None:
-    under_red(source)
+    second_line = SecondLineView(cases=12, reviews=3, overdue=1)
+    under_red(source, officer=STAFF[0], second_line=second_line)
     with served(kiosk_app(source, languages=LANGUAGES, default_language=language)) as server:
         browser.open(server.address, size=SIZES[size])
+        assert browser.text(".to-second strong") == "15"
         assert browser.driver.execute_script(MISFITS) == []
         keys(browser, Keys.F4)
         wait_until(lambda: opened(browser, "release"))

@@ -15,9 +15,7 @@ from starlette.routing import Route
 from appliance.contracts.checks import Outcome, Verdict
 from appliance.contracts.lane import FingerView, PortraitView, Trouble
 from appliance.services.lane.kiosk import kiosk_app
-from appliance.services.lane.kiosk.words import GUIDE
-
-LANGUAGES = ("en", "fr", "ru")
+from appliance.services.lane.kiosk.words import GUIDE, LANGUAGES
 
 
 @pytest.fixture

@@ -11,14 +11,13 @@ from kiosk_scripted import TRAVELLERS, WAITING, ScriptedSource
 from starlette.testclient import TestClient
 
 from appliance.contracts.checks import Outcome
-from appliance.contracts.lane import FingerView, PortraitView
+from appliance.contracts.lane import DocumentView, FingerView, PortraitView
 from appliance.services.lane.kiosk import kiosk_app
 from appliance.services.lane.kiosk import traveller as traveller_page
-from appliance.services.lane.kiosk.traveller import SPEECH, code_of, spoken_text, word_of
-from appliance.services.lane.kiosk.words import GUIDE, load_words
+from appliance.services.lane.kiosk.traveller import SPEECH, code_of, language_of, spoken_text, word_of
+from appliance.services.lane.kiosk.words import GUIDE, LANGUAGES, load_words
 from appliance.services.lane.policy import load_policy
 
-LANGUAGES = ("en", "fr", "ru")
 GUIDING = PortraitView(phase="guiding", instruction="look_at_camera")
 LONGEST_INSTRUCTION_SECONDS = 4.0
 
@@ -29,12 +28,12 @@ def client(source: ScriptedSource) -> TestClient:
     return TestClient(app, base_url="http://127.0.0.1")
 
 
-def word(source: ScriptedSource, language: str = "en") -> dict:
+def word(source: ScriptedSource, language: str | None = "en") -> dict:
     """What the page would be told now."""
     page = traveller_page.TravellerPage(
         source, tuple(load_words(code) for code in LANGUAGES), load_words("en"), _templates(), "v"
     )
-    return msgspec.to_builtins(page._word(source.view(), load_words(language)))
+    return msgspec.to_builtins(page._word(source.view(), load_words(language) if language else None))
 
 
 def _templates():
@@ -125,17 +124,84 @@ def test_fail__another_site_may_not_look(client: TestClient) -> None:
     assert client.get("/traveller", headers={"sec-fetch-site": "cross-site"}).status_code == 403
 
 
+# Whose language
+
+
+def document(**changes: str) -> DocumentView:
+    return msgspec.structs.replace(TRAVELLERS["green"].document, **changes)
+
+
+@pytest.mark.parametrize(
+    ("nationality", "issuing_state", "language"),
+    [
+        ("KGZ", "KGZ", "ky"),
+        ("AFG", "AFG", "prs"),
+        ("RUS", "RUS", "ru"),
+        ("MAR", "MAR", "ar"),
+        ("BRA", "BRA", "pt"),
+        ("MEX", "MEX", "es"),
+        ("KAZ", "KAZ", "ru"),
+        ("XXB", "FRA", "fr"),  # a refugee: the State that issued
+        ("D", "D", None),
+        ("UTO", "UTO", None),
+        ("", "", None),
+        ("../", "<<<", None),
+    ],
+)
+def test_ok__the_document_s_state_says_the_first_language(
+    nationality: str, issuing_state: str, language: str | None
+) -> None:
+    offered = tuple(load_words(code) for code in LANGUAGES)
+    found = language_of(document(nationality=nationality, issuing_state=issuing_state), offered)
+    assert (found.code if found else None) == language
+
+
+def test_ok__only_the_box_s_languages_and_nobody_s_without_a_document() -> None:
+    offered = (load_words("en"), load_words("ru"))
+    found = language_of(document(nationality="KGZ"), offered)
+    assert found is not None
+    assert found.code == "ru"
+    assert language_of(document(nationality="CHN"), offered) is None
+    assert language_of(None, offered) is None
+
+
+def test_ok__a_traveller_s_choice_goes_before_the_document_s_state(source: ScriptedSource) -> None:
+    source.show(WAITING, portrait=GUIDING, document=document(nationality="KGZ", issuing_state="KGZ"))
+    assert (word(source, None)["language"], word(source, None)["direction"]) == ("ky", "ltr")
+    assert (word(source, "ps")["language"], word(source, "ps")["direction"]) == ("ps", "rtl")
+    source.show(WAITING)
+    assert word(source, None)["language"] == "en", "nothing of the last traveller stays"
+
+
+def test_ok__the_choice_is_forgotten_with_the_next_traveller(client: TestClient) -> None:
+    client.get("/traveller/language/ru")
+    assert 'data-chosen="yes"' in client.get("/traveller").text
+    client.get("/traveller/language/document")
+    page = client.get("/traveller").text
+    assert 'data-chosen=""' in page
+    assert 'lang="en"' in page
+
+
 # What is spoken
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+DIGESTS = json.loads((SPEECH / "words.json").read_text("utf-8"))
+SPOKEN = tuple(code for code in LANGUAGES if code != "ps")
+"""The engine has no Pashto voice."""
+
+
+def test_ok__it_is_known_which_languages_are_spoken() -> None:
+    assert {key.partition("/")[0] for key in DIGESTS} == set(SPOKEN)
+    assert {path.name for path in SPEECH.iterdir() if path.is_dir()} == set(SPOKEN)
+
+
+@pytest.mark.parametrize("language", SPOKEN)
 def test_ok__every_word_is_spoken_as_it_is_written(language: str) -> None:
     """After a word has changed: image-build/speech.py speaks it anew."""
-    digests = json.loads((SPEECH / "words.json").read_text("utf-8"))
     words = load_words(language)
     for code in GUIDE:
         text = spoken_text(code, words)
-        assert digests[f"{language}/{code}"] == hashlib.sha256(text.encode()).hexdigest()[:16], code
+        assert DIGESTS[f"{language}/{code}"] == hashlib.sha256(text.encode()).hexdigest()[:16], code
         assert (SPEECH / language / f"{code}.opus").is_file()
 
 
@@ -147,7 +213,7 @@ def seconds_of(path: Path) -> float:
     return (position - pre_skip) / 48_000
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", SPOKEN)
 def test_ok__the_notice_has_been_heard_before_the_camera_looks(language: str) -> None:
     assert seconds_of(SPEECH / language / "notice.opus") <= load_policy(None).pace.notice_seconds
     for code in GUIDE:

@@ -11,8 +11,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from appliance.services.lane.kiosk import kiosk_app
+from appliance.services.lane.kiosk.words import LANGUAGES
 
-LANGUAGES = ("en", "fr", "ru")
 FIELDS = (
     ("document_number", "AC 123"),
     ("document_number_again", "AC123"),

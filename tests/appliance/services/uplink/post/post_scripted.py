@@ -15,8 +15,8 @@ from appliance.config import ClockSource
 from appliance.contracts.post import PublishItem
 from appliance.key_files import HashingKey, write_key
 from appliance.post_items import CASE, Item, index_of, open_item, seal_item, verify_item
+from appliance.post_members import Members
 from appliance.services.uplink.post.hub import PostCertificates
-from appliance.services.uplink.post.members import Members
 from appliance.services.uplink.post.service import PostService, PostSettings
 from appliance.services.uplink.post.store import PostStore
 from appliance.simulation.certificates import CertificateAuthority

@@ -1,0 +1,150 @@
+// The second line's pages: the queue stays fresh, what is looked at in a case is kept as it is typed, and a decision
+// goes with a PIN. The box judges all of it; who no longer works here is sent back to the lane.
+
+import { follow } from "./live.js";
+
+const ANSWER_MS = 10000; // a PIN takes its time on a small board
+const KEEP_MS = 400; // after the last key, what was typed goes to the box
+const QUEUE_MS = 60_000; // waiting times are told anew
+
+const body = document.body;
+const work = document.getElementById("work");
+const closing = document.getElementById("close");
+const saved = document.getElementById("saved");
+let keeping = 0;
+let deciding = false; // a decision is on its way: its own answer says what comes next
+
+// The lane goes on meanwhile
+
+function told(update) {
+  if (update.version !== body.dataset.version) {
+    location.reload(); // the box was updated
+    return;
+  }
+  if (update.second_line === null || update.officer !== body.dataset.officer) {
+    location.replace("/");
+    return;
+  }
+  if (deciding || String(update.second_line) === body.dataset.revision) return;
+  body.dataset.revision = update.second_line;
+  refresh();
+}
+
+async function refresh() {
+  let page;
+  try {
+    const response = await fetch(location.href);
+    if (!response.ok) throw new Error(response.statusText);
+    page = new DOMParser().parseFromString(await response.text(), "text/html");
+  } catch {
+    return; // it is told again
+  }
+  if (!body.dataset.crossing) {
+    const focused = document.activeElement?.dataset?.crossing;
+    document.getElementById("second").replaceWith(document.adoptNode(page.getElementById("second")));
+    if (focused) document.querySelector(`[data-crossing="${CSS.escape(focused)}"]`)?.focus();
+  } else if (!deciding && page.body.dataset.state !== body.dataset.state) {
+    location.reload(); // closed elsewhere: here nothing can be decided any more
+  }
+}
+
+follow("/events", "view", told, () => {});
+if (!body.dataset.crossing) setInterval(refresh, QUEUE_MS);
+
+// What is looked at
+
+function looked() {
+  const form = new FormData(work);
+  const routines = {};
+  for (const [name, value] of form) {
+    if (name.startsWith("routine ") && value !== "NOT_DONE") routines[name.slice("routine ".length)] = value;
+  }
+  return { routines, indicators: form.getAll("indicator"), notes: form.get("notes") };
+}
+
+async function send(path, message) {
+  const response = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
+    body: JSON.stringify(message),
+    signal: AbortSignal.timeout(ANSWER_MS),
+  });
+  if (!response.ok) throw new Error(response.statusText);
+  return response.json();
+}
+
+async function keep() {
+  let answer;
+  try {
+    answer = await send("/second-line/work", { crossing: body.dataset.crossing, work: looked() });
+  } catch {
+    answer = { taken: false, sentence: saved.dataset.failed };
+  }
+  saved.textContent = answer.taken ? saved.dataset.saved : answer.sentence;
+  saved.classList.toggle("worry", !answer.taken);
+}
+
+work?.addEventListener("input", () => {
+  clearTimeout(keeping);
+  saved.textContent = "";
+  keeping = setTimeout(keep, KEEP_MS);
+});
+work?.addEventListener("submit", (event) => event.preventDefault());
+
+// The decision
+
+closing?.addEventListener("input", () => {
+  document.getElementById("ground").hidden = new FormData(closing).get("outcome") !== closing.dataset.refused;
+});
+closing?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = new FormData(closing);
+  const failed = closing.querySelector(".typing-failed");
+  failed.hidden = true;
+  clearTimeout(keeping);
+  const outcome = form.get("outcome");
+  let answer = { taken: false, sentence: failed.dataset.noOutcome };
+  if (outcome) {
+    const ground = outcome === closing.dataset.refused && form.get("ground") ? form.get("ground") : null;
+    deciding = true;
+    const [crossing, pin, reason] = [body.dataset.crossing, form.get("pin"), form.get("reason")];
+    try {
+      answer = await send("/second-line/close", { crossing, pin, outcome, ground, reason, work: looked() });
+    } catch {
+      answer = { taken: false, sentence: failed.dataset.failed };
+    }
+  }
+  closing.elements.pin.value = "";
+  if (answer.taken) {
+    location.replace("/second-line");
+    return;
+  }
+  deciding = false;
+  failed.textContent = answer.sentence;
+  failed.hidden = false;
+});
+
+// The keyboard is enough
+
+async function leave(event) {
+  event.preventDefault();
+  if (keeping) await keep(); // what was typed just now
+  location.assign(document.getElementById("back").href);
+}
+
+document.getElementById("back").addEventListener("click", leave);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    leave(event);
+    return;
+  }
+  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+  const rows = [...document.querySelectorAll(".queue a")];
+  if (!rows.length) return;
+  event.preventDefault();
+  const at = rows.indexOf(document.activeElement);
+  const next = event.key === "ArrowDown" ? at + 1 : at - 1;
+  rows[Math.max(0, Math.min(rows.length - 1, next))].focus();
+});
+document.querySelector(".queue a")?.focus();
+body.dataset.ready = ""; // from here on keys are answered

@@ -1,0 +1,410 @@
+"""The second line's desk: what an officer with that role sees of the cases, and how one is closed.
+
+A decision is on disk before its record is written, so that it is made once; a power cut between the two ends
+with the same record. Nothing closes a case but an officer.
+"""
+
+import asyncio
+import datetime as dt
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from appliance.clock import Clock, wall_of
+from appliance.contracts.cases import (
+    OUTCOMES,
+    REVIEW_HOURS,
+    REVIEWS,
+    CaseFile,
+    CaseHead,
+    CaseKind,
+    CaseOutcome,
+    CloseCase,
+    Closing,
+    Queue,
+    SaveWork,
+    SecondLineView,
+    Work,
+    closing_record,
+)
+from appliance.contracts.checks import Outcome
+from appliance.contracts.face_record import RecordError, picture_of
+from appliance.contracts.movement import Movement, apart
+from appliance.contracts.officers import MIN_REASON, OfficerAnswer, Role
+from appliance.contracts.post import Post
+from appliance.records.cases import OPEN, Case, Cases, NotOpen
+from appliance.records.errors import StorageError
+from appliance.records.history import History, Passage
+from appliance.records.journal import Journal
+from appliance.services.lane.duty import Duty
+from appliance.services.lane.second_line.indicators import INDICATORS
+from appliance.services.lane.second_line.post_desk import PostDesk, PostKeys
+from appliance.services.lane.second_line.routines import IDS, NOT_DONE, RESULTS, composites
+from appliance.services.lane.second_line.waiting import waited_seconds
+from appliance.services.lane.typed_entry import NO_DOCUMENT
+
+CLOSES: Final = frozenset({Role.SECOND_LINE, Role.SUPERVISOR})
+REVIEWS_RELEASES: Final = frozenset({Role.SUPERVISOR})
+MEND_SECONDS: Final = 5.0
+OVERDUE_SECONDS: Final = REVIEW_HOURS * 3600
+log = logging.getLogger(__name__)
+
+
+def kind_of(movement: Movement) -> CaseKind | None:
+    """What the second line has to do about this crossing; None: nothing."""
+    if movement.outcome is Outcome.REFERRED:
+        return CaseKind.REFERRED
+    return CaseKind.RELEASED if movement.released else None
+
+
+def pictures_of(movement: Movement) -> dict[str, bytes]:
+    """The pictures that are put side by side, as JPEG: faces, and the page in each light. No fingers."""
+    pictures: dict[str, bytes] = {}
+    record = movement.media.get("portrait_record")
+    if record is not None:
+        try:
+            pictures["portrait"] = picture_of(record)
+        except RecordError as error:
+            log.warning("a case has no live picture: %s", error)
+    wanted = ("chip_portrait", "page")
+    return pictures | {
+        name: content
+        for name, content in movement.media.items()
+        if name in wanted or name.startswith("page_")
+    }
+
+
+class SecondLine:
+    """`changed` is called, from any thread, when the screen has something new to say."""
+
+    def __init__(
+        self,
+        *,
+        cases: Cases,
+        duty: Duty,
+        journal: Journal,
+        clock: Clock,
+        history: History | None,
+        device: str,
+        changed: Callable[[], None],
+        post: tuple[Post, PostKeys] | None = None,
+    ) -> None:
+        self.cases = cases
+        self._duty = duty
+        self._journal = journal
+        self._clock = clock
+        self._history = history
+        self._device = device
+        self._changed = changed
+        self.post: PostDesk | None = None
+        """The other boxes of the post; None: this box stands alone."""
+        if post is not None:
+            self.post = PostDesk(
+                post=post[0],
+                keys=post[1],
+                cases=cases,
+                clock=clock,
+                came=self.came,
+                closed_elsewhere=self.admitted_later,
+            )
+            if history is not None:
+                history.post = self.post
+        self._opened_by: set[tuple[str, str]] = set()
+        self.revision = 0
+        """Rises with every change of the queue."""
+
+    async def run(self) -> None:
+        """Follow the post, and write the records of decisions that a power cut or a full disk has held up,
+        until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_mending())
+            if self.post is not None:
+                tasks.create_task(self.post.run())
+
+    async def _keep_mending(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self.mend)
+            except StorageError as error:
+                log.warning("a decision of the second line waits for its record: %s", error)
+            await asyncio.sleep(MEND_SECONDS)
+
+    # From the lane
+
+    def keep(self, movement: Movement) -> None:
+        """A crossing that was decided; its media are still in it.
+
+        Raises:
+            StorageError: it is not on disk, and may be tried again.
+        """
+        kind = kind_of(movement)
+        if kind is not None and self.cases.keep(apart(movement)[0], kind, pictures_of(movement)):
+            self.came()
+
+    def came(self) -> None:
+        """There is a new case, or one is gone, here or at another box."""
+        self.revision += 1
+        if self.post is not None:
+            self.post.grown()
+        self._changed()
+
+    # For the screen
+
+    @property
+    def role(self) -> Role | None:
+        """In which role the officer on duty works here; None: they do not."""
+        roles = self._duty.officer.roles if self._duty.officer else ()
+        return next((role for role in (Role.SUPERVISOR, Role.SECOND_LINE) if role in roles), None)
+
+    def summary(self) -> SecondLineView | None:
+        """For the officer's screen; None for who does not work at the second line."""
+        if self.role is None:
+            return None
+        try:
+            counts = self.cases.counts()
+            reviews = counts.get(CaseKind.RELEASED, 0)
+            heads = [self._head(one) for one in self.cases.open_cases(CaseKind.RELEASED)] if reviews else []
+        except StorageError:
+            return SecondLineView(cases=0, reviews=0, overdue=0)
+        overdue = sum(one.overdue for one in heads)
+        return SecondLineView(
+            cases=counts.get(CaseKind.REFERRED, 0),
+            reviews=reviews,
+            overdue=overdue,
+            revision=self.revision,
+        )
+
+    def queue(self) -> Queue | None:
+        """What waits; None for who does not work here.
+
+        Raises:
+            StorageError: the cases cannot be read.
+        """
+        if self.role is None:
+            return None
+        heads = [self._head(one) for one in self.cases.open_cases()]
+        heads.sort(key=lambda one: (one.kind is not CaseKind.RELEASED, -_long(one.waited_seconds)))
+        return Queue(
+            cases=tuple(heads),
+            may_review=self.role is Role.SUPERVISOR,
+            other_lanes=self.post.other_lanes() if self.post is not None else None,
+        )
+
+    def file(self, crossing: str) -> CaseFile | None:
+        """One case, for who works here; None when there is none. That this officer looked at it is a record.
+
+        Raises:
+            StorageError: it cannot be read, or the look not be written down: then nothing is shown.
+        """
+        case = self.cases.case(crossing) if self.role is not None else None
+        if case is None:
+            return None
+        look = (self._duty.name, crossing)
+        if look not in self._opened_by:
+            self._duty.note("case_opened", crossing=crossing)
+            self._opened_by.add(look)
+        named = {"portrait" if name == "portrait_record" else name for name in case.movement.media_named}
+        shown = {name for name in named if not name.startswith("finger_")}
+        return CaseFile(
+            head=self._head(case),
+            movement=case.movement,
+            pictures=tuple(name for name in case.pictures if name in shown),
+            missing=tuple(sorted(shown - set(case.pictures))),
+            work=case.work,
+            closed=case.closing,
+            closed_at_device=case.closed_at_device,
+            also=case.also,
+        )
+
+    def picture(self, crossing: str, name: str) -> bytes | None:
+        """A picture of a case, for who works here.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        return self.cases.picture(crossing, name) if self.role is not None else None
+
+    def _head(self, case: Case) -> CaseHead:
+        movement, now = case.movement, self._clock.stamp()
+        document = movement.document
+        waited = waited_seconds(movement.decided, now)
+        released = case.kind is CaseKind.RELEASED
+        return CaseHead(
+            crossing=case.crossing,
+            device=case.device,
+            post=movement.post,
+            lane=movement.lane,
+            kind=case.kind,
+            direction=movement.direction.value,
+            name=f"{document.primary_identifier}, {document.secondary_identifier}".strip(", ")
+            if document
+            else "",
+            document=f"{document.issuing_state} {document.document_number}".strip() if document else "",
+            recommendation=movement.recommendation.value,
+            reasons=movement.reasons,
+            crossed_at=movement.decided.wall,
+            waited_seconds=waited,
+            overdue=released and waited is not None and waited > OVERDUE_SECONDS,
+            released=movement.released,
+            officer=movement.officer,
+        )
+
+    # From the officer
+
+    def save(self, request: SaveWork) -> OfficerAnswer:
+        """What was looked at so far."""
+        if self.role is None:
+            return _no("not_allowed")
+        if not _known(request.work):
+            return _no("unknown_item")
+        try:
+            self.cases.save_work(request.crossing, request.work)
+        except NotOpen:
+            return _no("closed_already")
+        except StorageError:
+            return _no("storage")
+        return OfficerAnswer(taken=True)
+
+    def close(self, request: CloseCase) -> OfficerAnswer:
+        """The officer on duty decides. Looking at a PIN takes a quarter of a second: call it in a thread."""
+        try:
+            case = self.cases.case(request.crossing) if self.role is not None else None
+        except StorageError:
+            return _no("storage")
+        problem = self._problem(case, request)
+        if problem:
+            return _no(problem)
+        assert case is not None
+        allowed = REVIEWS_RELEASES if case.kind is CaseKind.RELEASED else CLOSES
+        proven = self._duty.proves(self._duty.name, request.pin, allowed)
+        if not proven.taken:
+            return proven
+        closing = self._closing(case, request)
+        try:
+            self.cases.begin_closing(closing, device=self._device)
+        except NotOpen:
+            return _no("closed_already")
+        except StorageError:
+            return _no("storage")
+        try:
+            self._write_down(closing)
+        except StorageError as error:  # the decision stands on disk, and `run` writes its record
+            log.warning("a decision of the second line waits for its record: %s", error)
+        self.came()
+        return OfficerAnswer(taken=True)
+
+    def _problem(self, case: Case | None, request: CloseCase) -> str:
+        """Why this cannot be decided so; empty: it can."""
+        if self.role is None:
+            return "not_allowed"
+        if case is None:
+            return "unknown_case"
+        if case.state != OPEN:
+            return "closed_already" if case.closed_at_device == self._device else "closed_elsewhere"
+        if request.outcome not in (REVIEWS if case.kind is CaseKind.RELEASED else OUTCOMES):
+            return "no_outcome"
+        if (request.outcome is CaseOutcome.REFUSED) != (request.ground is not None):
+            return "no_ground"
+        if len(" ".join(request.reason.split())) < MIN_REASON:
+            return "no_reason"
+        if not _known(request.work):
+            return "unknown_item"
+        if case.kind is CaseKind.RELEASED and case.movement.officer == self._duty.name:
+            return "own_release"
+        return ""
+
+    def _closing(self, case: Case, request: CloseCase) -> Closing:
+        stamp, role = self._clock.stamp(), self.role
+        assert role is not None
+        waited = waited_seconds(case.movement.decided, stamp)
+        review = case.kind is CaseKind.RELEASED
+        results = {id_: said for id_, said in request.work.routines.items() if said != NOT_DONE}
+        return Closing(
+            crossing=case.crossing,
+            device=case.device,
+            kind=case.kind,
+            outcome=request.outcome,
+            ground=request.ground,
+            reason=" ".join(request.reason.split()),
+            officer=self._duty.name,
+            role=role.value,
+            crossed_at=case.movement.decided.wall,
+            waited_seconds=None if waited is None else round(waited, 1),
+            released_by=case.movement.officer if review else "",
+            late=review and waited is not None and waited > OVERDUE_SECONDS,
+            examined={
+                "checks": len(case.movement.checks),
+                "pictures": list(case.pictures),
+                "routines": results,
+                "composites": composites(results),
+                "indicators": list(request.work.indicators),
+                "notes": request.work.notes,
+            },
+            stamp=stamp,
+        )
+
+    # Records
+
+    def mend(self) -> None:
+        """Decisions that are on disk and whose record may not be.
+
+        Raises:
+            StorageError: the disk still does not answer.
+        """
+        for closing in self.cases.half_closed():
+            self._write_down(closing)
+            self.came()
+
+    def _write_down(self, closing: Closing) -> None:
+        name, record_type, body = closing_record(closing)
+        self._journal.commit(name, record_type, body, closing.stamp)
+        self.cases.finish_closing(closing.crossing)
+        case = self.cases.case(closing.crossing)
+        if case is not None:
+            self.admitted_later(case)
+
+    def admitted_later(self, case: Case) -> None:
+        """A crossing of this box that the second line let go on has crossed: its stay begins or ends."""
+        movement, closing, history = case.movement, case.closing, self._history
+        document = movement.document
+        if (
+            history is None
+            or closing is None
+            or document is None
+            or closing.outcome is not CaseOutcome.ADMITTED
+            or (case.device, case.kind) != (self._device, CaseKind.REFERRED)
+            or not document.document_number
+            or document.typed_for == NO_DOCUMENT
+        ):
+            return
+        passage = Passage(
+            crossing=case.crossing,
+            direction=movement.direction.value,
+            at=wall_of(movement.decided).astimezone(dt.UTC).isoformat(timespec="milliseconds"),
+            outcome=Outcome.ADMITTED.value,
+        )
+        try:
+            history.add(
+                passage,
+                issuing_state=document.issuing_state,
+                document_number=document.document_number,
+            )
+        except StorageError as error:
+            log.warning("this crossing will not be known when it comes back: %s", error)
+
+
+def _known(work: Work) -> bool:
+    return (
+        set(work.routines) <= IDS
+        and set(work.routines.values()) <= set(RESULTS)
+        and set(work.indicators) <= set(INDICATORS)
+    )
+
+
+def _long(seconds: float | None) -> float:
+    """What nobody can tell may be any time: it comes first."""
+    return float("inf") if seconds is None else seconds
+
+
+def _no(problem: str) -> OfficerAnswer:
+    return OfficerAnswer(taken=False, problem=problem)

@@ -1,0 +1,29 @@
+"""axe-core in the page on the screen: every rule of WCAG 2.2 A and AA, and its best practices.
+
+The engine comes with a package of another browser driver; only its script is used.
+"""
+
+from importlib.resources import files
+from typing import Any
+
+from kiosk_browser import Kiosk
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+TAGS = (*("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"), "best-practice")
+RUN = """
+const [tags, done] = arguments;
+axe.run(document, {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]})
+  .then((found) => done([found.passes.length, found.violations.flatMap((one) =>
+    one.nodes.map((node) => `${one.id} (${one.impact}): ${node.target} ${node.failureSummary}`))]),
+    (error) => done([0, [String(error)]]));
+"""
+
+
+def violations(kiosk: Kiosk) -> list[str]:
+    """What axe-core has against the page as it stands; a page that it could not judge raises."""
+    if not kiosk.driver.execute_script("return typeof axe === 'object'"):
+        kiosk.driver.execute_script(AXE)
+    passed, found = kiosk.driver.execute_async_script(RUN, TAGS)
+    found_: list[Any] = found
+    assert passed > 10, found_
+    return [str(one) for one in found_]
