@@ -7,7 +7,7 @@ signature is verified, except the small header, whose size and types are bounded
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import cbor2
 from nacl.exceptions import BadSignatureError
@@ -32,10 +32,26 @@ _NO_HEADERS: Final = b"\xa0"
 """Unprotected headers: none, because nobody vouches for them, but for attachments a reader asked for."""
 _MAX_ATTACHMENTS: Final = 23
 _SIGNATURE_BYTES: Final = 64
+_EXTRA: Final = {24: 1, 25: 2, 26: 4, 27: 8}
+_LEAST: Final = {1: 24, 2: 1 << 8, 4: 1 << 16, 8: 1 << 32}
+"""Bytes of a length that does not fit into the first one, and the least that needs so many."""
+_PLAIN: Final = frozenset((int, str, bytes))
 
 HeaderLabel = int | str
 HeaderValue = int | str | bytes
 Header = dict[HeaderLabel, HeaderValue]
+
+
+class Signed(NamedTuple):
+    """A message's parts."""
+
+    named: Header
+    """The protected header, decoded."""
+    protected: bytes
+    """The same as it was signed."""
+    attached: dict[str, bytes]
+    """What travels outside the signature."""
+    payload: bytes
 
 
 # Errors
@@ -114,12 +130,30 @@ def verify1(
         UnknownKey: `verify_key_for` knows no such key.
         BadSignature: the key did not sign it.
     """
+    signed = verified(data, verify_key_for=verify_key_for, max_bytes=max_bytes, attachments=attachments)
+    return signed.named, signed.payload
+
+
+def verified(
+    data: bytes,
+    *,
+    verify_key_for: Callable[[bytes], VerifyKey | None] | None,
+    max_bytes: int,
+    attachments: frozenset[str] = frozenset(),
+) -> Signed:
+    """As `verify1`, with all parts of the message; None asks for no signature, of what was verified before.
+
+    Raises:
+        CoseError: as `verify1`.
+    """
     if len(data) > max_bytes:
         raise TooLarge(f"The signed message has {len(data)} bytes; at most {max_bytes} are taken.")
     header, attached, payload, signature = _open_shell(data)
     if not attachments.issuperset(attached):
         raise Malformed("The message has unprotected headers, which nobody vouches for.")
     named = _decode_header(header)
+    if verify_key_for is None:
+        return Signed(named, header, attached, payload)
     kid = named[KEY_ID]
     assert isinstance(kid, bytes)
     verify_key = verify_key_for(kid)
@@ -129,7 +163,7 @@ def verify1(
         verify_key.verify(_to_be_signed(header, payload), signature)
     except BadSignatureError as error:
         raise BadSignature(f"The signature is not that of the key {kid.hex()}.") from error
-    return named, payload
+    return Signed(named, header, attached, payload)
 
 
 def protected_bytes(data: bytes) -> bytes:
@@ -139,6 +173,15 @@ def protected_bytes(data: bytes) -> bytes:
         Malformed: this is neither.
     """
     return _open_shell(data)[0]
+
+
+def unverified_header(data: bytes) -> Header:
+    """What a message says of itself, of which nothing is to be believed yet.
+
+    Raises:
+        Malformed: this is no COSE_Sign1.
+    """
+    return _decode_header(_open_shell(data)[0])
 
 
 def attachments_of(data: bytes) -> dict[str, bytes]:
@@ -206,12 +249,12 @@ def _byte_string(data: bytes, at: int) -> tuple[bytes, int]:
     first = data[at] if at < len(data) else -1
     if first >> 5 != 2 or first & 0x1F > 27:
         raise Malformed("The message is cut short, or holds something other than bytes.")
-    extra = {24: 1, 25: 2, 26: 4, 27: 8}.get(first & 0x1F, 0)
+    extra = _EXTRA.get(first & 0x1F, 0)
     length = int.from_bytes(data[at + 1 : at + 1 + extra], "big") if extra else first & 0x1F
     start = at + 1 + extra
     if start + length > len(data):
         raise Malformed("The message is cut short.")
-    if extra and length < {1: 24, 2: 1 << 8, 4: 1 << 16, 8: 1 << 32}[extra]:
+    if extra and length < _LEAST[extra]:
         raise Malformed("The message is not in deterministic encoding.")
     return bytes(data[start : start + length]), start + length
 
@@ -229,7 +272,7 @@ def _decode_header(encoded: bytes) -> Header:
     # Labels of one byte, or text: for these cbor2's length-first order is RFC 8949's bytewise order.
     if not all(type(label) is str or (type(label) is int and -24 <= label < 24) for label in header):
         raise Malformed("The header has a label that is neither text nor a number from -24 to 23.")
-    if not all(type(value) in (int, str, bytes) for value in header.values()):
+    if not _PLAIN.issuperset(map(type, header.values())):
         raise Malformed("The header has a value that is not a number, text or bytes.")
     if header.get(ALGORITHM) != EDDSA:
         raise Malformed("The message is not signed with EdDSA.")

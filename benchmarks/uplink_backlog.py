@@ -1,9 +1,9 @@
 """A backlog drained to central's commit: records a second, and the sending process's CPU, memory and disk.
 
 Journal, uplink, a real mosquitto with mutual TLS, and central's receiver, each in a process of its own on
-this machine. `--central plain` puts a receiver in central's place that verifies and opens nothing and commits
-each batch in one SQLite transaction: what the edge itself can do, and what 2,082 records/s were measured
-with.
+this machine. One backlog is drained twice, from copies of one journal: into Borne's central, and into a plain
+receiver that verifies and opens nothing and commits each batch in one SQLite transaction, which is what the
+edge itself can do, and what 2,082 records/s were measured with.
 `--media` gives every crossing a picture of so many bytes, a record of its own.
 """
 
@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import secrets
+import shutil
 import sqlite3
 import statistics
 import subprocess
@@ -37,7 +38,14 @@ from appliance.contracts.lane import (
     ReportSigned,
     SignedData,
 )
-from appliance.contracts.movement import RECORD_TYPE_MOVEMENT, Movement, Stamp, apart, to_plain
+from appliance.contracts.movement import (
+    RECORD_TYPE_MOVEMENT,
+    DocumentFacts,
+    Movement,
+    Stamp,
+    apart,
+    to_plain,
+)
 from appliance.cose import protected_bytes
 from appliance.key_files import read_key
 from appliance.records.journal import Journal
@@ -46,6 +54,7 @@ from appliance.records.watermark import Watermark, sign_watermark
 from appliance.services.uplink.link import Credentials
 from appliance.services.uplink.service import Settings, UplinkService
 from appliance.simulation.broker import CENTRAL, Broker
+from central import waiting
 from central.broker import Access
 from central.keys import create_keys, load_keys
 from central.store import Store
@@ -64,9 +73,10 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--records", type=int, default=100_000, help="crossings in the backlog")
-    parser.add_argument("--size", type=int, default=1000, help="bytes of an envelope without media, about")
     parser.add_argument("--media", type=int, default=0, help="bytes of a picture with every crossing")
-    parser.add_argument("--central", choices=("borne", "plain"), default="borne")
+    parser.add_argument("--central", choices=("borne", "plain", "both"), default="both")
+    parser.add_argument("--workers", type=int, default=1, help="of Borne's central")
+    parser.add_argument("--database", help="Borne's: an empty PostgreSQL database; otherwise SQLite")
     parser.add_argument("--folder", type=Path, help="kept; default: a temporary one")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--role", choices=("edge", "plain"), help=argparse.SUPPRESS)
@@ -89,45 +99,79 @@ def main() -> int:
 
 
 def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    create_keys(folder / "keys")
-    store = Store(str(folder / "central.db"))
+    """The backlog, drained into each central from a copy of its own."""
+    began = time.monotonic()
+    create_keys(folder / "filled" / "keys")
+    records = fill(folder / "filled", arguments)
+    figures: dict[str, Any] = {
+        "crossings": arguments.records,
+        "records": records,
+        "media_bytes": arguments.media,
+        "filling_seconds": round(time.monotonic() - began, 1),
+        "facts_records_per_second": FACTS_RECORDS_PER_SECOND,
+        "cores": os.cpu_count(),
+    }
+    kinds = ("borne", "plain") if arguments.central == "both" else (arguments.central,)
+    for kind in kinds:
+        shutil.copytree(folder / "filled", folder / kind)
+        figures[kind] = drain(folder / kind, kind, records, arguments)
+        shutil.rmtree(folder / kind)
+    return figures
+
+
+def drain(folder: Path, kind: str, records: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    """One journal into one central."""
+    database = arguments.database if kind == "borne" and arguments.database else str(folder / "central.db")
     own = load_box_keys(folder / "box-keys")
+    store = Store(database)
     with store.batch() as batch:
         batch.register(DEVICE, bytes(own.signing.verify_key), bytes(own.sealing.public_key))
-    store.close()
-    began = time.monotonic()
-    records = fill(folder, arguments)
-    filling = time.monotonic() - began
     broker = Broker(folder / "broker", devices=[DEVICE])
     (folder / "access.json").write_text(json.dumps(
         {name: [str(value) for value in _of(broker, name)] for name in (CENTRAL, DEVICE)}
     ))  # fmt: skip
+    load = os.getloadavg()[0]
     with broker:
-        receiver = start_central(folder, broker, arguments.central)
+        receiver = start_central(folder, broker, kind, database, arguments.workers)
         try:
+            time.sleep(3.0)  # all workers are there: a shared subscription keeps nothing for the absent
             sender = start(folder, "edge")
             try:
-                drained = watch(folder, sender, records)
+                figures = watch(folder, sender, receiver)
             finally:
                 sender.kill()
                 sender.wait()
+            if kind == "borne":
+                figures |= derived(store)
         finally:
             receiver.kill()
             receiver.wait()
+    there = count(folder, kind, store)
+    store.close()
+    assert there == records + ALERTS, (there, records)
     disk = sum(file.stat().st_size for file in folder.glob("journal.db*"))
-    return {
-        "crossings": arguments.records,
-        "records": records,
-        "envelope_bytes_median": drained.pop("envelope_bytes_median"),
-        "media_bytes": arguments.media,
-        "central": arguments.central,
-        "filling_seconds": round(filling, 1),
-        **drained,
-        "facts_records_per_second": FACTS_RECORDS_PER_SECOND,
-        "journal_megabytes": round(disk / 1e6, 1),
-        "cores": os.cpu_count(),
-        "load_average": round(os.getloadavg()[0], 1),
-    }
+    figures["journal_megabytes"] = round(disk / 1e6, 1)
+    figures["load_average"] = [round(load, 1), round(os.getloadavg()[0], 1)]
+    return figures
+
+
+def count(folder: Path, kind: str, store: Store) -> int:
+    if kind == "borne":
+        return store.counts()["records"]
+    with sqlite3.connect(folder / "central.db") as connection:
+        return int(connection.execute("SELECT count(*) FROM plain").fetchone()[0])
+
+
+def derived(store: Store) -> dict[str, Any]:
+    """How long central goes on after its last word, until crossings, facts and stays are all there."""
+    began = time.monotonic()
+    while True:
+        with store.reading() as batch:
+            left = waiting.count(batch.connection)
+        behind = round(time.monotonic() - began, 1)
+        if not left:
+            return {"derived_after_seconds": behind, "crossings_at_central": store.counts()["crossings"]}
+        time.sleep(0.2)
 
 
 def open_journal(folder: Path) -> Journal:
@@ -140,10 +184,17 @@ def open_journal(folder: Path) -> Journal:
     )
 
 
-def movement(padding: int, media: int) -> Movement:
+def movement(number: int, media: int) -> Movement:
+    """A traveller of nobody, another one each time; in a passport, so that central has all its work."""
+    document = DocumentFacts(
+        format="TD3", lines=(), source="simulated", document_code="P", issuing_state="UTO",
+        document_number=f"L{number}", primary_identifier=f"N{number}", secondary_identifier="ANNA",
+        name_truncated=False, nationality="UTO", birth_date="1974-08-12", sex="F", expiry_date="2032-04-15",
+        personal_number=None,
+    )  # fmt: skip
     return Movement(
-        crossing=secrets.token_hex(16), device=DEVICE, post="Bench " + "x" * padding, lane="1",
-        profile="training", direction=Direction.ENTRY, started=STAMP, decided=STAMP, document=None, checks=(),
+        crossing=secrets.token_hex(16), device=DEVICE, post="Bench", lane="1", profile="training",
+        direction=Direction.ENTRY, started=STAMP, decided=STAMP, document=document, checks=(),
         recommendation=Recommendation.GREEN, reasons=(), outcome=Outcome.ADMITTED, simulated=("all",),
         policy="bench", media={"portrait_record": secrets.token_bytes(media)} if media else {},
     )  # fmt: skip
@@ -160,12 +211,8 @@ def fill(folder: Path, arguments: argparse.Namespace) -> int:
     """The backlog. It need not survive a power cut here, so it is not flushed a record at a time."""
     journal = open_journal(folder)
     journal._connection.execute("PRAGMA synchronous = OFF")
-    first = movement(0, 0)
-    commit(journal, first)
-    bare = len(journal.page(0, 1)[0].envelope)
-    padding = max(0, min(180, arguments.size - bare))  # central's column for a post's name has 200 characters
-    for number in range(arguments.records - 1):
-        commit(journal, movement(padding, arguments.media))
+    for number in range(arguments.records):
+        commit(journal, movement(number, arguments.media))
         if number % 1000 == 0 and sys.stderr.isatty():
             print(f"{number} of {arguments.records} crossings recorded", end="\r", file=sys.stderr)
     journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -181,15 +228,17 @@ def start(folder: Path, role: str) -> "subprocess.Popen[bytes]":
         )
 
 
-def start_central(folder: Path, broker: Broker, kind: str) -> "subprocess.Popen[bytes]":
+def start_central(
+    folder: Path, broker: Broker, kind: str, database: str, workers: int
+) -> "subprocess.Popen[bytes]":
     if kind == "plain":
         return start(folder, "plain")
     access = broker.access(CENTRAL)
     with (folder / "central.log").open("ab") as log:
         return subprocess.Popen(
             [
-                sys.executable, "-m", "central.cli", "run", "--quiet",
-                "--database", str(folder / "central.db"), "--keys", str(folder / "keys"),
+                sys.executable, "-m", "central.cli", "run", "--quiet", "--workers", str(workers),
+                "--database", database, "--keys", str(folder / "keys"),
                 "--host", access.host, "--port", str(access.port), "--ca", str(access.ca),
                 "--certificate", str(access.certificate), "--key", str(access.key),
             ],
@@ -197,20 +246,41 @@ def start_central(folder: Path, broker: Broker, kind: str) -> "subprocess.Popen[
         )  # fmt: skip
 
 
-def watch(folder: Path, sender: "subprocess.Popen[bytes]", records: int) -> dict[str, Any]:
-    """Until central has spoken for all: asked of the sender's own file of figures."""
+def watch(
+    folder: Path, sender: "subprocess.Popen[bytes]", receiver: "subprocess.Popen[bytes]"
+) -> dict[str, Any]:
+    """Until central has spoken for all: by the sender's own file of figures; memory over time beside it."""
     report = folder / "edge.json"
+    began, seen = time.monotonic(), []
     while not report.exists():
         if sender.poll() is not None:
             raise SystemExit(f"the sender ended: {(folder / 'edge.log').read_text()[-2000:]}")
-        time.sleep(0.2)
+        if time.monotonic() - began >= len(seen):
+            seen.append((round(time.monotonic() - began), resident(sender.pid), resident(receiver.pid)))
+        time.sleep(0.1)
     figures: dict[str, Any] = json.loads(report.read_text())
-    report.unlink()
-    with sqlite3.connect(folder / "central.db") as connection:
-        table = "plain" if figures.pop("plain") else "records"
-        there = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-    assert there == records + ALERTS, (there, records)
+    figures["central_cpu_seconds"] = round(cpu_seconds(receiver.pid), 1)
+    figures["central_peak_rss_megabytes"] = max(row[2] for row in seen)
+    every = max(1, len(seen) // 10)
+    figures["seconds_uplink_and_central_megabytes"] = seen[::every]
     return figures
+
+
+def resident(pid: int) -> int:
+    """Megabytes of a process and of its children."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6) + sum(resident(int(child)) for child in children)
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(cpu_seconds(int(child)) for child in children)
 
 
 # The sending process
@@ -250,12 +320,12 @@ class JournalLane:
 
     command = answer = install
 
+    async def sign_report(self, _request: object) -> ReportSigned:
+        return ReportSigned(user=())
+
     async def fetch_queries(self, request: FetchQueries) -> LiveQueries:
         await asyncio.sleep(request.wait)
         return LiveQueries(queries=())
-
-    async def sign_report(self, _request: object) -> ReportSigned:
-        return ReportSigned(user=())
 
     async def link(self, _request: object) -> Nothing:
         return Nothing()
@@ -277,7 +347,7 @@ async def edge(folder: Path) -> None:
     for number in range(ALERTS):
         while journal.status().acknowledged_seq < first + share * (number + 1) - 1:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        lane.raised[commit(journal, movement(100, 0), alert=True)] = time.monotonic()
+        lane.raised[commit(journal, movement(number + 10**6, 0), alert=True)] = time.monotonic()
     while journal.status().unsent:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     seconds = time.monotonic() - begun
@@ -285,7 +355,6 @@ async def edge(folder: Path) -> None:
     waits = sorted(lane.heard.get(seq, time.monotonic()) - at for seq, at in lane.raised.items())
     total = journal.status().last_seq - first
     figures = {
-        "plain": (folder / "plain.log").exists(),
         "envelope_bytes_median": int(statistics.median(sizes)),
         "seconds": round(seconds, 1),
         "records_per_second": round(total / seconds),

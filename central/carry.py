@@ -13,6 +13,7 @@ from appliance.contracts import wire
 from appliance.records.commands import pack_commands
 from appliance.records.watermark import sign_watermark
 from appliance.reference_data.repository import Repository
+from central.deriving import catch_up
 from central.fleet.commands import pending
 from central.ingest import ingest
 from central.keys import Keys
@@ -57,6 +58,7 @@ def carry_in(store: Store, keys: Keys, stick: Stick) -> CarriedIn:
             seq, data = signed
             result.acknowledged[device, epoch] = seq
             stick.write_word(device, f"{epoch}.watermark", data)
+    catch_up(store, keys)
     return result
 
 
@@ -108,11 +110,13 @@ def _ingest(store: Store, keys: Keys, device: str, messages: Sequence[bytes]) ->
     for attempt in range(1, TRIES + 1):
         try:
             with store.batch() as batch:
-                return ingest(batch, device=device, messages=messages, keys=keys).refused
+                result = ingest(batch, device=device, messages=messages, keys=keys)
         except StoreError:
             if attempt == TRIES:
                 raise
             time.sleep(RETRY_SECONDS)
+        else:
+            return result.refused
     raise AssertionError("the last try returns or raises")
 
 

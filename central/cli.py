@@ -21,7 +21,7 @@ from appliance.key_files import HashingKey, KeyFileError, read_key
 from appliance.records.errors import EnvelopeError
 from appliance.reference_data.repository import Repository, RepositoryError
 from appliance.screening import ScreeningError
-from central import backup, carry_command, derive, enrol, key_list, trust
+from central import backup, carry_command, derive, enrol, key_list, trust, waiting
 from central.backup import CannotBackUp
 from central.broker import Access, BrokerError, publish_reference
 from central.fleet import cli as fleet
@@ -229,6 +229,8 @@ def _publish(arguments: argparse.Namespace) -> int:
 def _count(arguments: argparse.Namespace) -> int:
     store = Store(arguments.database)
     counts = store.counts()
+    with store.reading() as batch:
+        counts["waiting"] = waiting.count(batch.connection)
     store.close()
     if arguments.json:
         print(json.dumps(counts))

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -71,14 +71,37 @@ def _insert_once(table: sa.Table, postgresql: bool) -> sa.Executable:
     return insert(table).on_conflict_do_nothing()
 
 
+def insert_many(
+    connection: Connection, table: sa.Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows, and leave those as they are whose key is there already: one statement for all of them.
+
+    The values go to the driver as they are: SQLAlchemy's work on each row costs more than SQLite's.
+    """
+    if rows:
+        connection.exec_driver_sql(_insert_many(table, columns, is_postgresql(connection)), list(rows))
+
+
+@functools.cache
+def _insert_many(table: sa.Table, columns: tuple[str, ...], postgresql: bool) -> str:
+    places = ", ".join(["%s" if postgresql else "?"] * len(columns))
+    names = ", ".join(table.c[name].name for name in columns)
+    # The names are those of our own tables; the values have places.
+    return f"INSERT INTO {table.name} ({names}) VALUES ({places}) ON CONFLICT DO NOTHING"  # noqa: S608
+
+
 def lock_names(connection: Connection, names: set[str]) -> None:
     """Hold these names until the transaction ends; always in one order, so that no two wait for each other.
 
     SQLite has one writer at a time and needs nothing more.
     """
-    if is_postgresql(connection):
-        for name in sorted(names):
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+    if names and is_postgresql(connection):
+        connection.execute(_LOCK_NAMES, {"names": sorted(names)})
+
+
+_LOCK_NAMES: Final = sa.text(
+    "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(CAST(:names AS text[])) AS name"
+)
 
 
 def _make_private(path: str | None) -> None:
@@ -92,6 +115,9 @@ def _durable(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # `_begin` below begins; sqlite3 itself would begin too late
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    # The log goes into the file every 32 MB and not every 4: the file is synced so much less often.
+    connection.execute("PRAGMA wal_autocheckpoint = 8192")
+    connection.execute("PRAGMA cache_size = -16384")
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA busy_timeout = 10000")
 

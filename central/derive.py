@@ -11,11 +11,12 @@ import sqlalchemy as sa
 
 from appliance.records import envelope as envelopes
 from appliance.records.errors import EnvelopeError
+from central.deriving import Source, catch_up, derive_from, movement_of
 from central.fleet.box_keys import KeyRing, rings
-from central.ingest import derive_from
+from central.ingest import is_crossing
 from central.keys import Keys, load_keys
 from central.rights.find import ERASED
-from central.store import Store
+from central.store import Arrived, Store
 from central.tables import RECORD_CROSSINGS, RECORDS
 
 AT_ONCE: Final = 500
@@ -31,12 +32,12 @@ def add_to(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 
 def derive(store: Store, keys: Keys) -> int:
-    """Open the records of which nothing is derived yet; of how many something was.
+    """Open the records of which nothing is derived yet, those in the queue first; of how many something was.
 
     Raises:
         StoreError: what was done in earlier transactions stays done.
     """
-    count = 0
+    count = catch_up(store, keys)
     place = ("", "", 0)
     while True:
         with store.batch() as batch:
@@ -55,24 +56,32 @@ def derive(store: Store, keys: Keys) -> int:
             ).all()
             if not rows:
                 return count
-            opened = []
+            sources = []
             signers = rings(batch.connection)
             for row in rows:
-                one = _opened(bytes(row.envelope), signers.get(row.device), keys)
-                opened += [] if one is None else [one]
-            count += derive_from(batch, opened)
+                source = _opened(bytes(row.envelope), signers.get(row.device), keys)
+                sources += [] if source is None else [source]
+            crossings = [
+                (*source.name, name)
+                for source in sources
+                if is_crossing(name := source.opened.body.get("crossing"))
+            ]
+            batch.add(Arrived(crossings=crossings), waiting=())
+            derive_from(batch, sources)
+            count += len(sources)
             place = (rows[-1].device, rows[-1].epoch, rows[-1].seq)
 
 
-def _opened(envelope: bytes, signers: KeyRing | None, keys: Keys) -> envelopes.Opened | None:
+def _opened(envelope: bytes, signers: KeyRing | None, keys: Keys) -> Source | None:
     """None when it is erased, sealed to a key that is gone, or of a box that is not registered any more."""
     if signers is None:
         return None
     try:
         sealed = envelopes.verify(envelope, verify_key_for=signers.verifier)
-        return envelopes.open_(sealed, private_key=keys.sealing_for(sealed.header.recipient))
+        opened = envelopes.open_(sealed, private_key=keys.sealing_for(sealed.header.recipient))
     except EnvelopeError:
         return None
+    return Source(opened=opened, movement=movement_of(opened))
 
 
 def _derive(arguments: argparse.Namespace) -> int:

@@ -1,5 +1,7 @@
 """The receiver: takes batches from the broker, commits them, and only then acknowledges, signed.
 
+What is derived from records is derived afterwards, when nothing comes: `central.deriving`.
+
 A message is acknowledged to the broker after the commit, so that a receiver that is killed gets it again.
 """
 
@@ -8,7 +10,7 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -22,12 +24,13 @@ from appliance.contracts.movement import Movement
 from appliance.records.envelope import Sealed
 from appliance.records.watermark import Watermark, sign_watermark
 from central.broker import Access
+from central.deriving import Deriver
 from central.fleet.commands import note_published, pending, unpublished
 from central.fleet.lacking import ask_again
 from central.fleet.reports import note_report
-from central.ingest import examine, ingest
+from central.ingest import copies_among, examine, ingest
 from central.keys import Keys
-from central.store import Batch, Store, StoreError
+from central.store import Batch, Device, Store, StoreError
 
 CLIENT_ID = "borne-central"
 SESSION_SECONDS = 7 * 24 * 3600
@@ -44,6 +47,13 @@ MAX_PACKET_BYTES = wire.MAX_BATCH_BYTES + 4096
 MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.5, 30.0
 STORE_RETRY_SECONDS = 1.0
 POLL_SECONDS = 0.2
+GROUP_BYTES = 4 * 1024 * 1024
+"""So much is committed at once, and the message beyond it."""
+DERIVE_SECONDS = 1.0
+"""When batches never cease to come, some of what waits is derived so often all the same."""
+LAST_DERIVE_SECONDS = 5.0
+TRICKLE_BYTES = 64 * 1024
+"""A message alone and so small is no backlog: what it gives rise to is there when the box is told."""
 COMMAND_SECONDS = 1.0
 """How often it is looked for commands that were given; they are given by other processes."""
 COMMAND_WAIT_SECONDS = 10.0
@@ -74,6 +84,10 @@ class Receiver:
         self._show = show
         self._stopping = False  # no Event: a signal's handler must not wait for a lock
         self._watermarks: dict[tuple[str, str], int] = {}
+        self._deriver = Deriver(keys)
+        self._behind = True
+        """Something waits to be derived from, as far as we know: of an earlier run, perhaps."""
+        self._derive_at = 0.0
 
     def stop(self) -> None:
         """End soon; what is not committed comes again."""
@@ -92,6 +106,7 @@ class Receiver:
                 backoff = MIN_BACKOFF_SECONDS
             self._pause(random.uniform(0.5, 1.0) * backoff)
             backoff = min(2 * backoff, MAX_BACKOFF_SECONDS)
+        self._derive_the_rest()
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -116,11 +131,14 @@ class Receiver:
                 if self._worker == 1 and listening.is_set() and time.monotonic() >= commands_at:
                     self._publish_commands(client)
                     commands_at = time.monotonic() + COMMAND_SECONDS
+                # When nothing comes; and now and then when much does, or others may have left some behind.
+                if time.monotonic() >= self._derive_at or (self._behind and arrived.empty()):
+                    self._derive()
                 try:
-                    message = arrived.get(timeout=POLL_SECONDS)
+                    message = arrived.get(timeout=0.0 if self._behind else POLL_SECONDS)
                 except queue.Empty:
                     continue
-                self._take(client, message)
+                self._take(client, _group(message, arrived))
         finally:
             client.disconnect()
             client.loop_stop()
@@ -194,72 +212,148 @@ class Receiver:
         own = [wire.ALL_TELEMETRY, wire.ALL_STATUS, ALL_WATERMARKS]
         return ([records, *own], [shared]) if self._worker == 1 else ([records], [shared, *own])
 
-    def _take(self, client: mqtt.Client, message: mqtt.MQTTMessage) -> None:
-        """One message: committed, then acknowledged to the broker, then to the box."""
-        if not message.retain and message.topic.endswith("/watermark"):
+    def _take(self, client: mqtt.Client, messages: Sequence[mqtt.MQTTMessage]) -> None:
+        """Some messages: committed, then acknowledged to the broker, then to the boxes."""
+        if any(not one.retain and one.topic.endswith("/watermark") for one in messages):
             client.unsubscribe(ALL_WATERMARKS)  # what was retained has come before it; the rest is our own
         while not self._stopping:
             try:
-                publish = self._commit(message)
+                publish = self._commit(messages)
             except StoreError as error:
                 log.error("%s Trying again.", error)  # noqa: TRY400 - the sentence says it all
                 self._pause(STORE_RETRY_SECONDS)
                 continue
-            client.ack(message.mid, message.qos)
+            if self._behind and len(messages) == 1 and len(messages[0].payload) <= TRICKLE_BYTES:
+                self._derive()  # in daily work nothing that a person sees is behind what a box was told
+            for message in messages:
+                client.ack(message.mid, message.qos)
             for topic, watermark in publish:
                 client.publish(topic, watermark, qos=1, retain=True)
             return
 
-    def _commit(self, message: mqtt.MQTTMessage) -> list[tuple[str, bytes]]:
-        """Store what the message holds; returns the watermarks to publish.
+    def _commit(self, messages: Sequence[mqtt.MQTTMessage]) -> list[tuple[str, bytes]]:
+        """Store what the messages hold; returns what is to be published.
+
+        Batches of records are one transaction; any other message comes alone, and is one of its own.
 
         Raises:
             StoreError: nothing is committed.
         """
-        payload = bytes(message.payload)
+        payload = bytes(messages[0].payload)
         try:
-            device = wire.device_of(message.topic)
-            what = message.topic.rsplit("/", 1)[1]
+            device = wire.device_of(messages[0].topic)
+            what = messages[0].topic.rsplit("/", 1)[1]
         except (wire.WireError, UnicodeDecodeError):
             return []
-        if what == "watermark":
-            if message.retain:
-                key = self._keys.watermark.verify_key
-                ask_again(self._store, device, payload, key=key, operator=self._operator)
-            return []
-        if what != "records":
-            user = tuple(getattr(message.properties, "UserProperty", ()))
-            note_report(self._store, device, what, payload, retained=message.retain, user=user)
-            return []
-        try:
-            messages = wire.unpack(payload)
-        except wire.WireError as error:
-            with self._store.batch() as batch:
-                batch.refuse(device, str(error), payload)
-            return []
+        if what == "records":
+            return self._commit_records(messages)
+        if what != "watermark":
+            user = tuple(getattr(messages[0].properties, "UserProperty", ()))
+            note_report(self._store, device, what, payload, retained=messages[0].retain, user=user)
+        elif messages[0].retain:
+            key = self._keys.watermark.verify_key
+            ask_again(self._store, device, payload, key=key, operator=self._operator)
+        return []
+
+    def _commit_records(self, messages: Sequence[mqtt.MQTTMessage]) -> list[tuple[str, bytes]]:
+        parcels: dict[str, list[list[bytes]]] = {}
+        unreadable: list[tuple[str, str, bytes]] = []
+        for message in messages:
+            device = wire.device_of(message.topic)
+            try:
+                parcels.setdefault(device, []).append(wire.unpack(bytes(message.payload)))
+            except wire.WireError as error:
+                unreadable.append((device, str(error), bytes(message.payload)))
+        known: dict[str, Device | None] = {}
+        copies: dict[str, dict[bytes, tuple[str, int]]] = {}
         with self._store.reading() as batch:
-            registered = batch.device(device)
-        examined = registered, examine(registered, messages, self._keys)
+            for device, batches in parcels.items():
+                known[device] = batch.device(device)
+                for envelopes in batches if known[device] else ():
+                    copies.setdefault(device, {}).update(copies_among(batch, device, envelopes))
+        messages_of = {
+            device: [one for some in batches for one in some] for device, batches in parcels.items()
+        }
+        examined = {
+            device: (known[device], examine(known[device], sent, self._keys, copies=copies.get(device)))
+            for device, sent in messages_of.items()
+        }
         with self._store.batch() as batch:
-            result = ingest(batch, device=device, messages=messages, keys=self._keys, examined=examined)
-            reached = {epoch: self._reached(batch, device, epoch) for epoch in result.epochs}
-            commands = pending(batch.connection, device) if result.commands_done else None
-        if result.erased:
-            self._store.wipe()
-        for reason in result.refused:
-            log.warning("refused from %s: %s", device, reason)
-        for sealed, movement in result.movements:
-            self._show(sealed, movement)
-        for epoch, mark in reached.items():
-            self._watermarks[device, epoch] = mark.seq
-        answers = [
-            (wire.topic(device, "watermark"), sign_watermark(mark, signing_key=self._keys.watermark))
-            for mark in reached.values()
+            for device, reason, payload in unreadable:
+                batch.refuse(device, reason, payload)
+            results = {
+                # In one order, as each box's row is held: so no two workers wait for each other.
+                device: ingest(
+                    batch,
+                    device=device,
+                    messages=messages_of[device],
+                    keys=self._keys,
+                    examined=examined[device],
+                )
+                for device in sorted(parcels)
+            }
+            marks = [
+                self._reached(batch, device, epoch)
+                for device, result in results.items()
+                for epoch in sorted(result.epochs)
+            ]
+            orders = [
+                (wire.topic(device, wire.COMMAND), pending(batch.connection, device))
+                for device, result in results.items()
+                if result.commands_done
+            ]
+        for device, result in results.items():
+            for reason in result.refused:
+                log.warning("refused from %s: %s", device, reason)
+            self._deriver.remember(result.sources)
+            self._behind |= bool(result.sources)
+            for sealed, movement in result.movements:
+                self._show(sealed, movement)
+        for mark in marks:
+            self._watermarks[mark.device, mark.epoch] = mark.seq
+        words = [
+            (wire.topic(mark.device, "watermark"), sign_watermark(mark, signing_key=self._keys.watermark))
+            for mark in marks
         ]
-        return answers if commands is None else [*answers, (wire.topic(device, wire.COMMAND), commands)]
+        return [*words, *orders]
+
+    def _derive(self) -> None:
+        """Some of what waits to be derived from."""
+        try:
+            self._behind = self._deriver.run(self._store).records > 0
+        except StoreError as error:
+            log.warning("%s What is derived waits.", error)
+            self._behind = False
+        self._derive_at = time.monotonic() + DERIVE_SECONDS
+
+    def _derive_the_rest(self) -> None:
+        """At the end, for some seconds; what is left is found at the next start."""
+        until = time.monotonic() + LAST_DERIVE_SECONDS
+        while self._behind and time.monotonic() < until:
+            self._derive()
 
     def _reached(self, batch: Batch, device: str, epoch: str) -> Watermark:
         return batch.word(device, epoch, above=self._watermarks.get((device, epoch), 0))
+
+
+def _group(first: mqtt.MQTTMessage, arrived: "queue.Queue[mqtt.MQTTMessage]") -> list[mqtt.MQTTMessage]:
+    """The message and those batches of records that have come behind it: one commit for all of them."""
+    group, size = [first], len(first.payload)
+    if not _has_records(first):
+        return group
+    # Only this thread takes from the queue: what is seen there stays there.
+    while size < GROUP_BYTES and arrived.queue and _has_records(arrived.queue[0]):
+        group.append(arrived.get_nowait())
+        size += len(group[-1].payload)
+    return group
+
+
+def _has_records(message: mqtt.MQTTMessage) -> bool:
+    try:
+        wire.device_of(message.topic)
+    except (wire.WireError, UnicodeDecodeError):
+        return False
+    return message.topic.endswith("/records")
 
 
 def _session(seconds: int) -> Properties:

@@ -5,6 +5,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from central import waiting
 from central.fleet import tables as fleet
 from central.merge import tables as merge
 from central.rights import tables as rights
@@ -12,7 +13,9 @@ from central.statistics import tables as statistics
 from central.statistics.views import create_views
 from central.tables import METADATA
 
-ROOMS: Final[tuple[sa.MetaData, ...]] = tuple(room.METADATA for room in (fleet, merge, rights, statistics))
+ROOMS: Final[tuple[sa.MetaData, ...]] = tuple(
+    room.METADATA for room in (fleet, merge, rights, statistics, waiting)
+)
 """Each room that is named here has put its tables into the one METADATA."""
 
 

@@ -6,19 +6,27 @@ watermark is only ever signed for what has been committed.
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from appliance.contracts.movement import Movement
 from appliance.records.envelope import GENESIS, Sealed
 from appliance.records.watermark import Watermark
-from central.database import WRITES, StoreError, insert_once, lock_names, open_engine, translating
+from central.database import (
+    WRITES,
+    StoreError,
+    insert_many,
+    insert_once,
+    lock_names,
+    open_engine,
+    translating,
+)
 from central.fleet.box_keys import KeyRing, note_registered, ring_of
 from central.fleet.tables import HEARD
 from central.progress import Progress
@@ -32,13 +40,18 @@ from central.tables import (
     RECORDS,
     REFUSED,
     SETTINGS,
-    facts_of,
 )
+from central.waiting import enqueue
 
-__all__ = ["Batch", "Device", "Store", "StoreError"]
+__all__ = ["Arrived", "Batch", "Device", "Store", "StoreError"]
 
 LINK_KEY: Final = "link_key"
 """Setting: the key of persons' pseudonyms, so that they mean nothing outside this database."""
+
+_RECORD_COLUMNS: Final = tuple(column.name for column in RECORDS.columns)
+_RECORD_CROSSING_COLUMNS: Final = tuple(column.name for column in RECORD_CROSSINGS.columns)
+_IN_ONE_STATEMENT: Final = 10_000
+"""Values that SQLite and PostgreSQL take in one list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,18 @@ class Device:
     """What answers to its live queries are sealed to; None when it was registered without."""
     ring: KeyRing
     """Its signing keys, this one and those before."""
+
+
+@dataclass(slots=True)
+class Arrived:
+    """What a batch adds."""
+
+    records: list[tuple[Sealed, bytes, str, bool]] = field(default_factory=list)
+    """Verified, with envelope, type, and whether it is a movement that is known here."""
+    crossings: list[tuple[str, str, int, str]] = field(default_factory=list)
+    """Device, epoch, number, and which crossing that record is about."""
+    copies: list[tuple[str, str, int]] = field(default_factory=list)
+    """Those that came once more."""
 
 
 class Store:
@@ -152,82 +177,71 @@ class Batch(Progress):
         ring = ring_of(self.connection, row.device, signing)
         return Device(row.device, signing, row.sealing_key and bytes(row.sealing_key), ring)
 
-    def record(self, device: str, epoch: str, seq: int) -> tuple[bytes, bytes] | None:
-        """Chain hash and envelope of a committed record."""
-        row = self.connection.execute(
-            sa.select(RECORDS.c.chain_hash, RECORDS.c.envelope).where(_is(device, epoch, seq))
-        ).one_or_none()
-        return None if row is None else (bytes(row.chain_hash), bytes(row.envelope))
+    def chain_hash(self, device: str, epoch: str, seq: int) -> bytes | None:
+        """Of a committed record."""
+        query = sa.select(RECORDS.c.chain_hash).where(_is(device, epoch, seq))
+        found = self.connection.execute(query).scalar_one_or_none()
+        return None if found is None else bytes(found)
 
     def word(self, device: str, epoch: str, *, above: int = 0) -> Watermark:
         """What central may sign for now; the numbers up to `above` were all there when asked before."""
         seq = self.acknowledged(device, epoch, above=above)
-        record = self.record(device, epoch, seq)
         gaps = self.gaps(device, epoch, above=seq)
         return Watermark(
             device=device,
             epoch=epoch,
             seq=seq,
-            chain=GENESIS if record is None else record[0],
+            chain=self.chain_hash(device, epoch, seq) or GENESIS,
             issued_at=_now(),
             gaps=gaps,
             top=self.top(device, epoch) if gaps else None,
         )
 
+    def envelopes(self, device: str, epoch: str, seqs: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        """Numbers and envelopes of those of these that are committed."""
+        here = sa.and_(RECORDS.c.device == device, RECORDS.c.epoch == epoch, RECORDS.c.seq.in_(list(seqs)))
+        for row in self.connection.execute(sa.select(RECORDS.c.seq, RECORDS.c.envelope).where(here)):
+            yield row.seq, bytes(row.envelope)
+
     def links(self, device: str, epoch: str, seqs: Iterable[int]) -> dict[int, tuple[bytes, bytes]]:
         """Of these numbers and their neighbours, those that are committed: chain hash and `prev`."""
-        near = {number for seq in seqs for number in (seq - 1, seq, seq + 1)}
-        query = sa.select(RECORDS.c.seq, RECORDS.c.chain_hash, RECORDS.c.prev).where(
-            RECORDS.c.device == device, RECORDS.c.epoch == epoch, RECORDS.c.seq.in_(sorted(near))
-        )
-        return {row.seq: (bytes(row.chain_hash), bytes(row.prev)) for row in self.connection.execute(query)}
+        near = sorted({number for seq in seqs for number in (seq - 1, seq, seq + 1)})
+        here = sa.and_(RECORDS.c.device == device, RECORDS.c.epoch == epoch)
+        columns = (RECORDS.c.seq, RECORDS.c.chain_hash, RECORDS.c.prev)
+        found: dict[int, tuple[bytes, bytes]] = {}
+        for at in range(0, len(near), _IN_ONE_STATEMENT):
+            query = sa.select(*columns).where(here, RECORDS.c.seq.in_(near[at : at + _IN_ONE_STATEMENT]))
+            found |= {
+                row.seq: (bytes(row.chain_hash), bytes(row.prev)) for row in self.connection.execute(query)
+            }
+        return found
 
-    def count_copy(self, device: str, epoch: str, seq: int) -> None:
-        """The same record came once more."""
-        self.connection.execute(
-            sa.update(RECORDS).where(_is(device, epoch, seq)).values(copies=RECORDS.c.copies + 1)
-        )
-
-    def add_record(self, sealed: Sealed, envelope: bytes, *, record_type: str, readable: bool) -> None:
-        """Keep a verified record."""
-        header = sealed.header
-        values = {
-            "device": header.device,
-            "epoch": header.epoch,
-            "seq": header.seq,
-            "chain_hash": sealed.chain_hash,
-            "prev": header.prev,
-            "type": record_type[:32],
-            "readable": readable,
-            "envelope": envelope,
-            "copies": 1,
-            "received_at": _now(),
-        }
-        self.connection.execute(sa.insert(RECORDS), values)
-
-    def note_crossing(self, sealed: Sealed, crossing: str) -> None:
-        """Which crossing this record is about."""
-        header = sealed.header
-        insert_once(
-            self.connection,
-            RECORD_CROSSINGS,
-            device=header.device,
-            epoch=header.epoch,
-            seq=header.seq,
-            crossing=crossing,
-        )
-
-    def add_crossing(self, sealed: Sealed, movement: Movement) -> bool:
-        """The facts of a movement that `fits`, pictures stay in the record; False if it is known already."""
-        header = sealed.header
-        return insert_once(
-            self.connection,
-            CROSSINGS,
-            device=header.device,
-            epoch=header.epoch,
-            seq=header.seq,
-            **facts_of(movement),
-        )
+    def add(self, arrived: "Arrived", *, waiting: Sequence[tuple[str, str, int]]) -> None:
+        """Keep verified records, in few statements; `waiting` names those that something is derived from."""
+        now = _now()
+        records = [
+            (
+                *(one.header.device, one.header.epoch, one.header.seq, one.chain_hash, one.header.prev),
+                *(record_type[:32], readable, envelope, 1, now),
+            )
+            for one, envelope, record_type, readable in arrived.records
+        ]
+        insert_many(self.connection, RECORDS, _RECORD_COLUMNS, records)
+        insert_many(self.connection, RECORD_CROSSINGS, _RECORD_CROSSING_COLUMNS, arrived.crossings)
+        enqueue(self.connection, waiting)
+        if arrived.copies:
+            again = sa.update(RECORDS).where(
+                RECORDS.c.device == sa.bindparam("of"),
+                RECORDS.c.epoch == sa.bindparam("in_epoch"),
+                RECORDS.c.seq == sa.bindparam("number"),
+            )
+            self.connection.execute(
+                again.values(copies=RECORDS.c.copies + sa.bindparam("times")),
+                [
+                    {"of": device, "in_epoch": epoch, "number": seq, "times": times}
+                    for (device, epoch, seq), times in sorted(Counter(arrived.copies).items())
+                ],
+            )
 
     def refuse(self, device: str, reason: str, envelope: bytes) -> None:
         """Keep what cannot be believed, once, with the reason."""

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
 import sqlalchemy as sa
 
 from appliance.contracts.movement import Movement
@@ -111,13 +110,18 @@ REFUSED = sa.Table(
     sa.Column("times", sa.Integer, nullable=False, default=1),
     sa.Column("received_at", sa.String(40), nullable=False),
 )
+_LENGTHS: Final = {
+    column.name: column.type.length
+    for column in CROSSINGS.columns
+    if isinstance(column.type, sa.String) and column.type.length is not None
+}
 
 
 def fits(movement: Movement) -> bool:
     """Whether the facts go into their columns; asked before, because a database that refuses one fact
     would refuse the whole batch, again and again."""
     return all(
-        not isinstance(value, str) or ("\0" not in value and len(value) <= _length(name))
+        not isinstance(value, str) or ("\0" not in value and len(value) <= _LENGTHS[name])
         for name, value in facts_of(movement).items()
     )
 
@@ -125,7 +129,6 @@ def fits(movement: Movement) -> bool:
 def facts_of(movement: Movement) -> Mapping[str, Any]:
     """A movement as columns for lists and statistics."""
     document = movement.document
-    read: Mapping[str, Any] = {} if document is None else msgspec.to_builtins(document)
     return {
         "crossing": movement.crossing,
         "post": movement.post,
@@ -136,12 +139,5 @@ def facts_of(movement: Movement) -> Mapping[str, Any]:
         "time_quality": movement.decided.quality,
         "recommendation": movement.recommendation.value,
         "outcome": movement.outcome.value,
-        **{name: read.get(name) for name in _DOCUMENT_COLUMNS},
+        **{name: getattr(document, name, None) for name in _DOCUMENT_COLUMNS},
     }
-
-
-def _length(column: str) -> int:
-    kind = CROSSINGS.c[column].type
-    assert isinstance(kind, sa.String)
-    assert kind.length is not None
-    return kind.length

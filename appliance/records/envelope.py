@@ -42,6 +42,7 @@ MAX_ENVELOPE_BYTES: Final = 8 * 1024 * 1024
 """A movement with two pictures has some 60 kB; this leaves room for full pages and fingers."""
 GENESIS: Final = bytes(32)
 """`prev` of an epoch's first record."""
+_ATTACHED: Final = frozenset((BODY, KEY))
 _HASH_BYTES: Final = 32
 _MAX_SEQ: Final = 2**53 - 1
 """Exact in every database and language, with its neighbours."""
@@ -161,16 +162,26 @@ def verify(envelope: bytes, *, verify_key_for: Callable[[bytes], VerifyKey | Non
     Raises:
         EnvelopeError: it is not one of ours, in one sentence.
     """
+    return _sealed(envelope, verify_key_for)
+
+
+def verified_before(envelope: bytes) -> Sealed:
+    """The same of an envelope whose signature was verified before it was stored: who signed is not asked.
+
+    Raises:
+        EnvelopeError: it was not.
+    """
+    return _sealed(envelope, None)
+
+
+def _sealed(envelope: bytes, verify_key_for: Callable[[bytes], VerifyKey | None] | None) -> Sealed:
     try:
-        named, payload = cose.verify1(
-            envelope,
-            verify_key_for=verify_key_for,
-            max_bytes=MAX_ENVELOPE_BYTES,
-            attachments=frozenset((BODY, KEY)),
+        signed = cose.verified(
+            envelope, verify_key_for=verify_key_for, max_bytes=MAX_ENVELOPE_BYTES, attachments=_ATTACHED
         )
-        attached = cose.attachments_of(envelope)
     except cose.CoseError as error:
         raise EnvelopeError(str(error)) from error
+    named, attached = signed.named, signed.attached
     version = named.get("v")
     if named.get(cose.CONTENT_TYPE) != CONTENT_TYPE or version not in READ_VERSIONS:
         raise EnvelopeError("The message is signed, but it is no record of a version that is known here.")
@@ -178,8 +189,8 @@ def verify(envelope: bytes, *, verify_key_for: Callable[[bytes], VerifyKey | Non
     if version == 1:
         if attached:
             raise EnvelopeError("A record of version 1 has nothing outside its signature.")
-        attached = {BODY: payload}
-    elif payload:
+        attached = {BODY: signed.payload}
+    elif signed.payload:
         raise EnvelopeError("A record of this version has its body outside its signature.")
     for name, digest in ((BODY, header.body_hash), (KEY, header.key_hash)):
         if name in attached and hashlib.sha256(attached[name]).digest() != digest:
@@ -190,7 +201,7 @@ def verify(envelope: bytes, *, verify_key_for: Callable[[bytes], VerifyKey | Non
     return Sealed(
         header=header,
         kid=kid,
-        chain_hash=hashlib.sha256(cose.protected_bytes(envelope)).digest(),
+        chain_hash=hashlib.sha256(signed.protected).digest(),
         version=version,
         body=attached.get(BODY),
         key=attached.get(KEY),

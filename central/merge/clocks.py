@@ -51,14 +51,6 @@ def note_correction(connection: Connection, device: str, body: Mapping[str, Any]
     return {person for crossing in found if (person := follow(connection, crossing)) is not None}
 
 
-def has_corrections(connection: Connection, device: str, boot: str) -> bool:
-    """Whether anything is known of the clock in this boot."""
-    query = sa.select(CLOCK_CORRECTIONS.c.shift_ms).where(
-        CLOCK_CORRECTIONS.c.device == device, CLOCK_CORRECTIONS.c.boot_id == boot
-    )
-    return connection.execute(query.limit(1)).first() is not None
-
-
 def follow(connection: Connection, crossing: str) -> str | None:
     """Put a crossing at its true time, as far as corrections are known; its person if that moved it."""
     row = connection.execute(

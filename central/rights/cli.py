@@ -13,6 +13,8 @@ from pathlib import Path
 import msgspec
 
 from appliance.records.commands import Action, Rights
+from central import waiting
+from central.deriving import catch_up
 from central.fleet.commands import give
 from central.keys import load_keys, load_operator_key
 from central.rights.change import correct, restrict
@@ -66,7 +68,10 @@ def _rights(arguments: argparse.Namespace) -> int:
     names = Subject.__struct_fields__
     subject = Subject(**{name: getattr(arguments, name) for name in names})
     store = Store(arguments.database)
+    if arguments.what != "find":
+        catch_up(store, load_keys(arguments.keys))  # or what came just now would be passed over
     with store.batch() as batch:
+        behind = waiting.count(batch.connection)
         found = find(batch.connection, subject)
         request = note(
             batch.connection,
@@ -82,13 +87,15 @@ def _rights(arguments: argparse.Namespace) -> int:
         store.wipe()
     store.close()
     if arguments.json:
-        print(json.dumps({"request": request, "records": msgspec.to_builtins(found)}))
+        print(json.dumps({"request": request, "records": msgspec.to_builtins(found), "waiting": behind}))
     else:
         for one in found:
             state = "  restricted" if one.restricted else ""
             erased = "  erased" if one.type == ERASED else ""
             print(f"{one.decided_at[:16]}  {one.post:<20} {one.direction:<6} {one.record}{state}{erased}")
         print(f"{len(found)} records; request {request}")
+        if behind:
+            print(f"{behind} records that came just now are not looked at yet: ask again in a while.")
     return 0 if found else 1
 
 

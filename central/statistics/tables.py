@@ -1,12 +1,14 @@
 """What is counted of each crossing, as columns: `appliance.records.statistics.facts`, and nothing else."""
 
+from collections.abc import Sequence
+
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from appliance.contracts.movement import Movement
 from appliance.records.statistics.facts import Facts, Hit, Missed, document_link, facts_of
-from central.database import insert_once
+from central.database import insert_many
 from central.statistics.groups import add_member
 from central.tables import METADATA
 
@@ -76,53 +78,47 @@ RELEASES = sa.Table(
 )
 """Digest: SHA-256 of a release's manifest, which has that of each of its files."""
 _PARTS = ("missed", "hits")
+_COLUMNS = {table: tuple(column.name for column in table.columns) for table in (FACTS, MISSED, HITS, FACES)}
+_LENGTHS = {
+    name: length
+    for name in _COLUMNS[FACTS]
+    if name != "crossing" and (length := getattr(FACTS.c[name].type, "length", None)) is not None
+}
+_BOUNDED = tuple(name for name in _LENGTHS if name in Facts.__struct_fields__)
+"""The texts among what is counted, and how long their columns are."""
 MAX_TEXT = 64
 MAX_NS = 2**63 - 1
 
 
-def add_facts(connection: Connection, movement: Movement, *, link_key: bytes) -> Facts:
-    """Keep what is counted of a movement that is stored for the first time."""
-    facts = _bounded(facts_of(movement, link_key=link_key))
-    values = msgspec.structs.asdict(facts)
-    missed, hits = (values.pop(name) for name in _PARTS)
-    link = document_link(movement.document, key=link_key)
-    decided = movement.decided
-    values |= {
-        "document_link": link,
-        "restricted": False,
-        "boot_id": decided.boot_id[:MAX_TEXT].replace("\0", "?"),
-        "monotonic_ns": max(0, min(decided.monotonic_ns, MAX_NS)),
-    }
-    if not insert_once(connection, FACTS, **values):
-        return facts
-    for one in missed:
-        insert_once(
-            connection,
-            MISSED,
-            crossing=facts.crossing,
-            check_id=one.check[:MAX_TEXT],
-            verdict=one.verdict,
-            reason=one.reason[:MAX_TEXT],
+def add_facts(connection: Connection, movements: Sequence[Movement], *, link_key: bytes) -> list[Facts]:
+    """Keep what is counted of movements that are stored for the first time."""
+    counted: list[Facts] = []
+    rows: dict[sa.Table, list[tuple[object, ...]]] = {FACTS: [], MISSED: [], HITS: [], FACES: []}
+    for movement in movements:
+        facts = _bounded(facts_of(movement, link_key=link_key))
+        counted.append(facts)
+        crossing, decided = facts.crossing, movement.decided
+        more = {
+            "document_link": document_link(movement.document, key=link_key),
+            "restricted": False,
+            "boot_id": _text(decided.boot_id),
+            "monotonic_ns": max(0, min(decided.monotonic_ns, MAX_NS)),
+        }
+        rows[FACTS].append(
+            tuple(more[name] if name in more else getattr(facts, name) for name in _COLUMNS[FACTS])
         )
-    for one in hits:
-        insert_once(
-            connection,
-            HITS,
-            crossing=facts.crossing,
-            check_id=one.check[:MAX_TEXT],
-            reason=one.reason[:MAX_TEXT],
-        )
-    for check in movement.checks:
-        if check.id == "face.comparison":
-            insert_once(
-                connection,
-                FACES,
-                crossing=facts.crossing,
-                verdict=check.verdict.value,
-                reason=check.reason[:MAX_TEXT],
-            )
-    add_member(connection, movement)
-    return facts
+        rows[MISSED] += [(crossing, _text(one.check), one.verdict, _text(one.reason)) for one in facts.missed]
+        rows[HITS] += [(crossing, _text(one.check), _text(one.reason)) for one in facts.hits]
+        rows[FACES] += [
+            (crossing, check.verdict.value, _text(check.reason))
+            for check in movement.checks
+            if check.id == "face.comparison"
+        ]
+    for table, found in rows.items():
+        insert_many(connection, table, _COLUMNS[table], found)
+    for movement in movements:
+        add_member(connection, movement)
+    return counted
 
 
 def read_facts(
@@ -157,19 +153,18 @@ def read_facts(
     )
 
 
+def _text(value: str) -> str:
+    return value[:MAX_TEXT].replace("\0", "?")
+
+
 def _bounded(facts: Facts) -> Facts:
     """Texts that a box wrote, as long as their columns and without what PostgreSQL does not take."""
-    changed = {}
-    for name in Facts.__struct_fields__:
+    changed: dict[str, object] = {}
+    for name in _BOUNDED:
         value = getattr(facts, name)
-        if not isinstance(value, str) or name == "crossing":
-            continue
-        kind = FACTS.c[name].type
-        assert isinstance(kind, sa.String)
-        short = value.replace("\0", "?")[: kind.length]
-        if short != value:
-            changed[name] = short
+        if "\0" in value or len(value) > _LENGTHS[name]:
+            changed[name] = value.replace("\0", "?")[: _LENGTHS[name]]
     days = facts.intended_stay_days
     if days is not None and not 0 <= days < 2**31:
-        return msgspec.structs.replace(facts, **changed, intended_stay_days=None)
-    return msgspec.structs.replace(facts, **changed)
+        changed["intended_stay_days"] = None
+    return msgspec.structs.replace(facts, **changed) if changed else facts

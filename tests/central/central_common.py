@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from nacl.signing import SigningKey, VerifyKey
 
 from appliance.contracts.checks import Direction, Outcome, Recommendation
@@ -17,9 +18,11 @@ from appliance.contracts.movement import (
 from appliance.records import envelope
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
+from central.deriving import catch_up
 from central.ingest import Ingested, ingest
 from central.keys import Keys
 from central.store import Store
+from central.tables import RECORDS
 
 STAMP = Stamp(boot_id="boot", monotonic_ns=7, wall="2026-11-02T08:00:00.000+00:00", quality="rtc")
 DOCUMENT = DocumentFacts(
@@ -130,9 +133,18 @@ class Box:
 
 
 def take(store: Store, keys: Keys, device: str, *messages: bytes) -> Ingested:
-    """One batch, committed."""
+    """One batch, committed; and what is derived from it, as the receiver does when nothing else comes."""
     with store.batch() as batch:
-        return ingest(batch, device=device, messages=messages, keys=keys)
+        result = ingest(batch, device=device, messages=messages, keys=keys)
+    catch_up(store, keys)
+    return result
+
+
+def kept(store: Store, device: str, epoch: str, seq: int) -> bytes:
+    """The envelope as central holds it."""
+    here = sa.and_(RECORDS.c.device == device, RECORDS.c.epoch == epoch, RECORDS.c.seq == seq)
+    with store.reading() as batch:
+        return bytes(batch.connection.execute(sa.select(RECORDS.c.envelope).where(here)).scalar_one())
 
 
 def acknowledged(store: Store, device: str, epoch: str, above: int = 0) -> int:

@@ -26,6 +26,7 @@ def test_ok__from_keys_to_counts(tmp_path, keys, make_box, capsys) -> None:
         "refused": 0,
         "duplicates": 0,
         "devices": 1,
+        "waiting": 0,
     }
     assert main(["count", "--database", database]) == 0
     assert "records      2" in capsys.readouterr().out

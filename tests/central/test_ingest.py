@@ -11,6 +11,7 @@ from nacl.secret import SecretBox
 from appliance import cose
 from appliance.contracts.movement import DocumentFacts, to_plain
 from appliance.records import envelope
+from central.ingest import copies_among, examine, ingest
 
 HELD = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -179,7 +180,7 @@ def test_ok__the_same_crossing_in_two_records_counts_once(store, keys, box) -> N
     first = box.sealed()
     second = box.sealed(seq=2, prev=box.chain_hash(first))
     result = take(store, keys, "box-1", first, second)
-    assert len(result.movements) == 1
+    assert len(result.movements) == 2  # both are kept and shown; columns and counts know the name once
     assert (store.counts()["records"], store.counts()["crossings"]) == (2, 1)
 
 
@@ -224,7 +225,7 @@ def test_ok__whatever_a_signed_body_holds_is_kept(store, keys, box, fields, fact
     body = changed(document=to_plain(movement())["document"] | facts) | fields
     with store.batch() as batch:
         seq = batch.acknowledged("box-1", "fuzz") + 1
-        prev = envelope.GENESIS if seq == 1 else batch.record("box-1", "fuzz", seq - 1)[0]
+        prev = envelope.GENESIS if seq == 1 else batch.chain_hash("box-1", "fuzz", seq - 1)
     data = box.sealed(epoch="fuzz", seq=seq, prev=prev, body=body)
     assert take(store, keys, "box-1", data).refused == []
     assert acknowledged(store, "box-1", "fuzz") == seq
@@ -249,3 +250,71 @@ def test_fail__whatever_was_sealed_that_is_no_body(store, keys, box, inside) -> 
     named |= {name: envelope.hashlib.sha256(value).digest() for name, value in hashes.items()}
     data = cose.sign1(b"", protected=named, signing_key=box.keys.signing, attachments=attached)
     assert len(take(store, keys, "box-1", data).refused) == 1
+
+
+# Copies, which are the most of what comes after an outage
+
+
+def again(store, keys, device: str, *messages: bytes):
+    """As the receiver takes a batch."""
+    with store.reading() as batch:
+        registered = batch.device(device)
+        copies = copies_among(batch, device, messages) if registered else {}
+    examined = registered, examine(registered, messages, keys, copies=copies)
+    with store.batch() as batch:
+        result = ingest(batch, device=device, messages=messages, keys=keys, examined=examined)
+    return result, copies
+
+
+def test_ok__what_is_stored_byte_for_byte_is_not_verified_again(either, keys, make_box, monkeypatch) -> None:
+    box = make_box()
+    box.register(either)
+    envelopes = box.record(4)
+    take(either, keys, "box-1", *envelopes[:3])
+    verified: list[bytes] = []
+    verify = envelope.verify
+    monkeypatch.setattr(
+        envelope, "verify", lambda data, **more: (verified.append(data), verify(data, **more))[1]
+    )
+    result, copies = again(either, keys, "box-1", *envelopes)
+    assert verified == envelopes[3:]
+    assert sorted(copies.values()) == [(box.epoch, number) for number in (1, 2, 3)]
+    assert (result.epochs, result.refused) == ({box.epoch}, [])
+    assert (either.counts()["records"], either.counts()["duplicates"]) == (4, 3)
+
+
+def test_fail__a_copy_that_was_changed_is_verified(store, keys, box) -> None:
+    envelopes = box.record(3)
+    take(store, keys, "box-1", *envelopes)
+    other_signature = envelopes[1][:-1] + bytes([envelopes[1][-1] ^ 1])
+    fork = box.sealed(epoch=box.epoch, seq=3, prev=box.chain_hash(envelopes[1]))
+    result, copies = again(store, keys, "box-1", envelopes[0], other_signature, fork, b"garbage")
+    assert list(copies) == [envelopes[0]]
+    assert len(result.refused) == 3
+    assert store.counts()["duplicates"] == 1
+    assert acknowledged(store, "box-1", box.epoch) == 2  # up to the fork
+
+
+def test_fail__a_copy_under_another_box_s_name(store, keys, box, make_box) -> None:
+    other = make_box("box-2")
+    other.register(store)
+    take(store, keys, "box-1", *box.record(2))
+    result, copies = again(store, keys, "box-2", *box.envelopes())
+    assert (copies, len(result.refused)) == ({}, 2)
+
+
+@HELD
+@given(st.lists(st.binary(max_size=80), max_size=4))
+def test_fail__copies_are_looked_for_in_any_bytes(store, box, messages) -> None:
+    with store.reading() as batch:
+        assert copies_among(batch, "box-1", messages) == {}
+
+
+def test_fail__a_header_of_strange_kinds_is_no_copy(store, keys, box) -> None:
+    (first,) = box.record(1)
+    take(store, keys, "box-1", first)
+    named = cbor2.loads(cose.protected_bytes(first))
+    for changes in ({"seq": "1"}, {"seq": -1}, {"seq": 2**63}, {"epoch": 5}, {"epoch": "a\0b"}):
+        odd = cose.sign1(b"", protected=named | changes, signing_key=box.keys.signing)
+        _, copies = again(store, keys, "box-1", odd)
+        assert copies == {}

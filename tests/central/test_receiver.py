@@ -377,21 +377,21 @@ def test_fail__a_batch_for_no_device(store, keys, broker) -> None:
     receiver = Receiver(store=store, keys=keys, access=access(broker))
     message = mqtt.MQTTMessage(topic=b"borne/v1/-x/records")
     message.payload = b""
-    assert receiver._commit(message) == []
+    assert receiver._commit([message]) == []
     message._topic = b"\xff"
-    assert receiver._commit(message) == []
+    assert receiver._commit([message]) == []
 
 
 def test_ok__a_database_put_back_from_yesterday(store, keys, box, tmp_path, broker) -> None:
     receiver = Receiver(store=store, keys=keys, access=access(broker))
     message = mqtt.MQTTMessage(topic=b"borne/v1/box-1/records")
     message.payload = wire.pack(box.record(3))
-    receiver._commit(message)
+    receiver._commit([message])
     yesterday = Store(str(tmp_path / "yesterday.db"))
     box.register(yesterday)
     take(yesterday, keys, "box-1", *box.envelopes()[:2])
     receiver._store = yesterday
     message.payload = wire.pack(box.envelopes()[:1])
-    ((_, signed),) = receiver._commit(message)
+    ((_, signed),) = receiver._commit([message])
     assert read_watermark(signed, verify_key_for=lambda _: keys.watermark.verify_key).seq == 2
     yesterday.close()

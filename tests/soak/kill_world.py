@@ -192,9 +192,14 @@ class KillWorld:
         quiet, before = time.monotonic(), -1
         while time.monotonic() - quiet < 20:
             now = sum(len(self.at_central(build)) for build in self.builds)
-            if now != before:
+            if now != before or self.waiting():
                 quiet, before = time.monotonic(), now
             time.sleep(0.5)
+
+    def waiting(self) -> int:
+        """Records that central has committed and has nothing derived from yet."""
+        with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30) as connection:
+            return int(connection.execute("SELECT count(*) FROM waiting").fetchone()[0])
 
     def committed(self, build: str) -> dict[str, int]:
         """Crossing -> number, as its journal has committed them."""

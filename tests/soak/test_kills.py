@@ -108,7 +108,8 @@ def test_ok_no_record_is_lost_or_doubled_by_kills_at_random_moments(tmp_path):
         )
         assert last.returncode == 0, last.stderr.decode()[-3000:]
         on_box, all_numbers = committed(journal), numbers(journal)
-        counted = world.count()
+        while (counted := world.count())["waiting"]:
+            time.sleep(0.2)  # committed and acknowledged; the columns follow
         at_central = central_crossings(world.database)
     lost = set(on_box) - set(at_central)
     doubled = len(at_central) - len(set(at_central))
