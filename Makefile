@@ -63,8 +63,11 @@ image: setup ## the flashable image of one board (BOARD=qemu-amd64, qemu-arm64, 
 lock: setup ## solve BOARD's packages anew: writes image-build/lock/BOARD.lock
 	@nice $(PYTHON) image-build/lock.py $(BOARD)
 
-image-test: image ## start the image in QEMU: card, enrolment, a crossing that a central on this machine acknowledges
-	@nice $(PYTHON) image-build/acceptance.py $(BOARD) --console build/image/$(BOARD)/console.log
+image-test: setup ## start the image in QEMU: card, enrolment, a crossing that a central on this machine acknowledges, an update
+	@sh config/install-packages.sh config/image-packages.txt
+	@$(PYTHON) image-build/signer.py build/image-test/signer
+	@nice $(PYTHON) image-build/build.py $(BOARD) --out build/image-test --update-ca build/image-test/signer/lab-ca.pem
+	@nice $(PYTHON) image-build/acceptance.py $(BOARD) --console build/image-test/$(BOARD)/console.log
 
 clean: ## remove all that was made here, .venv included
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -123,6 +123,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.watermark",
+        "appliance.whole_files",
     ),
     "appliance.services.agent": (
         VERSION,
@@ -132,6 +133,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",  # provisioning: central's signed answer
         "appliance.face_settings",
         "appliance.key_files",
+        "appliance.whole_files",
     ),
     # play: the demo, training and the tests alone
     "appliance.simulation": (
@@ -189,7 +191,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "requests": (),
     "urllib.request": (),
     "urllib3": (),
-    "http.client": (),
+    "http.client": ("appliance.services.uplink.bundles",),  # updates
     "aiohttp": (),
     "ftplib": (),
     "smtplib": (),

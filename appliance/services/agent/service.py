@@ -19,6 +19,7 @@ from appliance.contracts.lane import Lane
 from appliance.contracts.telemetry import flat
 from appliance.contracts.uplink import Telemetry, Uplink
 from appliance.services.agent.health import box_health
+from appliance.services.agent.installing import Installing
 from appliance.services.agent.updates import Confirmation, Slots, UpdaterUnavailable
 
 RETENTION_SECONDS = 3600.0
@@ -48,6 +49,7 @@ class AgentService:
         lane: Lane,
         uplink: Uplink,
         updater: Updater | None = None,
+        installing: Installing | None = None,
         report_seconds: float = REPORT_SECONDS,
         retention_seconds: float = RETENTION_SECONDS,
     ) -> None:
@@ -60,6 +62,7 @@ class AgentService:
         self._report_seconds = report_seconds
         self._retention_seconds = retention_seconds
         self._updater = updater
+        self._installing = installing
         self._confirmation = Confirmation(capture=capture, lane=lane, uplink=uplink)
         self._update: dict[str, Any] = {}
 
@@ -71,6 +74,7 @@ class AgentService:
                 await self._retain()
                 retention_due = time.monotonic() + self._retention_seconds
             await self._confirm()
+            await self._install()
             with contextlib.suppress(ServiceError):  # the report is gathered anew the next time
                 await self._uplink.publish_telemetry(Telemetry(report=flat(await self.report())))
             progressed()
@@ -79,6 +83,8 @@ class AgentService:
     async def report(self) -> dict[str, Any]:
         """The whole health report; a service that does not answer is said to be unreachable."""
         records = await self._records()
+        records.pop("updates", None)  # central knows what it offers
+        update = self._update | (self._installing.state if self._installing else {})
         return {
             "version": appliance.__version__,
             "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
@@ -88,7 +94,7 @@ class AgentService:
             "box": await asyncio.to_thread(box_health, self._data),
             "devices": await self._devices(),
             "records": records,
-        } | ({"update": self._update} if self._update else {})
+        } | ({"update": update} if update else {})
 
     async def _confirm(self) -> None:
         """A trial start that is well is kept."""
@@ -104,6 +110,15 @@ class AgentService:
             self._update = {"confirmed": False, "problem": str(error)}
             return
         self._update = {"confirmed": not missing, "slot": slots.running, "missing": missing}
+
+    async def _install(self) -> None:
+        """Software that a stick brings or central offers."""
+        if self._updater is None or self._installing is None:
+            return
+        try:
+            await self._installing.look(await asyncio.to_thread(self._updater.slots))
+        except (UpdaterUnavailable, OSError) as error:
+            log.warning("An update cannot be looked at: %s", error)
 
     async def _devices(self) -> Any:
         try:
