@@ -100,7 +100,8 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
 
 def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) -> "AgentService":
     """`agent`, asking the other three."""
-    from appliance.services.agent.installing import Installing
+    from appliance.services.agent.installing import MEMORY, Installing
+    from appliance.services.agent.selftest import SelfTest
     from appliance.services.agent.service import AgentService
     from appliance.services.agent.updates import Rauc
 
@@ -113,6 +114,13 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
         uplink=uplink,
         updater=rauc,
         installing=Installing(rauc, lane=lane, uplink=uplink) if rauc else None,
+        self_test=SelfTest(
+            capture=capture,
+            lane=lane,
+            uplink=uplink,
+            data=config.paths.data,
+            disk=MEMORY.parent if rauc else None,
+        ),
     )
 
 

@@ -140,7 +140,14 @@ def _set_up(root: Path, board: Board, version: str) -> None:
     for name in ("identity", "outbox", "uplink", "data"):
         for path in (root / "usr/lib/repart.d").glob(f"*-{name}.conf"):
             kind = uuid.uuid5(NAMES, name)
-            _fill(path, **{f"type_{name}": str(kind), "outbox_mib": str(board.outbox_mib), "uplink_mib": str(board.uplink_mib)})
+            _fill(
+                path,
+                **{
+                    f"type_{name}": str(kind),
+                    "outbox_mib": str(board.outbox_mib),
+                    "uplink_mib": str(board.uplink_mib),
+                },
+            )
     _fill(root / "etc/rauc/system.conf", compatible=board.compatible)
     _write(root / "etc/hostname", "borne\n")
     _write(root / "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")

@@ -38,7 +38,13 @@ class UpdateOffer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             fits = parts.scheme == "https" and bool(parts.hostname) and (parts.port or 443) > 0
         except ValueError:
             fits = False
-        if not fits or not self.url.isascii() or not self.url.isprintable() or " " in self.url or "@" in self.url:
+        if (
+            not fits
+            or not self.url.isascii()
+            or not self.url.isprintable()
+            or " " in self.url
+            or "@" in self.url
+        ):
             raise ValueError("a bundle is fetched from an https address without a name or a password in it")
 
 

@@ -27,7 +27,13 @@ SOCKETS = {
 
 Settings = dict[str, list[str]]
 PROGRAMS = (
-    *("/opt/borne/bin/borne", "/opt/borne/libexec/recover", "/opt/borne/libexec/trial-over", "/usr/bin/cog", "/usr/bin/systemctl"),
+    *(
+        "/opt/borne/bin/borne",
+        "/opt/borne/libexec/recover",
+        "/opt/borne/libexec/trial-over",
+        "/usr/bin/cog",
+        "/usr/bin/systemctl",
+    ),
 )
 analyze = shutil.which("systemd-analyze")
 needs_systemd = pytest.mark.skipif(analyze is None, reason="systemd-analyze is not installed")
@@ -82,7 +88,14 @@ def test_ok_a_tpm_opens_a_sandbox_by_one_device_alone(tmp_path: Path, name: str,
     shutil.copytree(UNITS / "with-tpm" / own, tmp_path / own, dirs_exist_ok=True)
     unit = Path(shutil.copy(UNITS / f"borne-{name}.service", tmp_path))
     assert parse(UNITS / "with-tpm" / own / "30-tpm.conf")["DeviceAllow"] == ["/dev/tpmrm0 rw"]
-    command = [str(analyze), "security", "--offline=yes", "--no-pager", f"--threshold={round(most * 10)}", str(unit)]
+    command = [
+        str(analyze),
+        "security",
+        "--offline=yes",
+        "--no-pager",
+        f"--threshold={round(most * 10)}",
+        str(unit),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-200:]
 

@@ -124,7 +124,7 @@ class Installing:
             self._busy_at = self._clock()
         if slots.on_trial or (self._task is not None and not self._task.done()):
             return
-        if self.state.get("state") == "installed":
+        if self.state.get("state") in ("installed", "restarting"):  # it is on its way down
             quiet = 0.0 if self._by_hand else self._quiet_seconds
             if idle and self._clock() - self._busy_at >= quiet:
                 self._ask_for_restart()
@@ -167,7 +167,12 @@ class Installing:
             self.state = {"state": "not_fetched", "version": offer.version, "problem": str(error)}
             return
         if fetched.path is None:
-            self.state = {"state": "fetching", "version": offer.version, "have": fetched.have, "size": offer.size}
+            self.state = {
+                "state": "fetching",
+                "version": offer.version,
+                "have": fetched.have,
+                "size": offer.size,
+            }
             if fetched.problem:
                 self.state["problem"] = fetched.problem
         elif _mark(Path(fetched.path)) not in self._refused:

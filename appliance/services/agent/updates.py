@@ -93,11 +93,15 @@ class Rauc:
         UpdaterUnavailable: it does not answer, or says something else.
         """
         try:
-            status = msgspec.json.decode(self._ask("status", "--detailed", "--output-format=json"), type=_Status)
+            status = msgspec.json.decode(
+                self._ask("status", "--detailed", "--output-format=json"), type=_Status
+            )
         except msgspec.MsgspecError as error:
             raise UpdaterUnavailable("RAUC's status is not what was expected.") from error
         names = {name: slot.bootname for one in status.slots for name, slot in one.items()}
-        versions = {one.bootname: one.slot_status.bundle.version for each in status.slots for one in each.values()}
+        versions = {
+            one.bootname: one.slot_status.bundle.version for each in status.slots for one in each.values()
+        }
         primary = names.get(status.boot_primary or "")
         if primary is None:
             raise UpdaterUnavailable("RAUC names no primary slot.")
@@ -132,14 +136,14 @@ class Rauc:
 
     def _ask(self, *words: str, seconds: float = RAUC_SECONDS) -> bytes:
         try:
-            done = subprocess.run(
-                [*self._program, *words], capture_output=True, check=False, timeout=seconds
-            )
+            done = subprocess.run([*self._program, *words], capture_output=True, check=False, timeout=seconds)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise UpdaterUnavailable("RAUC does not answer.") from error
         if done.returncode != 0:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-            raise UpdaterUnavailable(f"RAUC says no ({done.returncode}). {' '.join(said)}"[:MAX_WORDS].strip())
+            raise UpdaterUnavailable(
+                f"RAUC says no ({done.returncode}). {' '.join(said)}"[:MAX_WORDS].strip()
+            )
         return done.stdout
 
 
