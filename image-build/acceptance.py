@@ -246,7 +246,7 @@ class Acceptance:
         central.receive()
 
     def cross(self, central: Central, then: Callable[[Machine], None] | None = None) -> None:
-        """The second start: a crossing, acknowledged, and the self-test; `then`: on the box that is still running."""
+        """The second start: a crossing, acknowledged, and the self-test; `then`: while the box still runs."""
         reader = Reader(self._folder)
         words = (*LOG, "borne.rehearsal=1", "borne.rehearsal_after=/dev/ttyUSB0")
         with Machine(

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""An authority for updates and a code-signing certificate under it: for tests and a laboratory, good for 30 days.
+"""An authority for updates and a code-signing certificate under it: for tests, good for 30 days.
 
     .venv/bin/python image-build/signer.py FOLDER
 
-Whoever builds for boxes in the field has an authority of their own, its key on no build machine; a box takes what
-leads to the certificate that its image was built with (`build.py --update-ca`). What is there is not made anew.
+Whoever builds for boxes in the field has an authority of their own, its key on no build machine; a box takes
+what leads to the certificate that its image was built with (`build.py --update-ca`). What is there stays.
 """
 
 import datetime as dt

@@ -3,10 +3,11 @@
 
     .venv/bin/python image-build/updating.py BOARD [--cuts N] [--json]
 
-By network: central publishes a signed offer, uplink fetches the bundle over HTTPS with the box's certificate, agent
-installs it, the trial start is kept. By stick: a foreign signature, a flipped byte and an older version are refused; a
-version that is not well is tried and given back. Then the power is cut N times while bundles are installed, tried and
-kept: after each cut the journal is verified on this machine from a copy of the box's disk, and the box must come back.
+By network: central publishes a signed offer, uplink fetches the bundle over HTTPS with the box's certificate,
+agent installs it, the trial start is kept. By stick: a foreign signature, a flipped byte and an older version
+are refused; a version that is not well is tried and given back. Then the power is cut N times while bundles
+are installed, tried and kept: after each cut the journal is verified on this machine from a copy of the
+box's disk, and the box must come back.
 """
 
 import argparse
@@ -50,16 +51,31 @@ from appliance.key_files import write_key
 from appliance.services.agent.toml_text import toml_text
 from appliance.simulation.broker import BrokerUnavailable
 
+MISHAPS = (
+    BoardError,
+    BrokerUnavailable,
+    BundleError,
+    NotAccepted,
+    OSError,
+    QemuError,
+    subprocess.SubprocessError,
+)
 STICK_MIB = 900
 INSTALLS = "is being installed"
 INSTALLED = "is installed; the next start tries it"
 KEPT = "is well and is kept"
+TRIMMED = (
+    "systemd.mask=pcscd.socket",
+    "systemd.mask=polkit.service",
+    "systemd.mask=systemd-resolved.service",
+)
+"""What no update needs, left out of the many emulated starts; the first two starts are whole."""
 UNWELL = "systemd.mask=borne-capture.service systemd.mask=borne-capture.socket"
 """On the kernel's command line of a boot partition: a version that cannot read a document."""
 
 
 class Server:
-    """The bundles over HTTPS, for whoever shows a certificate of the broker's authority; parts of files too."""
+    """The bundles over HTTPS, for whoever shows a certificate of the broker's authority; in parts too."""
 
     def __init__(self, folder: Path, central: Central) -> None:
         self.asked: list[str] = []
@@ -381,7 +397,9 @@ class Started(Machine):
     ) -> None:
         self._reader = Reader(folder)
         self._plugged = plugged
-        super().__init__(disk, board, words=LOG, options=(*self._reader.options, *options), console=console)
+        super().__init__(
+            disk, board, words=(*LOG, *TRIMMED), options=(*self._reader.options, *options), console=console
+        )
 
     def __enter__(self) -> "Started":
         super().__enter__()
@@ -407,9 +425,7 @@ def main() -> int:
             updating = Updating(load_board(chosen.board), chosen.out, Path(folder), console)
             with Central(Path(folder) / "central") as central:
                 updating.run(central, chosen.cuts)
-        except (
-            BoardError, BrokerUnavailable, BundleError, NotAccepted, OSError, QemuError, subprocess.SubprocessError,
-        ) as error:  # fmt: skip
+        except MISHAPS as error:
             print(f"updating: {error}", file=sys.stderr)
             code = 1
         if updating is not None:

@@ -1,7 +1,7 @@
 """New software for the box: what central offers through the gate, and what agent asks of uplink for it.
 
-An offer names a bundle; it makes nobody believe the bundle. That is signed by whoever builds the software, and the
-updater verifies it, wherever it came from.
+An offer names a bundle; it makes nobody believe the bundle. That is signed by whoever builds the software,
+and the updater verifies it, wherever it came from.
 """
 
 from typing import Annotated, Final

@@ -1,8 +1,8 @@
 """New software: from a stick or from central's offer into the slot that does not run, and the trial start.
 
-The updater verifies what is installed; agent decides when. A stick brings only what is newer than what runs, because
-whoever holds an old stick must not bring an old hole back; central may offer an older version, signed. A bundle whose
-trial starts have failed is left alone.
+The updater verifies what is installed; agent decides when. A stick brings only what is newer than what
+runs, because whoever holds an old stick must not bring an old hole back; central may offer an older version,
+signed. A bundle whose trial starts have failed is left alone.
 """
 
 import asyncio
@@ -71,14 +71,14 @@ def read_release(path: Path = RELEASE) -> Release:
 
 
 def newer(one: str, other: str) -> bool:
-    """Whether a version comes after another: numbers as numbers, words as words, a pre-release before its release."""
+    """Whether a version comes after another: numbers as numbers, a pre-release before its release."""
     return _order(one) > _order(other)
 
 
 def _order(version: str) -> tuple[tuple[int, int, str], ...]:
     parts = re.findall(r"\d+|[a-z]+", version.lower())
     # A word (rc, beta) sorts below the end, and the end below a further number.
-    return tuple((2, int(one), "") if one.isdigit() else (0, 0, one) for one in parts) + ((1, 0, ""),)
+    return (*((2, int(one), "") if one.isdigit() else (0, 0, one) for one in parts), (1, 0, ""))
 
 
 class Installing:

@@ -1,5 +1,5 @@
-"""Fetches the bundle of an offered update over HTTPS, with the box's own certificate: bounded, and resumed where a
-line was lost. Nothing here believes what came; agent has it verified by the updater before a byte is installed."""
+"""Fetches the bundle of an offered update over HTTPS, with the box's own certificate: bounded, and resumed
+where a line was lost. Nothing here believes what came; the updater verifies it before a byte is installed."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ class NotFetched(Exception):
 
 
 class Bundles:
-    """One bundle at a time, in a folder that holds nothing else. Its file is readable: the updater opens it."""
+    """One bundle at a time, in a folder of its own. Its file is readable: the updater opens it."""
 
     def __init__(self, folder: Path, credentials: Credentials) -> None:
         self._folder = folder
@@ -45,7 +45,7 @@ class Bundles:
         self._problem = ""
 
     async def fetch(self, offer: UpdateOffer) -> Fetched:
-        """Begin to fetch it, or say how far it is; it comes in the background, and is asked for again and again.
+        """Begin to fetch it, or say how far it is; it comes in the background.
 
         Raises:
             ServiceError: storage_broken: the folder cannot be used.

@@ -70,8 +70,8 @@ class Box:
         self._speak("picture")
         return PortraitEvidence(
             record=b"", width=640, height=480, cropped=True, ended="time", faces=1, pictures=3, seconds=1.0,
-            measures={"Sharpness": Measure(scalar=71), "HeadSize": Measure(scalar=9)}, comparison=None, attack=None,
-            device="camera:1", simulated=True,
+            measures={"Sharpness": Measure(scalar=71), "HeadSize": Measure(scalar=9)}, comparison=None,
+            attack=None, device="camera:1", simulated=True,
         )  # fmt: skip
 
     async def show(self, request: Show) -> Nothing:

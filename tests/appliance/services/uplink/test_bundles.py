@@ -101,7 +101,9 @@ def fetched(bundles: Bundles, offer: UpdateOffer, *, tries: int = 1):
             answer = await bundles.fetch(offer)
             if bundles._task is not None:
                 await bundles._task
-        return await bundles.fetch(offer) if answer.path is None and bundles._whole(offer).exists() else answer
+        return (
+            await bundles.fetch(offer) if answer.path is None and bundles._whole(offer).exists() else answer
+        )
 
     return asyncio.run(asyncio.wait_for(main(), 30))
 
@@ -223,13 +225,19 @@ def test_fail_an_offer_that_no_box_could_go_by(change) -> None:
         read_offers(json.dumps({"updates": [good | change]}).encode())
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b" " * (MAX_OFFERS_BYTES + 1), b"[" * 10_000])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b"\xff", b" " * (MAX_OFFERS_BYTES + 1), b"[" * 10_000]
+)
 def test_fail_no_offers_at_all(content) -> None:
     with pytest.raises(UpdateOfferError):
         read_offers(content)
 
 
 def test_fail_a_board_twice() -> None:
-    one = b'{"compatible": "a", "version": "1", "size": 5, "url": "https://u.example/", "sha256": "' + b"a" * 64 + b'"}'
+    one = (
+        b'{"compatible": "a", "version": "1", "size": 5, "url": "https://u.example/", "sha256": "'
+        + b"a" * 64
+        + b'"}'
+    )
     with pytest.raises(UpdateOfferError, match="twice"):
         read_offers(b'{"updates": [' + one + b"," + one + b"]}")
