@@ -47,6 +47,8 @@ SWEEP_SECONDS = 8.0
 LOG = ("systemd.journald.forward_to_console=1",)
 MRZ = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
 """ICAO 9303-4's own specimen."""
+READER_IDS, KEYBOARD_IDS = "0403:6001", "0627:0001"
+"""QEMU's USB serial port and its keyboard."""
 DOCUMENT_NUMBER = "L898902C3"
 DEVICE = """
 [box]
@@ -197,7 +199,7 @@ class Reader:
         return (
             *("-device", "qemu-xhci,id=usb"),
             *("-chardev", f"socket,id=reader,path={self._path},server=on,wait=off"),
-            *("-device", "usb-serial,chardev=reader"),
+            *("-device", "usb-serial,chardev=reader", "-device", "usb-kbd"),
         )
 
     def plug(self) -> None:
@@ -264,6 +266,7 @@ class Acceptance:
                 crossing = any('"answered"' in line.text for line in machine.follow(SWEEP_SECONDS))
             done = self.wait(machine, '"done"', 600)
             self.figures["rehearsal"] = json.loads(done.text[done.text.index("{") :])
+            self._check_usb(self.figures["rehearsal"]["usb"])
             self.figures["events"] = [
                 json.loads(line.text[line.text.index("{") :])
                 for line in machine.lines
@@ -285,6 +288,12 @@ class Acceptance:
                 raise NotAccepted(f"The self-test on the box: {failed}")
             if then is not None:
                 then(machine)
+
+    def _check_usb(self, found: list[list[Any]]) -> None:
+        """The reader was let in, and a keyboard was not."""
+        let_in = {str(ids): bool(authorized) for ids, authorized in found}
+        if (let_in.get(READER_IDS), let_in.get(KEYBOARD_IDS)) != (True, False):
+            raise NotAccepted(f"The USB allow-list let in what it should not, or not what it should: {found}")
 
     def _patiently(self, seconds: float, machine: Machine) -> Iterator[None]:
         end = time.monotonic() + seconds

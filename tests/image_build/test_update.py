@@ -200,12 +200,40 @@ def test_ok_installations_that_are_cut_leave_the_old_slot_whole(box) -> None:
         cut_once(box, bundle, seconds)
 
 
+def commit_cut_once(box: Box, seconds: float) -> str:
+    """A commit killed after so long; which slot starts from then on."""
+    box.rauc("status", "mark-good", seconds=seconds)
+    assert box.holds("root_a", b"old root_a")
+    assert box.holds("root_b", NEW_ROOT)
+    assert box.holds("boot_b", NEW_BOOT)
+    slot = box.start()
+    assert box.start() == slot  # for good: a commit leaves no trial behind
+    return slot
+
+
 @pytest.mark.soak
 def test_ok_two_hundred_cuts(box) -> None:
+    """A hundred of installations and a hundred of commits, spread over the time that a whole one takes."""
     bundle = box.bundle()
     began = time.monotonic()
     assert box.rauc("install", str(bundle)).returncode == 0
     whole = time.monotonic() - began
     box.start(), box.start()
-    for number in range(200):
-        cut_once(box, bundle, 0.3 + whole * number / 200)
+    for number in range(100):
+        cut_once(box, bundle, 0.3 + whole * number / 100)
+
+    assert box.rauc("install", str(bundle)).returncode == 0
+    assert box.start() == "B"
+    kept = {path: path.read_bytes() for path in (box.card / "autoboot.txt", box.folder / "box/rauc.status")}
+    began = time.monotonic()
+    assert box.rauc("status", "mark-good").returncode == 0
+    whole = time.monotonic() - began
+    slots = []
+    for number in range(100):
+        for path, content in kept.items():
+            path.write_bytes(content)
+        for left in box.card.glob("autoboot.txt.new"):
+            left.unlink()
+        (box.folder / "run/slot").write_text("B\n")
+        slots.append(commit_cut_once(box, 0.2 + whole * number / 100))
+    assert {"A", "B"} == set(slots), "the cuts did not fall on both sides of the commit"

@@ -243,6 +243,23 @@ def test_ok_udev_knows_the_devices_that_capture_opens_itself() -> None:
     }
 
 
+def test_ok_the_usb_allow_list_lets_in_what_is_driven_by_its_maker() -> None:
+    """Readers that type, contactless readers and fingerprint sensors are known by who made them."""
+    rules = (REPOSITORY / "config/udev/71-borne-usb.rules").read_text(encoding="utf-8")
+    lines = [line for line in rules.splitlines() if line.endswith('GOTO="borne_usb_allow"')]
+    named = {
+        vendor
+        for line in lines
+        if (found := re.search(r'ATTR\{idVendor\}=="([0-9a-f|]+)"', line))
+        for vendor in found[1].split("|")
+    }
+    adapters = {"0403", "10c4", "067b", "1a86"}
+    rules_of = [family.rule for family in FAMILIES]
+    assert named - adapters == {rule.vendor for rule in rules_of if isinstance(rule, SerialPort | Usb)}
+    command_line = (REPOSITORY / "image-build/boot.py").read_text(encoding="utf-8")
+    assert "usbcore.authorized_default=0" in command_line  # or the rules change nothing
+
+
 def udevadm_verifies() -> bool:
     """`udevadm verify` came with systemd 254."""
     if shutil.which("udevadm") is None:

@@ -20,7 +20,16 @@ from nacl.public import PublicKey
 from nacl.signing import VerifyKey
 
 import appliance
-from appliance.config import Box, ConfigError, DeviceEntry, Kiosk, load_config, load_toml
+from appliance.config import (
+    Box,
+    ConfigError,
+    DeviceEntry,
+    Kiosk,
+    Retention,
+    TimeSources,
+    load_config,
+    load_toml,
+)
 from appliance.contracts.provisioning import (
     ANSWER_FILE,
     ANSWER_TYPE,
@@ -37,6 +46,7 @@ from appliance.contracts.provisioning import (
 )
 from appliance.cose import CONTENT_TYPE, CoseError, key_id, verify1
 from appliance.face_settings import FaceSettings
+from appliance.finger_settings import FingerSettings
 from appliance.key_files import KeyFileError, read_key, write_key
 from appliance.services.agent.toml_text import toml_text
 
@@ -70,6 +80,9 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     claim: Claim
     kiosk: Kiosk = Kiosk()
     face: FaceSettings = FaceSettings()
+    finger: FingerSettings = FingerSettings()
+    retention: Retention = Retention()
+    time: TimeSources = TimeSources()
     device: tuple[DeviceEntry, ...] = ()
 
 

@@ -1,7 +1,7 @@
-"""An update on trial may be given back: until it is kept, the older version must read what the newer one wrote.
+"""An update on trial may be given back: until it is kept, the older version must read what the newer wrote.
 
-So a migration adds and never renames, and leaves user_version as it is; it may raise that only in a version whose
-predecessor already reads the new format. This version is the older one here; the newer one's migration is played.
+So a migration adds and never renames, and leaves user_version as it is; it may raise that only in a version
+whose predecessor already reads the new format. This version is the older one here; the newer's is played.
 """
 
 import contextlib

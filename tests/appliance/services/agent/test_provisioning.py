@@ -443,7 +443,7 @@ def test_ok_what_is_written_as_toml_reads_the_same(tables) -> None:
 
 def test_ok_the_command_says_the_same(post, capsys) -> None:
     post.claim(capsys)
-    words = SimpleNamespace(card=post.card, identity=post.identity, json=False)
+    words = SimpleNamespace(time_sources=None, card=post.card, identity=post.identity, json=False)
     assert provision._card(words) == 1
     assert capsys.readouterr().out.startswith("borne: asked: ")
     post.enrol()
@@ -455,7 +455,7 @@ def test_ok_the_command_says_the_same(post, capsys) -> None:
 def test_fail_a_card_that_cannot_be_written(post) -> None:
     from appliance.commands.output import CouldNot
 
-    words = SimpleNamespace(card=post.card / "gone", identity=post.identity, json=False)
+    words = SimpleNamespace(time_sources=None, card=post.card / "gone", identity=post.identity, json=False)
     with pytest.raises(CouldNot):
         provision._card(words)
     (post.card / "file").touch()
