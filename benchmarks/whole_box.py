@@ -163,11 +163,8 @@ class FullDemo(Demo):
     async def _run_box(self, configuration: Path, slot: VirtualReader | None) -> int:
         bring(configuration, self._lists)
         code = await super()._run_box(configuration, slot)
-        status = Path("/proc/self/status").read_text()
-        peak = int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
-        print(
-            json.dumps({"lists": list(installed(configuration)), "box_process_peak_mb": peak * 1024 // 10**6})
-        )
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // 10**6
+        print(json.dumps({"lists": list(installed(configuration)), "box_process_peak_mb": peak}))
         return code
 
 

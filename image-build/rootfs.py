@@ -96,6 +96,7 @@ def _install_borne(root: Path, board: Board) -> None:
     (opt / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = true\n", "ascii")
     _write(opt / "bin/borne", LAUNCHER, mode=0o755)
     _copy(REPOSITORY / "systemd/recover", opt / "libexec/recover", mode=0o755)
+    _copy(REPOSITORY / "systemd/show", opt / "libexec/show", mode=0o755)
     _copy(REPOSITORY / "systemd/trial-over", opt / "libexec/trial-over", mode=0o755)
     _copy(HERE / "update/bootchooser", opt / "libexec/bootchooser", mode=0o755)
     compile_folders(root, board, *(site / package for package in OURS))

@@ -132,6 +132,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",  # provisioning: central's signed answer
         "appliance.face_settings",
+        "appliance.finger_settings",
         "appliance.key_files",
         "appliance.whole_files",
     ),

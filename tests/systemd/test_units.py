@@ -30,6 +30,7 @@ PROGRAMS = (
     *(
         "/opt/borne/bin/borne",
         "/opt/borne/libexec/recover",
+        "/opt/borne/libexec/show",
         "/opt/borne/libexec/trial-over",
         "/usr/bin/cog",
         "/usr/bin/systemctl",

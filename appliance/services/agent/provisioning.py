@@ -102,6 +102,8 @@ class Provisioning:
         self._card = card
         self._identity = identity
         self._serial = serial or hardware_serial
+        self.asked: Request | None = None
+        """What is asked of central, once there is a device.toml to ask for."""
 
     def look(self) -> Result:
         """Do what the card allows, and write on it what came of it. Never raises for a bad file."""
@@ -125,7 +127,7 @@ class Provisioning:
             device = load_toml(self._card / DEVICE_FILE, DeviceFile)
         except ConfigError as error:
             raise ProvisioningError("bad_device_file", str(error)) from error
-        request = self._request(device)
+        request = self.asked = self._request(device)
         if (self._card / ANSWER_FILE).exists():
             answer = self._answer(device.claim, request)
             self._install(answer)
