@@ -212,6 +212,13 @@ class Reader:
         self._line.sendall("".join(f"{one}\r" for one in MRZ).encode("ascii"))
 
 
+def fresh_disk(image: Path, disk: Path) -> Path:
+    """A card with this image on it, larger than the image is."""
+    subprocess.run(["cp", "--sparse=always", str(image), str(disk)], check=True)
+    os.truncate(disk, CARD_MIB * 1024 * 1024)
+    return disk
+
+
 class Acceptance:
     """One run; `figures` is what was measured."""
 
@@ -219,9 +226,7 @@ class Acceptance:
         self._board = board
         self._folder = folder
         self._console = console
-        self.disk = folder / "disk.img"
-        subprocess.run(["cp", "--sparse=always", str(image), str(self.disk)], check=True)
-        os.truncate(self.disk, CARD_MIB * 1024 * 1024)
+        self.disk = fresh_disk(image, folder / "disk.img")
         self.figures: dict[str, Any] = {"board": board.name}
 
     def run(self) -> None:

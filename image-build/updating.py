@@ -151,6 +151,29 @@ def make_stick(path: Path, *bundles: Path) -> tuple[str, ...]:
     return ("-drive", f"if=none,id=stick,file={path},format=raw", "-device", "usb-storage,drive=stick")
 
 
+def primary_of(disk: Path, board: Board) -> int:
+    """The boot partition's number that the box starts from when nothing is tried."""
+    return boot_partition(read_fat(disk, board, 1, "autoboot.txt").decode(), trial=False)
+
+
+def copy_partition(disk: Path, name: str, target: Path) -> tuple[int, int]:
+    """The partition of this name as a file; returns where it begins and how large it is, in bytes."""
+    listed = subprocess.run(["sfdisk", "-J", str(disk)], check=True, capture_output=True).stdout
+    parts = json.loads(listed)["partitiontable"]["partitions"]
+    one = next(one for one in parts if one.get("name") == name)
+    start, size = one["start"] * 512, one["size"] * 512
+    with disk.open("rb") as source, target.open("wb") as file:
+        source.seek(start)
+        file.write(source.read(size))
+    return start, size
+
+
+def partition_of(part: Path, folder: Path) -> None:
+    """The files of an ext4 as the power cut left it, its log played."""
+    subprocess.run(["e2fsck", "-fy", str(part)], check=False, capture_output=True)
+    subprocess.run(["debugfs", "-R", f"rdump / {folder}", str(part)], check=True, capture_output=True)
+
+
 class Updating:
     """One run; `figures` is what was measured."""
 
@@ -319,31 +342,14 @@ class Updating:
         for name in ("identity", "outbox"):
             (copy / name).mkdir(parents=True)
             part = copy / f"{name}.ext4"
-            table = json.loads(
-                subprocess.run(["sfdisk", "-J", str(self.disk)], check=True, capture_output=True).stdout
-            )
-            one = next(one for one in table["partitiontable"]["partitions"] if one.get("name") == name)
-            with self.disk.open("rb") as source, part.open("wb") as target:
-                source.seek(one["start"] * 512)
-                target.write(source.read(one["size"] * 512))
-            subprocess.run(["e2fsck", "-fy", str(part)], check=False, capture_output=True)
-            subprocess.run(
-                ["debugfs", "-R", f"rdump / {copy / name}", str(part)], check=True, capture_output=True
-            )
+            copy_partition(self.disk, name, part)
+            partition_of(part, copy / name)
         tables = tomllib.loads((copy / "identity/borne.toml").read_text())
         tables["paths"] = {"data": str(copy / "outbox"), "keys": str(copy / "identity/keys")}
         config = copy / "borne.toml"
         config.write_text(toml_text(tables).replace("/etc/borne/", f"{copy}/identity/"))
-        command = [
-            sys.executable,
-            "-m",
-            "appliance.cli",
-            "records",
-            "verify",
-            "--json",
-            "--config",
-            str(config),
-        ]
+        command = [sys.executable, "-m", "appliance.cli", "records", "verify", "--json"]
+        command += ["--config", str(config)]
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise NotAccepted(f"The journal is not whole: {done.stdout}{done.stderr[-300:]}")
@@ -351,7 +357,7 @@ class Updating:
         return records
 
     def _primary(self) -> int:
-        return boot_partition(read_fat(self.disk, self._board, 1, "autoboot.txt").decode(), trial=False)
+        return primary_of(self.disk, self._board)
 
     def _says(self, *, primary: int) -> None:
         if self._primary() != primary:
