@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`make image-update-test`: updates on a started box in QEMU, and the power cut while they go on.
+"""`make update-test WHOLE=1`: updates on a started box in QEMU, and the power cut while they go on.
 
     .venv/bin/python image-build/updating.py BOARD [--cuts N] [--json]
 
