@@ -44,7 +44,8 @@ CARD_MIB = 1900
 FIRST_SECONDS, SECOND_SECONDS = 1200.0, 2400.0
 """Emulated on a loaded machine; a box takes a hundredth."""
 SWEEP_SECONDS = 8.0
-LOG = ("systemd.journald.forward_to_console=1",)
+LOG = ("systemd.journald.forward_to_console=1", "systemd.default_timeout_start_sec=900")
+"""What it says comes to the console; mounts take long where every instruction is emulated."""
 MRZ = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
 """ICAO 9303-4's own specimen."""
 READER_IDS, KEYBOARD_IDS = "0403:6001", "0627:0001"

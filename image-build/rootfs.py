@@ -52,8 +52,8 @@ MASKED = (
         "chronyd-restricted.service",
     ),
 )
-"""No shell for whoever plugs in a keyboard, and what would write to a root that cannot be written. (The overlay's
-emergency.service starts the box again.)"""
+"""No shell for whoever plugs in a keyboard, and what would write to a root that cannot be written.
+(The overlay's emergency.service starts the box again.)"""
 OURS = ("hal", "models", "appliance")
 NOT_ON_A_BOX = ("appliance/simulation", "training", "conversion", "__pycache__")
 LAUNCHER = """#!/opt/borne/bin/python -I

@@ -36,7 +36,11 @@ from appliance.records.keys import CentralKeys, load_box_keys
 
 START_SECONDS, WORK_SECONDS = 1200.0, 900.0
 ASK = "while ! [ -e /run/borne/stick/go ]; do sleep 1; done; . /run/borne/stick/go"
-WORDS = (f"systemd.run=\"/bin/sh -c '{ASK}'\"", "systemd.journald.forward_to_console=0")
+WORDS = (
+    f"systemd.run=\"/bin/sh -c '{ASK}'\"",
+    "systemd.default_timeout_start_sec=900",  # of a machine that is emulated, and shared
+    "systemd.journald.forward_to_console=1",
+)
 ALIVE = 'echo "SLOTS alive $(cat /run/borne/slot)"\n'
 INSTALL = (
     'echo "SLOTS begins"\n'
