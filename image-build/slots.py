@@ -12,6 +12,7 @@ on its partition is verified on this machine, and the next start must come from 
 import argparse
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,7 @@ START_SECONDS, WORK_SECONDS = 1200.0, 900.0
 ASK = "while ! [ -e /run/borne/stick/go ]; do sleep 1; done; . /run/borne/stick/go"
 WORDS = (
     f"systemd.run=\"/bin/sh -c '{ASK}'\"",
+    "systemd.unit=kernel-command-line.target",  # or /etc's default.target goes before the generator's
     "systemd.default_timeout_start_sec=900",  # of a machine that is emulated, and shared
     "systemd.journald.forward_to_console=1",
 )
@@ -61,7 +63,11 @@ class Slots:
     def __init__(self, board: Board, out: Path, folder: Path, console: TextIO | None) -> None:
         self._board, self._folder, self._console = board, folder, console
         built = out / board.name
-        self._disk = fresh_disk(built / f"borne-{board.name}.img", folder / "disk.img")
+        self._disk = folder / "disk.img"
+        self._began = self._disk.exists()
+        if not self._began:
+            fresh_disk(built / f"borne-{board.name}.img", self._disk)
+        shutil.rmtree(folder / "bundles", ignore_errors=True)
         self._bundles = Bundles(board, built, out / "signer", folder / "bundles")
         self._stick = folder / "stick.img"
         self._keys = load_box_keys(folder / "keys")
@@ -73,20 +79,23 @@ class Slots:
         NotAccepted: what did not come about.
         """
         self._put_journal()
-        self._refusals()
-        self._good()
+        for step in (self._refusals_and_a_good_one, self._kept, self._given_back):
+            step()
+            print(f"slots: {step.__name__[1:]}: {json.dumps(self.figures)}", file=sys.stderr, flush=True)
         self._cuts(cuts)
 
     def _put_journal(self) -> None:
         """A first start makes the partitions; then a journal with records lies on the box's own."""
-        make_stick(self._stick)
-        self._does(ALIVE, "alive A")
+        if not self._began:
+            make_stick(self._stick)
+            self._does(ALIVE, "alive A")
         path = self._folder / "journal.db"
         with contextlib.closing(self._open_journal(path)) as journal:
             for number in range(RECORDS):
                 journal.commit(f"c{number}", "movement", {"crossing": f"c{number}"}, STAMP)
         part = self._folder / "outbox.ext4"
         start, size = copy_partition(self._disk, "outbox", part)
+        subprocess.run(["e2fsck", "-fy", str(part)], check=False, capture_output=True)
         asked = ["debugfs", "-w", "-R", f"write {path} journal.db", str(part)]
         subprocess.run(asked, check=True, capture_output=True)
         with self._disk.open("r+b") as disk:
@@ -94,32 +103,38 @@ class Slots:
             disk.write(part.read_bytes()[:size])
         self._verify_journal()
 
-    def _refusals(self) -> None:
-        """Somebody else's signature, and one byte of the content: neither leaves a trial behind."""
+    def _refusals_and_a_good_one(self) -> None:
+        """In one start: a foreign signature and one flipped byte are refused, a good one is installed."""
         _, cert, key = make_signer(self._folder, "foreign")
         foreign = self._bundles.make("foreign", signer=(cert, key))
-        flipped = self._bundles.make("flipped")
-        data = bytearray(flipped.read_bytes())
+        good = self._bundles.make("good")
+        flipped = self._folder / "bundles/flipped.raucb"
+        data = bytearray(good.read_bytes())
         data[len(data) // 2] ^= 1
         flipped.write_bytes(data)
-        make_stick(self._stick, foreign, flipped)
-        script = ALIVE + "".join(INSTALL.format(file=one.name) for one in (foreign, flipped))
-        lines = self._does(script, "refused", times=2)
-        self.figures["refused"] = [line.text.partition("SLOTS refused ")[2] for line in lines]
+        self.figures["bundle_bytes"] = len(data)
+        make_stick(self._stick, foreign, flipped, good)
+        script = ALIVE + "".join(INSTALL.format(file=one.name) for one in (foreign, flipped, good))
+        installed = self._does(script, "installed", first="alive A")[-1]
+        refused = [line.text for line in self._said if "SLOTS refused" in line.text]
+        if len(refused) != 2:
+            raise NotAccepted(f"Not refused twice: {refused}")
+        self.figures["refused"] = [one.partition("SLOTS refused ")[2] for one in refused]
+        begun = [line.at for line in self._said if "SLOTS begins" in line.text]
+        self.figures["install_seconds"] = round(installed.at - begun[-1], 1)
         self._starts_with(2)
 
-    def _good(self) -> None:
-        bundle = self._bundles.make("good")
-        self.figures["bundle_bytes"] = bundle.stat().st_size
-        make_stick(self._stick, bundle)
-        lines = self._does(ALIVE + INSTALL.format(file=bundle.name), "installed")
-        begun = next(line.at for line in self._said if "SLOTS begins" in line.text)
-        self.figures["install_seconds"] = round(lines[0].at - begun, 1)
-        self._starts_with(2)
-        self._does(ALIVE, "alive B")  # tried, and nothing says that it is well
-        self._starts_with(2)
-        self._does(ALIVE + INSTALL.format(file=bundle.name), "installed", first="alive A")
-        self._does(ALIVE + KEEP, "kept", first="alive B")
+    def _kept(self) -> None:
+        lines = self._does(ALIVE + KEEP, "kept", first="alive B")
+        self.figures["start_to_kept_seconds"] = round(lines[0].at, 1)
+        self._starts_with(3)
+        self._verify_journal()
+
+    def _given_back(self) -> None:
+        """Installed again, into A; its trial says nothing of itself, and B starts again."""
+        self._does(ALIVE + INSTALL.format(file="good.raucb"), "installed", first="alive B")
+        self._does(ALIVE, "alive A")
+        self._does(ALIVE, "alive B")
         self._starts_with(3)
 
     def _cuts(self, cuts: int) -> None:
@@ -207,12 +222,15 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=REPOSITORY / "build/image-test")
     parser.add_argument("--cuts", type=int, default=8)
     parser.add_argument("--console", type=Path, help="keep what the box said here")
+    parser.add_argument("--began", type=Path, help="a folder with a disk that was started: go on from there")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="borne-slots-") as folder:
         slots: Slots | None = None
         code = 0
         try:
             console = chosen.console.open("w") if chosen.console else None
+            if chosen.began is not None:
+                shutil.copytree(chosen.began, folder, dirs_exist_ok=True)
             slots = Slots(load_board(chosen.board), chosen.out, Path(folder), console)
             slots.run(chosen.cuts)
         except MISHAPS as error:
