@@ -99,7 +99,7 @@ def test_ok_nobody_can_log_in_and_nothing_makes_anybody_another(root) -> None:
 
 
 def test_ok_a_start_that_fails_is_begun_again_and_opens_no_shell(root) -> None:
-    """systemd's own emergency.service asks for root's password; a masked one stands still, on trial for good."""
+    """systemd's own emergency.service asks for root's password; a masked one would stand still for good."""
     unit = (root / "usr/lib/systemd/system/emergency.service").read_text()
     assert "ExecStart=/usr/bin/systemctl --force reboot" in unit
     assert "sulogin" not in unit
