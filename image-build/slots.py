@@ -43,11 +43,11 @@ WORDS = (
     "systemd.default_timeout_start_sec=900",  # of a machine that is emulated, and shared
     "systemd.journald.forward_to_console=1",
 )
-ALIVE = 'echo "SLOTS alive $(cat /run/borne/slot)"\n'
+ALIVE = 'systemctl start dbus.socket\necho "SLOTS alive $(cat /run/borne/slot)"\n'
 INSTALL = (
     'echo "SLOTS begins"\n'
     'if said=$(rauc install /run/borne/stick/{file} 2>&1); then echo "SLOTS installed"\n'
-    'else echo "SLOTS refused $(echo "$said" | tail -n 1)"; fi\n'
+    'else echo "SLOTS refused $(echo "$said" | grep -i -m 1 -E "LastError|failed|invalid")"; fi\n'
 )
 KEEP = 'echo "SLOTS keeps"\nrauc status mark-good >/dev/null 2>&1 && echo "SLOTS kept"\n'
 CUTS = ("install", "install", "install", "install", "trial", "trial", "keep", "keep")
