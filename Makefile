@@ -7,10 +7,10 @@ READY  := $(VENV)/.installed
 WITHOUT_DEPS := adafruit-circuitpython-fingerprint==2.2.25
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test lint bench devices soak image lock image-test clean
+.PHONY: help setup packages demo test lint bench devices soak image lock image-test update-test clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: packages $(READY) ## install what is missing: Debian packages, then .venv (seconds when nothing is)
 
@@ -63,8 +63,25 @@ image: setup ## the flashable image of one board (BOARD=qemu-amd64, qemu-arm64, 
 lock: setup ## solve BOARD's packages anew: writes image-build/lock/BOARD.lock
 	@nice $(PYTHON) image-build/lock.py $(BOARD)
 
-image-test: image ## start the image in QEMU: card, enrolment, a crossing that a central on this machine acknowledges
-	@nice $(PYTHON) image-build/acceptance.py $(BOARD) --console build/image/$(BOARD)/console.log
+TESTED := build/image-test
+# The image again, with an authority for updates that tests have the key of.
+BUILD_TESTED = $(PYTHON) image-build/signer.py $(TESTED)/signer && nice $(PYTHON) image-build/build.py $(BOARD) \
+	--out $(TESTED) --update-ca $(TESTED)/signer/lab-ca.pem
+
+# Skipped, and said so, only where QEMU or the packages cannot be had; whatever else is wrong fails.
+image-test: setup ## start the image in QEMU: card, enrolment, a crossing that a central on this machine acknowledges
+	@sh config/install-packages.sh config/image-packages.txt || { \
+		echo "image-test: skipped: QEMU and the tools that build an image cannot be installed here."; exit 0; }; \
+	$(BUILD_TESTED) || { code=$$?; [ -e $(TESTED)/unfetchable ] || exit $$code; \
+		echo "image-test: skipped: the packages of the image cannot be fetched here."; exit 0; }; \
+	nice $(PYTHON) image-build/acceptance.py $(BOARD) --console $(TESTED)/$(BOARD)/console.log
+
+CUTS ?= 8
+update-test: setup ## updates on a started image: refused, tried, kept, given back, and CUTS power cuts; WHOLE=1: by the whole box
+	@sh config/install-packages.sh config/image-packages.txt
+	@$(BUILD_TESTED)
+	@nice $(PYTHON) image-build/$(if $(WHOLE),updating,slots).py $(BOARD) --cuts $(CUTS) \
+		--console $(TESTED)/$(BOARD)/updates.log
 
 clean: ## remove all that was made here, .venv included
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -131,6 +131,23 @@ class Retention(_Section, frozen=True, kw_only=True):
     """Pictures may go earlier; what is signed of them stays as long as the facts."""
 
 
+HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}\Z")]
+"""Or an address; nothing that could begin a line or an option of somebody's configuration."""
+
+
+class TimeSources(_Section, frozen=True, kw_only=True):
+    """Whom the box's time daemon asks; without a line the board's own clock goes on."""
+
+    nts: Annotated[tuple[HostName, ...], msgspec.Meta(max_length=8)] = ()
+    """Servers that prove who they are (RFC 8915); set box.clock_follows to nts with them."""
+    ntp: Annotated[tuple[HostName, ...], msgspec.Meta(max_length=8)] = ()
+    """Servers that anybody on the way can pretend to be: only where there is no nts."""
+
+    def __post_init__(self) -> None:
+        if self.nts and self.ntp:
+            raise ValueError("time is asked of nts servers or of ntp servers, not of both")
+
+
 class Broker(_Section, frozen=True, kw_only=True):
     """The MQTT broker and this box's certificate for it."""
 
@@ -195,6 +212,7 @@ class Config(_Section, frozen=True, kw_only=True):
     finger: FingerSettings = FingerSettings()
     retention: Retention = Retention()
     protection: Protection = Protection()
+    time: TimeSources = TimeSources()
     device: tuple[DeviceEntry, ...] = ()
 
 

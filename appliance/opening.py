@@ -100,6 +100,7 @@ def content_checks(*, production: bool = False) -> "dict[ContentType, ContentChe
     `production` refuses the simulator's authority.
     """
     from appliance.config import ConfigError
+    from appliance.contracts.update import UpdateOfferError, read_offers
     from appliance.reference_data.installer import ContentUnusable
     from appliance.reference_data.sealed import ContentType
     from appliance.rules.table import read_table
@@ -129,7 +130,14 @@ def content_checks(*, production: bool = False) -> "dict[ContentType, ContentChe
         except ConfigError as error:
             raise ContentUnusable(str(error)) from error
 
+    def update(data: bytes) -> None:
+        try:
+            read_offers(data)
+        except UpdateOfferError as error:
+            raise ContentUnusable(str(error)) from error
+
     return {
+        ContentType.UPDATE: update,
         ContentType.TRUST_ANCHORS: trust_anchors,
         ContentType.POLICY: policy,
         ContentType.RULES: rules,

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 SLOT = Path("/run/borne/slot")
 """The image's initrd writes which of the two slots it has opened; elsewhere there are none."""
+BUNDLES = Path("/var/lib/borne-uplink/bundles")
 ROUND_SECONDS = {"capture": 120.0, "lane": 90.0, "uplink": 240.0, "agent": 240.0}
 """The longest that one round of a service's work may honestly take: capture asks every device that is away,
 lane waits for capture's answer, uplink for a broker and then its turn, agent for all three and its turn."""
@@ -102,16 +103,27 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
 
 def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) -> "AgentService":
     """`agent`, asking the other three."""
+    from appliance.services.agent.installing import MEMORY, Installing
+    from appliance.services.agent.selftest import SelfTest
     from appliance.services.agent.service import AgentService
     from appliance.services.agent.updates import Rauc
 
+    rauc = Rauc() if SLOT.exists() else None
     return AgentService(
         box=config.box,
         data=config.paths.data,
         capture=capture,
         lane=lane,
         uplink=uplink,
-        updater=Rauc() if SLOT.exists() else None,
+        updater=rauc,
+        installing=Installing(rauc, lane=lane, uplink=uplink) if rauc else None,
+        self_test=SelfTest(
+            capture=capture,
+            lane=lane,
+            uplink=uplink,
+            data=config.paths.data,
+            disk=MEMORY.parent if rauc else None,
+        ),
     )
 
 
@@ -195,6 +207,7 @@ def make_uplink(config: Config, *, lane: Lane) -> "UplinkService":
     Raises:
         CannotStart: no broker is configured.
     """
+    from appliance.services.uplink.bundles import Bundles
     from appliance.services.uplink.link import Credentials
     from appliance.services.uplink.service import Settings, UplinkService
 
@@ -205,7 +218,8 @@ def make_uplink(config: Config, *, lane: Lane) -> "UplinkService":
         if not path.is_file():
             raise CannotStart(f"{path} is missing: the broker asks for this box's certificate.")
     credentials = Credentials(broker.host, broker.port, broker.ca, broker.certificate, broker.key)
-    return UplinkService(lane=lane, settings=Settings(config.box.device, credentials))
+    bundles = Bundles(BUNDLES, credentials) if SLOT.exists() else None
+    return UplinkService(lane=lane, settings=Settings(config.box.device, credentials), bundles=bundles)
 
 
 def make_post(config: Config) -> "PostService | NoPost":

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -40,13 +40,16 @@ from appliance.simulation.broker import CENTRAL, Broker, BrokerUnavailable
 NAME = "image-test-1"
 HOST = "10.0.2.2"
 """This machine, as a guest on QEMU's own network sees it."""
-CARD_MIB = 1400
+CARD_MIB = 1900
 FIRST_SECONDS, SECOND_SECONDS = 1200.0, 2400.0
 """Emulated on a loaded machine; a box takes a hundredth."""
 SWEEP_SECONDS = 8.0
-LOG = ("systemd.journald.forward_to_console=1",)
+LOG = ("systemd.journald.forward_to_console=1", "systemd.default_timeout_start_sec=900")
+"""What it says comes to the console; mounts take long where every instruction is emulated."""
 MRZ = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
 """ICAO 9303-4's own specimen."""
+READER_IDS, KEYBOARD_IDS = "0403:6001", "0627:0001"
+"""QEMU's USB serial port and its keyboard."""
 DOCUMENT_NUMBER = "L898902C3"
 DEVICE = """
 [box]
@@ -84,6 +87,7 @@ class Central:
         self.broker = Broker(folder / "broker", devices=[], also_at=[HOST])
         self._keys, self._claims, self._database = folder / "keys", folder / "claims", folder / "central.db"
         self._receiver: subprocess.Popen[bytes] | None = None
+        self._update_version = 0
 
     def __enter__(self) -> "Central":
         self.broker.start()
@@ -133,6 +137,31 @@ class Central:
                 command, cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True
             )
 
+    def publish_update(self, source: Path, box: Path) -> None:
+        """Sign these offers of software for one box, and give them to the broker."""
+        self._update_version += 1
+        repository = str(self.folder / "repository")
+        self._run(
+            *(
+                "appliance.cli",
+                "list",
+                "sign",
+                str(source),
+                repository,
+                "--type",
+                "update",
+                "--for",
+                str(box),
+            ),
+            *("--list-version", str(self._update_version), "--key", str(self._keys / "reference.key")),
+            *("--publisher-key", str(self._keys / "publisher.key")),
+        )
+        access = self.broker.access(CENTRAL)
+        self._central(
+            *("publish", "update", repository, "--host", access.host, "--port", str(access.port)),
+            *("--ca", str(access.ca), "--certificate", str(access.certificate), "--key", str(access.key)),
+        )
+
     def counts(self) -> dict[str, int]:
         counted = json.loads(self._central("count", "--json", "--database", str(self._database)))
         assert isinstance(counted, dict)
@@ -149,10 +178,13 @@ class Central:
             return [row[0] for row in database.execute("select document_number from crossings")]
 
     def _central(self, *words: str) -> str:
-        command = [sys.executable, "-m", "central.cli", *words]
+        return self._run("central.cli", *words)
+
+    def _run(self, program: str, *words: str) -> str:
+        command = [sys.executable, "-m", program, *words]
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise NotAccepted(f"borne-central {words[0]}: {done.stderr.strip()[-200:]}")
+            raise NotAccepted(f"{program} {words[0]}: {done.stderr.strip()[-200:]}")
         return done.stdout
 
 
@@ -168,7 +200,7 @@ class Reader:
         return (
             *("-device", "qemu-xhci,id=usb"),
             *("-chardev", f"socket,id=reader,path={self._path},server=on,wait=off"),
-            *("-device", "usb-serial,chardev=reader"),
+            *("-device", "usb-serial,chardev=reader", "-device", "usb-kbd"),
         )
 
     def plug(self) -> None:
@@ -181,6 +213,13 @@ class Reader:
         self._line.sendall("".join(f"{one}\r" for one in MRZ).encode("ascii"))
 
 
+def fresh_disk(image: Path, disk: Path) -> Path:
+    """A card with this image on it, larger than the image is."""
+    subprocess.run(["cp", "--sparse=always", str(image), str(disk)], check=True)
+    os.truncate(disk, CARD_MIB * 1024 * 1024)
+    return disk
+
+
 class Acceptance:
     """One run; `figures` is what was measured."""
 
@@ -188,9 +227,7 @@ class Acceptance:
         self._board = board
         self._folder = folder
         self._console = console
-        self._disk = folder / "disk.img"
-        subprocess.run(["cp", "--sparse=always", str(image), str(self._disk)], check=True)
-        os.truncate(self._disk, CARD_MIB * 1024 * 1024)
+        self.disk = fresh_disk(image, folder / "disk.img")
         self.figures: dict[str, Any] = {"board": board.name}
 
     def run(self) -> None:
@@ -198,38 +235,44 @@ class Acceptance:
         NotAccepted: what did not come about.
         """
         with Central(self._folder / "central") as central:
-            card = self._folder / "device.toml"
-            card.write_text(DEVICE.format(name=NAME, claim=central.claim()), "utf-8")
-            write_fat(self._disk, self._board, 1, card, "device.toml")
-            with Machine(self._disk, self._board, words=LOG, console=self._console) as machine:
-                asked = self._wait(machine, "borne: asked:", FIRST_SECONDS)
-                self.figures["first_start_to_request_seconds"] = round(asked.at, 1)
-                time.sleep(5)  # the card is written to without a delay; then the plug is pulled
-            request, answer = self._folder / "request.json", self._folder / "answer.cose"
-            request.write_bytes(read_fat(self._disk, self._board, 1, "request.json"))
-            central.enrol(request, answer)
-            write_fat(self._disk, self._board, 1, answer, "answer.cose")
-            central.receive()
-            self._cross(central)
+            self.enrol(central)
+            self.cross(central)
 
-    def _cross(self, central: Central) -> None:
+    def enrol(self, central: Central) -> None:
+        """The first start, and central's answer on the card."""
+        card = self._folder / "device.toml"
+        card.write_text(DEVICE.format(name=NAME, claim=central.claim()), "utf-8")
+        write_fat(self.disk, self._board, 1, card, "device.toml")
+        with Machine(self.disk, self._board, words=LOG, console=self._console) as machine:
+            asked = self.wait(machine, "borne: asked:", FIRST_SECONDS)
+            self.figures["first_start_to_request_seconds"] = round(asked.at, 1)
+            time.sleep(5)  # the card is written to without a delay; then the plug is pulled
+        request, answer = self._folder / "request.json", self._folder / "answer.cose"
+        request.write_bytes(read_fat(self.disk, self._board, 1, "request.json"))
+        central.enrol(request, answer)
+        write_fat(self.disk, self._board, 1, answer, "answer.cose")
+        central.receive()
+
+    def cross(self, central: Central, then: Callable[[Machine], None] | None = None) -> None:
+        """The second start: a crossing, acknowledged, and the self-test; `then`: while the box still runs."""
         reader = Reader(self._folder)
         words = (*LOG, "borne.rehearsal=1", "borne.rehearsal_after=/dev/ttyUSB0")
         with Machine(
-            self._disk, self._board, words=words, options=reader.options, console=self._console
+            self.disk, self._board, words=words, options=reader.options, console=self._console
         ) as machine:
-            ready = self._wait(machine, '"ready"', SECOND_SECONDS)
+            ready = self.wait(machine, '"ready"', SECOND_SECONDS)
             self.figures["start_to_page_seconds"] = round(ready.at, 1)
             reader.plug()
-            self._wait(machine, '"plugged"', 300)
-            self._wait(machine, '"started"', 600)
+            self.wait(machine, '"plugged"', 300)
+            self.wait(machine, '"started"', 600)
             crossing = False
             end = time.monotonic() + 600
             while not crossing and time.monotonic() < end:
                 reader.sweep()
                 crossing = any('"answered"' in line.text for line in machine.follow(SWEEP_SECONDS))
-            done = self._wait(machine, '"done"', 600)
+            done = self.wait(machine, '"done"', 600)
             self.figures["rehearsal"] = json.loads(done.text[done.text.index("{") :])
+            self._check_usb(self.figures["rehearsal"]["usb"])
             self.figures["events"] = [
                 json.loads(line.text[line.text.index("{") :])
                 for line in machine.lines
@@ -249,6 +292,14 @@ class Acceptance:
                       for one in event["checks"] if one[1] in {"FAIL", "CANNOT"}]  # fmt: skip
             if failed:
                 raise NotAccepted(f"The self-test on the box: {failed}")
+            if then is not None:
+                then(machine)
+
+    def _check_usb(self, found: list[list[Any]]) -> None:
+        """The reader was let in, and a keyboard was not."""
+        let_in = {str(ids): bool(authorized) for ids, authorized in found}
+        if (let_in.get(READER_IDS), let_in.get(KEYBOARD_IDS)) != (True, False):
+            raise NotAccepted(f"The USB allow-list let in what it should not, or not what it should: {found}")
 
     def _patiently(self, seconds: float, machine: Machine) -> Iterator[None]:
         end = time.monotonic() + seconds
@@ -258,7 +309,7 @@ class Acceptance:
                 pass
         raise NotAccepted("Central's acknowledgement did not come back to the box.")
 
-    def _wait(self, machine: Machine, word: str, seconds: float) -> Line:
+    def wait(self, machine: Machine, word: str, seconds: float) -> Line:
         for line in machine.follow(seconds):
             if word in line.text:
                 return line
@@ -276,7 +327,7 @@ def main() -> int:
     parser.add_argument("--console", type=Path, help="keep what the box said here")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    image = chosen.image or REPOSITORY / "build/image" / chosen.board / f"borne-{chosen.board}.img"
+    image = chosen.image or REPOSITORY / "build/image-test" / chosen.board / f"borne-{chosen.board}.img"
     with tempfile.TemporaryDirectory(prefix="borne-image-") as folder:
         Path(folder).chmod(0o755)
         try:

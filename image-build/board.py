@@ -50,6 +50,10 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     boot_mib: int
     root_mib: int
     outbox_mib: int
+    uplink_mib: int
+    """The post's sealed items, and an update on its way: more than a root and a boot partition."""
+    tpm: bool = False
+    """Whether lane may open /dev/tpmrm0 (systemd/with-tpm)."""
     firmware: str | None = None
     """raspberrypi: the boot partitions carry its first stage."""
     device_trees: tuple[str, ...] = ()

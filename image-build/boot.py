@@ -21,7 +21,8 @@ enable_uart=1
 disable_splash=1
 dtparam=watchdog=on
 """
-COMMAND_LINE = "ro panic=10 quiet console={console} systemd.show_status=no"
+COMMAND_LINE = "ro panic=10 quiet console={console} systemd.show_status=no usbcore.authorized_default=0"
+"""No USB device is let in before udev's rules say so (config/udev/71-borne-usb.rules)."""
 READ_ME = """Borne: configuration partition.\r
 \r
 Put device.toml here (borne flash does it), and central's answer as answer.json.\r

@@ -68,7 +68,9 @@ def make_bundle(
         (content / "boot.img").hardlink_to(boot)
         text = MANIFEST.format(compatible=board.compatible, version=version, kind=kind)
         (content / "manifest.raucm").write_text(text, "ascii")
-        command = ["rauc", "bundle", f"--cert={cert}", f"--key={key}", str(content), str(out)]
+        # The root is compressed already.
+        packing = "--mksquashfs-args=-noI -noD -noF -noX"
+        command = ["rauc", "bundle", packing, f"--cert={cert}", f"--key={key}", str(content), str(out)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise BundleError(f"rauc: {done.stderr.strip().splitlines()[-1]}")

@@ -5,18 +5,21 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from board import Board
 from lock import archive_sites, pip_platform
-from lockfile import Deb, Lock, LockError
+from lockfile import Deb, Lock, LockError, Unfetchable
 
 MAX_DEB_BYTES = 512 * 1024 * 1024
 """The largest, a kernel, has a quarter of it."""
 SECONDS = 60.0
 BLOCK = 1024 * 1024
+NO_ANSWER = ("NewConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ProxyError")
+"""pip's words (urllib3) for a host that it does not reach; a missing version or another hash has others."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -30,7 +33,8 @@ def fetch(lock: Lock, board: Board, cache: Path, progress: Progress) -> tuple[li
     """The packages and the wheels, in the lock's order; only what is not there yet is fetched.
 
     Raises:
-        LockError: one cannot be had, or has another hash than the lock says.
+        Unfetchable: the package hosts do not answer.
+        LockError: one is not there any more, or has another hash than the lock says.
     """
     cache.mkdir(parents=True, exist_ok=True)
     total = len(lock.debs) + len(lock.wheels)
@@ -60,10 +64,12 @@ def _deb(deb: Deb, cache: Path) -> Path:
                 if left < 0:
                     raise LockError(f"{deb.name} is larger than {MAX_DEB_BYTES} bytes.")
                 file.write(block)
-    except OSError as error:
+    except urllib.error.HTTPError as error:
         raise LockError(
             f"{deb.name} {deb.version} cannot be fetched ({error}); write the lock anew."
         ) from error
+    except OSError as error:
+        raise Unfetchable(f"{deb.name} {deb.version} cannot be fetched ({error}).") from error
     return _keep(part, path, deb.sha256, f"{deb.name} {deb.version}")
 
 
@@ -94,7 +100,8 @@ def _wheels(lock: Lock, board: Board, cache: Path) -> list[Path]:
         done = subprocess.run(asked, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-            raise LockError(f"pip: {said[0] if said else done.stderr[-200:]}")
+            silent = any(word in done.stderr for word in NO_ANSWER)
+            raise (Unfetchable if silent else LockError)(f"pip: {said[0] if said else done.stderr[-200:]}")
         for wheel in missing:
             _keep(part / wheel.file, folder / wheel.file, wheel.sha256, wheel.file)
         shutil.rmtree(part)

@@ -21,6 +21,10 @@ class LockError(Exception):
     """A lock file that is missing or wrong, or packages that cannot be had, in one plain sentence."""
 
 
+class Unfetchable(LockError):
+    """The package hosts do not answer: nothing is said of the packages."""
+
+
 class Deb(msgspec.Struct, frozen=True, kw_only=True, order=True):
     name: str
     version: str

@@ -187,5 +187,10 @@ class Machine:
                     yield line
 
     @property
+    def now(self) -> float:
+        """Seconds since power on."""
+        return time.monotonic() - self._began
+
+    @property
     def ended(self) -> bool:
         return self._process is not None and self._process.poll() is not None

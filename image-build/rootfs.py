@@ -26,7 +26,7 @@ UNITS = (
         "pcscd.socket",
     ),
     *("borne-capture.socket", "borne-lane.socket", "borne-kiosk.socket", "borne-uplink.socket"),
-    *("borne-keys.service", "borne-provision.service", "borne-trial.timer"),
+    *("borne-keys.service", "borne-provision.service", "borne-trial.timer", "borne-restart.path"),
     *("borne-capture.service", "borne-lane.service", "borne-uplink.service", "borne-agent.service"),
 )
 MASKED = (
@@ -38,7 +38,6 @@ MASKED = (
         "debug-shell.service",
     ),
     *(
-        "emergency.service",
         "rescue.service",
         "systemd-networkd-wait-online.service",
         "systemd-pcrphase.service",
@@ -53,7 +52,8 @@ MASKED = (
         "chronyd-restricted.service",
     ),
 )
-"""No shell for whoever plugs in a keyboard, and what would write to a root that cannot be written."""
+"""No shell for whoever plugs in a keyboard, and what would write to a root that cannot be written.
+(The overlay's emergency.service starts the box again.)"""
 OURS = ("hal", "models", "appliance")
 NOT_ON_A_BOX = ("appliance/simulation", "training", "conversion", "__pycache__")
 LAUNCHER = """#!/opt/borne/bin/python -I
@@ -96,6 +96,7 @@ def _install_borne(root: Path, board: Board) -> None:
     (opt / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = true\n", "ascii")
     _write(opt / "bin/borne", LAUNCHER, mode=0o755)
     _copy(REPOSITORY / "systemd/recover", opt / "libexec/recover", mode=0o755)
+    _copy(REPOSITORY / "systemd/show", opt / "libexec/show", mode=0o755)
     _copy(REPOSITORY / "systemd/trial-over", opt / "libexec/trial-over", mode=0o755)
     _copy(HERE / "update/bootchooser", opt / "libexec/bootchooser", mode=0o755)
     compile_folders(root, board, *(site / package for package in OURS))
@@ -115,27 +116,39 @@ def _set_up(root: Path, board: Board, version: str) -> None:
     units = REPOSITORY / "systemd"
     for source in sorted(units.rglob("*")):
         inside = source.relative_to(units)
-        if source.suffix in {".service", ".socket", ".timer"} or inside.parts[0].endswith(
+        if source.suffix in {".service", ".socket", ".timer", ".path", ".mount"} or inside.parts[0].endswith(
             (".service.d", ".socket.d")
         ):
             if source.is_file():
                 _copy(source, root / "usr/lib/systemd/system" / inside)
         elif inside.parts[0] == "system.conf.d" and source.is_file():
             _copy(source, root / "usr/lib/systemd" / inside)
+    if board.tpm:
+        for source in sorted((units / "with-tpm").rglob("*.conf")):
+            _copy(source, root / "usr/lib/systemd/system" / source.relative_to(units / "with-tpm"))
     _copy(units / "sysusers.d/borne.conf", root / "usr/lib/sysusers.d/borne.conf")
     _copy(units / "tmpfiles.d/borne.conf", root / "usr/lib/tmpfiles.d/borne.conf")
-    _copy(REPOSITORY / "config/udev/70-borne.rules", root / "usr/lib/udev/rules.d/70-borne.rules")
+    for rules in ("70-borne.rules", "71-borne-usb.rules"):
+        _copy(REPOSITORY / "config/udev" / rules, root / "usr/lib/udev/rules.d" / rules)
     _copy(REPOSITORY / "config/polkit/70-borne.rules", root / "usr/share/polkit-1/rules.d/70-borne.rules")
+    _copy(REPOSITORY / "config/modprobe/borne.conf", root / "etc/modprobe.d/borne.conf")
     _native(["systemd-sysusers", f"--root={root}"])
     ids = {
         line.split(":")[0]: line.split(":")[2:4] for line in (root / "etc/passwd").read_text().splitlines()
     }
     own, _ = ids["borne-provision"]
     _fill(root / "etc/fstab", uid_provision=own)
-    for name in ("identity", "outbox", "data"):
+    for name in ("identity", "outbox", "uplink", "data"):
         for path in (root / "usr/lib/repart.d").glob(f"*-{name}.conf"):
             kind = uuid.uuid5(NAMES, name)
-            _fill(path, **{f"type_{name}": str(kind), "outbox_mib": str(board.outbox_mib)})
+            _fill(
+                path,
+                **{
+                    f"type_{name}": str(kind),
+                    "outbox_mib": str(board.outbox_mib),
+                    "uplink_mib": str(board.uplink_mib),
+                },
+            )
     _fill(root / "etc/rauc/system.conf", compatible=board.compatible)
     _write(root / "etc/hostname", "borne\n")
     _write(root / "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")

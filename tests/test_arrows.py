@@ -130,6 +130,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.watermark",
+        "appliance.whole_files",
     ),
     "appliance.services.agent": (
         VERSION,
@@ -138,7 +139,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.contracts",
         "appliance.cose",  # provisioning: central's signed answer
         "appliance.face_settings",
+        "appliance.finger_settings",
         "appliance.key_files",
+        "appliance.whole_files",
     ),
     # play: the demo, training and the tests alone
     "appliance.simulation": (
@@ -198,7 +201,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "requests": (),
     "urllib.request": (),
     "urllib3": (),
-    "http.client": (),
+    "http.client": ("appliance.services.uplink.bundles",),  # updates
     "aiohttp": (),
     "ftplib": (),
     "smtplib": (),

@@ -200,7 +200,7 @@ class TestMake:
 
     def test_ok_bare_make_lists_the_targets(self) -> None:
         listed = re.findall(r"^  make ([\w-]+)", self.make(), re.MULTILINE)
-        long = ["devices", "soak", "image", "lock", "image-test"]
+        long = ["devices", "soak", "image", "lock", "image-test", "update-test"]
         assert listed == ["help", "setup", "demo", "test", "lint", "bench", *long, "clean"]
 
     @pytest.mark.parametrize(
@@ -212,6 +212,7 @@ class TestMake:
             ("lint", "-m mypy"),
             ("image", "image-build/build.py qemu-amd64"),
             ("image-test", "image-build/acceptance.py qemu-amd64"),
+            ("update-test", "image-build/slots.py qemu-amd64"),
         ],
     )
     def test_ok_each_sets_up_before_it_runs(self, target: str, command: str) -> None:

@@ -92,10 +92,10 @@ def _add_sign(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     sign.add_argument(
         "--type",
-        choices=("list", "trust_anchors", "policy", "rules"),
+        choices=("list", "trust_anchors", "policy", "rules", "update"),
         default="list",
         help="trust_anchors: the trust.store that `borne trust import` makes; policy: a policy.toml; "
-        "rules: a rules.toml (docs/rules.md)",
+        "rules: a rules.toml (docs/rules.md); update: offers of software (docs/updates.md)",
     )
     sign.add_argument(
         "--list-version", type=_version, default=None, metavar="N", help="of trust anchors, a policy or rules"
@@ -313,7 +313,7 @@ def _status(arguments: argparse.Namespace) -> int:
         for one in lists:
             print(one["name"])
             print_fields({name: value for name, value in one.items() if name != "name"})
-        for name in ("trust_anchors", "policy", "rules"):
+        for name in ("trust_anchors", "policy", "rules", "update"):
             if status[name] is not None:
                 print(name)
                 print_fields({key: value for key, value in status[name].items() if key != "type"})

@@ -21,6 +21,10 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     card = actions.add_parser("card", help="do what device.toml and answer.cose say; write request.json")
     card.add_argument("--identity", type=Path, default=IDENTITY, help=f"default {IDENTITY}")
     card.add_argument("--card", type=Path, default=CARD, help=f"the partition or a stick; default {CARD}")
+    card.add_argument(
+        "--time-sources", type=Path, metavar="FOLDER", help="of the time daemon (image: /run/chrony.d)"
+    )
+    card.add_argument("--page", type=Path, metavar="FILE", help="HTML for the screen of a box without a name")
     add_json_flag(card)
     card.set_defaults(run=_card)
 
@@ -48,10 +52,26 @@ def _keys(arguments: argparse.Namespace) -> int:
 
 def _card(arguments: argparse.Namespace) -> int:
     """0: provisioned, or nothing to do; 1: central must answer, or a file is wrong; 2: no use of the card."""
-    from appliance.services.agent.provisioning import Provisioning
+    from appliance.config import ConfigError
+    from appliance.services.agent.first_page import first_page
+    from appliance.services.agent.provisioning import CONFIGURATION, Provisioning
+    from appliance.services.agent.time_sources import write_time_sources
+    from appliance.whole_files import write_whole
 
     try:
-        result = Provisioning(card=arguments.card, identity=arguments.identity).look()
+        provisioning = Provisioning(card=arguments.card, identity=arguments.identity)
+        result = provisioning.look()
+        if arguments.page is not None:
+            write_whole(
+                arguments.page,
+                first_page(result.code, result.sentence, provisioning.asked).encode(),
+                mode=0o644,
+            )
+        configuration = arguments.identity / CONFIGURATION
+        if arguments.time_sources is not None and configuration.exists():
+            write_time_sources(configuration, arguments.time_sources)
+    except ConfigError as error:
+        raise CouldNot(str(error)) from error
     except OSError as error:
         raise CouldNot(f"{error.filename or arguments.card}: {error.strerror}.") from error
     if arguments.json:

@@ -12,6 +12,7 @@ from appliance.contracts.officers import OfficerView
 from appliance.contracts.paper import EnterPaper, PaperAnswer
 from appliance.contracts.receipt import Receipt
 from appliance.contracts.transport import RemoteService
+from appliance.contracts.update import UpdateOffer
 
 
 class FetchOutbox(msgspec.Struct, frozen=True, kw_only=True):
@@ -357,6 +358,8 @@ class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What protects the box's keys: tpm, board, software (for the laboratory)."""
     uncertainty_ms: int | None = None
     """How far wall time may be off at most, where the kernel says so."""
+    updates: tuple[UpdateOffer, ...] = ()
+    """Software that central offers, as it came through the gate."""
 
 
 class Lane(Protocol):

@@ -1,4 +1,4 @@
-"""What `uplink` offers the agent: a way out for telemetry."""
+"""What `uplink` offers the agent: a way out for telemetry, and a way in for updates."""
 
 from typing import Any, Protocol
 
@@ -6,6 +6,7 @@ import msgspec
 
 from appliance.contracts.capture import Nothing
 from appliance.contracts.transport import RemoteService
+from appliance.contracts.update import Fetched, UpdateOffer
 
 
 class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,7 @@ class Uplink(Protocol):
 
     async def publish_telemetry(self, request: Telemetry) -> Nothing: ...
     async def status(self, request: Nothing) -> UplinkStatus: ...
+    async def fetch_update(self, request: UpdateOffer) -> Fetched: ...
 
 
 class UplinkClient(RemoteService):
@@ -42,3 +44,6 @@ class UplinkClient(RemoteService):
 
     async def status(self, request: Nothing) -> UplinkStatus:
         return await self.call("status", request, UplinkStatus)
+
+    async def fetch_update(self, request: UpdateOffer) -> Fetched:
+        return await self.call("fetch_update", request, Fetched)

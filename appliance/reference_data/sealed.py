@@ -55,11 +55,13 @@ class ContentType(enum.StrEnum):
     POLICY = "policy"
     RULES = "rules"
     """Which documents serve whom, and how long who may stay."""
+    UPDATE = "update"
+    """Which software central offers the boxes; the software itself is fetched, and signed by its builder."""
 
     @property
     def stands_alone(self) -> bool:
         """One of it is installed at a time, under the type's own name, which no list may bear."""
-        return self in (ContentType.TRUST_ANCHORS, ContentType.POLICY, ContentType.RULES)
+        return self not in (ContentType.WATCHLIST, ContentType.CHANGES)
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,7 +1,11 @@
 """Fetching by hash, from a folder in the archive's place: what has another hash is never kept."""
 
+import contextlib
 import hashlib
+import http.server
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +13,7 @@ import fetch
 import pytest
 from board import load_board
 from fetch import sha256_of
-from lockfile import Deb, Lock, LockError, Wheel
+from lockfile import Deb, Lock, LockError, Unfetchable, Wheel
 
 BOARD = load_board("qemu-amd64")
 
@@ -56,13 +60,61 @@ def test_fail_another_hash_is_not_kept(archive) -> None:
     assert [one.name for one in archive.cache.iterdir()] == []
 
 
+@contextlib.contextmanager
+def serving(status: int) -> Iterator[str]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(status)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_fail_a_host_that_is_silent_says_nothing_of_the_package_and_one_that_answers_does(
+    archive, monkeypatch
+) -> None:
+    """`make image-test` is skipped for the first alone."""
+    deb = archive.deb("a", b"1")
+    monkeypatch.setattr(fetch, "archive_sites", lambda: ("http://127.0.0.1:9", "http://127.0.0.1:9"))
+    with pytest.raises(Unfetchable):
+        archive.fetch(deb)
+    with serving(404) as site:
+        monkeypatch.setattr(fetch, "archive_sites", lambda: (site, site))
+        with pytest.raises(LockError, match="write the lock anew") as gone:
+            archive.fetch(deb)
+    assert not isinstance(gone.value, Unfetchable)
+
+
+@pytest.mark.parametrize(
+    ("said", "silent"),
+    [
+        ("ERROR: HTTPSConnectionPool: Max retries exceeded (Caused by NewConnectionError())", True),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", False),
+        ("ERROR: No matching distribution found for x==9", False),
+    ],
+)
+def test_fail_pip_s_silence_is_told_from_its_refusal(archive, monkeypatch, said, silent) -> None:
+    answer = SimpleNamespace(returncode=1, stderr=said)
+    monkeypatch.setattr(fetch.subprocess, "run", lambda *_, **__: answer)
+    wheel = Wheel(name="x", version="9", sha256="0" * 64, file="x.whl")
+    with pytest.raises(LockError) as error:
+        archive.fetch(archive.deb("a", b"1"), wheels=(wheel,))
+    assert isinstance(error.value, Unfetchable) == silent
+
+
 def test_fail_a_package_that_is_gone_or_endless(archive, monkeypatch) -> None:
     deb = archive.deb("a", b"12345678")
     monkeypatch.setattr(fetch, "MAX_DEB_BYTES", 4)
     with pytest.raises(LockError, match="larger than 4"):
         archive.fetch(deb)
     (archive.main / deb.path).unlink()
-    with pytest.raises(LockError, match="write the lock anew"):
+    with pytest.raises(LockError, match="cannot be fetched"):
         archive.fetch(deb)
 
 

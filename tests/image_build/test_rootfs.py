@@ -93,9 +93,17 @@ def test_ok_nobody_can_log_in_and_nothing_makes_anybody_another(root) -> None:
         if path.is_file() and not path.is_symlink() and path.stat().st_mode & (stat.S_ISUID | stat.S_ISGID)
     ]
     assert setuid == []
-    for name in ("getty@.service", "serial-getty@.service", "emergency.service", "debug-shell.service"):
+    for name in ("getty@.service", "serial-getty@.service", "rescue.service", "debug-shell.service"):
         assert name in MASKED
         assert os.readlink(root / "etc/systemd/system" / name) == "/dev/null"
+
+
+def test_ok_a_start_that_fails_is_begun_again_and_opens_no_shell(root) -> None:
+    """systemd's own emergency.service asks for root's password; a masked one would stand still for good."""
+    unit = (root / "usr/lib/systemd/system/emergency.service").read_text()
+    assert "ExecStart=/usr/bin/systemctl --force reboot" in unit
+    assert "sulogin" not in unit
+    assert not (root / "etc/systemd/system/emergency.service").is_symlink()
 
 
 def test_ok_every_service_is_there_and_started(root) -> None:

@@ -4,7 +4,6 @@ This machine may have no device-mapper, which verity bundles need to be installe
 `plain`, and nothing else of the configuration differs.
 """
 
-import datetime as dt
 import os
 import re
 import shutil
@@ -17,11 +16,8 @@ import pytest
 from board import load_board
 from boot import AUTOBOOT
 from bundle import BundleError, make_bundle
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from qemu import boot_partition
+from signer import make_signer
 
 IMAGE_BUILD = Path(__file__).parents[2] / "image-build"
 BOARD = load_board("qemu-amd64")
@@ -31,44 +27,6 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="RAUC mounts what it installs"),
 ]
 NEW_ROOT, NEW_BOOT = b"new root " * 30_000, b"new boot " * 10_000
-
-
-def a_signer(folder: Path, name: str) -> tuple[Path, Path, Path]:
-    """An authority, and a code signing certificate with its key."""
-    now = dt.datetime.now(dt.UTC)
-    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
-    names = [
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} {one}")]) for one in ("ca", "signer")
-    ]
-    certificates = []
-    for subject, key, ca in zip(names, keys, (True, False), strict=True):
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(names[0])
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(days=1))
-            .not_valid_after(now + dt.timedelta(days=30))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(keys[0].public_key()), critical=False
-            )
-        )
-        if not ca:
-            usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
-            builder = builder.add_extension(usage, critical=False)
-        certificates.append(builder.sign(keys[0], hashes.SHA256()))
-    paths = [folder / f"{name}-{one}" for one in ("ca.pem", "signer.pem", "signer.key")]
-    for path, certificate in zip(paths, certificates, strict=False):
-        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[2].write_bytes(
-        keys[1].private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return paths[0], paths[1], paths[2]
 
 
 class Box:
@@ -88,7 +46,7 @@ class Box:
             ("boot_b", 200_000),
         ):
             (folder / name).write_bytes(f"old {name} ".encode().ljust(size, b"\0"))
-        self.ca, self.cert, self.key = a_signer(folder, "own")
+        self.ca, self.cert, self.key = make_signer(folder, "own")
         text = (IMAGE_BUILD / "overlay/etc/rauc/system.conf").read_text()
         for old, new in (
             ("@compatible@", BOARD.compatible),
@@ -187,7 +145,7 @@ def test_ok_an_update_that_is_not_well_goes_back(box) -> None:
 
 
 def test_fail_somebody_else_signed(box) -> None:
-    _, cert, key = a_signer(box.folder, "foreign")
+    _, cert, key = make_signer(box.folder, "foreign")
     refused = box.rauc("install", str(box.bundle(cert=cert, key=key)))
     assert refused.returncode != 0
     assert re.search("signature verification failed|unable to get", refused.stdout, re.IGNORECASE), (
@@ -242,12 +200,40 @@ def test_ok_installations_that_are_cut_leave_the_old_slot_whole(box) -> None:
         cut_once(box, bundle, seconds)
 
 
+def commit_cut_once(box: Box, seconds: float) -> str:
+    """A commit killed after so long; which slot starts from then on."""
+    box.rauc("status", "mark-good", seconds=seconds)
+    assert box.holds("root_a", b"old root_a")
+    assert box.holds("root_b", NEW_ROOT)
+    assert box.holds("boot_b", NEW_BOOT)
+    slot = box.start()
+    assert box.start() == slot  # for good: a commit leaves no trial behind
+    return slot
+
+
 @pytest.mark.soak
 def test_ok_two_hundred_cuts(box) -> None:
+    """A hundred of installations and a hundred of commits, spread over the time that a whole one takes."""
     bundle = box.bundle()
     began = time.monotonic()
     assert box.rauc("install", str(bundle)).returncode == 0
     whole = time.monotonic() - began
     box.start(), box.start()
-    for number in range(200):
-        cut_once(box, bundle, 0.3 + whole * number / 200)
+    for number in range(100):
+        cut_once(box, bundle, 0.3 + whole * number / 100)
+
+    assert box.rauc("install", str(bundle)).returncode == 0
+    assert box.start() == "B"
+    kept = {path: path.read_bytes() for path in (box.card / "autoboot.txt", box.folder / "box/rauc.status")}
+    began = time.monotonic()
+    assert box.rauc("status", "mark-good").returncode == 0
+    whole = time.monotonic() - began
+    slots = []
+    for number in range(100):
+        for path, content in kept.items():
+            path.write_bytes(content)
+        for left in box.card.glob("autoboot.txt.new"):
+            left.unlink()
+        (box.folder / "run/slot").write_text("B\n")
+        slots.append(commit_cut_once(box, 0.2 + whole * number / 100))
+    assert {"A", "B"} == set(slots), "the cuts did not fall on both sides of the commit"

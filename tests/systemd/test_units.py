@@ -13,7 +13,7 @@ from hal.families import FAMILIES, SerialPort, Usb
 REPOSITORY = Path(__file__).parents[2]
 UNITS = REPOSITORY / "systemd"
 SERVICES = ("capture", "lane", "uplink", "agent")
-ONESHOTS = ("keys", "provision", "recover@", "trial")
+ONESHOTS = ("keys", "provision", "recover@", "restart", "trial")
 SCORES = {"capture": 1.2, "lane": 0.7, "uplink": 1.2, "agent": 0.7, "display": 2.5} | dict.fromkeys(
     ONESHOTS, 1.2
 )
@@ -27,7 +27,14 @@ SOCKETS = {
 
 Settings = dict[str, list[str]]
 PROGRAMS = (
-    *("/opt/borne/bin/borne", "/opt/borne/libexec/recover", "/opt/borne/libexec/trial-over", "/usr/bin/cog"),
+    *(
+        "/opt/borne/bin/borne",
+        "/opt/borne/libexec/recover",
+        "/opt/borne/libexec/show",
+        "/opt/borne/libexec/trial-over",
+        "/usr/bin/cog",
+        "/usr/bin/systemctl",
+    ),
 )
 analyze = shutil.which("systemd-analyze")
 needs_systemd = pytest.mark.skipif(analyze is None, reason="systemd-analyze is not installed")
@@ -72,6 +79,29 @@ def test_ok_the_sandbox_is_as_tight_as_promised(name: str) -> None:
 
 
 @needs_systemd
+@pytest.mark.parametrize(("name", "most"), [("lane", 0.8), ("keys", 1.2)])
+def test_ok_a_tpm_opens_a_sandbox_by_one_device_alone(tmp_path: Path, name: str, most: float) -> None:
+    """On boards with a TPM: 0.1 more than lane has without one, for the device."""
+    own = f"borne-{name}.service.d"
+    shutil.copytree(UNITS / "borne-.service.d", tmp_path / "borne-.service.d")
+    if (UNITS / own).exists():
+        shutil.copytree(UNITS / own, tmp_path / own)
+    shutil.copytree(UNITS / "with-tpm" / own, tmp_path / own, dirs_exist_ok=True)
+    unit = Path(shutil.copy(UNITS / f"borne-{name}.service", tmp_path))
+    assert parse(UNITS / "with-tpm" / own / "30-tpm.conf")["DeviceAllow"] == ["/dev/tpmrm0 rw"]
+    command = [
+        str(analyze),
+        "security",
+        "--offline=yes",
+        "--no-pager",
+        f"--threshold={round(most * 10)}",
+        str(unit),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-200:]
+
+
+@needs_systemd
 def test_fail_a_service_without_the_sandbox_is_over_the_limit(tmp_path: Path) -> None:
     unit = tmp_path / "borne-capture.service"  # alone: its drop-ins stay behind
     unit.write_text((UNITS / unit.name).read_text(encoding="utf-8"), encoding="utf-8")
@@ -85,7 +115,7 @@ def test_ok_systemd_finds_nothing_to_complain_of(tmp_path: Path) -> None:
     for path in UNITS.rglob("*"):
         if path.suffix in {".service", ".socket", ".conf"}:
             copy = tmp_path / path.relative_to(UNITS)
-            copy.parent.mkdir(exist_ok=True)
+            copy.parent.mkdir(parents=True, exist_ok=True)
             text = path.read_text(encoding="utf-8")
             for program in PROGRAMS:
                 text = text.replace(program, str(analyze))
@@ -212,6 +242,23 @@ def test_ok_udev_knows_the_devices_that_capture_opens_itself() -> None:
         if isinstance(family.rule, Usb) and family.driver != "pcsc"
         for product in family.rule.products
     }
+
+
+def test_ok_the_usb_allow_list_lets_in_what_is_driven_by_its_maker() -> None:
+    """Readers that type, contactless readers and fingerprint sensors are known by who made them."""
+    rules = (REPOSITORY / "config/udev/71-borne-usb.rules").read_text(encoding="utf-8")
+    lines = [line for line in rules.splitlines() if line.endswith('GOTO="borne_usb_allow"')]
+    named = {
+        vendor
+        for line in lines
+        if (found := re.search(r'ATTR\{idVendor\}=="([0-9a-f|]+)"', line))
+        for vendor in found[1].split("|")
+    }
+    adapters = {"0403", "10c4", "067b", "1a86"}
+    rules_of = [family.rule for family in FAMILIES]
+    assert named - adapters == {rule.vendor for rule in rules_of if isinstance(rule, SerialPort | Usb)}
+    command_line = (REPOSITORY / "image-build/boot.py").read_text(encoding="utf-8")
+    assert "usbcore.authorized_default=0" in command_line  # or the rules change nothing
 
 
 def udevadm_verifies() -> bool:

@@ -20,7 +20,16 @@ from nacl.public import PublicKey
 from nacl.signing import VerifyKey
 
 import appliance
-from appliance.config import Box, ConfigError, DeviceEntry, Kiosk, load_config, load_toml
+from appliance.config import (
+    Box,
+    ConfigError,
+    DeviceEntry,
+    Kiosk,
+    Retention,
+    TimeSources,
+    load_config,
+    load_toml,
+)
 from appliance.contracts.provisioning import (
     ANSWER_FILE,
     ANSWER_TYPE,
@@ -37,6 +46,7 @@ from appliance.contracts.provisioning import (
 )
 from appliance.cose import CONTENT_TYPE, CoseError, key_id, verify1
 from appliance.face_settings import FaceSettings
+from appliance.finger_settings import FingerSettings
 from appliance.key_files import KeyFileError, read_key, write_key
 from appliance.services.agent.toml_text import toml_text
 
@@ -70,6 +80,9 @@ class DeviceFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     claim: Claim
     kiosk: Kiosk = Kiosk()
     face: FaceSettings = FaceSettings()
+    finger: FingerSettings = FingerSettings()
+    retention: Retention = Retention()
+    time: TimeSources = TimeSources()
     device: tuple[DeviceEntry, ...] = ()
 
 
@@ -89,6 +102,8 @@ class Provisioning:
         self._card = card
         self._identity = identity
         self._serial = serial or hardware_serial
+        self.asked: Request | None = None
+        """What is asked of central, once there is a device.toml to ask for."""
 
     def look(self) -> Result:
         """Do what the card allows, and write on it what came of it. Never raises for a bad file."""
@@ -112,7 +127,7 @@ class Provisioning:
             device = load_toml(self._card / DEVICE_FILE, DeviceFile)
         except ConfigError as error:
             raise ProvisioningError("bad_device_file", str(error)) from error
-        request = self._request(device)
+        request = self.asked = self._request(device)
         if (self._card / ANSWER_FILE).exists():
             answer = self._answer(device.claim, request)
             self._install(answer)

@@ -12,7 +12,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.contracts.capture import Capture, Devices, Nothing, Show
+from appliance.contracts.capture import (
+    Capture,
+    Devices,
+    DeviceStatus,
+    Nothing,
+    RunSelfTest,
+    SelfTested,
+    Show,
+    TakePortrait,
+)
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Lane, LaneStatus
 from appliance.contracts.uplink import Uplink
@@ -28,6 +37,11 @@ FLUSH_BYTES: Final = 4096
 HONEST_FLUSH_SECONDS: Final = 50e-6
 """No card or eMMC has data on its medium in less: a disk that says so does not flush."""
 UNSURE: Final = "unsure"
+WAITING: Final = "waiting"
+"""Lane's step while nobody is at the box (lane.workflow.Step)."""
+PICTURE_SECONDS: Final = 3.0
+PICTURE_MEASURES: Final = ("Sharpness", "LuminanceMean", "UnderExposurePrevention", "OverExposurePrevention")
+"""Of ISO/IEC 29794-5, where a face was found: whoever stands before the camera."""
 WORKING: Final = ("READY", "BUSY")
 """A panel is always busy waiting for its button."""
 
@@ -56,7 +70,12 @@ class SelfTest:
 
     async def run(self) -> list[Result]:
         """All of it, in the order in which a technician would look."""
-        results = await self._each(self._capture.devices, self._devices, "devices.capture")
+        try:
+            found = await self._capture.devices(Nothing())
+            results = await self._devices(found)
+            results += await self._picture(found)
+        except ServiceError as error:
+            results = [_result("devices.capture", "CANNOT", error.code)]
         results += await self._lights(results)
         results += await self._each(self._lane.status, self._records, "records.lane")
         results += await self._each(self._uplink.status, self._link, "central.uplink")
@@ -75,22 +94,42 @@ class SelfTest:
         except ServiceError as error:
             return [_result(id_, "CANNOT", error.code)]
 
-    def _devices(self, answer: Devices) -> list[Result]:
+    async def _devices(self, answer: Devices) -> list[Result]:
+        """Each device as capture has it, and what it finds of itself where its protocol has a self-test."""
         results = []
         for number, device in enumerate(answer.devices, start=1):
             evidence = {"device": device.key, "model": device.model, "simulated": device.simulated}
             if device.last_error is not None:
                 evidence["last_error"] = device.last_error
-            ready = device.state in WORKING
-            results.append(
-                _result(
-                    f"devices.{device.kind}.{number}",
-                    "PASS" if ready else "FAIL",
-                    device.state.lower(),
-                    **evidence,
-                )
-            )
+            verdict, reason = ("PASS" if device.state in WORKING else "FAIL"), device.state.lower()
+            if verdict == "PASS":
+                tested = await self._tested(device)
+                if tested.findings:
+                    evidence["findings"] = {one.name: one.value for one in tested.findings}
+                if failed := [one.name for one in tested.findings if not one.passed]:
+                    verdict, reason = "FAIL", f"self_test_{failed[0]}"
+            results.append(_result(f"devices.{device.kind}.{number}", verdict, reason, **evidence))
         return results or [_result("devices.capture", "FAIL", "no_device_configured")]
+
+    async def _tested(self, device: DeviceStatus) -> SelfTested:
+        try:
+            return await self._capture.self_test(RunSelfTest(key=device.key))
+        except ServiceError as error:
+            return SelfTested.failed(device.key, str(error))
+
+    async def _picture(self, answer: Devices) -> list[Result]:
+        """One picture, and how sharp and how bright it is; not while a traveller is at the box."""
+        if not any(one.kind == "camera" and one.state in WORKING for one in answer.devices):
+            return [_result("camera.picture", "NOT_DONE", "no_camera")]
+        try:
+            if (await self._lane.status(Nothing())).step != WAITING:
+                return [_result("camera.picture", "NOT_DONE", "traveller_at_the_box")]
+            taken = await self._capture.take_portrait(TakePortrait(timeout=PICTURE_SECONDS))
+        except ServiceError as error:
+            return [_result("camera.picture", "CANNOT", error.code)]
+        measures = {name: taken.measures[name].scalar for name in PICTURE_MEASURES if name in taken.measures}
+        size = f"{taken.width}x{taken.height}"
+        return [_result("camera.picture", "PASS", "taken", size=size, faces=taken.faces, **measures)]
 
     async def _lights(self, devices: list[Result]) -> list[Result]:
         """Lights and sound, one after the other; only a person can say that they were seen."""

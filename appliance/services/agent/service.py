@@ -19,10 +19,14 @@ from appliance.contracts.lane import Lane
 from appliance.contracts.telemetry import flat
 from appliance.contracts.uplink import Telemetry, Uplink
 from appliance.services.agent.health import box_health
+from appliance.services.agent.installing import Installing
+from appliance.services.agent.selftest import WAITING, SelfTest
 from appliance.services.agent.updates import Confirmation, Slots, UpdaterUnavailable
 
 RETENTION_SECONDS = 3600.0
 """Lane removes a bounded number of records at a time, so that after weeks it takes some hours."""
+SELF_TEST_SECONDS = 24 * 3600.0
+"""And once at the start; unattended, so that what needs eyes is not done."""
 REPORT_SECONDS = 30.0
 """How often health is sent; the broker keeps the last report for whoever asks later."""
 
@@ -48,6 +52,8 @@ class AgentService:
         lane: Lane,
         uplink: Uplink,
         updater: Updater | None = None,
+        installing: Installing | None = None,
+        self_test: SelfTest | None = None,
         report_seconds: float = REPORT_SECONDS,
         retention_seconds: float = RETENTION_SECONDS,
     ) -> None:
@@ -60,6 +66,11 @@ class AgentService:
         self._report_seconds = report_seconds
         self._retention_seconds = retention_seconds
         self._updater = updater
+        self._installing = installing
+        self._self_test = self_test
+        self._testing: asyncio.Task[None] | None = None
+        self._test_due = time.monotonic()
+        self._tested: dict[str, Any] = {}
         self._confirmation = Confirmation(capture=capture, lane=lane, uplink=uplink)
         self._update: dict[str, Any] = {}
 
@@ -71,6 +82,8 @@ class AgentService:
                 await self._retain()
                 retention_due = time.monotonic() + self._retention_seconds
             await self._confirm()
+            await self._install()
+            await self._test()
             with contextlib.suppress(ServiceError):  # the report is gathered anew the next time
                 await self._uplink.publish_telemetry(Telemetry(report=flat(await self.report())))
             progressed()
@@ -79,6 +92,8 @@ class AgentService:
     async def report(self) -> dict[str, Any]:
         """The whole health report; a service that does not answer is said to be unreachable."""
         records = await self._records()
+        records.pop("updates", None)  # central knows what it offers
+        update = self._update | (self._installing.state if self._installing else {})
         return {
             "version": appliance.__version__,
             "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
@@ -88,7 +103,7 @@ class AgentService:
             "box": await asyncio.to_thread(box_health, self._data),
             "devices": await self._devices(),
             "records": records,
-        } | ({"update": self._update} if self._update else {})
+        } | {name: part for name, part in (("update", update), ("selftest", self._tested)) if part}
 
     async def _confirm(self) -> None:
         """A trial start that is well is kept."""
@@ -104,6 +119,34 @@ class AgentService:
             self._update = {"confirmed": False, "problem": str(error)}
             return
         self._update = {"confirmed": not missing, "slot": slots.running, "missing": missing}
+
+    async def _install(self) -> None:
+        """Software that a stick brings or central offers."""
+        if self._updater is None or self._installing is None:
+            return
+        try:
+            await self._installing.look(await asyncio.to_thread(self._updater.slots))
+        except (UpdaterUnavailable, OSError) as error:
+            log.warning("An update cannot be looked at: %s", error)
+
+    async def _test(self) -> None:
+        """The self-test, beside all else, when it is due and nobody is at the box."""
+        busy = self._testing is not None and not self._testing.done()
+        if self._self_test is None or busy or time.monotonic() < self._test_due:
+            return
+        if (await self._records()).get("step") == WAITING:
+            self._test_due = time.monotonic() + SELF_TEST_SECONDS
+            self._testing = asyncio.create_task(self._run_test(self._self_test))
+
+    async def _run_test(self, test: SelfTest) -> None:
+        results = await test.run()
+        self._tested = {
+            "time": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            "passed": sum(one["verdict"] == "PASS" for one in results),
+        } | {
+            verdict.lower(): [f"{one['id']}: {one['reason']}" for one in results if one["verdict"] == verdict]
+            for verdict in ("FAIL", "CANNOT", "NOT_DONE")
+        }
 
     async def _devices(self) -> Any:
         try:

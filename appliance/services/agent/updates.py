@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -22,6 +23,9 @@ from appliance.contracts.uplink import Uplink
 OFFLINE_GRACE_SECONDS: Final = 600.0
 """A new system is not given up because the line is down: after so long it is judged by the rest."""
 RAUC_SECONDS: Final = 60.0
+INSTALL_SECONDS: Final = 3600.0
+"""For a bundle of hundreds of megabytes and a slow card."""
+MAX_WORDS: Final = 300
 SPOILT: Final = frozenset({"database_set_aside", "crossing_unreadable"})
 """Lane's notices of a journal that did not open as it was left."""
 WORKING: Final = ("READY", "BUSY")
@@ -35,13 +39,22 @@ class UpdaterUnavailable(Exception):
     """RAUC does not answer, or not in its own words; in one plain sentence."""
 
 
+class _Bundle(msgspec.Struct, frozen=True):
+    version: str | None = None
+
+
+class _SlotStatus(msgspec.Struct, frozen=True):
+    bundle: _Bundle = _Bundle()
+
+
 class _Slot(msgspec.Struct, frozen=True):
     bootname: str | None = None
     state: str = ""
+    slot_status: _SlotStatus = _SlotStatus()
 
 
 class _Status(msgspec.Struct, frozen=True):
-    """Of `rauc status --output-format=json`."""
+    """Of `rauc status --detailed --output-format=json`."""
 
     booted: str
     boot_primary: str | None = None
@@ -54,10 +67,19 @@ class Slots:
 
     running: str
     primary: str
+    version: str | None = None
+    """Of the bundle that the running slot came from; None: it was flashed."""
 
     @property
     def on_trial(self) -> bool:
         return self.running != self.primary
+
+
+class Bundle(msgspec.Struct, frozen=True):
+    """What a bundle says of itself, its signature verified; its content is not, before it is installed."""
+
+    compatible: str
+    version: str
 
 
 class Rauc:
@@ -71,14 +93,19 @@ class Rauc:
         UpdaterUnavailable: it does not answer, or says something else.
         """
         try:
-            status = msgspec.json.decode(self._ask("status", "--output-format=json"), type=_Status)
+            status = msgspec.json.decode(
+                self._ask("status", "--detailed", "--output-format=json"), type=_Status
+            )
         except msgspec.MsgspecError as error:
             raise UpdaterUnavailable("RAUC's status is not what was expected.") from error
         names = {name: slot.bootname for one in status.slots for name, slot in one.items()}
+        versions = {
+            one.bootname: one.slot_status.bundle.version for each in status.slots for one in each.values()
+        }
         primary = names.get(status.boot_primary or "")
         if primary is None:
             raise UpdaterUnavailable("RAUC names no primary slot.")
-        return Slots(running=status.booted, primary=primary)
+        return Slots(running=status.booted, primary=primary, version=versions.get(status.booted))
 
     def mark_good(self) -> None:
         """Keep the slot that runs.
@@ -88,15 +115,35 @@ class Rauc:
         """
         self._ask("status", "mark-good")
 
-    def _ask(self, *words: str) -> bytes:
+    def describe(self, bundle: Path) -> Bundle:
+        """Whom it is for and which version it is.
+
+        Raises:
+            UpdaterUnavailable: it is not signed by whom the box believes, or is no bundle.
+        """
         try:
-            done = subprocess.run(
-                [*self._program, *words], capture_output=True, check=False, timeout=RAUC_SECONDS
-            )
+            return msgspec.json.decode(self._ask("info", "--output-format=json", str(bundle)), type=Bundle)
+        except msgspec.MsgspecError as error:
+            raise UpdaterUnavailable("RAUC does not understand the bundle.") from error
+
+    def install(self, bundle: Path) -> None:
+        """Verify it and write it into the slot that does not run; at the end one trial start is armed.
+
+        Raises:
+            UpdaterUnavailable: it is refused, or could not be written; the running slot is as it was.
+        """
+        self._ask("install", str(bundle), seconds=INSTALL_SECONDS)
+
+    def _ask(self, *words: str, seconds: float = RAUC_SECONDS) -> bytes:
+        try:
+            done = subprocess.run([*self._program, *words], capture_output=True, check=False, timeout=seconds)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise UpdaterUnavailable("RAUC does not answer.") from error
         if done.returncode != 0:
-            raise UpdaterUnavailable(f"RAUC says no ({done.returncode}).")
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise UpdaterUnavailable(
+                f"RAUC says no ({done.returncode}). {' '.join(said)}"[:MAX_WORDS].strip()
+            )
         return done.stdout
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.config import ConfigError
+from appliance.contracts.update import UpdateOffer, UpdateOfferError, read_offers
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.installer import ContentCheck
 from appliance.reference_data.sealed import ContentType
@@ -34,6 +35,8 @@ class InForce:
         self.policy = provisioned
         self.rules: RuleTable | None = None
         """None: none came yet."""
+        self.updates: tuple[UpdateOffer, ...] = ()
+        """Software that central offers; agent asks for it."""
         self.notices: tuple[str, ...] = ()
         self._signed = signed
         self._trust = trust
@@ -49,10 +52,10 @@ class InForce:
     def _look(self) -> bool:
         troubles: list[str] = []
         changed = False
-        for take in (self._take_policy, self._take_rules, self._take_trust):
+        for take in (self._take_policy, self._take_rules, self._take_updates, self._take_trust):
             try:
                 changed |= take()
-            except (Refused, ConfigError, TrustUnavailable) as error:
+            except (Refused, ConfigError, UpdateOfferError, TrustUnavailable) as error:
                 troubles.append(str(error))
         notices = (UNREADABLE,) if troubles else ()
         if notices != self.notices:
@@ -73,6 +76,12 @@ class InForce:
         if content is not None:
             self.rules = read_table(content)
             log.info("the rules are now %s", self.rules.label)
+        return content is not None
+
+    def _take_updates(self) -> bool:
+        content = self._newer(ContentType.UPDATE)
+        if content is not None:
+            self.updates = read_offers(content)
         return content is not None
 
     def _newer(self, type_: ContentType) -> bytes | None:

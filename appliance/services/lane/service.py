@@ -315,6 +315,7 @@ class LaneService:
             time_quality=view.time_quality,
             key_tier=self._journal.key_tier,
             uncertainty_ms=self._clock.stamp().uncertainty_ms,
+            updates=self._in_force.updates,
         )
 
     # The kiosk's source

@@ -19,7 +19,9 @@ from appliance.contracts.capture import Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import FetchQueries, Lane, LinkState, SignedData, SignReport
 from appliance.contracts.transport import Operation
+from appliance.contracts.update import Fetched, UpdateOffer
 from appliance.contracts.uplink import Telemetry, UplinkStatus
+from appliance.services.uplink.bundles import Bundles
 from appliance.services.uplink.drain import Drain
 from appliance.services.uplink.link import Announcement, Credentials, Link, LinkError, User
 from appliance.services.uplink.pace import MIN_BACKOFF_SECONDS, Backoff
@@ -53,9 +55,11 @@ class Settings:
 class UplinkService:
     """`Uplink`; it holds no plain personal data, and no key but the one of its own TLS certificate."""
 
-    def __init__(self, *, lane: Lane, settings: Settings) -> None:
+    def __init__(self, *, lane: Lane, settings: Settings, bundles: Bundles | None = None) -> None:
+        """`bundles`: None where the software is not updated by slots."""
         self._lane = lane
         self._settings = settings
+        self._bundles = bundles
         self._link: Link | None = None
         self._telemetry: bytes | None = None
         self._connections = 0
@@ -72,6 +76,7 @@ class UplinkService:
         return (
             Operation("publish_telemetry", Telemetry, self.publish_telemetry),
             Operation("status", Nothing, self.status),
+            Operation("fetch_update", UpdateOffer, self.fetch_update),
         )
 
     async def publish_telemetry(self, request: Telemetry) -> Nothing:
@@ -94,6 +99,12 @@ class UplinkService:
             reconnects=max(0, self._connections - 1),
             last_problem=self._last_problem,
         )
+
+    async def fetch_update(self, request: UpdateOffer) -> Fetched:
+        """Bring an offered bundle onto the box, beside all else; agent asks again until it is there."""
+        if self._bundles is None:
+            raise ServiceError("no_slots", "This box's software is not updated by itself.")
+        return await self._bundles.fetch(request)
 
     async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
         """Connect, drain, and begin again, until cancelled; `progressed` is called while that goes on."""

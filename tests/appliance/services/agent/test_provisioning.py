@@ -1,13 +1,17 @@
 """The whole way in: a card, a box with keys of its own, central's claim and answer; every card that lies."""
 
+import base64
 import datetime as dt
 import json
+import re
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
+import numpy as np
 import pytest
+import zxingcpp
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
@@ -443,7 +447,7 @@ def test_ok_what_is_written_as_toml_reads_the_same(tables) -> None:
 
 def test_ok_the_command_says_the_same(post, capsys) -> None:
     post.claim(capsys)
-    words = SimpleNamespace(card=post.card, identity=post.identity, json=False)
+    words = SimpleNamespace(page=None, time_sources=None, card=post.card, identity=post.identity, json=False)
     assert provision._card(words) == 1
     assert capsys.readouterr().out.startswith("borne: asked: ")
     post.enrol()
@@ -452,10 +456,37 @@ def test_ok_the_command_says_the_same(post, capsys) -> None:
     assert json.loads(capsys.readouterr().out)["code"] == "done"
 
 
+def test_ok_a_box_without_a_name_says_on_its_screen_what_to_do(post, capsys) -> None:
+    page = Path(tempfile.mkdtemp()) / "first.html"
+    words = SimpleNamespace(page=page, time_sources=None, card=post.card, identity=post.identity, json=False)
+    assert provision._card(words) == 1
+    assert "no_device_file" in page.read_text()
+    assert "device.toml sur la première partition" in page.read_text()
+    post.claim(capsys)
+    assert provision._card(words) == 1
+    shown = page.read_text()
+    request = msgspec.json.decode((post.card / "request.json").read_bytes(), type=Request)
+    assert fingerprint(request) in shown
+    # What the code holds is what central takes: read it as a telephone would.
+    drawn = base64.b64decode(re.search(r"base64,([^\"]+)", shown)[1]).decode()
+    squares = [[int(one) for one in each] for each in re.findall(r"M(\d+) (\d+)h(\d+)v(\d+)", drawn)]
+    size = int(re.search(r'width="(\d+)"', drawn)[1])
+    picture = np.full((size, size), 255, np.uint8)
+    for x, y, width, height in squares:
+        picture[y : y + height, x : x + width] = 0
+    (found,) = zxingcpp.read_barcodes(np.kron(picture, np.ones((3, 3), np.uint8)))
+    assert msgspec.json.decode(found.text, type=Request) == request
+    (post.card / "device.toml").write_text("<script>")
+    provision._card(words)
+    assert "<script>" not in page.read_text()
+
+
 def test_fail_a_card_that_cannot_be_written(post) -> None:
     from appliance.commands.output import CouldNot
 
-    words = SimpleNamespace(card=post.card / "gone", identity=post.identity, json=False)
+    words = SimpleNamespace(
+        page=None, time_sources=None, card=post.card / "gone", identity=post.identity, json=False
+    )
     with pytest.raises(CouldNot):
         provision._card(words)
     (post.card / "file").touch()

@@ -10,8 +10,19 @@ from types import SimpleNamespace
 import pytest
 
 from appliance import cli
-from appliance.contracts.capture import Devices, DeviceStatus, Nothing, Show
+from appliance.contracts.capture import (
+    Devices,
+    DeviceStatus,
+    Nothing,
+    PortraitEvidence,
+    RunSelfTest,
+    SelfTested,
+    SelfTestFinding,
+    Show,
+    TakePortrait,
+)
 from appliance.contracts.errors import ServiceError
+from appliance.contracts.face import Measure
 from appliance.contracts.lane import LaneStatus, ListView
 from appliance.contracts.transport import Operation, application, listen_unix, serve
 from appliance.contracts.uplink import UplinkStatus
@@ -36,6 +47,8 @@ class Box:
         self.lists = (ListView(name="persons", entries=7, age_hours=3.0, stale=False),)
         self.notices: tuple[str, ...] = ()
         self.quality = "nts"
+        self.step = "waiting"
+        self.findings: tuple[SelfTestFinding, ...] = ()
         self.connected = True
         self.shown: list[str] = []
         self.silent: set[str] = set()
@@ -48,6 +61,19 @@ class Box:
         self._speak("capture")
         return Devices(devices=self.devices)
 
+    async def say_tested(self, request: RunSelfTest) -> SelfTested:
+        self._speak(request.key)
+        findings = self.findings if request.key == "fingerprint_sensor:1" else ()
+        return SelfTested(key=request.key, findings=findings)
+
+    async def take_portrait(self, request: TakePortrait) -> PortraitEvidence:
+        self._speak("picture")
+        return PortraitEvidence(
+            record=b"", width=640, height=480, cropped=True, ended="time", faces=1, pictures=3, seconds=1.0,
+            measures={"Sharpness": Measure(scalar=71), "HeadSize": Measure(scalar=9)}, comparison=None,
+            attack=None, device="camera:1", simulated=True,
+        )  # fmt: skip
+
     async def show(self, request: Show) -> Nothing:
         self._speak("panel")
         self.shown.append(request.signal)
@@ -56,7 +82,7 @@ class Box:
     async def say_status(self, _: Nothing) -> LaneStatus:
         self._speak("lane")
         return LaneStatus(
-            epoch="e", last_seq=5, acknowledged_seq=3, unsent=2, step="waiting", notices=self.notices,
+            epoch="e", last_seq=5, acknowledged_seq=3, unsent=2, step=self.step, notices=self.notices,
             lists=self.lists, time_quality=self.quality,
         )  # fmt: skip
 
@@ -69,7 +95,12 @@ class Box:
         )  # fmt: skip
 
     def test(self, tmp_path, **more) -> dict[str, dict]:
-        capture = SimpleNamespace(devices=self.say_devices, show=self.show)
+        capture = SimpleNamespace(
+            devices=self.say_devices,
+            show=self.show,
+            self_test=self.say_tested,
+            take_portrait=self.take_portrait,
+        )
         lane, uplink = SimpleNamespace(status=self.say_status), SimpleNamespace(status=self.say_link)
         one = SelfTest(capture=capture, lane=lane, uplink=uplink, data=tmp_path, signal_seconds=0, **more)
         return {result["id"]: result for result in asyncio.run(one.run())}
@@ -88,6 +119,30 @@ def test_ok_a_box_that_is_well(box, tmp_path) -> None:
     assert set(verdicts.values()) == {"PASS"}
     assert {"devices.camera.2", "panel.lights", "records.journal", "clock.quality"} <= verdicts.keys()
     assert {"lists.persons", "central.broker"} <= verdicts.keys()
+
+
+def test_ok_each_device_tests_itself_and_a_picture_is_taken(box, tmp_path) -> None:
+    box.devices = (a_device("fingerprint_sensor"), a_device("camera"))
+    box.findings = (SelfTestFinding(name="image", passed=True, value="384x290"),)
+    results = box.test(tmp_path)
+    assert results["devices.fingerprint_sensor.1"]["verdict"] == "PASS"
+    assert results["devices.fingerprint_sensor.1"]["evidence"]["findings"] == {"image": "384x290"}
+    assert results["camera.picture"]["evidence"] == {"size": "640x480", "faces": 1, "Sharpness": 71}
+    box.findings += (SelfTestFinding(name="dirt", passed=False, value="seen"),)
+    failed = box.test(tmp_path)["devices.fingerprint_sensor.1"]
+    assert (failed["verdict"], failed["reason"]) == ("FAIL", "self_test_dirt")
+    box.silent = {"fingerprint_sensor:1"}
+    assert box.test(tmp_path)["devices.fingerprint_sensor.1"]["reason"] == "self_test_answers"
+
+
+def test_ok_no_picture_of_a_traveller(box, tmp_path) -> None:
+    box.step = "reading_chip"
+    picture = box.test(tmp_path)["camera.picture"]
+    assert (picture["verdict"], picture["reason"]) == ("NOT_DONE", "traveller_at_the_box")
+    box.step, box.silent = "waiting", {"picture"}
+    assert box.test(tmp_path)["camera.picture"]["verdict"] == "CANNOT"
+    box.devices = (a_device("panel"),)
+    assert box.test(tmp_path)["camera.picture"]["reason"] == "no_camera"
 
 
 def test_ok_what_nobody_saw_is_not_done(box, tmp_path) -> None:
@@ -174,7 +229,12 @@ watermark_key = "x"
 def served(box: Box, run):
     """The services behind their sockets, in a thread of their own."""
     parts = {
-        "capture": [Operation("devices", Nothing, box.say_devices), Operation("show", Show, box.show)],
+        "capture": [
+            Operation("devices", Nothing, box.say_devices),
+            Operation("show", Show, box.show),
+            Operation("self_test", RunSelfTest, box.say_tested),
+            Operation("take_portrait", TakePortrait, box.take_portrait),
+        ],
         "lane": [Operation("status", Nothing, box.say_status)],
         "uplink": [Operation("status", Nothing, box.say_link)],
     }

@@ -191,7 +191,7 @@ def asked(tmp_path) -> list[str]:
 
 def test_ok_agent_keeps_a_trial_that_is_well_and_asks_no_more(tmp_path) -> None:
     reports = run_agent(tmp_path, Others(), a_rauc(tmp_path, STATUS))
-    assert asked(tmp_path) == ["status --output-format=json", "status mark-good"]
+    assert asked(tmp_path) == ["status --detailed --output-format=json", "status mark-good"]
     assert (reports[-1]["update_confirmed"], reports[-1]["update_slot"]) == (True, "B")
 
 
@@ -203,7 +203,7 @@ def test_ok_agent_leaves_a_trial_that_is_not_well(tmp_path) -> None:
 
 def test_ok_an_ordinary_start_needs_no_word(tmp_path) -> None:
     run_agent(tmp_path, Others(silent={"capture"}), a_rauc(tmp_path, STATUS | {"booted": "A"}))
-    assert asked(tmp_path) == ["status --output-format=json"]
+    assert asked(tmp_path) == ["status --detailed --output-format=json"]
 
 
 def test_fail_rauc_s_silence_is_reported(tmp_path) -> None:

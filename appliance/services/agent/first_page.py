@@ -1,0 +1,100 @@
+"""What the box's screen shows before the box has a name: where provisioning stands, what to do now, and the
+request as a QR code, so that a telephone carries it to central where the card cannot be taken to a laptop.
+
+A page of its own, without a service behind it: a file that the screen's browser opens. English and French;
+the French is a draft until a technician has read it.
+"""
+
+import base64
+import html
+from typing import Final
+
+import msgspec
+import zxingcpp
+
+from appliance.contracts.provisioning import Request, fingerprint
+
+MAX_QR_BYTES: Final = 2900
+"""ISO/IEC 18004, version 40 at level L: 2,953 bytes. A request has about a thousand."""
+WORDS: Final = {
+    "en": {
+        "title": "This box has no name yet",
+        "asked": "Central must answer",
+        "fingerprint": "Read this to central when they ask for it",
+        "qr": "The request: photograph it, or take request.json",
+        "asked_1": "Send the request to central: the picture of this code, or request.json from the card.",
+        "asked_2": "Central asks for the sixteen letters and digits: read them from this screen.",
+        "asked_3": "Central sends answer.cose. Switch off, copy the file onto the card, switch on.",
+        "no_device_file": "Put device.toml onto the card's first partition, and start the box again.",
+        "bad_device_file": "Mend device.toml as it says here, and start the box again.",
+        "no_keys": "Start the box again: its keys were not ready yet.",
+        "foreign_answer": "Another central signed the answer: ask yours for it again.",
+        "bad_answer": "The answer was damaged on its way: copy it onto the card again.",
+        "other_box": "The answer is for another box, or for this box's keys of before. Ask again.",
+    },
+    "fr": {
+        "title": "Cette borne n'a pas encore de nom",
+        "asked": "Le centre doit répondre",
+        "fingerprint": "À lire au centre quand il le demande",
+        "qr": "La demande : photographiez-la, ou prenez request.json",
+        "asked_1": "Envoyez la demande au centre : la photo de ce code, ou request.json de la carte.",
+        "asked_2": "Le centre demande les seize lettres et chiffres : lisez-les sur cet écran.",
+        "asked_3": "Le centre envoie answer.cose. Éteignez, copiez le fichier sur la carte, rallumez.",
+        "no_device_file": "Mettez device.toml sur la première partition de la carte, puis redémarrez.",
+        "bad_device_file": "Corrigez device.toml comme indiqué ici, puis redémarrez.",
+        "no_keys": "Redémarrez : les clés n'étaient pas prêtes.",
+        "foreign_answer": "Un autre centre a signé la réponse : redemandez-la au vôtre.",
+        "bad_answer": "La réponse est abîmée : copiez-la de nouveau sur la carte.",
+        "other_box": "La réponse est pour une autre borne, ou pour d'anciennes clés. Redemandez.",
+    },
+}
+STYLE: Final = """
+body { margin: 0; padding: 2vw; font: 2.1vw/1.3 "DejaVu Sans", sans-serif; background: #fff; color: #111 }
+main { display: flex; gap: 3vw } section { flex: 1 } h1 { font-size: 2.8vw; margin: 0 0 1vw }
+h1 + p { margin: 0 } figure { margin: 0; width: 38vw; text-align: center; font-size: 1.6vw }
+img { width: 38vw; image-rendering: pixelated } ol { padding-left: 1.4em; margin: .8em 0 }
+.said { background: #eee; padding: 1vw; font-family: "DejaVu Sans Mono", monospace; font-size: 1.7vw }
+.code { white-space: nowrap; font: bold 3.1vw "DejaVu Sans Mono", monospace; margin: .5vw 0 }
+[lang=fr] { border-top: 1px solid #999; margin-top: 1.2vw; padding-top: 1.2vw }
+"""
+
+
+def first_page(code: str, sentence: str, request: Request | None) -> str:
+    """The whole page as HTML.
+
+    `code` and `sentence`: where provisioning stands; `request`: what is asked of central, when it is.
+    """
+    asks = code == "asked" and request is not None
+    blocks = "".join(_block(language, code, asks=asks) for language in WORDS)
+    said = "" if asks else f'<p class="said">{html.escape(f"{code}: {sentence}")}</p>'
+    shown = _figure(request) if asks and request is not None else ""
+    return (
+        f'<!doctype html><meta charset="utf-8"><title>Borne</title><style>{STYLE}</style>'
+        f"<main><section>{said}{blocks}</section>{shown}</main>\n"
+    )
+
+
+def _block(language: str, code: str, *, asks: bool) -> str:
+    words = WORDS[language]
+    if asks:
+        steps = "".join(f"<li>{html.escape(words[f'asked_{number}'])}</li>" for number in (1, 2, 3))
+        what = f"<p>{html.escape(words['asked'])}</p><ol>{steps}</ol>"
+    else:
+        what = f"<p>{html.escape(words.get(code, ''))}</p>"
+    return f'<div lang="{language}"><h1>{html.escape(words["title"])}</h1>{what}</div>'
+
+
+def _figure(request: Request) -> str:
+    captions = "<br>".join(html.escape(words["fingerprint"]) for words in WORDS.values())
+    below = "<br>".join(html.escape(words["qr"]) for words in WORDS.values())
+    letters = html.escape(fingerprint(request))
+    return f'<figure>{captions}<p class="code">{letters}</p>{_qr(request)}<br>{below}</figure>'
+
+
+def _qr(request: Request) -> str:
+    """The request's JSON as a QR code; nothing where it is too long for one."""
+    text = msgspec.json.encode(request)
+    if len(text) > MAX_QR_BYTES:
+        return ""
+    drawn = zxingcpp.create_barcode(text.decode(), zxingcpp.BarcodeFormat.QRCode, ec_level="L").to_svg()
+    return f'<img alt="QR" src="data:image/svg+xml;base64,{base64.b64encode(drawn.encode()).decode()}">'

@@ -1,0 +1,35 @@
+"""What the time daemon follows, from the box's configuration: chrony's lines (chrony.conf(5), 4.3).
+
+Whoever provisions names servers; the names are checked by the configuration's schema before they come here,
+so that none of them can begin a line of its own.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from appliance.config import TimeSources, load_config
+from appliance.whole_files import write_whole
+
+RUN: Final = Path("/run/chrony.d")
+FILE: Final = "borne.conf"
+
+
+def chrony_lines(time: TimeSources) -> str:
+    """Servers that prove who they are (NTS, RFC 8915), or plain ones; never the second beside the first."""
+    lines = [f"server {name} iburst nts" for name in time.nts]
+    if time.nts:
+        # A box without a battery wakes up in the past, where every certificate is of the future: the first
+        # setting of the clock does not ask for dates.
+        lines += ["authselectmode require", "nocerttimecheck 1"]
+    lines += [f"server {name} iburst" for name in time.ntp]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def write_time_sources(configuration: Path, run: Path = RUN) -> None:
+    """For the time daemon, before it starts.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+        OSError: the lines cannot be written.
+    """
+    write_whole(run / FILE, chrony_lines(load_config(configuration).time).encode("ascii"), mode=0o644)
