@@ -27,7 +27,7 @@ def updated(text: str, english: str) -> tuple[str, list[str]]:
     header, *blocks = _blocks(text)
     own = {_id(block): block for block in blocks}  # a live message comes before an obsolete one of its id
     own |= {_id(block): block for block in blocks if not _is_obsolete(block)}
-    forms = int(FORMS.search(header)[1])
+    forms = int(_found(FORMS, header))
     kept, missing = [], []
     for block in _blocks(english)[1:]:
         id_ = _id(block)
@@ -44,7 +44,14 @@ def _blocks(text: str) -> list[str]:
 
 
 def _id(block: str) -> str:
-    return ID.search(block)[1]
+    return _found(ID, block)
+
+
+def _found(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.search(text)
+    if match is None:
+        raise ValueError(f"no {pattern.pattern!r} in {text[:60]!r}")
+    return str(match[1])
 
 
 def _is_obsolete(block: str) -> bool:

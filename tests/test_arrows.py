@@ -179,6 +179,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.records.commands",
         "appliance.records.envelope",
         "appliance.records.errors",
+        "appliance.records.key_change",
         "appliance.records.manifest",
         "appliance.records.statistics",  # pure, and counted alike on the box and here
         "appliance.records.watermark",

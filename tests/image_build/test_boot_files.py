@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from base import RootError
 from board import load_board
-
 from build import make_boot_files
 
 RELEASE = "7.1-arm64"
