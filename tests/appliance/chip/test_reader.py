@@ -183,11 +183,12 @@ def test_ok__chip_that_drops_every_session_is_not_opened_for_ever():
     ],
 )
 def test_fail__misbehaving_chip(misbehaviour: Misbehaviour, error: type[EmrtdError]):
+    most = 0.5 if misbehaviour is Misbehaviour.SLOW else 30.0  # the others are refused for what they say
     began = time.monotonic()
     with pytest.raises(error) as caught:
-        read_chip(chip(misbehaviour).transmit, mrz_information=MRZ_INFORMATION, max_seconds=0.5)
+        read_chip(chip(misbehaviour).transmit, mrz_information=MRZ_INFORMATION, max_seconds=most)
     assert not isinstance(caught.value, SessionEnded)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < most + 4.5
 
 
 def test_fail__file_one_byte_longer_than_offsets_reach():

@@ -274,7 +274,7 @@ def test_fail__status_of_nothing_is_no(office: Office) -> None:
     answer = office.borne("list", "status", *office.box, "--json")
     assert (answer.code, answer.json) == (
         1,
-        {"lists": [], "trust_anchors": None, "policy": None, "rules": None},
+        {"lists": [], "trust_anchors": None, "policy": None, "rules": None, "update": None},
     )
 
 
