@@ -2,6 +2,10 @@
 
 import os
 
+# There is one virtual reader a machine. Read when the module that holds it is imported, also by the commands
+# that tests start.
+os.environ.setdefault("BORNE_VIRTUAL_READER_SECONDS", "240")
+
 import pytest
 from hypothesis import settings
 

@@ -23,8 +23,8 @@ PROGRAM = Path("/usr/sbin/pcscd")
 READER_NAME_PREFIX = "Virtual PCD"
 LOCK_PATH = Path("/tmp/borne-virtual-reader.lock")  # noqa: S108 - the one folder that all users share
 """Machine-wide like the daemon: not in TMPDIR, which may differ between two that must wait for each other."""
-WAIT_SECONDS = 60.0
-"""How long to wait for another demo or test run to finish with the reader."""
+WAIT_SECONDS = float(os.environ.get("BORNE_VIRTUAL_READER_SECONDS", "60"))
+"""How long to wait for another demo or test to finish with the reader; tests side by side wait longer."""
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
 SETTLE_SECONDS = 3.0
