@@ -9,6 +9,7 @@ from appliance.contracts.capture import Nothing
 from appliance.contracts.cases import SecondLineView
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.officers import OfficerView
+from appliance.contracts.advance import AdvanceAnswer, AdvanceLists, ImportAdvance
 from appliance.contracts.paper import EnterPaper, PaperAnswer
 from appliance.contracts.receipt import Receipt
 from appliance.contracts.transport import RemoteService
@@ -408,6 +409,12 @@ class LaneClient(RemoteService):
 
     async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
         return await self.call("enter_paper", request, PaperAnswer, wait=60.0)
+
+    async def import_advance(self, request: ImportAdvance) -> AdvanceAnswer:
+        return await self.call("import_advance", request, AdvanceAnswer, wait=60.0)
+
+    async def advance_lists(self, request: Nothing) -> AdvanceLists:
+        return await self.call("advance_lists", request, AdvanceLists)
 
     async def retain(self, request: Nothing) -> Retained:
         return await self.call("retain", request, Retained, wait=60.0)

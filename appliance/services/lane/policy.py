@@ -116,6 +116,8 @@ class Memory(_Section, frozen=True, kw_only=True):
     """Pairs of a traveller and an entry that an officer found to be two persons."""
     history_days: Annotated[float, msgspec.Meta(ge=0, le=400)] = 180.0
     """Which document crossed when, for duplicates and overstays; 0: nothing is kept."""
+    advance_hours: Annotated[float, msgspec.Meta(ge=1, le=168)] = 24.0
+    """Hours after a coach's time for which the people of its advance list are kept."""
     stay_days: Annotated[float, msgspec.Meta(ge=0, le=400)] = 0.0
     """Who leaves after a longer stay is said; 0: nobody is."""
 

@@ -45,6 +45,7 @@ from appliance.finger_settings import FingerSettings
 from appliance.records.cases import Cases
 from appliance.records.enrolment import Enrolments
 from appliance.records.errors import StorageError
+from appliance.records.expected import Expected
 from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
@@ -57,6 +58,7 @@ from appliance.services.lane.button import ButtonEvent
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.disk import DiskWatch
 from appliance.services.lane.duty import Duty
+from appliance.services.lane.advance.desk import AdvanceDesk
 from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.finger_desk import FingerDesk
 from appliance.services.lane.in_force import InForce
@@ -107,6 +109,7 @@ class LaneService:
         history: History | None = None,
         retention: Retention | None = None,
         cases: Cases | None = None,
+        expected: Expected | None = None,
         post: tuple[Post, PostKeys] | None = None,
     ) -> None:
         self._loop_of_run: asyncio.AbstractEventLoop | None = None
@@ -151,6 +154,11 @@ class LaneService:
                 changed=lambda: self._in_loop(self._records_changed),
                 post=post,
             )
+        self.advance = AdvanceDesk(
+            expected=expected, journal=journal, lists=lists, known=memory, clock=clock, post=box.post,
+            keep_hours=lambda: in_force.policy.memory.advance_hours,
+            changed=self._records_changed,
+        ) if expected is not None else None  # fmt: skip
         self._live = LiveDesk(
             device=box.device, keys=gateway, signing=lambda: journal.signing_key, late=self._late_answer
         )
@@ -174,6 +182,7 @@ class LaneService:
             book=book,
             history=history,
             keep_case=self.second_line.keep if self.second_line is not None else None,
+            advance=self.advance,
         )
         self._history = history
         self._paper = PaperDesk(
@@ -210,6 +219,8 @@ class LaneService:
             self._history.close()
         if self.second_line is not None:
             self.second_line.cases.close()
+        if self.advance is not None:
+            self.advance.close()
 
     async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
         """Serve travellers until cancelled; `progressed` is called as the screen is kept fresh."""
@@ -234,6 +245,7 @@ class LaneService:
             Operation("correct", Correct, self.correct),
             Operation("change_key", ChangeKey, self.change_key),
             Operation("enter_paper", EnterPaper, self.enter_paper),
+            *(self.advance.operations() if self.advance is not None else ()),
             Operation("retain", Nothing, self.retain),
             Operation("make_room", MakeRoom, self.make_room),
             Operation("sign_report", SignReport, self.sign_report),
@@ -417,6 +429,8 @@ class LaneService:
             await self._chaser.look_at_lists()
             keep_days = self._in_force.policy.fingers.keep_days
             await self.engine.fingers.forget(self._clock.now()[0], days=keep_days)
+            if self.advance is not None:
+                await self.advance.forget()
             with contextlib.suppress(Refused):  # said by the list's own state
                 await asyncio.to_thread(self._lists.merge)
             await asyncio.sleep(LISTS_SECONDS)
