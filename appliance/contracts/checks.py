@@ -245,6 +245,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
         *("listed", "listed_otherwise", "perhaps_listed", "not_on_the_list", "on_no_list", "no_list"),
         "lists_unreadable",
     ),
+    "risk.rule": ("none_fits", "rule_fits", "facts_missing", "review_expired"),
     "child.guardian": ("with_guardian", "unaccompanied", "name_differs"),
     "watchlist.live": (
         *("no_hit", "match", "possible_match", "lost", "stolen", "revoked", "blank"),

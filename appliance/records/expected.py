@@ -197,6 +197,14 @@ class Expected:
         opened = ((self._opened(id_, sealed, Listed), came) for id_, sealed, came in rows)
         return tuple((listed, came > 0) for listed, came in opened if listed is not None)
 
+    def count_hits(self) -> int:
+        """Of those who have not come.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        return int(self._read("SELECT count(*) FROM persons WHERE hit AND came = 0")[0][0])
+
     def end(self, list_: AdvanceList) -> None:
         """Its people are forgotten; its counts stay.
 

@@ -41,6 +41,7 @@ from appliance.reference_data.store import ReferenceStore
 from appliance.rules.asked import Asked, asked_for, visa_rule_for
 from appliance.rules.table import VisaRule
 from appliance.services.lane.advance.desk import AdvanceDesk
+from appliance.services.lane.advance.risk_check import risk_check
 from appliance.services.lane.assessment import document_facts, document_of, presented_of, subject_of
 from appliance.services.lane.duty import Duty
 from appliance.services.lane.groups import GroupDesk
@@ -278,13 +279,23 @@ class AskedDesk:
             now=dt.datetime.fromisoformat(stamp.wall),
             time_quality=stamp.quality,
         )
+        subject, now = subject_of(state, document_of(state, today=today)), dt.datetime.fromisoformat(stamp.wall)
+        listed: tuple[Check, ...] = ()
         if self._advance is not None:
-            found += self._advance.check(
-                subject_of(state, document_of(state, today=today)),
-                link=state.group,
-                direction=direction,
-                now=dt.datetime.fromisoformat(stamp.wall),
-            )
+            listed = self._advance.check(subject, link=state.group, direction=direction, now=now)
+        found += listed
+        found += risk_check(
+            self._in_force.rules,
+            subject,
+            advance=listed,
+            history=history,
+            crossing=state.started.crossing,
+            direction=direction,
+            post=self._post,
+            now=now,
+            today=today,
+            time_quality=stamp.quality,
+        )
         return tuple(found)
 
     def note_decided(self, state: State, movement: Movement) -> None:

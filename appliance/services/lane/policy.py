@@ -35,6 +35,10 @@ DEFAULT = {
 does not do is written on the screen and holds nobody up."""
 
 
+RISK = "risk.rule"
+"""What a rule of countable facts leads to is a second look, whatever a policy says."""
+
+
 class Action(enum.StrEnum):
     """What the button does under a recommendation."""
 
@@ -219,10 +223,9 @@ class Policy(_Section, frozen=True, kw_only=True):
 
     def colour(self, check: Check, direction: Direction | None = None) -> Recommendation:
         """What this one check leads to; rules for one direction fit only who goes that way."""
-        for rule in self.rule:
-            if rule.fits(check, direction):
-                return rule.gives
-        return DEFAULT[check.verdict]
+        fitting = (rule.gives for rule in self.rule if rule.fits(check, direction))
+        gives = next(fitting, DEFAULT[check.verdict])
+        return min(gives, Recommendation.AMBER, key=_severity) if check.id == RISK else gives
 
     def recommend(
         self, checks: Iterable[Check], direction: Direction | None = None
@@ -233,6 +236,10 @@ class Policy(_Section, frozen=True, kw_only=True):
         against.sort(key=lambda pair: -pair[0].severity)
         worst = against[0][0] if against else Recommendation.GREEN
         return worst, tuple(id_ for _colour, id_ in against)
+
+
+def _severity(colour: Recommendation) -> int:
+    return colour.severity
 
 
 def load_policy(path: Path | None) -> Policy:

@@ -142,6 +142,11 @@ class LaneService:
             clock=clock,
             changed=lambda: self._in_loop(self.engine.duty_changed),
         )
+        self.advance = AdvanceDesk(
+            expected=expected, journal=journal, lists=lists, known=memory, clock=clock, post=box.post,
+            keep_hours=lambda: in_force.policy.memory.advance_hours,
+            changed=self._records_changed,
+        ) if expected is not None else None  # fmt: skip
         self.second_line: SecondLine | None = None
         if cases is not None:
             self.second_line = SecondLine(
@@ -153,12 +158,8 @@ class LaneService:
                 device=box.device,
                 changed=lambda: self._in_loop(self._records_changed),
                 post=post,
+                advance=self.advance,
             )
-        self.advance = AdvanceDesk(
-            expected=expected, journal=journal, lists=lists, known=memory, clock=clock, post=box.post,
-            keep_hours=lambda: in_force.policy.memory.advance_hours,
-            changed=self._records_changed,
-        ) if expected is not None else None  # fmt: skip
         self._live = LiveDesk(
             device=box.device, keys=gateway, signing=lambda: journal.signing_key, late=self._late_answer
         )

@@ -69,7 +69,13 @@ class AdvanceDesk:
         self._clock = clock
         self._post = post
         self._keep_hours = keep_hours
-        self._changed = changed
+        self._tell = changed
+        self.revision = 0
+        """Rises with every change of who is expected."""
+
+    def _changed(self) -> None:
+        self.revision += 1
+        self._tell()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -204,6 +210,14 @@ class AdvanceDesk:
             StorageError: it cannot be read.
         """
         return self._expected.known_list(id_)
+
+    def count_hits(self) -> int:
+        """How many are on their way whom a list names, and have not come.
+
+        Raises:
+            StorageError: they cannot be read.
+        """
+        return self._expected.count_hits()
 
     def expected_hits(self) -> tuple[ExpectedHit, ...]:
         """Who is on their way and whom a list names, the next ones first.
