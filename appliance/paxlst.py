@@ -1,7 +1,7 @@
-"""UN/EDIFACT PAXLST, the passenger list message of the WCO/IATA/ICAO API guidelines, as lines of an advance list.
+"""UN/EDIFACT PAXLST, the passenger list of the WCO/IATA/ICAO API guidelines, as lines of an advance list.
 
-Syntax: ISO 9735 version 4. A parser of our own: the maintained library looks up files by what the message says
-of itself, takes a service string advice from the middle of a message, and is not bounded.
+Syntax: ISO 9735 version 4. A parser of our own: the maintained library (pydifact 0.2.3) makes file names of
+what a message says of itself, takes service characters from the middle of one, and is not bounded.
 """
 
 import datetime as dt
@@ -95,9 +95,13 @@ def segments(text: str) -> Iterator[Segment]:
     service = DEFAULT
     if text.startswith("UNA"):
         service, text = text[3:9], text[9:]
-        if len(set(service[:4] + service[5:])) != 5 or any(one.isalnum() for one in service):
+        if (
+            len(set(service[:4] + service[5:])) != 5
+            or len(service) != 6
+            or any(one.isalnum() for one in service)
+        ):
             raise PaxlstError("Its UNA names no service characters.")
-    component, element, _decimal, release, _repeat, end = service
+    component, element, release, end = service[0], service[1], service[3], service[5]
     parts: list[list[str]] = [[""]]
     released, size, count = False, 0, 0
     for character in text:
@@ -176,7 +180,10 @@ def _people(message: list[Segment], direction: str, kind: str, *, first: int) ->
     shared = _shared(head, direction, kind)
     return [
         msgspec.convert(
-            {"number": number, **{name: said[:MAX_FIELD] for name, said in (shared | one).items() if name in _KNOWN}},
+            {
+                "number": number,
+                **{name: said[:MAX_FIELD] for name, said in (shared | one).items() if name in _KNOWN},
+            },
             AdvanceLine,
         )
         for number, one in enumerate(people, first)
@@ -256,8 +263,10 @@ def _name(elements: tuple[tuple[str, ...], ...]) -> dict[str, str]:
 
 
 def _day(elements: tuple[tuple[str, ...], ...], *, past: bool) -> str:
-    """ISO 8601; what is no date stays as it is, so that its line says so. Two digits of a year say no century:
-    nobody is born in the future, and no document lasts fifty years."""
+    """ISO 8601; what is no date stays as it is, so that its line says so.
+
+    Two digits of a year say no century: nobody is born in the future, and no document lasts fifty years.
+    """
     moment, text = _moment(elements), _at(elements, 0, 1)
     if moment is None:
         return text

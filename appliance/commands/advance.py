@@ -101,9 +101,12 @@ def show_lists(arguments: argparse.Namespace) -> int:
 
 def sentence_of(list_: "AdvanceList") -> str:
     """How many came of a list, and how many did not: "not yet" until its people are forgotten, then never."""
-    came = f"{list_.came} came" + (f", {list_.perhaps} perhaps (by name and birth date)" if list_.perhaps else "")
+    came = f"{list_.came} came" + (
+        f", {list_.perhaps} perhaps (by name and birth date)" if list_.perhaps else ""
+    )
     rest = f"{list_.absent} never came" if list_.ended else f"{list_.absent} not yet"
-    return f"{list_.reference} ({list_.kind}, {list_.direction}, {list_.expected}): {list_.persons} listed, {came}, {rest}."
+    which = f"{list_.reference} ({list_.kind}, {list_.direction}, {list_.expected})"
+    return f"{which}: {list_.persons} listed, {came}, {rest}."
 
 
 def read_file(
@@ -133,9 +136,7 @@ def read_file(
     )
 
 
-def _ask(
-    arguments: argparse.Namespace, question: "Callable[[LaneClient], Awaitable[Any]]"
-) -> Any:
+def _ask(arguments: argparse.Namespace, question: "Callable[[LaneClient], Awaitable[Any]]") -> Any:
     from appliance.config import ConfigError, load_config
     from appliance.contracts.errors import ServiceError
     from appliance.contracts.lane import LaneClient

@@ -1,4 +1,4 @@
-"""Advance lists: who is said to come on a bus or a train, before it is here; what the box is given, and says."""
+"""Advance lists: who is said to come by bus or train, before it is here; what the box is given, and says."""
 
 from typing import Annotated, Final
 

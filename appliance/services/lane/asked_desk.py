@@ -279,7 +279,10 @@ class AskedDesk:
             now=dt.datetime.fromisoformat(stamp.wall),
             time_quality=stamp.quality,
         )
-        subject, now = subject_of(state, document_of(state, today=today)), dt.datetime.fromisoformat(stamp.wall)
+        subject, now = (
+            subject_of(state, document_of(state, today=today)),
+            dt.datetime.fromisoformat(stamp.wall),
+        )
         listed: tuple[Check, ...] = ()
         if self._advance is not None:
             listed = self._advance.check(subject, link=state.group, direction=direction, now=now)

@@ -54,11 +54,11 @@ from appliance.records.statistics.book import Book
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
+from appliance.services.lane.advance.desk import AdvanceDesk
 from appliance.services.lane.button import ButtonEvent
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.disk import DiskWatch
 from appliance.services.lane.duty import Duty
-from appliance.services.lane.advance.desk import AdvanceDesk
 from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.finger_desk import FingerDesk
 from appliance.services.lane.in_force import InForce
@@ -488,6 +488,7 @@ class LaneService:
                 second_line=self.second_line.summary() if self.second_line is not None else None,
                 asked=engine.asked.view(),
                 group=engine.asked.groups.view(),
+                coming=self.advance.coming if self.advance is not None else (),
                 receipt=self._receipts.current,
             )
         )

@@ -52,7 +52,9 @@ def test_ok__checked_taken_in_taken_in_again_and_counted(borne, config: Path, tm
     assert listed.code == 0
     assert "3 listed, 0 came, 3 not yet." in listed.out
     assert listed.out.count("\n") == 2
-    known = [json.loads(line) for line in borne("advance", "list", "--json", "--config", config).out.splitlines()]
+    known = [
+        json.loads(line) for line in borne("advance", "list", "--json", "--config", config).out.splitlines()
+    ]
     assert {(one["reference"], one["kind"], one["persons"], one["absent"]) for one in known} == {
         *(("bus 17", "bus", 3, 3), ("TRAIN9", "train", 1, 1)),
     }
@@ -132,5 +134,5 @@ def test_ok__no_text_breaks_a_file(tmp_path_factory, text: str) -> None:
         path.write_text(content, "utf-8", errors="surrogatepass")
         try:
             read_file(path)
-        except CouldNot as error:
-            assert str(error)
+        except CouldNot:
+            continue

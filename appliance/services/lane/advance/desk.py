@@ -12,8 +12,6 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-import msgspec
-
 from appliance.clock import Clock
 from appliance.contracts.advance import (
     MAX_PERSONS,
@@ -72,6 +70,8 @@ class AdvanceDesk:
         self._tell = changed
         self.revision = 0
         """Rises with every change of who is expected."""
+        self.coming: tuple[AdvanceList, ...] = ()
+        """The lists of about now, as they were last looked at."""
 
     def _changed(self) -> None:
         self.revision += 1
@@ -111,6 +111,7 @@ class AdvanceDesk:
         except StorageError as error:
             raise ServiceError("storage_broken", str(error), retry=True) from error
         finally:
+            await self.forget()
             self._changed()
 
     def _take(self, request: ImportAdvance) -> AdvanceAnswer:
@@ -265,12 +266,11 @@ class AdvanceDesk:
         return ()
 
     def _is_now(self, list_: AdvanceList, direction: Direction, now: dt.datetime) -> bool:
+        return list_.direction == direction.value and self._is_soon(list_, now)
+
+    def _is_soon(self, list_: AdvanceList, now: dt.datetime) -> bool:
         expected = dt.datetime.fromisoformat(list_.expected)
-        return (
-            not list_.ended
-            and list_.direction == direction.value
-            and expected - EARLY <= now < expected + self._keep
-        )
+        return not list_.ended and expected - EARLY <= now < expected + self._keep
 
     def _matches(self, subject: Subject, lists: set[str]) -> tuple[Match, ...]:
         found = self._expected.find(
@@ -306,17 +306,16 @@ class AdvanceDesk:
         return ended
 
     def _forget(self) -> int:
-        now = self._clock.now()[0]
+        now, lists = self._clock.now()[0], self._expected.lists()
+        self.coming = tuple(one for one in lists if self._is_soon(one, now))
         over = [
             one
-            for one in self._expected.lists()
+            for one in lists
             if not one.ended and dt.datetime.fromisoformat(one.expected) + self._keep <= now
         ]
         for list_ in over:
             counts = {"persons": list_.persons, "came": list_.came, "perhaps": list_.perhaps}
-            self._record(
-                f"advance/{list_.id}/ended", _body(list_, "ended", **counts, no_shows=list_.absent)
-            )
+            self._record(f"advance/{list_.id}/ended", _body(list_, "ended", **counts, no_shows=list_.absent))
             self._expected.end(list_)
         self._expected.forget_counts(now=now)
         return len(over)

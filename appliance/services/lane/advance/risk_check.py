@@ -53,9 +53,7 @@ def risk_check(
     return (_told(judge(table.risk, facts, today), facts),)
 
 
-def _with_history(
-    facts: Facts, history: History, subject: Subject, crossing: str, now: dt.datetime
-) -> Facts:
+def _with_history(facts: Facts, history: History, subject: Subject, crossing: str, now: dt.datetime) -> Facts:
     try:
         found: tuple[Passage, ...] = history.search(
             issuing_state=subject.issuing_state,
@@ -86,7 +84,12 @@ def _told(judged: Judged, facts: Facts) -> Check:
     if judged.fit:
         evidence |= {
             "fit": [
-                {"name": one.name, "owner": one.owner, "legal_basis": one.legal_basis, "review": str(one.review)}
+                {
+                    "name": one.name,
+                    "owner": one.owner,
+                    "legal_basis": one.legal_basis,
+                    "review": str(one.review),
+                }
                 for one in judged.fit
             ],
             "says": _sentences(judged.fit),
@@ -108,9 +111,7 @@ def _facts(facts: Facts) -> dict[str, Any]:
         "route": facts.route,
         "time": f"{facts.at:%H:%M}" if facts.at else None,
         "crossings": None if facts.crossings is None else len(facts.crossings),
-        "last_crossing": None
-        if not facts.crossings
-        else max(facts.crossings).isoformat(timespec="seconds"),
+        "last_crossing": None if not facts.crossings else max(facts.crossings).isoformat(timespec="seconds"),
     }
 
 

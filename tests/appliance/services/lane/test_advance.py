@@ -23,7 +23,10 @@ from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import FetchOutbox
 from appliance.records import envelope
 from appliance.records.errors import StorageBroken
+from appliance.reference_data.sealed import ContentType
 from appliance.services.lane.advance.lines import read_line
+from appliance.services.lane.kiosk.reasons import reason_of
+from appliance.services.lane.kiosk.words import load_words
 from appliance.simulation.travellers import traveller
 from appliance.simulation.watchlists import STOLEN_DOCUMENT
 from appliance.travel_document import parse_mrz
@@ -54,7 +57,12 @@ LINE = {
     "birth_date": str(MRZ.birth_date),
     "sex": MRZ.sex,
 }
-OTHER = {"number": 3, "document_number": "ZZ00001", "primary_identifier": "ABSENT", "secondary_identifier": "N"}
+OTHER = {
+    "number": 3,
+    "document_number": "ZZ00001",
+    "primary_identifier": "ABSENT",
+    "secondary_identifier": "N",
+}
 
 
 def line(**changes) -> AdvanceLine:
@@ -204,7 +212,12 @@ def test_ok__a_hit_is_the_second_line_s_and_is_not_told_to_who_imports(lane, hou
     (result,) = take(lane, line(**stolen, primary_identifier="EXPECTED"))
     assert msgspec.to_builtins(result) == {"number": 2, "taken": True, "known": False, "problems": {}}
     (hit,) = lane.advance.expected_hits()
-    assert (hit.check.id, hit.check.reason, hit.seat, hit.came) == ("watchlist.document", "stolen", "14A", False)
+    assert (hit.check.id, hit.check.reason, hit.seat, hit.came) == (
+        "watchlist.document",
+        "stolen",
+        "14A",
+        False,
+    )
     (record,) = advance_records(lane, house)
     assert record["hits"] == 1
 
@@ -291,3 +304,62 @@ def test_ok__ten_thousand_spoiled_lines_have_typed_answers() -> None:
         read, problems = read_line(AdvanceLine(**(LINE | spoiled)), post="p", now=NOW, keep=KEEP)
         assert (read is None) == bool(problems)
         assert set(problems.values()) <= set(ADVANCE_PROBLEMS)
+
+
+RISK = """
+name = "post rules"
+version = 1
+[[risk]]
+name = "not listed at night"
+owner = "Border Service, risk analysis"
+legal_basis = "Border Act, art. 12"
+review = {review}
+listed = {listed}
+says = {{ en = "Ask how this person came.", fr = "Demander comment cette personne est venue." }}
+"""
+
+
+def with_rules(lane, central_signs, *, listed: bool, review: dt.date) -> None:
+    table = RISK.format(review=review.isoformat(), listed=str(listed).lower()).encode()
+    said = asyncio.run(lane.install(central_signs(ContentType.RULES, table)))
+    assert said.accepted, said.sentence
+
+
+def test_ok__a_rule_that_fits_is_amber_and_says_why(lane, house, central_signs) -> None:
+    with_rules(lane, central_signs, listed=True, review=NOW.date() + dt.timedelta(days=30))
+    take(lane, line())
+    seen = booth(lane, house)
+    check = seen["risk.rule"]
+    assert (check.verdict, check.reason) == (Verdict.FAIL, "rule_fits")
+    assert check.evidence["says"]["en"] == "Ask how this person came."
+    assert check.evidence["fit"][0]["owner"] == "Border Service, risk analysis"
+    assert check.evidence["facts"]["listed"] is True
+    assert seen["recommendation"] is Recommendation.AMBER
+    assert "how this person came" in reason_of(check, load_words("en"))
+    assert "Demander comment" in reason_of(check, load_words("fr"))
+
+
+@pytest.mark.parametrize(
+    ("listed", "review_in", "imported", "says"),
+    [
+        (False, 30, True, (Verdict.PASS, "none_fits")),
+        (True, -1, True, (Verdict.NOT_DONE, "review_expired")),
+        (True, 30, False, (Verdict.NOT_DONE, "facts_missing")),
+    ],
+)
+def test_ok__a_rule_that_does_not_fit(lane, house, central_signs, listed, review_in, imported, says) -> None:
+    with_rules(lane, central_signs, listed=listed, review=NOW.date() + dt.timedelta(days=review_in))
+    if imported:
+        take(lane, line())
+    seen = booth(lane, house)
+    assert (seen["risk.rule"].verdict, seen["risk.rule"].reason) == says
+    assert seen["recommendation"] is Recommendation.GREEN
+
+
+def test_ok__a_match_is_said_with_its_seat(lane, house) -> None:
+    take(lane, line(document_number="NEW00001"))
+    check = booth(lane, house)["advance.list"]
+    said = reason_of(check, load_words("en"))
+    assert "Perhaps on the list" in said
+    assert "seat 14A" in said
+    assert "NEW00001" in said
