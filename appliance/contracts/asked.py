@@ -77,8 +77,8 @@ class OpenGroup(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unkn
     kind: str = "vehicle"
     """One of GROUPS."""
     advance: str = ""
-    """The id of the advance list that says who comes: its count where `declared` is 0, its plate where none
-    is said."""
+    """The id of the advance list that says who comes: its kind, its count where `declared` is 0, its plate
+    where none is said."""
 
 
 class InGroup(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):

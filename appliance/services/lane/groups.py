@@ -165,6 +165,7 @@ class GroupDesk:
             return note, {"advance": "gone"}
         return msgspec.structs.replace(
             note,
+            kind=list_.kind if list_.kind in GROUPS else note.kind,
             declared=note.declared or min(list_.persons, MAX_GROUP),
             plate=note.plate or list_.plate,
             plate_state=note.plate_state or list_.plate_state,
