@@ -431,7 +431,7 @@ class LaneService:
             keep_days = self._in_force.policy.fingers.keep_days
             await self.engine.fingers.forget(self._clock.now()[0], days=keep_days)
             if self.advance is not None:
-                await self.advance.forget()
+                await self.advance.look()
             with contextlib.suppress(Refused):  # said by the list's own state
                 await asyncio.to_thread(self._lists.merge)
             await asyncio.sleep(LISTS_SECONDS)

@@ -9,6 +9,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -39,6 +40,7 @@ from appliance.travel_document import MrzError, transliterate
 ID: Final = "advance.list"
 EARLY: Final = dt.timedelta(hours=12)
 """A coach may be so much before its time, and its people are still the ones."""
+LOOK_SECONDS: Final = 20.0
 COACHES: Final = ("bus", "crew")
 """Kinds of groups of which a list might have come."""
 log = logging.getLogger(__name__)
@@ -70,6 +72,7 @@ class AdvanceDesk:
         self._tell = changed
         self.revision = 0
         """Rises with every change of who is expected."""
+        self._next_look = 0.0
         self.coming: tuple[AdvanceList, ...] = ()
         """The lists of about now, as they were last looked at."""
 
@@ -293,6 +296,12 @@ class AdvanceDesk:
                 self._expected.note_came(person, sure=check.verdict is Verdict.PASS)
 
     # Afterwards
+
+    async def look(self) -> None:
+        """From time to time: forget whose time is over."""
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK_SECONDS
+            await self.forget()
 
     async def forget(self) -> int:
         """The people of lists whose time is over: how many lists ended, each with a record of its counts."""
