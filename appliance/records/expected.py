@@ -123,11 +123,11 @@ class Expected:
         """
         with self._writing() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO lists VALUES (?, ?, ?)",
+                "INSERT INTO lists VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
                 (list_.id, list_.expected, self._sealed(list_.id, list_)),
             )
             connection.executemany(
-                "INSERT OR IGNORE INTO persons VALUES (?, ?, ?, ?, 0, ?, ?)",
+                "INSERT INTO persons VALUES (?, ?, ?, ?, 0, ?, ?) ON CONFLICT (id) DO NOTHING",
                 [
                     (
                         *(one.id, one.list, self._document(one.issuing_state, one.document_number)),

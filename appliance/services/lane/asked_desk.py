@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from appliance.clock import Clock
+from appliance.clock import Clock, wall_of
 from appliance.contracts.asked import (
     MAX_ENTRIES,
     MAX_NOTE,
@@ -279,13 +279,11 @@ class AskedDesk:
             now=dt.datetime.fromisoformat(stamp.wall),
             time_quality=stamp.quality,
         )
-        subject, now = (
-            subject_of(state, document_of(state, today=today)),
-            dt.datetime.fromisoformat(stamp.wall),
-        )
+        subject = subject_of(state, document_of(state, today=today))
+        began = wall_of(state.started.stamp)  # what hangs on the hour stays as it is while somebody waits
         listed: tuple[Check, ...] = ()
         if self._advance is not None:
-            listed = self._advance.check(subject, link=state.group, direction=direction, now=now)
+            listed = self._advance.check(subject, link=state.group, direction=direction, now=began)
         found += listed
         found += risk_check(
             self._in_force.rules,
@@ -295,9 +293,9 @@ class AskedDesk:
             crossing=state.started.crossing,
             direction=direction,
             post=self._post,
-            now=now,
+            now=began,
             today=today,
-            time_quality=stamp.quality,
+            time_quality=state.started.stamp.quality,
         )
         return tuple(found)
 

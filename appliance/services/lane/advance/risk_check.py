@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Any, Final
 
 from appliance.clock import TimeQuality
-from appliance.contracts.checks import Check, Direction, Verdict
+from appliance.contracts.checks import Check, Direction, Outcome, Verdict
 from appliance.records.errors import StorageError
 from appliance.records.history import History, Passage
 from appliance.rules.risk import Facts, Judged, RiskRule, judge, standing
@@ -71,7 +71,11 @@ def _with_history(facts: Facts, history: History, subject: Subject, crossing: st
         state_differs=facts.state_differs,
         route=facts.route,
         at=facts.at,
-        crossings=tuple(dt.datetime.fromisoformat(one.at) for one in found if one.crossing != crossing),
+        crossings=tuple(
+            dt.datetime.fromisoformat(one.at)
+            for one in found
+            if one.crossing != crossing and one.outcome == Outcome.ADMITTED.value
+        ),
     )
 
 

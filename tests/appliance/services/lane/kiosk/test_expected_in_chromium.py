@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from kiosk_axe import violations
 from kiosk_browser import SIZES, Kiosk, wait_until
 from kiosk_looks import FAINT
 from second_line_scripted import HONEST, LitReader, login, staff
@@ -120,6 +121,7 @@ def test_ok__an_expected_hit_is_the_second_line_s_alone(browser: Kiosk, make_lan
         picture(browser, "second-line-expected")
         looked, faint = script(browser, FAINT)
         assert (looked > 5, faint) == (True, [])
+        assert violations(browser) == []
         assert not script(browser, "return document.documentElement.scrollWidth > innerWidth")
 
     house.run(lane, beside(lane, officer_s_work))
@@ -134,6 +136,7 @@ def test_ok__a_bus_s_group_takes_its_count_from_the_list(browser: Kiosk, make_la
         wait_until(lambda: browser.phase == "idle")
         press(browser, Keys.F11)
         wait_until(lambda: script(browser, "return document.getElementById('group').open"))
+        assert violations(browser) == []
         picture(browser, "group-of-a-list")
         options = "return [...document.querySelectorAll('[name=advance] option')].map((o) => o.textContent)"
         assert script(browser, options) == ["none", f"bus 17, {SOON:%H:%M}: 2 people"]
