@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import appliance
 from appliance.commands import (
+    advance,
     chip,
     demo,
     devices,
@@ -34,7 +35,7 @@ from appliance.commands.output import COULD_NOT, CouldNot, could_not
 
 COMMANDS: tuple[ModuleType, ...] = (
     *(demo, training, run, mrz, chip, seal, face, finger, trust, lists, records, officers, devices),
-    *(selftest, flash, provision, post),
+    *(selftest, flash, provision, post, advance),
 )
 """Each has `add_to(subparsers)`; what a command needs is imported when it runs, so that help is quick."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from appliance.records.cases import Cases
     from appliance.records.enrolment import Enrolments
+    from appliance.records.expected import Expected
     from appliance.records.history import History
     from appliance.records.journal import Journal
     from appliance.records.keys import BoxKeys
@@ -287,6 +288,17 @@ def open_history(config: Config) -> "History":
     from appliance.records.history import History
 
     return _opened(config, lambda storage: History.open(config.paths.data / "history.db", storage=storage))
+
+
+def open_expected(config: Config) -> "Expected":
+    """Who is expected, of the advance lists.
+
+    Raises:
+        CannotStart: a key is missing, or the disk does not let us.
+    """
+    from appliance.records.expected import Expected
+
+    return _opened(config, lambda storage: Expected.open(config.paths.data / "expected.db", storage=storage))
 
 
 def open_cases(config: Config) -> "Cases":

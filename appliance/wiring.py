@@ -31,6 +31,7 @@ from appliance.opening import (
     officers_book,
     open_book,
     open_cases,
+    open_expected,
     open_history,
     open_journal,
     open_memory,
@@ -173,6 +174,7 @@ def make_lane(config: Config, *, capture: Capture, post: Post | None = None) -> 
         book = opened.enter_context(contextlib.closing(open_book(config)))
         history = opened.enter_context(contextlib.closing(open_history(config)))
         cases = opened.enter_context(contextlib.closing(open_cases(config)))
+        expected = opened.enter_context(contextlib.closing(open_expected(config)))
         clock = Clock(source=config.box.clock, disciplined_by=TimeQuality(config.box.clock_follows.value))
         floor = journal.time_floor()
         if floor is not None:
@@ -195,6 +197,7 @@ def make_lane(config: Config, *, capture: Capture, post: Post | None = None) -> 
             history=history,
             retention=config.retention,
             cases=cases,
+            expected=expected,
             post=(post, of_post) if post is not None and of_post is not None else None,
         )
         opened.pop_all()

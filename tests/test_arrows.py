@@ -83,6 +83,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.key_files",
         "appliance.whole_files",
     ),
+    "appliance.paxlst": ("appliance.contracts",),
     # the stick that stands in for the network: both ends' format, and the box's courier
     "appliance.carry": ("appliance.contracts",),
     # the services: each knows the libraries of its work, and of the others the contracts alone

@@ -2,19 +2,16 @@
 
 import argparse
 import asyncio
-import csv
-import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from appliance.commands.output import CouldNot, add_json_flag, print_json, sentence
+from appliance.commands import csv_lines
+from appliance.commands.output import CouldNot, add_json_flag, print_json
 
 if TYPE_CHECKING:
     from appliance.contracts.paper import PaperAnswer, PaperHit, PaperLine, PaperResult
 
 CONFIG = Path("/etc/borne/borne.toml")
-MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 MAX_FILE_LINES: Final = 5000
 """Two weeks of a busy post."""
 SAYS: Final = {
@@ -78,55 +75,11 @@ def read_file(path: Path) -> tuple[list["PaperLine"], list[dict[str, Any]]]:
     from appliance.contracts.paper import PAPER_COLUMNS, PaperLine
     from appliance.contracts.typed import MAX_FIELD
 
-    rows = _rows(path)
-    head = [name.strip().lower() for name in next(rows, (0, []))[1]]
-    if sorted(head) != sorted(PAPER_COLUMNS):
-        odd = sorted(set(head) ^ set(PAPER_COLUMNS)) or ["one of them twice"]
-        raise CouldNot(
-            f"{path.name}: the first line must name the template's columns; see to: {', '.join(odd)}."
-        )
-    lines: list[PaperLine] = []
-    wrong: list[dict[str, Any]] = []
-    for number, row in rows:
-        if not any(field.strip() for field in row):
-            continue
-        if len(row) != len(head):
-            said = f"it has {len(row)} fields and not {len(head)}"
-            wrong.append(_result(number, problems=[f"Line {number}: {said}."]))
-            continue
-        fields = dict(zip(head, (field.strip() for field in row), strict=True))
-        long = [name for name, text in fields.items() if len(text) > MAX_FIELD]
-        if long:
-            problems = [f"Line {number}: {name} {SAYS['too_long']}." for name in long]
-            wrong.append(_result(number, problems=problems))
-            continue
-        lines.append(msgspec.convert({"number": number, **fields}, PaperLine))
-        if len(lines) > MAX_FILE_LINES:
-            raise CouldNot(f"{path.name} has more than {MAX_FILE_LINES} lines: enter it in parts.")
-    if not lines and not wrong:
-        raise CouldNot(f"{path.name} has no line but the first.")
-    return lines, wrong
-
-
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Number of the line and its fields; a comma or a semicolon parts them, as the first line does."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-        if len(data) > MAX_FILE_BYTES:
-            raise CouldNot(f"{path.name} is larger than {MAX_FILE_BYTES // 1024 // 1024} MiB.")
-        text = data.decode("utf-8-sig")
-    except OSError as error:
-        raise CouldNot(sentence(error)) from error
-    except UnicodeDecodeError as error:
-        raise CouldNot(f"{path.name} is not UTF-8: save it as CSV UTF-8.") from error
-    first = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text), delimiter=";" if first.count(";") > first.count(",") else ",")
-    try:
-        for row in reader:
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise CouldNot(f"{path.name}, line {reader.line_num}: no CSV ({error}).") from error
+    lines, wrong = csv_lines.read_lines(path, PAPER_COLUMNS, most=MAX_FILE_LINES, longest=MAX_FIELD)
+    return (
+        [msgspec.convert(one, PaperLine) for one in lines],
+        [_result(number, problems=problems) for number, problems in wrong],
+    )
 
 
 async def _send(socket: Path, lines: list["PaperLine"], *, by: str, check: bool) -> list[dict[str, Any]]:

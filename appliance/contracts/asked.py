@@ -76,6 +76,9 @@ class OpenGroup(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unkn
     plate_state: str = ""
     kind: str = "vehicle"
     """One of GROUPS."""
+    advance: str = ""
+    """The id of the advance list that says who comes: its kind, its count where `declared` is 0, its plate
+    where none is said."""
 
 
 class InGroup(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):

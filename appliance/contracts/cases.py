@@ -203,5 +203,7 @@ class SecondLineView(msgspec.Struct, frozen=True, kw_only=True):
     cases: int
     reviews: int
     overdue: int
+    expected: int = 0
+    """Who is on their way and whom a watchlist names."""
     revision: int = 0
     """Rises with every change of the queue, also one that leaves the numbers as they were."""

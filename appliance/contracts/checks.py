@@ -241,6 +241,11 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "visa.validity": ("valid", "expired", "clock_unsure", "no_date"),
     "visa.entries": ("entries_left", "entries_used_up", "not_told", "not_asked", "history_unreadable"),
     "group.count": ("within_declared", "more_than_declared"),
+    "advance.list": (
+        *("listed", "listed_otherwise", "perhaps_listed", "not_on_the_list", "on_no_list", "no_list"),
+        "lists_unreadable",
+    ),
+    "risk.rule": ("none_fits", "rule_fits", "facts_missing", "review_expired"),
     "child.guardian": ("with_guardian", "unaccompanied", "name_differs"),
     "watchlist.live": (
         *("no_hit", "match", "possible_match", "lost", "stolen", "revoked", "blank"),

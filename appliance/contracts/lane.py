@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from appliance.contracts.advance import AdvanceAnswer, AdvanceList, AdvanceLists, ImportAdvance
 from appliance.contracts.asked import AskedView, GroupView
 from appliance.contracts.capture import Nothing
 from appliance.contracts.cases import SecondLineView
@@ -317,6 +318,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     asked: AskedView | None = None
     """None while nobody whose document is known stands here."""
     group: GroupView | None = None
+    coming: tuple[AdvanceList, ...] = ()
+    """Advance lists of about now, of which a group may be opened."""
     """The group that is open."""
 
 
@@ -408,6 +411,12 @@ class LaneClient(RemoteService):
 
     async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
         return await self.call("enter_paper", request, PaperAnswer, wait=60.0)
+
+    async def import_advance(self, request: ImportAdvance) -> AdvanceAnswer:
+        return await self.call("import_advance", request, AdvanceAnswer, wait=60.0)
+
+    async def advance_lists(self, request: Nothing) -> AdvanceLists:
+        return await self.call("advance_lists", request, AdvanceLists)
 
     async def retain(self, request: Nothing) -> Retained:
         return await self.call("retain", request, Retained, wait=60.0)

@@ -105,6 +105,8 @@ class GroupLink(msgspec.Struct, frozen=True, kw_only=True):
     """Entered in the guardian's document: the movement's document is that one's."""
     detached: str = ""
     """Why this person stayed behind while the others went on; empty: they did not."""
+    advance: str = ""
+    """The advance list that the group was opened from (`appliance.contracts.advance`); empty: none."""
 
 
 class MediaName(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +172,8 @@ RECORD_TYPE_MEDIA = "media"
 `content`."""
 RECORD_TYPE_GROUP = "group"
 """A vehicle, family or crew was opened or closed: see services/lane/groups.py."""
+RECORD_TYPE_ADVANCE = "advance"
+"""An advance list was imported, or its people were forgotten: counts, nobody's name."""
 RECORD_TYPE_CORRECTION = "correction"
 """An earlier crossing was recorded wrongly, and stays as it is: `crossing`, `seq`, `reason` and `values`."""
 RECORD_TYPE_COMMAND = "command"

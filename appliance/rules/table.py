@@ -34,6 +34,16 @@ directions = ["entry"]          # left out: both
 ask = []                        # nationals are asked nothing
 must = []                       # of what is asked: what must be
 countries = ["KGZ", "UZB"]      # the likeliest residences
+
+[[risk]]                        # a second look, AMBER at most; all that it asks must be so
+name = "often at night"
+owner = "Border Service, risk analysis"
+legal_basis = "Border Act, art. 12"
+review = 2027-01-31             # after this day it is not used, and that is said
+hours = [22:00:00, 05:00:00]
+crossings_at_least = 6          # of this document here, within_days
+within_days = 7
+says = { en = "Six crossings in a week, at night: ask what for." }
 """
 
 import fnmatch
@@ -45,21 +55,16 @@ import msgspec
 from appliance.config import ConfigError, did_you_mean, line_in, parse_toml
 from appliance.contracts.asked import QUESTIONS
 from appliance.contracts.checks import Direction
+from appliance.rules.risk import RiskRule, problem_of
+from appliance.rules.section import Section, Words
 from appliance.travel_document import is_known_code
 
 ANY = "*"
 MAX_TABLE_BYTES = 1024 * 1024
 """Some thousand rules."""
 
-Words = dict[str, Annotated[str, msgspec.Meta(max_length=300)]]
-"""Language to sentence."""
 
-
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
-class _Dated(_Section, frozen=True, kw_only=True, rename={"from_": "from"}):
+class _Dated(Section, frozen=True, kw_only=True, rename={"from_": "from"}):
     """Whom and when a rule is for."""
 
     nationalities: tuple[str, ...] = (ANY,)
@@ -118,7 +123,7 @@ class AskRule(_Dated, frozen=True, kw_only=True, rename={"from_": "from"}):
     """The likeliest residences, each with a key of its own."""
 
 
-class RuleTable(_Section, frozen=True, kw_only=True):
+class RuleTable(Section, frozen=True, kw_only=True):
     """The whole file."""
 
     name: str
@@ -127,6 +132,7 @@ class RuleTable(_Section, frozen=True, kw_only=True):
     stay: tuple[StayRule, ...] = ()
     visa: tuple[VisaRule, ...] = ()
     ask: tuple[AskRule, ...] = ()
+    risk: tuple[RiskRule, ...] = ()
 
     @property
     def label(self) -> str:
@@ -165,6 +171,11 @@ def read_table(data: bytes) -> RuleTable:
         _check_codes(text, "ask", number, "countries", ask.countries)
         _check_dates(text, "ask", number, ask)
         _check_questions(text, number, ask)
+    for number, risk in enumerate(table.risk):
+        found = problem_of(risk)
+        if found is not None:
+            line = line_in(text, "risk", number, found[0])
+            raise ConfigError(f"the rules: line {line}: {found[1]}.")
     return table
 
 

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from appliance.clock import Clock
+from appliance.clock import Clock, wall_of
 from appliance.contracts.asked import (
     MAX_ENTRIES,
     MAX_NOTE,
@@ -33,13 +33,15 @@ from appliance.contracts.asked import (
     SayVisaEntries,
 )
 from appliance.contracts.checks import Check, Direction, Verdict
-from appliance.contracts.movement import OtherPapers, Proof, Stated
+from appliance.contracts.movement import Movement, OtherPapers, Proof, Stated
 from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.reference_data.store import ReferenceStore
 from appliance.rules.asked import Asked, asked_for, visa_rule_for
 from appliance.rules.table import VisaRule
+from appliance.services.lane.advance.desk import AdvanceDesk
+from appliance.services.lane.advance.risk_check import risk_check
 from appliance.services.lane.assessment import document_facts, document_of, presented_of, subject_of
 from appliance.services.lane.duty import Duty
 from appliance.services.lane.groups import GroupDesk
@@ -101,8 +103,10 @@ class AskedDesk:
         journal: Journal,
         memory: Memory,
         changed: Callable[[], None],
+        advance: AdvanceDesk | None = None,
     ) -> None:
         self._stage = stage
+        self._advance = advance
         self.groups = GroupDesk(
             journal=journal,
             memory=memory,
@@ -111,6 +115,7 @@ class AskedDesk:
             officer=lambda: stage.duty.name,
             lists=lists,
             changed=changed,
+            advance=advance,
         )
         self._in_force = in_force
         self._lists = lists
@@ -274,7 +279,35 @@ class AskedDesk:
             now=dt.datetime.fromisoformat(stamp.wall),
             time_quality=stamp.quality,
         )
+        subject = subject_of(state, document_of(state, today=today))
+        began = wall_of(state.started.stamp)  # what hangs on the hour stays as it is while somebody waits
+        listed: tuple[Check, ...] = ()
+        if self._advance is not None:
+            listed = self._advance.check(subject, link=state.group, direction=direction, now=began)
+        found += listed
+        found += risk_check(
+            self._in_force.rules,
+            subject,
+            advance=listed,
+            history=history,
+            crossing=state.started.crossing,
+            direction=direction,
+            post=self._post,
+            now=began,
+            today=today,
+            time_quality=state.started.stamp.quality,
+        )
         return tuple(found)
+
+    def note_decided(self, state: State, movement: Movement) -> None:
+        """One more is through: of the group, and of a list.
+
+        Raises:
+            StorageError: it is not on disk.
+        """
+        self.groups.note_decided(state, movement.document)
+        if self._advance is not None:
+            self._advance.note_decided(movement.checks)
 
     def _stayer(self, state: State, today: dt.date) -> Stayer | None:
         mrz = document_of(state, today=today)

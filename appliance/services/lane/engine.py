@@ -27,6 +27,7 @@ from appliance.records.statistics.book import Book
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane import workflow
+from appliance.services.lane.advance.desk import AdvanceDesk
 from appliance.services.lane.asked_desk import AskedDesk, Make
 from appliance.services.lane.asking import Asking, Referred
 from appliance.services.lane.assessment import assess, document_of, movement_of, subject_of
@@ -83,6 +84,7 @@ class Engine:
         book: Book | None = None,
         history: History | None = None,
         keep_case: Callable[[Movement], None] | None = None,
+        advance: AdvanceDesk | None = None,
     ) -> None:
         self._box = box
         self._book = book
@@ -111,7 +113,7 @@ class Engine:
         self._keeping = asyncio.Lock()
         self.asked = AskedDesk(
             self, in_force=in_force, lists=lists, history=history, clock=clock, post=box.post,
-            journal=journal, memory=memory, changed=changed,
+            journal=journal, memory=memory, changed=changed, advance=advance,
         )  # fmt: skip
         self._released: Release | None = None
         self.state = State()
@@ -436,7 +438,7 @@ class Engine:
         document = document_of(self.state, today=self.today)
         visa = visa_facts(visa_of(self.state, today=self.today))
         movement = movement_of(self.state, box=self._box, document=document, visa=visa)
-        await self._asking.until_stored(lambda: self.asked.groups.note_decided(self.state, movement.document))
+        await self._asking.until_stored(lambda: self.asked.note_decided(self.state, movement))
         await self._asking.until_stored(lambda: commit(self._journal, movement, decided.stamp, self._refer))
         await count(self._book, movement, decided.stamp)
         await remember(

@@ -39,6 +39,7 @@ from appliance.reference_data.store import ReferenceStore
 from appliance.screening import Subject, screen
 from appliance.screening.names import parts_of
 from appliance.screening.screen import VEHICLE
+from appliance.services.lane.advance.desk import AdvanceDesk
 from appliance.services.lane.typed_entry import read_number
 from appliance.services.lane.workflow import State
 from appliance.travel_document.codes import can_issue
@@ -70,6 +71,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     declared: int
     plate: str
     plate_state: str
+    advance: str = ""
     members: tuple[Member, ...] = ()
 
     @property
@@ -85,6 +87,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
             place=len(self.members) + 1,
             plate=self.plate,
             plate_state=self.plate_state,
+            advance=self.advance,
         )
 
     def body(self, act: str, **more: Any) -> dict[str, Any]:
@@ -96,6 +99,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
             "declared": self.declared,
             "plate": self.plate,
             "plate_state": self.plate_state,
+            **({"advance": self.advance} if self.advance else {}),
             **more,
         }
 
@@ -113,7 +117,9 @@ class GroupDesk:
         officer: Callable[[], str],
         lists: ReferenceStore,
         changed: Callable[[], None],
+        advance: AdvanceDesk | None = None,
     ) -> None:
+        self._advance = advance
         self._journal = journal
         self._memory = memory
         self._clock = clock
@@ -129,7 +135,8 @@ class GroupDesk:
 
     async def open(self, note: OpenGroup) -> NoteTaken:
         """Open a group, between travellers."""
-        problems = _opening_problems(note)
+        note, problems = await asyncio.to_thread(self._from_list, note)
+        problems |= _opening_problems(note)
         if self._group is not None or self._state().started is not None:
             problems["declared"] = "group_open"
         if problems:
@@ -141,9 +148,28 @@ class GroupDesk:
             declared=note.declared,
             plate=plate,
             plate_state=note.plate_state.strip().upper(),
+            advance=note.advance,
         )
         await self._keep(group, "opened", officer=self._officer())
         return NoteTaken(taken=True)
+
+    def _from_list(self, note: OpenGroup) -> tuple[OpenGroup, dict[str, str]]:
+        """With the count and the plate of the list that it names, where the officer said none."""
+        if not note.advance:
+            return note, {}
+        try:
+            list_ = self._advance.known_list(note.advance) if self._advance else None
+        except StorageError:
+            return note, {"advance": "storage"}
+        if list_ is None or list_.ended:
+            return note, {"advance": "gone"}
+        return msgspec.structs.replace(
+            note,
+            kind=list_.kind if list_.kind in GROUPS else note.kind,
+            declared=note.declared or min(list_.persons, MAX_GROUP),
+            plate=note.plate or list_.plate,
+            plate_state=note.plate_state or list_.plate_state,
+        ), {}
 
     async def close(self, note: CloseGroup) -> NoteTaken:
         """Close it, between travellers: what was declared against what was seen."""

@@ -35,6 +35,10 @@ DEFAULT = {
 does not do is written on the screen and holds nobody up."""
 
 
+RISK = "risk.rule"
+"""What a rule of countable facts leads to is a second look, whatever a policy says."""
+
+
 class Action(enum.StrEnum):
     """What the button does under a recommendation."""
 
@@ -116,6 +120,8 @@ class Memory(_Section, frozen=True, kw_only=True):
     """Pairs of a traveller and an entry that an officer found to be two persons."""
     history_days: Annotated[float, msgspec.Meta(ge=0, le=400)] = 180.0
     """Which document crossed when, for duplicates and overstays; 0: nothing is kept."""
+    advance_hours: Annotated[float, msgspec.Meta(ge=1, le=168)] = 24.0
+    """Hours after a coach's time for which the people of its advance list are kept."""
     stay_days: Annotated[float, msgspec.Meta(ge=0, le=400)] = 0.0
     """Who leaves after a longer stay is said; 0: nobody is."""
 
@@ -217,10 +223,9 @@ class Policy(_Section, frozen=True, kw_only=True):
 
     def colour(self, check: Check, direction: Direction | None = None) -> Recommendation:
         """What this one check leads to; rules for one direction fit only who goes that way."""
-        for rule in self.rule:
-            if rule.fits(check, direction):
-                return rule.gives
-        return DEFAULT[check.verdict]
+        fitting = (rule.gives for rule in self.rule if rule.fits(check, direction))
+        gives = next(fitting, DEFAULT[check.verdict])
+        return min(gives, Recommendation.AMBER, key=_severity) if check.id == RISK else gives
 
     def recommend(
         self, checks: Iterable[Check], direction: Direction | None = None
@@ -231,6 +236,10 @@ class Policy(_Section, frozen=True, kw_only=True):
         against.sort(key=lambda pair: -pair[0].severity)
         worst = against[0][0] if against else Recommendation.GREEN
         return worst, tuple(id_ for _colour, id_ in against)
+
+
+def _severity(colour: Recommendation) -> int:
+    return colour.severity
 
 
 def load_policy(path: Path | None) -> Policy:

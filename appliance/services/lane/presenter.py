@@ -9,6 +9,7 @@ import msgspec
 
 from appliance.clock import TimeQuality
 from appliance.config import Box
+from appliance.contracts.advance import AdvanceList
 from appliance.contracts.asked import AskedView, GroupView
 from appliance.contracts.capture import DeviceStatus
 from appliance.contracts.cases import SecondLineView
@@ -60,6 +61,7 @@ class Situation:
     second_line: SecondLineView | None = None
     asked: AskedView | None = None
     group: GroupView | None = None
+    coming: tuple[AdvanceList, ...] = ()
     receipt: Receipt | None = None
 
 
@@ -153,6 +155,7 @@ class Presenter:
             finger=situation.finger,
             asked=situation.asked,
             group=situation.group,
+            coming=situation.coming,
             receipt=situation.receipt,
             page_hint=situation.page_hint,
             takes_typed=situation.takes_typed,

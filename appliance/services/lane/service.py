@@ -45,6 +45,7 @@ from appliance.finger_settings import FingerSettings
 from appliance.records.cases import Cases
 from appliance.records.enrolment import Enrolments
 from appliance.records.errors import StorageError
+from appliance.records.expected import Expected
 from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
@@ -53,6 +54,7 @@ from appliance.records.statistics.book import Book
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
+from appliance.services.lane.advance.desk import AdvanceDesk
 from appliance.services.lane.button import ButtonEvent
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.disk import DiskWatch
@@ -107,6 +109,7 @@ class LaneService:
         history: History | None = None,
         retention: Retention | None = None,
         cases: Cases | None = None,
+        expected: Expected | None = None,
         post: tuple[Post, PostKeys] | None = None,
     ) -> None:
         self._loop_of_run: asyncio.AbstractEventLoop | None = None
@@ -139,6 +142,11 @@ class LaneService:
             clock=clock,
             changed=lambda: self._in_loop(self.engine.duty_changed),
         )
+        self.advance = AdvanceDesk(
+            expected=expected, journal=journal, lists=lists, known=memory, clock=clock, post=box.post,
+            keep_hours=lambda: in_force.policy.memory.advance_hours,
+            changed=self._records_changed,
+        ) if expected is not None else None  # fmt: skip
         self.second_line: SecondLine | None = None
         if cases is not None:
             self.second_line = SecondLine(
@@ -150,6 +158,7 @@ class LaneService:
                 device=box.device,
                 changed=lambda: self._in_loop(self._records_changed),
                 post=post,
+                advance=self.advance,
             )
         self._live = LiveDesk(
             device=box.device, keys=gateway, signing=lambda: journal.signing_key, late=self._late_answer
@@ -174,6 +183,7 @@ class LaneService:
             book=book,
             history=history,
             keep_case=self.second_line.keep if self.second_line is not None else None,
+            advance=self.advance,
         )
         self._history = history
         self._paper = PaperDesk(
@@ -210,6 +220,8 @@ class LaneService:
             self._history.close()
         if self.second_line is not None:
             self.second_line.cases.close()
+        if self.advance is not None:
+            self.advance.close()
 
     async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
         """Serve travellers until cancelled; `progressed` is called as the screen is kept fresh."""
@@ -234,6 +246,7 @@ class LaneService:
             Operation("correct", Correct, self.correct),
             Operation("change_key", ChangeKey, self.change_key),
             Operation("enter_paper", EnterPaper, self.enter_paper),
+            *(self.advance.operations() if self.advance is not None else ()),
             Operation("retain", Nothing, self.retain),
             Operation("make_room", MakeRoom, self.make_room),
             Operation("sign_report", SignReport, self.sign_report),
@@ -417,6 +430,8 @@ class LaneService:
             await self._chaser.look_at_lists()
             keep_days = self._in_force.policy.fingers.keep_days
             await self.engine.fingers.forget(self._clock.now()[0], days=keep_days)
+            if self.advance is not None:
+                await self.advance.look()
             with contextlib.suppress(Refused):  # said by the list's own state
                 await asyncio.to_thread(self._lists.merge)
             await asyncio.sleep(LISTS_SECONDS)
@@ -473,6 +488,7 @@ class LaneService:
                 second_line=self.second_line.summary() if self.second_line is not None else None,
                 asked=engine.asked.view(),
                 group=engine.asked.groups.view(),
+                coming=self.advance.coming if self.advance is not None else (),
                 receipt=self._receipts.current,
             )
         )

@@ -2,15 +2,22 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from nacl.public import PrivateKey
+from nacl.signing import SigningKey
 
 from appliance import cli
+from appliance.key_files import write_key
 from appliance.reference_data.trust_folder import install_trust_store
 from appliance.simulation.chip.authority import trust_store_for
+from appliance.simulation.watchlists import demo_reference_data
 
 
 @dataclass(frozen=True)
@@ -59,3 +66,37 @@ def trust(tmp_path: Path) -> Path:
     store = trust_store_for(["UTO", "FRA"], now=dt.datetime.now(dt.UTC), crl_age=dt.timedelta(hours=3))
     install_trust_store(tmp_path / "trust", store.to_bytes())
     return tmp_path / "trust"
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory) -> Iterator[Path]:
+    """A box whose lane runs."""
+    folder = tmp_path_factory.mktemp("p")
+    write_key(folder / "sealing.pub", PrivateKey.generate().public_key)
+    write_key(folder / "watermark.pub", SigningKey.generate().verify_key)
+    lists = demo_reference_data(
+        folder / "lists",
+        issued_at=dt.datetime.now(dt.UTC),
+        signing_key=SigningKey.generate(),
+        recipients=[PrivateKey.generate().public_key],
+    )
+    (folder / "anchor.json").write_bytes(lists.first_root)
+    (folder / "run").mkdir()
+    file = folder / "borne.toml"
+    file.write_text(
+        f'[box]\ndevice = "box-1"\npost = "p"\nprofile = "training"\nclock = "host"\n'
+        f'[paths]\ndata = "{folder}/data"\nkeys = "{folder}/keys"\nrun = "{folder}/run"\n'
+        f'[central]\nsealing_key = "{folder}/sealing.pub"\nwatermark_key = "{folder}/watermark.pub"\n'
+        f'reference_root = "{folder}/anchor.json"\n[kiosk]\nport = 0\n'
+    )
+    lane = subprocess.Popen([sys.executable, "-m", "appliance.cli", "run", "lane", "--config", str(file)])
+    try:
+        deadline = time.monotonic() + 60
+        while not (folder / "run/lane.sock").exists():
+            assert lane.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield file
+    finally:
+        lane.terminate()
+        lane.wait(30)

@@ -2,23 +2,16 @@
 
 import datetime as dt
 import json
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nacl.public import PrivateKey
-from nacl.signing import SigningKey
 
+from appliance.commands.csv_lines import MAX_FILE_BYTES
 from appliance.commands.output import CouldNot
-from appliance.commands.paper import MAX_FILE_BYTES, read_file
+from appliance.commands.paper import read_file
 from appliance.contracts.paper import PAPER_COLUMNS
-from appliance.key_files import write_key
-from appliance.simulation.watchlists import demo_reference_data
 
 TEMPLATE = Path(__file__).parents[3] / "docs/paper-template.csv"
 HEAD = ",".join(PAPER_COLUMNS)
@@ -30,40 +23,6 @@ def ledger(folder: Path, *lines: str, head: str = HEAD, encoding: str = "utf-8")
     path = folder / "ledger.csv"
     path.write_text("\n".join((head, *lines)) + "\n", encoding)
     return path
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory) -> Iterator[Path]:
-    """A box whose lane runs."""
-    folder = tmp_path_factory.mktemp("p")
-    write_key(folder / "sealing.pub", PrivateKey.generate().public_key)
-    write_key(folder / "watermark.pub", SigningKey.generate().verify_key)
-    lists = demo_reference_data(
-        folder / "lists",
-        issued_at=dt.datetime.now(dt.UTC),
-        signing_key=SigningKey.generate(),
-        recipients=[PrivateKey.generate().public_key],
-    )
-    (folder / "anchor.json").write_bytes(lists.first_root)
-    (folder / "run").mkdir()
-    file = folder / "borne.toml"
-    file.write_text(
-        f'[box]\ndevice = "box-1"\npost = "p"\nprofile = "training"\nclock = "host"\n'
-        f'[paths]\ndata = "{folder}/data"\nkeys = "{folder}/keys"\nrun = "{folder}/run"\n'
-        f'[central]\nsealing_key = "{folder}/sealing.pub"\nwatermark_key = "{folder}/watermark.pub"\n'
-        f'reference_root = "{folder}/anchor.json"\n[kiosk]\nport = 0\n'
-    )
-    lane = subprocess.Popen([sys.executable, "-m", "appliance.cli", "run", "lane", "--config", str(file)])
-    try:
-        deadline = time.monotonic() + 60
-        while not (folder / "run/lane.sock").exists():
-            assert lane.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield file
-    finally:
-        lane.terminate()
-        lane.wait(30)
 
 
 def test_ok__checked_entered_and_entered_again(borne, config: Path, tmp_path: Path) -> None:

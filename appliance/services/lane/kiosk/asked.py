@@ -1,5 +1,6 @@
 """What the page shows and offers of the officer's notes: answers, proofs, a visa, a group; in words."""
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from appliance.contracts.advance import AdvanceList
 from appliance.contracts.asked import (
     GROUPS,
     MULTIPLE_ENTRIES,
@@ -97,6 +99,8 @@ class GroupUpdate(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     guardian: str
     shared: bool
+    lists: tuple[tuple[str, str], ...] = ()
+    """Id and words of the advance lists that it may be opened from."""
 
 
 class NoteSaid(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,12 +184,19 @@ def asked_update(view: View, words: Words) -> AskedUpdate | None:
     )
 
 
-def group_update(view: View) -> GroupUpdate | None:
+def group_update(view: View, words: Words) -> GroupUpdate | None:
     """What may be done about a group now; None while somebody stands here who belongs to none."""
     group, idle = view.group, view.step == "waiting" and view.press == "start"
     if group is None:
         empty = GroupUpdate(
-            group="", crossing="", differs=False, members=(), role="", guardian="", shared=False
+            group="",
+            crossing="",
+            differs=False,
+            members=(),
+            role="",
+            guardian="",
+            shared=False,
+            lists=tuple((one.id, _coming(one, words)) for one in view.coming),
         )
         return empty if idle else None
     return GroupUpdate(
@@ -197,6 +208,11 @@ def group_update(view: View) -> GroupUpdate | None:
         guardian=group.guardian,
         shared=group.shared_document,
     )
+
+
+def _coming(list_: AdvanceList, words: Words) -> str:
+    moment = dt.datetime.fromisoformat(list_.expected).astimezone()
+    return words.ui("group_listed", list=list_.reference, time=f"{moment:%H:%M}", persons=list_.persons)
 
 
 def strip_of(view: View, words: Words) -> Strip | None:
@@ -224,7 +240,7 @@ def strip_of(view: View, words: Words) -> Strip | None:
         proof=asked.takes_proof,
         proofs=len(asked.proofs),
         group=_group(view.group, words) if view.group else "",
-        may_group=group_update(view) is not None,
+        may_group=group_update(view, words) is not None,
     )
 
 

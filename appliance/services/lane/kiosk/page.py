@@ -305,7 +305,7 @@ class _Kiosk:
             typing=view.crossing if view.takes_typed else None,
             second_line=view.second_line.revision if view.second_line else None,
             asked=asked_update(view, words),
-            group=group_update(view),
+            group=group_update(view, words),
             help=screen_code(view),
             receipt=view.receipt.reference if view.receipt else None,
             regions={

@@ -7,12 +7,13 @@ import math
 from typing import Any, Final
 
 from appliance.contracts.checks import Check
+from appliance.services.lane.kiosk.seat_words import seat_words
 from appliance.services.lane.kiosk.stay_words import stay_words
 from appliance.services.lane.kiosk.words import Words
 
 BIOMETRICS: Final = ("portrait", "face", "fingerprint")
 """Ids of three rooms that are one matter to the officer."""
-JOURNEY: Final = ("stated", "stay", "visa", "group", "child")
+JOURNEY: Final = ("stated", "stay", "visa", "group", "child", "advance", "risk")
 """Likewise: how long, with whom, on what visa."""
 CHECK_DIGIT: Final = "_check_digit"
 """How the ids of the checks end that compare one digit."""
@@ -46,6 +47,7 @@ def reason_of(check: Check, words: Words) -> str:
     if (said := rule_words(evidence, words)) is not None:
         parts.append(said)
     parts += stay_words(check, words)
+    parts += seat_words(evidence, words)
     if (questions := evidence.get("questions")) and isinstance(questions, list | tuple):
         parts.append(", ".join(words.say("question", str(one)) for one in questions))
     score = _number(evidence.get("score"))

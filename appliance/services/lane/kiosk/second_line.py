@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from appliance.contracts.advance import ExpectedHit
 from appliance.contracts.cases import (
     OUTCOMES,
     REVIEWS,
@@ -34,6 +35,7 @@ from appliance.contracts.checks import Check
 from appliance.contracts.lane import View
 from appliance.contracts.officers import OfficerAnswer
 from appliance.records.errors import StorageError
+from appliance.services.lane.kiosk.expected import expected_line
 from appliance.services.lane.kiosk.form import Choice, Refusal, refusal
 from appliance.services.lane.kiosk.guard import sent
 from appliance.services.lane.kiosk.looks import look_of
@@ -61,6 +63,8 @@ class SecondLineSource(Protocol):
     def queue(self) -> Queue | None:
         """None for who does not work here."""
         ...
+
+    def expected(self) -> tuple[ExpectedHit, ...]: ...
 
     def file(self, crossing: str) -> CaseFile | None: ...
 
@@ -165,6 +169,7 @@ class SecondLinePage:
         desk, words = self._source.second_line, self._words(request)
         try:
             queue = await asyncio.to_thread(desk.queue) if desk is not None else None
+            expected = await asyncio.to_thread(desk.expected) if desk is not None else ()
         except StorageError as error:
             return PlainTextResponse(str(error), status_code=503)
         if queue is None:
@@ -176,6 +181,7 @@ class SecondLinePage:
             releases=[one for one in lines if one.kind == CaseKind.RELEASED],
             cases=[one for one in lines if one.kind == CaseKind.REFERRED],
             others=others_of(queue.other_lanes, words),
+            expected=[expected_line(one, words) for one in expected],
         )
 
     async def case(self, request: Request) -> Response:

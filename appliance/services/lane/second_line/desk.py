@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from appliance.clock import Clock, wall_of
+from appliance.contracts.advance import ExpectedHit
 from appliance.contracts.cases import (
     OUTCOMES,
     REVIEW_HOURS,
@@ -36,6 +37,7 @@ from appliance.records.cases import OPEN, Case, Cases, NotOpen
 from appliance.records.errors import StorageError
 from appliance.records.history import History, Passage
 from appliance.records.journal import Journal
+from appliance.services.lane.advance.desk import AdvanceDesk
 from appliance.services.lane.duty import Duty
 from appliance.services.lane.second_line.indicators import INDICATORS
 from appliance.services.lane.second_line.post_desk import PostDesk, PostKeys
@@ -88,8 +90,10 @@ class SecondLine:
         device: str,
         changed: Callable[[], None],
         post: tuple[Post, PostKeys] | None = None,
+        advance: AdvanceDesk | None = None,
     ) -> None:
         self.cases = cases
+        self._advance = advance
         self._duty = duty
         self._journal = journal
         self._clock = clock
@@ -162,6 +166,7 @@ class SecondLine:
             return None
         try:
             counts = self.cases.counts()
+            expected = self._advance.count_hits() if self._advance else 0
             reviews = counts.get(CaseKind.RELEASED, 0)
             heads = [self._head(one) for one in self.cases.open_cases(CaseKind.RELEASED)] if reviews else []
         except StorageError:
@@ -171,7 +176,8 @@ class SecondLine:
             cases=counts.get(CaseKind.REFERRED, 0),
             reviews=reviews,
             overdue=overdue,
-            revision=self.revision,
+            expected=expected,
+            revision=self.revision + (self._advance.revision if self._advance else 0),
         )
 
     def queue(self) -> Queue | None:
@@ -189,6 +195,19 @@ class SecondLine:
             may_review=self.role is Role.SUPERVISOR,
             other_lanes=self.post.other_lanes() if self.post is not None else None,
         )
+
+    def expected(self) -> tuple[ExpectedHit, ...]:
+        """Who is on their way and whom a list names, for who works here; that they looked is a record.
+
+        Raises:
+            StorageError: it cannot be read, or the look not be written down: then nothing is shown.
+        """
+        hits = self._advance.expected_hits() if self._advance is not None and self.role is not None else ()
+        look = (self._duty.name, f"expected {len(hits)}")
+        if hits and look not in self._opened_by:
+            self._duty.note("expected_opened", hits=len(hits))
+            self._opened_by.add(look)
+        return hits
 
     def file(self, crossing: str) -> CaseFile | None:
         """One case, for who works here; None when there is none. That this officer looked at it is a record.

@@ -22,6 +22,7 @@ from appliance.finger_settings import FingerSettings
 from appliance.opening import content_checks
 from appliance.records.cases import Cases
 from appliance.records.enrolment import Enrolments
+from appliance.records.expected import Expected
 from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.keys import CentralKeys, load_box_keys
@@ -137,6 +138,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
                 clock=Clock(source=ClockSource.HOST),
                 memory=Memory.open(tmp_path / "memory.db", storage=keys.storage),
                 history=History.open(tmp_path / "history.db", storage=keys.storage),
+                expected=Expected.open(tmp_path / "expected.db", storage=keys.storage),
                 cases=Cases.open(tmp_path / "cases.db", storage=keys.storage),
                 post=post,
                 officers=Officers(tmp_path, keys.storage),

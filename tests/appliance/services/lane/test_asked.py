@@ -22,6 +22,7 @@ from appliance.records.statistics.facts import NOT_ASKED
 from appliance.reference_data.sealed import ContentType
 from appliance.simulation.travellers import traveller
 from appliance.travel_document import parse_mrz
+from central.deriving import catch_up
 from central.ingest import ingest
 from central.keys import Keys
 from central.statistics.tables import read_facts
@@ -397,6 +398,7 @@ def test_ok__notes_reach_central_s_statistics(make_lane, house, tmp_path) -> Non
     with store.batch() as batch:
         batch.register(page.device, bytes(lane._journal._keys.signing.verify_key), None)
         assert ingest(batch, device=page.device, messages=envelopes, keys=keys).refused == []
+    assert catch_up(store, keys) == 1
     with store.reading() as batch:
         (facts,) = read_facts(batch.connection)
     store.close()

@@ -208,6 +208,10 @@ function openGroup(group) {
   guardian.value = group.guardian;
   dialogs.group.querySelector("[name=shared_document]").checked = group.shared;
   for (const radio of dialogs.group.querySelectorAll("[name=role]")) radio.checked = radio.value === group.role;
+  const lists = dialogs.group.querySelector("[data-lists]");
+  lists.hidden = group.lists.length === 0;
+  const list = lists.querySelector("select");
+  list.replaceChildren(list.options[0], ...group.lists.map(([id, said]) => new Option(said, id)));
   dialogs.group.querySelector(".differs").hidden = !group.differs;
   dialogs.group.showModal();
   const form = dialogs.group.querySelector("form:not([hidden])");

@@ -1,0 +1,1 @@
+"""Advance lists in the lane: taken, screened, matched at the booth, forgotten."""

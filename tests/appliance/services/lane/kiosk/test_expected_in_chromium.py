@@ -1,0 +1,149 @@
+"""Who is expected, at a real lane in real Chromium: the second line's page, and a bus's group from its list.
+
+With BORNE_SCREENSHOTS=FOLDER the pictures are made.
+"""
+
+import asyncio
+import datetime as dt
+import os
+from pathlib import Path
+
+import pytest
+import uvicorn
+from kiosk_axe import violations
+from kiosk_browser import SIZES, Kiosk, wait_until
+from kiosk_looks import FAINT
+from second_line_scripted import HONEST, LitReader, login, staff
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+from appliance.contracts.advance import AdvanceLine, ImportAdvance
+from appliance.records import officers
+from appliance.services.lane.kiosk import kiosk_app
+from appliance.simulation.watchlists import STOLEN_DOCUMENT
+
+SOON = dt.datetime.now().astimezone() + dt.timedelta(hours=1)
+LIST = {
+    "list": "bus 17",
+    "kind": "bus",
+    "route": "North to South",
+    "direction": "entry",
+    "expected_date": SOON.date().isoformat(),
+    "expected_time": SOON.strftime("%H:%M"),
+    "plate": "01KG123ABC",
+}
+LINES = (
+    AdvanceLine(
+        number=2,
+        **LIST,
+        coach="1",
+        seat="14A",
+        issuing_state=STOLEN_DOCUMENT.issuing_state,
+        document_number=STOLEN_DOCUMENT.number,
+        primary_identifier="SPECIMEN",
+        secondary_identifier="EXPECTED",
+    ),
+    AdvanceLine(
+        number=3, **LIST, issuing_state="UTO", document_number="ZZ1", primary_identifier="HONEST", seat="2"
+    ),
+)
+
+
+@pytest.fixture(autouse=True)
+def _staff(keys_and_lists, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(officers, "MEMORY", 8192)
+    monkeypatch.setattr(officers, "OPS", 1)
+    staff(tmp_path, keys_and_lists[0].storage)
+
+
+def press(kiosk: Kiosk, *typed: str) -> None:
+    ActionChains(kiosk.driver, duration=0).send_keys(*typed).perform()
+
+
+def script(kiosk: Kiosk, text: str):
+    return kiosk.driver.execute_script(text)
+
+
+def picture(browser: Kiosk, name: str) -> None:
+    if folder := os.environ.get("BORNE_SCREENSHOTS"):
+        browser.screenshot(Path(folder) / f"{name}.png")
+
+
+def beside(lane, browser_work):
+    """Run the lane with its page in one loop, and the browser beside it in a thread."""
+
+    async def work(officer):
+        app = kiosk_app(lane, languages=("en", "fr", "ar"), default_language="en")
+        config = uvicorn.Config(
+            app, port=0, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=0
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        try:
+            while not server.started:
+                await asyncio.sleep(0.02)
+            await lane.advance.take(ImportAdvance(lines=LINES, by="A. Clerk"))
+            port = server.servers[0].sockets[0].getsockname()[1]
+            loop = asyncio.get_running_loop()
+
+            def call(coroutine):
+                return asyncio.run_coroutine_threadsafe(coroutine, loop).result(60)
+
+            return await asyncio.to_thread(browser_work, officer, f"http://127.0.0.1:{port}", call)
+        finally:
+            server.should_exit = True
+            await serving
+
+    return work
+
+
+def test_ok__an_expected_hit_is_the_second_line_s_alone(browser: Kiosk, make_lane, house) -> None:
+    lane = make_lane(LitReader(HONEST))
+
+    def officer_s_work(officer, address: str, call) -> None:
+        browser.open(address, size=SIZES["large"])
+        call(lane.login(login("Aida")))
+        wait_until(lambda: "Aida" in browser.text(".officer"))
+        assert "SPECIMEN" not in browser.driver.page_source
+        browser.driver.get(f"{address}/second-line")
+        wait_until(lambda: script(browser, "return location.pathname") == "/")
+        assert "SPECIMEN" not in browser.driver.page_source
+        call(lane.login(login("Emil")))
+        wait_until(lambda: browser.text(".to-second strong") == "1")
+        browser.driver.get(f"{address}/second-line")
+        wait_until(lambda: "SPECIMEN, EXPECTED" in browser.text("#second"))
+        said = browser.text("#second")
+        assert "stolen" in said.lower()
+        assert "seat 14A" in said
+        assert "bus 17" in said
+        assert "HONEST" not in said
+        browser.settle()
+        picture(browser, "second-line-expected")
+        looked, faint = script(browser, FAINT)
+        assert (looked > 5, faint) == (True, [])
+        assert violations(browser) == []
+        assert not script(browser, "return document.documentElement.scrollWidth > innerWidth")
+
+    house.run(lane, beside(lane, officer_s_work))
+
+
+def test_ok__a_bus_s_group_takes_its_count_from_the_list(browser: Kiosk, make_lane, house) -> None:
+    lane = make_lane(LitReader(HONEST))
+
+    def officer_s_work(officer, address: str, call) -> None:
+        browser.open(address, size=SIZES["large"])
+        wait_until(lambda: lane.view().press == "start" and lane.view().coming)
+        wait_until(lambda: browser.phase == "idle")
+        press(browser, Keys.F11)
+        wait_until(lambda: script(browser, "return document.getElementById('group').open"))
+        assert violations(browser) == []
+        picture(browser, "group-of-a-list")
+        options = "return [...document.querySelectorAll('[name=advance] option')].map((o) => o.textContent)"
+        assert script(browser, options) == ["none", f"bus 17, {SOON:%H:%M}: 2 people"]
+        script(browser, "document.querySelector('[name=advance]').selectedIndex = 1")
+        browser.driver.find_element("css selector", "[data-note=OpenGroup] [type=submit]").click()
+        wait_until(lambda: lane.view().group is not None)
+        group = lane.view().group
+        assert (group.kind, group.declared, group.plate) == ("bus", 2, "01KG123ABC")
+
+    house.run(lane, beside(lane, officer_s_work))
