@@ -26,7 +26,7 @@ from appliance.contracts.checks import Direction, Outcome
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.movement import from_plain, to_plain
 from appliance.contracts.post import FetchItems, Post, PostState, PublishItem
-from appliance.key_files import HashingKey
+from appliance.post.index_keys import IndexKeys
 from appliance.post.items import (
     CASE,
     CLOSED,
@@ -63,7 +63,7 @@ class PostKeys:
     device: str
     signing: SigningKey
     sealing: PrivateKey
-    index: HashingKey
+    index: IndexKeys
     members: Members
 
 
@@ -125,13 +125,17 @@ class PostDesk:
         Raises:
             StorageError: they cannot be read.
         """
-        look = index_of(self._keys.index, issuing_state, document_number)
         found = []
-        for _, device, payload in self._cases.entries(look):
+        for _, device, payload in self._known(issuing_state, document_number):
             if device != self._keys.device:
                 with contextlib.suppress(msgspec.MsgspecError):
                     found.append(msgspec.msgpack.decode(payload, type=Passage))
-        return tuple(found)
+        return tuple(sorted(found, key=lambda one: one.at, reverse=True))
+
+    def _known(self, *document: str) -> list[tuple[bytes, str, bytes]]:
+        """Entries that no exit has ended, also those told under the index keys before the present one."""
+        looks = [index_of(key, *document) for key in self._keys.index.all()]
+        return [one for look in looks for one in self._cases.entries(look)]
 
     def passed(self, passage: Passage, issuing_state: str, document_number: str) -> None:
         """A document crossed here: an entry is told to the others, and an exit ends the entries before it.
@@ -141,8 +145,8 @@ class PostDesk:
         """
         if passage.outcome != Outcome.ADMITTED.value:
             return
-        look = index_of(self._keys.index, issuing_state, document_number)
-        known = self._cases.entries(look)
+        look = index_of(self._keys.index.present, issuing_state, document_number)
+        known = self._known(issuing_state, document_number)
         try:
             if passage.direction == Direction.ENTRY.value:
                 payload = msgspec.msgpack.encode(passage)
