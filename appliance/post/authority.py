@@ -1,7 +1,7 @@
 """The authority of one post: a folder with its key, who belongs to the post, and what was handed out.
 
 It is made for this post alone and vouches for no one else. A certificate opens the hub's door; who is
-believed behind it is a member, and a member is put out by a new list, with a new index key for those who stay.
+believed behind it is a member. A member is put out by a new list, with a new index key for those who stay.
 """
 
 import datetime as dt
@@ -124,7 +124,7 @@ class PostAuthority:
             if isinstance(error, PostPaperError):
                 raise
             raise PostPaperError(
-                f"{folder} holds no post's authority, or one of an older version, which knew no sealing keys: "
+                f"{folder} holds no post's authority, or an older version's, without sealing keys: "
                 "`borne post init` makes one in a new folder, and every box asks it."
             ) from error
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():

@@ -1,9 +1,9 @@
 """What a box and its post's own authority give each other, on a stick in the technician's hand.
 
 A box asks with its public halves: the key of the certificate that it wants, its signing key and its sealing
-key. The authority answers with a certificate, and with both keys of all of the post's boxes, signed by itself;
-the post's index key it seals to each box. What is to be read is not secret; that it was not changed on the
-way, two people hold against each other's screens: 16 letters of each.
+key. The authority answers with a certificate, and with both keys of all of the post's boxes, signed by
+itself; the post's index key it seals to each box. What can be read is not secret; that it was not changed on
+the way, two people hold against each other's screens: 16 letters of each.
 """
 
 import datetime as dt
@@ -210,9 +210,7 @@ def self_signed(
 
 def request_letters(request: Request) -> str:
     """What a technician reads from the box's screen to whoever holds the authority: 16 letters in fours."""
-    return _letters(
-        f"{request.device} {request.signing_key} {request.sealing_key} {request.csr}".encode()
-    )
+    return _letters(f"{request.device} {request.signing_key} {request.sealing_key} {request.csr}".encode())
 
 
 def authority_letters(ca: x509.Certificate) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from nacl.public import PrivateKey, PublicKey
+from nacl.public import PrivateKey
 from nacl.signing import SigningKey, VerifyKey
 
 from appliance.clock import Clock
@@ -22,7 +22,14 @@ from appliance.post.authority import PostAuthority
 from appliance.post.home import PostHome
 from appliance.post.items import CASE, seal_item
 from appliance.post.members import Members
-from appliance.post.papers import VERSION, PostPaperError, Request, issue, read_paper, read_request, self_signed
+from appliance.post.papers import (
+    PostPaperError,
+    Request,
+    issue,
+    read_paper,
+    read_request,
+    self_signed,
+)
 from appliance.records.keys import load_box_keys
 from appliance.services.uplink.post.hub import PostCertificates
 from appliance.services.uplink.post.service import PostService, PostSettings
