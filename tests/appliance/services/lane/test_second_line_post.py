@@ -17,7 +17,7 @@ from appliance.contracts.movement import to_plain
 from appliance.contracts.post import FetchOpen
 from appliance.key_files import HashingKey, write_key
 from appliance.opening import CannotStart
-from appliance.post.items import CASE, CLOSED, ENTRY, index_of, seal_item
+from appliance.post.items import ABOUT, CASE, CLOSED, ENTRY, KINDS, index_of, seal_item
 from appliance.wiring import make_lane
 
 
@@ -237,10 +237,10 @@ NAMES = st.sampled_from(["kind", "facts", "pictures", "part_of", "name", "jpeg",
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(kind=st.sampled_from([CASE, ENTRY, CLOSED]), body=st.dictionaries(NAMES, BODIES, max_size=4))
+@given(kind=st.sampled_from(KINDS), body=st.dictionaries(NAMES, BODIES, max_size=4))
 def test_fail__whatever_another_box_says(desk, kind: str, body: dict) -> None:
     post_desk_, post_of_two = desk
-    about = bytes(16) if kind == CLOSED else b""
+    about = bytes(16) if kind in ABOUT else b""
     index = index_of(INDEX_KEY, "UTO", "X1") if kind == ENTRY else b""
     assert post_desk_._take(sealed(post_of_two, kind, body, about=about, index=index)) in (True, False)
     post_desk_._cases.open_cases()
