@@ -168,7 +168,7 @@ def test_ok__only_what_is_closed_is_forgotten(cases: Cases) -> None:
     assert cases.forget_closed(now=far, days=14) == 1
     assert [one.crossing for one in cases.open_cases()] == ["c2"]
     assert cases.picture("c1", "page") is None
-    cases.forget(["c2/closed"])  # a person's request names records
+    cases.forget(["c2"])  # a person's request
     assert cases.open_cases() == ()
 
 
