@@ -62,7 +62,7 @@ def test_ok__the_second_line_by_the_pin_that_the_demo_tells(tmp_path: Path) -> N
         typed(kiosk, Keys.F8)
         count = "return document.querySelectorAll('.queue a').length"
         wait_until(lambda: kiosk.driver.execute_script(count) == 1)
-        assert "Simulated" in kiosk.text(".second-simulated")
+        assert "SIMULATED" in kiosk.text(".second-simulated")
 
 
 def typed(kiosk, *keys: str) -> None:
