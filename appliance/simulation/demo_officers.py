@@ -8,9 +8,11 @@ from typing import Final
 
 from appliance.config import Config, Profile
 from appliance.contracts.officers import Role
-from appliance.opening import CannotStart, officers_book
+from appliance.key_files import KeyFileError
 from appliance.records.errors import StorageError
-from appliance.records.officers import MIN_PIN
+from appliance.records.keys import load_box_keys
+from appliance.records.officers import MIN_PIN, Officers
+from appliance.simulation.world import WorldUnavailable
 
 OFFICERS: Final = {
     "Simulated officer": frozenset({Role.OFFICER, Role.SECOND_LINE}),
@@ -22,17 +24,17 @@ def name_officers(config: Config) -> dict[str, str]:
     """Put them into the box's book of officers, with new PINs; PINs by name.
 
     Raises:
-        CannotStart: the box is no demo, or the book is not on disk.
+        WorldUnavailable: the box is no demo, or the book is not on disk.
     """
     if config.box.profile is not Profile.DEMO:
-        raise CannotStart(
+        raise WorldUnavailable(
             f"Simulated officers are for a demo, and this box's profile is {config.box.profile.value}."
         )
-    book = officers_book(config)
     pins = {name: "".join(secrets.choice("0123456789") for _ in range(MIN_PIN)) for name in OFFICERS}
     try:
+        book = Officers(config.paths.data, load_box_keys(config.paths.keys).storage)
         for name, pin in pins.items():
             book.add(name, pin, OFFICERS[name])
-    except StorageError as error:
-        raise CannotStart(str(error)) from error
+    except (KeyFileError, StorageError) as error:
+        raise WorldUnavailable(str(error)) from error
     return pins

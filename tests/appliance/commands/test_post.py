@@ -331,6 +331,14 @@ class TestPapers:
         assert "Others can read" in could_not("post", "status", "--authority-folder", post.authority)
 
 
+def test_fail__a_box_without_keys_of_its_own(post, lanes, could_not) -> None:
+    hub, *_ = lanes
+    paper = post.stick / "members.post.json"
+    (hub.keys / "sealing.pub").unlink()
+    assert "first start" in could_not("post", "install", paper, *hub.words)
+    assert "sealing.pub cannot be read" in could_not("post", "request", post.stick, *hub.words)
+
+
 HOSTILE = [b"", b"{}", b"[" * 50_000, b"\xff" * 100, b"{" * 70_000, b'{"paper": 1}']
 
 

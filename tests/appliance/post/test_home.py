@@ -1,5 +1,6 @@
 """A box's papers of its post: who can open the index key, and a power cut at any write of an install."""
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -10,7 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from cryptography import x509
-from nacl.public import PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nacl.public import PrivateKey, SealedBox
 from nacl.signing import SigningKey
 
 from appliance import whole_files
@@ -143,8 +146,6 @@ class TestTheIndexKey:
 
     @pytest.mark.parametrize("plain", [b"", bytes(31), bytes(32 * (MAX_INDEX_KEYS + 1))])
     def test_fail_sealed_and_no_key(self, plain: bytes) -> None:
-        from nacl.public import SealedBox
-
         box = PrivateKey.generate()
         with pytest.raises(PostPaperError, match="no index key"):
             open_index(bytes(SealedBox(box.public_key).encrypt(plain)).hex(), box)
@@ -156,6 +157,14 @@ class TestTheIndexKey:
         for changed, key in ((sealed, PrivateKey.generate()), (sealed[:-2], box), ("00" * 48, box)):
             with pytest.raises(PostPaperError, match="not sealed to this box"):
                 open_index(changed, key)
+
+    @settings(max_examples=60)
+    @given(st.binary(max_size=500))
+    def test_fail_any_bytes(self, data: bytes) -> None:
+        box = PrivateKey(bytes(32))
+        for sealed in (data, bytes(SealedBox(box.public_key).encrypt(data))):
+            with contextlib.suppress(PostPaperError):
+                assert len(b"".join(open_index(sealed.hex(), box))) == len(data)
 
     def test_ok_a_lane_that_runs_sees_the_new_one_and_keeps_the_last_good_one(self, tmp_path: Path) -> None:
         write_index(tmp_path, (ONE,))

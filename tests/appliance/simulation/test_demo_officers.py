@@ -7,9 +7,10 @@ import pytest
 
 from appliance.config import load_config
 from appliance.contracts.officers import Role
-from appliance.opening import CannotStart, officers_book
+from appliance.opening import officers_book
 from appliance.records.keys import load_box_keys
 from appliance.simulation.demo_officers import OFFICERS, name_officers
+from appliance.simulation.world import WorldUnavailable
 
 NOW = dt.datetime.now(dt.UTC)
 
@@ -39,7 +40,7 @@ def test_ok__their_pins_open_and_are_others_at_the_next_start(tmp_path: Path) ->
 
 @pytest.mark.parametrize("profile", ["training", "production"])
 def test_fail__a_box_that_is_no_demo(tmp_path: Path, profile: str) -> None:
-    with pytest.raises(CannotStart, match=profile):
+    with pytest.raises(WorldUnavailable, match=profile):
         name_officers(config_of(tmp_path, profile))
     config = load_config(tmp_path / "borne.toml")
     assert officers_book(config).all() == ()
@@ -48,5 +49,5 @@ def test_fail__a_box_that_is_no_demo(tmp_path: Path, profile: str) -> None:
 def test_fail__a_disk_that_does_not_take_the_book(tmp_path: Path) -> None:
     config = config_of(tmp_path, "demo")
     (tmp_path / "data" / "officers.sealed").mkdir()
-    with pytest.raises(CannotStart, match="book of officers"):
+    with pytest.raises(WorldUnavailable, match="book of officers"):
         name_officers(config)
