@@ -1,4 +1,4 @@
-"""Key files: one line of text, which says what it is; a secret one only its owner can read."""
+"""Key files: one line of text a key, which says what it is; a secret one only its owner can read."""
 
 import os
 from pathlib import Path
@@ -74,6 +74,18 @@ def read_key(path: Path, kind: type[Key]) -> Key:
     Raises:
         KeyFileError: it cannot be read, is another kind's, or is a secret that others can read.
     """
+    keys = read_keys(path, kind)
+    if len(keys) != 1:
+        raise KeyFileError(f"{path} holds no key.")
+    return keys[0]
+
+
+def read_keys(path: Path, kind: type[Key]) -> tuple[Key, ...]:
+    """The keys of that kind from their file, one a line, in the file's order.
+
+    Raises:
+        KeyFileError: as `read_key`; or it holds none.
+    """
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -82,8 +94,13 @@ def read_key(path: Path, kind: type[Key]) -> Key:
         raise KeyFileError(f"{path} cannot be read ({error.strerror}).") from error
     if kind in _SECRET and mode & 0o077:
         raise KeyFileError(f"{path} holds a secret, but others can read it; chmod 600 it, and think who has.")
+    if not words or len(words) % 2:
+        raise KeyFileError(f"{path} holds no key.")
+    return tuple(_key(path, kind, *pair) for pair in zip(words[::2], words[1::2], strict=True))
+
+
+def _key(path: Path, kind: type[Key], name: bytes, text: bytes) -> Key:
     try:
-        name, text = words
         if name.decode("ascii") != _KINDS[kind]:
             raise KeyFileError(f"{path} holds something other than a {_KINDS[kind]}.")
         return kind(bytes.fromhex(text.decode("ascii")))

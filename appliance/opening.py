@@ -166,6 +166,18 @@ def box_keys(config: Config) -> "BoxKeys":
     return load_box_keys(config.paths.keys, vault)
 
 
+def sealing_key(config: Config) -> "PrivateKey":
+    """What opens that which is sealed to this box; never made here.
+
+    Raises:
+        KeyFileError: it was protected elsewhere, or cannot be read.
+        CannotStart: this box has no keys yet.
+    """
+    if not (config.paths.keys / "sealing.pub").exists():
+        raise CannotStart(f"{config.paths.keys} holds no keys yet: they are made at the box's first start.")
+    return box_keys(config).sealing
+
+
 def open_journal(config: Config, *, begin: bool = True) -> "Journal":
     """The box's journal; one process at a time has it. Whoever only looks does not `begin` one.
 
@@ -316,9 +328,10 @@ def post_keys(config: Config) -> "PostKeys | None":
     """What lane makes and opens the post's items with; None where the box stands alone.
 
     Raises:
-        CannotStart: a key is missing; post-index.key is the same at every lane of the post.
+        CannotStart: a key is missing; `borne post install` brings post-index.key.
     """
-    from appliance.key_files import HashingKey, KeyFileError, read_key
+    from appliance.key_files import KeyFileError
+    from appliance.post.index_keys import FILE, IndexKeys
     from appliance.post.members import Members
     from appliance.services.lane.second_line.post_desk import PostKeys
 
@@ -330,7 +343,7 @@ def post_keys(config: Config) -> "PostKeys | None":
             device=config.box.device,
             signing=own.signing,
             sealing=own.sealing,
-            index=read_key(config.paths.keys / "post-index.key", HashingKey),
+            index=IndexKeys(config.paths.keys / FILE),
             members=Members(config.post.members),
         )
     except KeyFileError as error:

@@ -40,7 +40,7 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     enrol.add_argument("--letters", help="as the box shows them; asked for when missing")
     enrol.add_argument("--days", type=int, default=None, help="how long the certificate counts")
     enrol.add_argument(
-        "--changed-key", action="store_true", help="its signing key was changed, and that is right"
+        "--changed-key", action="store_true", help="its own keys were changed, and that is right"
     )
     enrol.set_defaults(run=_enrol)
 
@@ -90,6 +90,7 @@ def _init(arguments: argparse.Namespace) -> int:
 def _request(arguments: argparse.Namespace) -> int:
     """0: written, 2: could not."""
     import msgspec
+    from nacl.public import PublicKey
     from nacl.signing import VerifyKey
 
     from appliance.config import load_config
@@ -101,7 +102,8 @@ def _request(arguments: argparse.Namespace) -> int:
     with _plain_errors():
         config = load_config(arguments.config)
         signing = read_key(config.paths.keys / "signing.pub", VerifyKey)
-        request = PostHome(arguments.home).request(config.box.device, signing)
+        sealing = read_key(config.paths.keys / "sealing.pub", PublicKey)
+        request = PostHome(arguments.home).request(config.box.device, signing, sealing)
         file = arguments.stick / f"{request.device}{REQUEST_SUFFIX}"
         write_whole(file, msgspec.json.encode(request) + b"\n", mode=0o644)
     letters = request_letters(request)
@@ -148,23 +150,31 @@ def _put_out(arguments: argparse.Namespace) -> int:
     """0: put out, 2: could not."""
     with _plain_errors():
         authority = _authority(arguments)
-        authority.put_out(arguments.device)
+        authority.put_out(arguments.device, now=dt.datetime.now(dt.UTC))
         listed = _write_list(authority, arguments.stick)
     if arguments.json:
         print_json({"members": str(listed)})
     else:
-        print(f"{listed} is for every box that stays: until then {arguments.device} is believed there.")
+        print(f"{listed} is for every box that stays, on one day: until then {arguments.device} is")
+        print("believed there, and an entry told under the new index key is not found there.")
     return 0
 
 
 def _install(arguments: argparse.Namespace) -> int:
     """0: installed, 2: could not."""
     from appliance.config import load_config
+    from appliance.opening import sealing_key
     from appliance.post.home import AUTHORITY, MEMBERS, PAIR, PostHome
 
     with _plain_errors():
-        device = load_config(arguments.config).box.device
-        paper = PostHome(arguments.home).install(arguments.paper, device=device, letters=arguments.authority)
+        config = load_config(arguments.config)
+        paper = PostHome(arguments.home).install(
+            arguments.paper,
+            device=config.box.device,
+            letters=arguments.authority,
+            sealing=sealing_key(config),
+            keys=config.paths.keys,
+        )
     names = {"ca": AUTHORITY, "certificate": PAIR, "key": PAIR, "members": MEMBERS}
     settings = {"hub": paper.hub} | {name: str(arguments.home / file) for name, file in names.items()}
     if arguments.json:
@@ -173,7 +183,7 @@ def _install(arguments: argparse.Namespace) -> int:
     print(f"{len(paper.members)} boxes belong to {paper.post}. In [post] of {arguments.config}:")
     for name, value in settings.items():
         print(f'{name} = "{value}"')
-    print("A new certificate counts when uplink starts again; a new list of members counts at once.")
+    print("A new certificate counts when uplink starts again; a new list and index key count at once.")
     return 0
 
 
@@ -229,9 +239,10 @@ def _plain_errors() -> Iterator[None]:
     from appliance.config import ConfigError
     from appliance.contracts.wire import WireError
     from appliance.key_files import KeyFileError
+    from appliance.opening import CannotStart
     from appliance.post.papers import PostPaperError
 
     try:
         yield
-    except (PostPaperError, ConfigError, KeyFileError, WireError, OSError) as error:
+    except (PostPaperError, CannotStart, ConfigError, KeyFileError, WireError, OSError) as error:
         raise CouldNot(sentence(error)) from error

@@ -1,11 +1,12 @@
 """The authority of one post: a folder with its key, who belongs to the post, and what was handed out.
 
 It is made for this post alone and vouches for no one else. A certificate opens the hub's door; who is
-believed behind it is a member, and a member is put out by a new list.
+believed behind it is a member. A member is put out by a new list, with a new index key for those who stay.
 """
 
 import datetime as dt
 import os
+import secrets
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +14,16 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from nacl.public import PublicKey
 
 from appliance.contracts.provisioning import Hex32, Word
 from appliance.contracts.wire import check_name
+from appliance.key_files import HashingKey
+from appliance.post.index_keys import MAX_INDEX_KEYS, seal_index
+from appliance.post.items import MAX_DAYS
 from appliance.post.papers import (
     MAX_MEMBERS,
+    MemberKeys,
     Paper,
     PostPaperError,
     Request,
@@ -40,8 +46,14 @@ MAX_STATE_BYTES: Final = 64 * 1024
 
 
 class _Member(msgspec.Struct, frozen=True, kw_only=True):
-    signing_key: Hex32
+    keys: MemberKeys
     until: dt.datetime
+
+
+class _IndexKey(msgspec.Struct, frozen=True, kw_only=True):
+    key: Hex32
+    until: dt.datetime | None = None
+    """When the last entry under it is over; None: it is the present one."""
 
 
 class _State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,6 +61,8 @@ class _State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     post: str
     hub: Word
     members: dict[Word, _Member]
+    index: tuple[_IndexKey, ...]
+    """The present one first."""
 
 
 class PostAuthority:
@@ -88,18 +102,20 @@ class PostAuthority:
         end = now + dt.timedelta(days=AUTHORITY_DAYS)
         certificate = self_signed(f"Borne post {post}"[:64], key, begin=now - SKEW, end=end)
         write_whole(folder / CERTIFICATE_FILE, pem_of(certificate).encode(), mode=0o644)
-        authority = cls(folder, key, certificate, _State(number=1, post=post, hub=hub, members={}))
-        authority._keep(authority._state)
+        state = _State(number=1, post=post, hub=hub, members={}, index=(_new_index_key(),))
+        authority = cls(folder, key, certificate, state)
+        authority._keep(state)
         return authority
 
     @classmethod
     def open(cls, folder: Path) -> "PostAuthority":
         """Raises:
-        PostPaperError: there is none, or others can read its key.
+        PostPaperError: there is none, it is an older version's, or others can read its keys.
         """
         try:
-            if (folder / KEY_FILE).stat().st_mode & 0o077:
-                raise PostPaperError(f"Others can read {folder / KEY_FILE}; chmod 600 it, and think who has.")
+            for secret in (folder / KEY_FILE, folder / STATE_FILE):
+                if secret.stat().st_mode & 0o077:
+                    raise PostPaperError(f"Others can read {secret}; chmod 600 it, and think who has.")
             key = serialization.load_pem_private_key((folder / KEY_FILE).read_bytes(), None)
             certificate = x509.load_pem_x509_certificate((folder / CERTIFICATE_FILE).read_bytes())
             with (folder / STATE_FILE).open("rb") as file:
@@ -108,7 +124,8 @@ class PostAuthority:
             if isinstance(error, PostPaperError):
                 raise
             raise PostPaperError(
-                f"{folder} holds no post's authority; `borne post init` makes one."
+                f"{folder} holds no post's authority, or an older version's, without sealing keys: "
+                "`borne post init` makes one in a new folder, and every box asks it."
             ) from error
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
             raise PostPaperError(f"The key in {folder} is not its certificate's.")
@@ -144,13 +161,15 @@ class PostAuthority:
         """The paper for this box; it is a member from now on. The same to renew its certificate.
 
         Raises:
-            PostPaperError: it has another signing key than before, and nobody says that this is right; or the
-                authority itself has not long enough to live.
+            PostPaperError: it has another key than before, and nobody says that this is right; it cannot be
+                sealed to; or the authority itself has not long enough to live.
         """
         known = self._state.members.get(request.device)
-        if known is not None and known.signing_key != request.signing_key and not changed_key:
+        keys = MemberKeys(signing=request.signing_key, sealing=request.sealing_key)
+        if known is not None and known.keys != keys and not changed_key:
             raise PostPaperError(
-                f"{request.device} has another signing key than before; if it was changed, say --changed-key."
+                f"{request.device} has another signing or sealing key than before; "
+                "if it was changed, say --changed-key."
             )
         if known is None and len(self._state.members) >= MAX_MEMBERS:
             raise PostPaperError(f"A post has at most {MAX_MEMBERS} boxes.")
@@ -167,19 +186,25 @@ class PostAuthority:
             begin=now - SKEW,
             end=now + dt.timedelta(days=days),
         )
-        member = _Member(signing_key=request.signing_key, until=certificate.not_valid_after_utc)
-        self._become(self._state.members | {request.device: member})
+        member = _Member(keys=keys, until=certificate.not_valid_after_utc)
+        self._become(self._state.members | {request.device: member}, self._state.index)
         return self._paper(device=request.device, certificate=pem_of(certificate))
 
-    def put_out(self, device: str) -> None:
-        """This box is a member no more, in every list from now on.
+    def put_out(self, device: str, *, now: dt.datetime) -> None:
+        """This box is a member no more, in every list from now on, and has not the new index key.
 
         Raises:
             PostPaperError: it is none.
         """
         if device not in self._state.members:
             raise PostPaperError(f"{device} is no box of this post.")
-        self._become({name: one for name, one in self._state.members.items() if name != device})
+        present, *before = self._state.index
+        ended = msgspec.structs.replace(present, until=now + dt.timedelta(days=MAX_DAYS))
+        living = [one for one in (ended, *before) if one.until is None or one.until > now]
+        self._become(
+            {name: one for name, one in self._state.members.items() if name != device},
+            (_new_index_key(), *living)[:MAX_INDEX_KEYS],
+        )
 
     def list_for_all(self) -> bytes:
         """The paper that says who belongs to the post now."""
@@ -187,19 +212,31 @@ class PostAuthority:
 
     def _paper(self, *, device: str | None = None, certificate: str | None = None) -> bytes:
         state = self._state
+        index = tuple(HashingKey(bytes.fromhex(one.key)) for one in state.index)
+        members = {name: member.keys for name, member in sorted(state.members.items())}
         paper = Paper(
             number=state.number,
             post=state.post,
             hub=state.hub,
-            members={name: member.signing_key for name, member in sorted(state.members.items())},
+            members=members,
+            index={
+                name: seal_index(index, PublicKey(bytes.fromhex(keys.sealing)))
+                for name, keys in members.items()
+                if device in (None, name)
+            },
             device=device,
             certificate=certificate,
         )
         return sign_paper(paper, self.certificate, self._key)
 
-    def _become(self, members: dict[str, _Member]) -> None:
-        self._keep(msgspec.structs.replace(self._state, number=self._state.number + 1, members=members))
+    def _become(self, members: dict[str, _Member], index: tuple[_IndexKey, ...]) -> None:
+        number = self._state.number + 1
+        self._keep(msgspec.structs.replace(self._state, number=number, members=members, index=index))
 
     def _keep(self, state: _State) -> None:
         write_whole(self._folder / STATE_FILE, msgspec.json.format(msgspec.json.encode(state)))
         self._state = state
+
+
+def _new_index_key() -> _IndexKey:
+    return _IndexKey(key=secrets.token_bytes(HashingKey.SIZE).hex())

@@ -1,7 +1,7 @@
 """A box's folder for its post: its key and certificate, the authority, and who belongs to the post.
 
 The key is made here and never leaves. Key and certificate are one file, so that a power cut never leaves a
-key beside another's certificate.
+key beside another's certificate. A cut between two files is mended by installing the same paper once more.
 """
 
 import datetime as dt
@@ -13,9 +13,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from nacl.public import PrivateKey, PublicKey
 from nacl.signing import VerifyKey
 
-from appliance.key_files import key_text
+from appliance.key_files import HashingKey, key_text
+from appliance.post.index_keys import open_index, write_index
+from appliance.post.members import SEALING_SUFFIX, SUFFIX
 from appliance.post.papers import (
     Paper,
     PostPaperError,
@@ -30,7 +33,6 @@ from appliance.whole_files import sync_folder, write_whole
 
 PAIR, AUTHORITY, NEXT_KEY, NUMBER = "box.pem", "post-ca.pem", "next.key", "number"
 MEMBERS: Final = "members"
-SUFFIX: Final = ".signing.pub"
 GROUP_READS: Final = 0o640
 """uplink's group reads the key that it serves with."""
 
@@ -56,7 +58,7 @@ class PostHome:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def request(self, device: str, signing: VerifyKey) -> Request:
+    def request(self, device: str, signing: VerifyKey, sealing: PublicKey) -> Request:
         """Ask for a certificate, with a key that is made for it; the present one goes on until the answer is
         installed.
 
@@ -69,12 +71,18 @@ class PostHome:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device)])
         csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
         text = csr.public_bytes(serialization.Encoding.PEM).decode("ascii")
-        return Request(device=device, signing_key=bytes(signing).hex(), csr=text)
+        return Request(
+            device=device, signing_key=bytes(signing).hex(), sealing_key=bytes(sealing).hex(), csr=text
+        )
 
-    def install(self, file: Path, *, device: str, letters: str | None) -> Paper:
-        """Take a paper of the post's authority: this box's certificate, or the list of members.
+    def install(
+        self, file: Path, *, device: str, letters: str | None, sealing: PrivateKey, keys: Path
+    ) -> Paper:
+        """Take a paper of the post's authority: this box's certificate, or the list of members; and in both
+        the post's index key, which `sealing` opens, into the lane's folder of `keys`.
 
         `letters` are the authority's, as a person has compared them; needed once, and when it is another.
+        Everything is looked at before anything is written, and the paper's number is written last.
 
         Raises:
             PostPaperError: it is not the authority's, older than what this box has, or not for this box.
@@ -82,20 +90,24 @@ class PostHome:
         """
         paper, ca = read_paper(file)
         self._know(ca, letters)
-        if paper.number < self._number:
+        if paper.number < self._number_of(ca):
             raise PostPaperError("The paper is older than one that this box has had.")
-        if paper.certificate is not None and paper.device == device:
+        own = paper.certificate is not None and paper.device == device
+        pair = b""
+        if own:
             key = self._asked()
-            public = key.public_key()
-            certificate = certificate_of(paper, ca, device=device, public=public)
-            pair = _pem(key) + certificate.encode()
-            write_whole(self._folder / PAIR, pair, mode=GROUP_READS)
+            pair = _pem(key) + certificate_of(paper, ca, device=device, public=key.public_key()).encode()
         elif not (self._folder / PAIR).exists():
             raise PostPaperError("This box has no certificate of its post yet: its own paper comes first.")
+        index = _index_for(paper, device, sealing)
+        if own:
+            write_whole(self._folder / PAIR, pair, mode=GROUP_READS)
         write_whole(self._folder / AUTHORITY, pem_of(ca).encode(), mode=0o644)
         self._take_members(paper)
-        write_whole(self._folder / NUMBER, str(paper.number).encode(), mode=0o644)
-        if paper.certificate is not None and paper.device == device:
+        write_index(keys, index)
+        number = f"{paper.number} {authority_letters(ca)}\n"
+        write_whole(self._folder / NUMBER, number.encode(), mode=0o644)
+        if own:
             (self._folder / NEXT_KEY).unlink(missing_ok=True)
         return paper
 
@@ -118,7 +130,7 @@ class PostHome:
             until=certificate.not_valid_after_utc,
             authority_until=ca.not_valid_after_utc,
             letters=authority_letters(ca),
-            number=self._number,
+            number=self._number_of(ca),
             members=tuple(sorted(file.name.removesuffix(SUFFIX) for file in self._member_files())),
         )
 
@@ -156,23 +168,38 @@ class PostHome:
         """Those who were put out go first."""
         folder = self._folder / MEMBERS
         folder.mkdir(exist_ok=True, mode=0o755)
-        for file in self._member_files():
-            if file.name.removesuffix(SUFFIX) not in paper.members:
-                file.unlink()
+        for suffix in (SUFFIX, SEALING_SUFFIX):
+            for file in folder.glob(f"*{suffix}"):
+                if file.name.removesuffix(suffix) not in paper.members:
+                    file.unlink()
         sync_folder(folder)
-        for name, key in paper.members.items():
-            text = key_text(VerifyKey(bytes.fromhex(key))).encode()
-            write_whole(folder / f"{name}{SUFFIX}", text, mode=0o644)
+        for name, keys in paper.members.items():
+            signing, sealing = (bytes.fromhex(key) for key in (keys.signing, keys.sealing))
+            write_whole(folder / f"{name}{SEALING_SUFFIX}", _text(PublicKey(sealing)), mode=0o644)
+            write_whole(folder / f"{name}{SUFFIX}", _text(VerifyKey(signing)), mode=0o644)
 
     def _member_files(self) -> list[Path]:
         return sorted((self._folder / MEMBERS).glob(f"*{SUFFIX}"))
 
-    @property
-    def _number(self) -> int:
+    def _number_of(self, ca: x509.Certificate) -> int:
+        """Of the newest paper of this authority; 0: there was none, a new one counts from the beginning."""
         try:
-            return int((self._folder / NUMBER).read_text("ascii"))
+            number, _, letters = (self._folder / NUMBER).read_text("ascii").partition(" ")
+            return int(number) if letters.strip() == authority_letters(ca) else 0
         except (OSError, ValueError):
             return 0
+
+
+def _index_for(paper: Paper, device: str, sealing: PrivateKey) -> tuple[HashingKey, ...]:
+    if device not in paper.members:
+        raise PostPaperError(f"{device} does not belong to this post any more; nothing is changed.")
+    if device not in paper.index:
+        raise PostPaperError(f"The paper is for {paper.device}, and this box is {device}.")
+    return open_index(paper.index[device], sealing)
+
+
+def _text(key: VerifyKey | PublicKey) -> bytes:
+    return key_text(key).encode()
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -25,8 +25,10 @@ from appliance.key_files import HashingKey
 
 CONTENT_TYPE: Final = "application/vnd.borne.post-item+cbor"
 VERSION: Final = 1
-CASE, ENTRY, CLOSED = "case", "entry", "closed"
-KINDS: Final = (CASE, ENTRY, CLOSED)
+CASE, ENTRY, CLOSED, ERASED = "case", "entry", "closed", "erased"
+KINDS: Final = (CASE, ENTRY, CLOSED, ERASED)
+ABOUT: Final = (CLOSED, ERASED)
+"""What is said of another item. Erased: its own box takes it back, by a person's request."""
 MAX_ITEM_BYTES: Final = 512 * 1024
 """A referred case with two pictures has some 80 kB."""
 ID_BYTES: Final = 16
@@ -56,9 +58,9 @@ class ItemHeader:
     device: str
     id: bytes
     kind: str
-    """case, entry or closed."""
+    """case, entry, closed or erased."""
     about: bytes
-    """Of closed: the id of what it closes; else empty."""
+    """Of closed and erased: the id of what it closes or takes back; else empty."""
     index: bytes
     """Of entry: by what an exit finds it; else empty."""
     expires_at: dt.datetime
@@ -151,7 +153,7 @@ def verify_item(data: bytes, *, signer_for: Callable[[bytes], Signer | None]) ->
         expires_at=_moment(named.get("exp")),
         payload=payload,
     )
-    if header.kind not in KINDS or bool(header.about) != (header.kind == CLOSED):
+    if header.kind not in KINDS or bool(header.about) != (header.kind in ABOUT):
         raise PostItemError("The item is of no kind that is known, or closes nothing.")
     return header
 

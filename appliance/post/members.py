@@ -1,4 +1,4 @@
-"""The boxes of the post: files with each one's public keys, in a folder that the technician fills.
+"""The boxes of the post: files with each one's public keys, in a folder that `borne post install` fills.
 
 DEVICE.signing.pub says whose an item is; DEVICE.sealing.pub lets the others seal items to that box. A stolen
 box is put out by removing its files: from then on neither its connection nor anything it signed later is

@@ -1,9 +1,9 @@
 """What a box and its post's own authority give each other, on a stick in the technician's hand.
 
-A box asks with its public halves: the key of the certificate that it wants, and its signing key. The
-authority answers with a certificate, and with the signing keys of all of the post's boxes: both signed by
-itself. Neither is secret; that neither was changed on the way, two people hold against each other's screens:
-16 letters of each.
+A box asks with its public halves: the key of the certificate that it wants, its signing key and its sealing
+key. The authority answers with a certificate, and with both keys of all of the post's boxes, signed by
+itself; the post's index key it seals to each box. What can be read is not secret; that it was not changed on
+the way, two people hold against each other's screens: 16 letters of each.
 """
 
 import datetime as dt
@@ -20,12 +20,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from appliance.contracts.provisioning import Hex32, Pem, Word
 from appliance.contracts.wire import WireError, check_name
+from appliance.post.items import MAX_BOXES
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""1 had no sealing keys."""
 MAX_FILE_BYTES: Final = 64 * 1024
-MAX_MEMBERS: Final = 64
+MAX_MEMBERS: Final = MAX_BOXES
 REQUEST_SUFFIX, PAPER_SUFFIX = ".post-request.json", ".post.json"
 MEMBERS_FILE: Final = f"members{PAPER_SUFFIX}"
+
+
+Sealed = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{2}){48,1024}\Z")]
 
 
 class PostPaperError(ValueError):
@@ -38,8 +43,16 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     version: int = VERSION
     device: Word
     signing_key: Hex32
+    sealing_key: Hex32
     csr: Pem
     """PKCS #10 (RFC 2986), P-256."""
+
+
+class MemberKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A box's public halves: what it signs with (Ed25519), and what is sealed to it (X25519)."""
+
+    signing: Hex32
+    sealing: Hex32
 
 
 class Paper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,11 +63,18 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Of this state of the post: grows with each change, and an older one is not taken any more."""
     post: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     hub: Word
-    members: Annotated[dict[Word, Hex32], msgspec.Meta(max_length=MAX_MEMBERS)]
-    """Signing keys by box."""
+    members: Annotated[dict[Word, MemberKeys], msgspec.Meta(max_length=MAX_MEMBERS)]
+    index: Annotated[dict[Word, Sealed], msgspec.Meta(max_length=MAX_MEMBERS)]
+    """The post's index keys by box, sealed to it: in a list for all, of every box; else of `device` alone."""
     device: Word | None = None
     """Whose certificate it is; None: a list for all."""
     certificate: Pem | None = None
+
+
+class _AnyVersion(msgspec.Struct, frozen=True):
+    """What is looked at before anything else."""
+
+    version: int
 
 
 class _Signed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,13 +90,17 @@ def read_request(path: Path) -> tuple[Request, x509.CertificateSigningRequest]:
     """A box's request.
 
     Raises:
-        PostPaperError: it is none, or not signed by its own key.
+        PostPaperError: it is none, of another version, or not signed by its own key.
         OSError: it cannot be read.
     """
     try:
-        request = msgspec.json.decode(_bounded(path), type=Request)
+        data = _bounded(path)
+        _check_version(data, "request")
+        request = msgspec.json.decode(data, type=Request)
         check_name(request.device)
         csr = x509.load_pem_x509_csr(request.csr.encode())
+    except PostPaperError:
+        raise
     except (msgspec.MsgspecError, WireError, ValueError, RecursionError) as error:
         raise PostPaperError(f"{path} is no request of a box.") from error
     public = csr.public_key()
@@ -102,15 +126,18 @@ def read_paper(path: Path) -> tuple[Paper, x509.Certificate]:
     """The paper and the authority that it says is its own: whoever relies on it knows that one's letters.
 
     Raises:
-        PostPaperError: it is none, or its authority has not signed it, or not its certificate.
+        PostPaperError: it is none, of another version, or its authority has not signed it.
         OSError: it cannot be read.
     """
     try:
         signed = msgspec.json.decode(_bounded(path), type=_Signed)
         ca = x509.load_pem_x509_certificate(signed.ca.encode())
+        _check_version(signed.paper, "paper")
         paper = msgspec.json.decode(signed.paper, type=Paper)
         for name in (paper.hub, *paper.members):
             check_name(name)
+    except PostPaperError:
+        raise
     except (msgspec.MsgspecError, WireError, ValueError, RecursionError) as error:
         raise PostPaperError(f"{path} is no paper of a post's authority.") from error
     public = ca.public_key()
@@ -183,7 +210,7 @@ def self_signed(
 
 def request_letters(request: Request) -> str:
     """What a technician reads from the box's screen to whoever holds the authority: 16 letters in fours."""
-    return _letters(f"{request.device} {request.signing_key} {request.csr}".encode())
+    return _letters(f"{request.device} {request.signing_key} {request.sealing_key} {request.csr}".encode())
 
 
 def authority_letters(ca: x509.Certificate) -> str:
@@ -238,6 +265,19 @@ def _letters(data: bytes) -> str:
 def _name(subject: x509.Name) -> str:
     names = [str(name.value) for name in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     return names[0] if len(names) == 1 else ""
+
+
+def _check_version(data: bytes | str, what: str) -> None:
+    """Raises:
+    PostPaperError: another version of `borne` wrote it.
+    msgspec.MsgspecError: it does not say.
+    """
+    version = msgspec.json.decode(data, type=_AnyVersion).version
+    if version != VERSION:
+        raise PostPaperError(
+            f"The {what} is of version {version}, and this box knows {VERSION}: "
+            "the same software at the authority and on every box, then begin again with `borne post request`."
+        )
 
 
 def _bounded(path: Path) -> bytes:

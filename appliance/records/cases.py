@@ -16,6 +16,7 @@ from nacl.secret import SecretBox
 
 from appliance.contracts.cases import CaseKind, Closing, Work
 from appliance.contracts.movement import Movement
+from appliance.records.errors import StorageError
 from appliance.records.post_book import POST_SCHEMA, PostBook, SaidClosed, now_text
 from appliance.records.small_database import open_row, open_small, seal_row
 
@@ -206,16 +207,47 @@ class Cases(PostBook):
         """
         return tuple(one.closing for one in self._cases("state = 'closing'") if one.closing is not None)
 
-    def forget(self, crossings: Iterable[str]) -> None:
-        """By a person's request, whatever their state; records are named `CROSSING/PART`.
+    def forget(
+        self, crossings: Iterable[str], *, tell: Iterable[bytes] = (), entries: Iterable[bytes] = ()
+    ) -> None:
+        """By a person's request: cases, whatever their state, and entries by their ids; `tell` are the items
+        that say so to the other boxes.
 
         Raises:
             StorageError: they are not forgotten yet.
         """
         with self._writing():
-            for crossing in {one.partition("/")[0] for one in crossings}:
-                self._do("DELETE FROM cases WHERE crossing = ?", crossing)
-                self._do("DELETE FROM pictures WHERE crossing = ?", crossing)
+            for crossing in crossings:
+                self._forget(crossing)
+            for id_ in entries:
+                self._do("DELETE FROM entries WHERE id = ?", id_)
+            for data in tell:
+                self._do("INSERT INTO outgoing (data) VALUES (?)", data)
+
+    def _forget(self, crossing: str) -> None:
+        self._do("DELETE FROM cases WHERE crossing = ?", crossing)
+        self._do("DELETE FROM pictures WHERE crossing = ?", crossing)
+
+    def erased(self, item: bytes, *, device: str) -> bool:
+        """This box has taken its item back: a case, a picture or an entry; True when a case is gone.
+
+        Raises:
+            StorageError: a decision about it is being written down, or it is not forgotten yet.
+        """
+        with self._writing():
+            query = "SELECT crossing, state FROM cases WHERE item = ? AND device = ?"
+            found = self._do(query, item, device).fetchone()
+            if found is not None:
+                if found[1] == CLOSING:
+                    raise StorageError("A decision about what is to be erased is being written down.")
+                self._forget(found[0])
+            self._do("DELETE FROM entries WHERE id = ? AND device = ?", item, device)
+            self._do(
+                "DELETE FROM pictures WHERE item = ?"
+                " AND crossing NOT IN (SELECT crossing FROM cases WHERE device != ?)",
+                *(item, device),
+            )
+        return found is not None
 
     def forget_closed(self, *, now: dt.datetime, days: float) -> int:
         """What was closed more than so many days ago goes, never what is open; how many.
@@ -254,6 +286,8 @@ class Cases(PostBook):
             StorageError: nothing of it is on disk.
         """
         with self._writing():
+            if crossing and not self._do("SELECT 1 FROM cases WHERE crossing = ?", crossing).fetchone():
+                return  # erased while its items were being made
             for data in datas:
                 self._do("INSERT INTO outgoing (data) VALUES (?)", data)
             if item:

@@ -37,7 +37,8 @@ class SaidClosed(msgspec.Struct, frozen=True):
     """A closing, and the box at which it was done."""
 
     device: str
-    closing: Closing
+    closing: Closing | None
+    """None: its own box has taken it back."""
 
 
 class PostBook:
@@ -83,13 +84,16 @@ class PostBook:
 
     # Heard
 
-    def closed_early(self, about: bytes, closing: Closing | None, *, device: str) -> None:
-        """Something was closed that has not come here yet: kept until it comes.
+    def closed_early(
+        self, about: bytes, closing: Closing | None, *, device: str, erased: bool = False
+    ) -> None:
+        """Something was closed, or erased by its box, that has not come here yet: kept until it comes.
 
         Raises:
             StorageError: it is not on disk.
         """
-        payload = b"" if closing is None else msgspec.msgpack.encode(SaidClosed(device, closing))
+        nothing = closing is None and not erased
+        payload = b"" if nothing else msgspec.msgpack.encode(SaidClosed(device, closing))
         with self._writing():
             sealed = seal_row(self._storage, about.hex(), payload)
             self._do("INSERT OR REPLACE INTO early VALUES (?, ?, ?)", about, now_text(), sealed)
@@ -100,7 +104,8 @@ class PostBook:
             )
 
     def take_early(self, about: bytes) -> tuple[str, Closing | None] | None:
-        """What was said of this item before it came: at which box it was closed, and how.
+        """What was said of this item before it came: at which box it was closed, and how. Without a box: it
+        has ended; with one, and no closing: that box has erased it.
 
         Raises:
             StorageError: the file cannot be read.
@@ -139,6 +144,19 @@ class PostBook:
             for id_, device, sealed in rows
             if (payload := open_row(self._storage, bytes(id_).hex(), sealed)) is not None
         )
+
+    def entries_of(self, device: str) -> Iterator[tuple[bytes, bytes]]:
+        """Every entry of this box that no exit has ended: its id, and what it said.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        with self._lock:
+            rows = self._do("SELECT id, sealed FROM entries WHERE device = ?", device).fetchall()
+        for id_, sealed in rows:
+            payload = open_row(self._storage, bytes(id_).hex(), sealed)
+            if payload is not None:
+                yield bytes(id_), payload
 
     def drop_entry(self, id_: bytes) -> bool:
         """An exit has ended it; False when it was not here.

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from appliance.config import load_config
 from appliance.simulation.booth import PAGE_CAMERA, Booth, Person, person_of, person_of_folder
 from appliance.simulation.box import Box, beside
 from appliance.simulation.chip import contactless, no_delay
 from appliance.simulation.chip.pcscd import PcscdUnavailable, VirtualReader, virtual_reader
 from appliance.simulation.chip.vpcd import PORT
+from appliance.simulation.demo_officers import name_officers
 from appliance.simulation.officer import Crossing, ScriptedOfficer, look_until
 from appliance.simulation.world import DeviceTable, World, WorldUnavailable
 from hal.camera.simulated import REALISTIC_SECONDS as CAMERA_SECONDS
@@ -97,6 +99,7 @@ class Demo:
             return asyncio.run(self._run_box(configuration, slot))
 
     async def _run_box(self, configuration: Path, slot: VirtualReader | None) -> int:
+        pins = {} if self._settings.headless else name_officers(load_config(configuration))
         box = Box(configuration, transport=self._transport(slot))
         async with beside(box.run()):
             await self._wait_for_lists(box)
@@ -111,7 +114,7 @@ class Demo:
             async with beside(booth.run()):
                 if self._settings.headless:
                     return await self._work_through(box, booth)
-                self._greet(box)
+                self._greet(box, pins)
                 await asyncio.Event().wait()
         return 0
 
@@ -257,7 +260,7 @@ class Demo:
         person = person_of_folder(folder)
         return lambda _number: person
 
-    def _greet(self, box: Box) -> None:
+    def _greet(self, box: Box, pins: dict[str, str]) -> None:
         self._say(f"\n  The kiosk: {box.address}")
         self._say(f"  The traveller's page, for a second screen: {box.address}traveller\n")
         self._say("  Space bar: press (start, accept).  Hold it: refer to the second line.")
@@ -268,6 +271,9 @@ class Demo:
             self._say(
                 "  Travellers 1 to 4 are scripted: ordinary, near match, stolen document, wrong check digit."
             )
+        self._say("  SIMULATED officers, to log in with F3 and open the second line with F8 (no need to):")
+        for name, pin in pins.items():
+            self._say(f"    {name}, PIN {pin} (of this run alone)")
         real = settings.serial or settings.reader or settings.camera
         what = "What is simulated here" if real else "Everything here is simulated, and"
         self._say(f"  {what} says so.  Ctrl-C ends the demo.\n")

@@ -25,7 +25,6 @@ from appliance.contracts.lane import (
 )
 from appliance.contracts.movement import RECORD_TYPE_CLOCK, DocumentFacts
 from appliance.cose import key_id
-from appliance.records.cases import Cases
 from appliance.records.commands import Action, Rights, read_message
 from appliance.records.errors import CommandError, ManifestError, StorageError
 from appliance.records.history import History
@@ -34,6 +33,7 @@ from appliance.records.memory import Memory
 from appliance.records.rotation import MAX_REASON
 from appliance.records.timekeeping import ClockWatch
 from appliance.report_signature import sign_report
+from appliance.services.lane.second_line.desk import SecondLine
 
 MAX_CORRECTION_TEXT: Final = 500
 log = logging.getLogger(__name__)
@@ -52,9 +52,9 @@ class RecordsDesk:
         retention: Retention,
         history_days: Callable[[], float],
         changed: Callable[[], None],
-        cases: Cases | None = None,
+        second_line: SecondLine | None = None,
     ) -> None:
-        self._cases = cases
+        self._second_line = second_line
         self._journal = journal
         self._memory = memory
         self._history = history
@@ -97,8 +97,8 @@ class RecordsDesk:
             self._memory.forget(crossings)
             if self._history is not None:
                 self._history.forget(crossings)
-        if order.action is Action.ERASE and self._cases is not None:
-            self._cases.forget(crossings)
+            if self._second_line is not None:
+                self._second_line.forget(crossings, cases=order.action is Action.ERASE)
         if order.action is Action.EXPORT:
             done["export"] = {one: msgspec.msgpack.decode(kept.payload) for one, kept in found.items()}
         return done
@@ -117,6 +117,8 @@ class RecordsDesk:
             self._memory.forget((request.crossing,))
             if self._history is not None:
                 self._history.forget((request.crossing,))
+            if self._second_line is not None:
+                self._second_line.forget((request.crossing,), cases=False)
             return done
 
         try:
@@ -169,8 +171,8 @@ class RecordsDesk:
 
     def _forget_old(self, now: dt.datetime) -> int:
         forgotten = 0
-        if self._cases is not None:  # closed ones; an open case stays
-            forgotten += self._cases.forget_closed(now=now, days=self._retention.facts_days)
+        if self._second_line is not None:  # closed ones; an open case stays
+            forgotten += self._second_line.cases.forget_closed(now=now, days=self._retention.facts_days)
         if self._history is not None:
             forgotten += self._history.forget_old(now=now, days=self._history_days())
         return forgotten

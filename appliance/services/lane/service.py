@@ -205,7 +205,7 @@ class LaneService:
             retention=retention or Retention(),
             history_days=lambda: in_force.policy.memory.history_days,
             changed=self._records_changed,
-            cases=cases,
+            second_line=self.second_line,
         )
         self._refresh()
 

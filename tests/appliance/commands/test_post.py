@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from nacl.public import PrivateKey
 from nacl.signing import SigningKey, VerifyKey
 
 from appliance.clock import Clock
@@ -21,7 +22,15 @@ from appliance.post.authority import PostAuthority
 from appliance.post.home import PostHome
 from appliance.post.items import CASE, seal_item
 from appliance.post.members import Members
-from appliance.post.papers import PostPaperError, issue, read_paper, read_request, self_signed
+from appliance.post.papers import (
+    PostPaperError,
+    Request,
+    issue,
+    read_paper,
+    read_request,
+    self_signed,
+)
+from appliance.records.keys import load_box_keys
 from appliance.services.uplink.post.hub import PostCertificates
 from appliance.services.uplink.post.service import PostService, PostSettings
 from appliance.services.uplink.post.store import PostStore
@@ -35,9 +44,10 @@ class Lane:
     def __init__(self, folder: Path, device: str) -> None:
         self.device, self.home = device, folder / device / "post"
         self.folder = folder / device
-        (self.folder / "keys").mkdir(parents=True)
-        self.signing = SigningKey.generate()
-        write_key(self.folder / "keys" / "signing.pub", self.signing.verify_key)
+        self.folder.mkdir()
+        self.keys = self.folder / "keys"
+        made = load_box_keys(self.keys)
+        self.signing, self.sealing = made.signing, made.sealing
         write_key(self.folder / "central.pub", SigningKey.generate().verify_key)
         self.config = self.folder / "borne.toml"
         self.config.write_text(
@@ -106,6 +116,11 @@ def lanes(post: Post, tmp_path: Path) -> tuple[Lane, Lane, Lane]:
     return made[0], made[1], made[2]
 
 
+def asked(home: Path, device: str) -> Request:
+    """What a box with keys of its own asks."""
+    return PostHome(home).request(device, SigningKey.generate().verify_key, PrivateKey.generate().public_key)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -161,7 +176,9 @@ class TestWithTheRealHub:
         assert post.borne(*words).code == 0
         assert post.install(hub, "members.post.json").code == 0
         assert sorted(file.name for file in (hub.home / "members").iterdir()) == [
+            "lane-1.sealing.pub",
             "lane-1.signing.pub",
+            "lane-3.sealing.pub",
             "lane-3.signing.pub",
         ]
         assert asyncio.run(carried(hub, other, item_of(other))) != ""
@@ -291,8 +308,8 @@ class TestPapers:
     def test_ok_a_changed_signing_key(self, post, lanes, could_not) -> None:
         hub, other, _ = lanes
         other.signing = SigningKey.generate()
-        (other.folder / "keys" / "signing.pub").unlink()
-        write_key(other.folder / "keys" / "signing.pub", other.signing.verify_key)
+        (other.keys / "signing.pub").unlink()
+        write_key(other.keys / "signing.pub", other.signing.verify_key)
         letters = post.ask(other)
         request = post.stick / "lane-2.post-request.json"
         words = ("post", "enrol", request, post.stick, "--authority-folder", post.authority)
@@ -314,6 +331,14 @@ class TestPapers:
         assert "Others can read" in could_not("post", "status", "--authority-folder", post.authority)
 
 
+def test_fail__a_box_without_keys_of_its_own(post, lanes, could_not) -> None:
+    hub, *_ = lanes
+    paper = post.stick / "members.post.json"
+    (hub.keys / "sealing.pub").unlink()
+    assert "first start" in could_not("post", "install", paper, *hub.words)
+    assert "sealing.pub cannot be read" in could_not("post", "request", post.stick, *hub.words)
+
+
 HOSTILE = [b"", b"{}", b"[" * 50_000, b"\xff" * 100, b"{" * 70_000, b'{"paper": 1}']
 
 
@@ -327,9 +352,7 @@ def test_fail__any_bytes(tmp_path: Path, data: bytes) -> None:
 
 
 def test_fail__a_request_that_somebody_else_signed(tmp_path: Path) -> None:
-    home = PostHome(tmp_path / "home")
-    request = home.request("lane-1", SigningKey.generate().verify_key)
-    other = PostHome(tmp_path / "other").request("lane-2", SigningKey.generate().verify_key)
+    request, other = asked(tmp_path / "home", "lane-1"), asked(tmp_path / "other", "lane-2")
     file = tmp_path / "request"
     for change in ({"device": "lane-2"}, {"csr": other.csr}, {"signing_key": "00"}):
         plain = {name: getattr(request, name) for name in request.__struct_fields__} | change
@@ -340,7 +363,7 @@ def test_fail__a_request_that_somebody_else_signed(tmp_path: Path) -> None:
 
 def test_fail__an_authority_that_has_ended(tmp_path: Path) -> None:
     authority = PostAuthority.create(tmp_path / "a", post="p", hub="lane-1", now=NOW)
-    request = PostHome(tmp_path / "home").request("lane-2", SigningKey.generate().verify_key)
+    request = asked(tmp_path / "home", "lane-2")
     csr = x509.load_pem_x509_csr(request.csr.encode())
     with pytest.raises(PostPaperError, match="come to its end"):
         authority.enrol(request, csr, now=NOW + dt.timedelta(days=3654))

@@ -17,6 +17,7 @@ from appliance.post.items import (
     CASE,
     CLOSED,
     ENTRY,
+    ERASED,
     PostItemError,
     Signer,
     index_of,
@@ -66,6 +67,7 @@ def test_ok_an_index_needs_its_key() -> None:
     [
         ({"kind": "rumour"}, "no kind"),
         ({"kind": CLOSED}, "no kind"),
+        ({"kind": ERASED}, "no kind"),
         ({"kind": ENTRY, "about": bytes(16)}, "no kind"),
         ({"about": b"short"}, "another length"),
         ({"index": b"short"}, "another length"),

@@ -13,7 +13,7 @@ from appliance.contracts.movement import Movement, Stamp
 from appliance.records import cases as store
 from appliance.records import post_book
 from appliance.records.cases import CLOSED, CLOSING, OPEN, Cases, NotOpen
-from appliance.records.errors import StorageBroken
+from appliance.records.errors import StorageBroken, StorageError
 
 KEY = SecretBox(nacl.utils.random(SecretBox.KEY_SIZE))
 STAMP = Stamp(boot_id="b", monotonic_ns=1, wall="2026-11-02T08:00:00+00:00", quality="rtc")
@@ -168,8 +168,27 @@ def test_ok__only_what_is_closed_is_forgotten(cases: Cases) -> None:
     assert cases.forget_closed(now=far, days=14) == 1
     assert [one.crossing for one in cases.open_cases()] == ["c2"]
     assert cases.picture("c1", "page") is None
-    cases.forget(["c2/closed"])  # a person's request names records
+    cases.forget(["c2"])  # a person's request
     assert cases.open_cases() == ()
+
+
+def test_ok__erased_by_its_box_but_not_from_under_a_decision(cases: Cases) -> None:
+    cases.keep(movement("f1", "box-2"), CaseKind.REFERRED, {"page": b"p"}, item=ITEM)
+    assert not cases.erased(ITEM, device="box-3"), "another box's word"
+    cases.begin_closing(closing("f1"), device="box-1")
+    with pytest.raises(StorageError, match="being written"):
+        cases.erased(ITEM, device="box-2")
+    assert cases.half_closed()
+    cases.finish_closing("f1")
+    assert cases.erased(ITEM, device="box-2")
+    assert (cases.case("f1"), cases.picture("f1", "page")) == (None, None)
+
+
+def test_ok__an_item_of_a_case_that_was_erased_meanwhile_does_not_go_out(cases: Cases) -> None:
+    cases.keep(movement("c1"), CaseKind.REFERRED, {})
+    cases.forget(["c1"], tell=[b"taken back"])
+    cases.tell([b"the case"], crossing="c1", item=ITEM)
+    assert [data for _, data in cases.outgoing()] == [b"taken back"]
 
 
 def test_ok__foreign_cases_are_bounded(cases: Cases, monkeypatch) -> None:

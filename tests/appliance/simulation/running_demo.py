@@ -12,9 +12,11 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/")
 
 
 @contextmanager
-def running_demo(data: Path, *options: str, ends_within: float) -> Iterator[str]:
-    """The demo's address; the demo ends as by Ctrl-C, and must end by itself within so many seconds, without
-    a fault."""
+def running_demo(
+    data: Path, *options: str, ends_within: float, told: list[str] | None = None
+) -> Iterator[str]:
+    """The demo's address, and in `told` its greeting; the demo ends as by Ctrl-C, and must end by itself
+    within so many seconds, without a fault."""
     process = subprocess.Popen(
         [sys.executable, "-m", "appliance.cli", "demo", "--port", "0", "--data", str(data), *options],
         stdout=subprocess.PIPE,
@@ -23,10 +25,14 @@ def running_demo(data: Path, *options: str, ends_within: float) -> Iterator[str]
     )
     said = ""
     assert process.stdout is not None
-    while not (found := ADDRESS.search(said)):
+    while "Ctrl-C ends the demo" not in said:
         line = process.stdout.readline()
         assert line, said
         said += line
+    found = ADDRESS.search(said)
+    assert found, said
+    if told is not None:
+        told.append(said)
     try:
         yield found.group()
     finally:

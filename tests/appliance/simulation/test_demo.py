@@ -136,9 +136,12 @@ def test_fail__a_demo_that_cannot_be(capsys, monkeypatch, arguments, said) -> No
     ],
 )
 def test_ok__the_greeting_is_true(capsys, settings, said) -> None:
-    Demo(settings)._greet(SimpleNamespace(address="http://127.0.0.1:1/"))
+    Demo(settings)._greet(SimpleNamespace(address="http://127.0.0.1:1/"), {"Simulated o": "123456"})
     out = capsys.readouterr().out
-    assert all(words in out for words in (*said, "http://127.0.0.1:1/"))
+    assert all(
+        words in out
+        for words in (*said, "SIMULATED officers", "Simulated o, PIN 123456", "http://127.0.0.1:1/")
+    )
 
 
 class Stuck:

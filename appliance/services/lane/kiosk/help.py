@@ -15,13 +15,15 @@ from appliance.contracts.lane import View
 from appliance.services.lane.kiosk.manual import GUIDES, Manual, Page
 from appliance.services.lane.kiosk.words import STEPS, TROUBLES, Words
 
-DIALOGS: Final = ("login", "release", "typing", "paper", "receipt")
+DIALOGS: Final = ("login", "release", "typing", "paper", "receipt", "asked", "proof", "group", "looks")
 """Forms of the page: while one is open, help is its help."""
+SECOND_LINE: Final = ("second_line", "second_line_case", "release_review")
+"""Pages of their own, which say in `data-screen` which they are."""
 LOST: Final = "lost"
 LATE: Final = "late_hits"
 SCREENS: Final = (
     *(step for step in STEPS if step not in ("deciding", "recording")),
-    *("green", "amber", "red", LATE, *TROUBLES, *DIALOGS, LOST),
+    *("green", "amber", "red", LATE, *TROUBLES, *DIALOGS, *SECOND_LINE, LOST),
 )
 """Every screen that has help; a test holds each language's page to them."""
 

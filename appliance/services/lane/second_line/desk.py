@@ -152,6 +152,20 @@ class SecondLine:
             self.post.grown()
         self._changed()
 
+    def forget(self, crossings: tuple[str, ...], *, cases: bool) -> None:
+        """By a person's request, here and, of this box's own crossings, at the post's other boxes: what stays
+        count from, and with `cases` the cases too. Records are named `CROSSING/PART`.
+
+        Raises:
+            StorageError: they are not forgotten yet.
+        """
+        named = {one.partition("/")[0] for one in crossings}
+        if self.post is not None:
+            self.post.withdraw(named, cases=cases)
+        elif cases:
+            self.cases.forget(named)
+        self.revision += 1
+
     # For the screen
 
     @property

@@ -26,11 +26,12 @@ from appliance.contracts.checks import Direction, Outcome
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.movement import from_plain, to_plain
 from appliance.contracts.post import FetchItems, Post, PostState, PublishItem
-from appliance.key_files import HashingKey
+from appliance.post.index_keys import IndexKeys
 from appliance.post.items import (
     CASE,
     CLOSED,
     ENTRY,
+    ERASED,
     ID_BYTES,
     Item,
     ItemHeader,
@@ -63,7 +64,7 @@ class PostKeys:
     device: str
     signing: SigningKey
     sealing: PrivateKey
-    index: HashingKey
+    index: IndexKeys
     members: Members
 
 
@@ -125,13 +126,17 @@ class PostDesk:
         Raises:
             StorageError: they cannot be read.
         """
-        look = index_of(self._keys.index, issuing_state, document_number)
         found = []
-        for _, device, payload in self._cases.entries(look):
+        for _, device, payload in self._known(issuing_state, document_number):
             if device != self._keys.device:
                 with contextlib.suppress(msgspec.MsgspecError):
                     found.append(msgspec.msgpack.decode(payload, type=Passage))
-        return tuple(found)
+        return tuple(sorted(found, key=lambda one: one.at, reverse=True))
+
+    def _known(self, *document: str) -> list[tuple[bytes, str, bytes]]:
+        """Entries that no exit has ended, also those told under the index keys before the present one."""
+        looks = [index_of(key, *document) for key in self._keys.index.all()]
+        return [one for look in looks for one in self._cases.entries(look)]
 
     def passed(self, passage: Passage, issuing_state: str, document_number: str) -> None:
         """A document crossed here: an entry is told to the others, and an exit ends the entries before it.
@@ -141,8 +146,8 @@ class PostDesk:
         """
         if passage.outcome != Outcome.ADMITTED.value:
             return
-        look = index_of(self._keys.index, issuing_state, document_number)
-        known = self._cases.entries(look)
+        look = index_of(self._keys.index.present, issuing_state, document_number)
+        known = self._known(issuing_state, document_number)
         try:
             if passage.direction == Direction.ENTRY.value:
                 payload = msgspec.msgpack.encode(passage)
@@ -159,6 +164,33 @@ class PostDesk:
         except PostItemError as error:
             log.warning("post: a passage is not told: %s", error)
             return
+        self.grown()
+
+    # A person's request
+
+    def withdraw(self, crossings: set[str], *, cases: bool) -> None:
+        """Take back what this box has told of these crossings: entries, and with `cases` also those, with
+        their pictures, open or closed. All of it is forgotten here, and said to the others, or nothing is.
+
+        Raises:
+            StorageError: nothing of it is done.
+        """
+        items: list[bytes] = []
+        for id_, payload in self._cases.entries_of(self._keys.device):
+            with contextlib.suppress(msgspec.MsgspecError):
+                passage = msgspec.msgpack.decode(payload, type=Passage)
+                if passage.crossing.partition("/")[0] in crossings:
+                    items.append(id_)
+        entries = list(items)
+        for crossing in crossings if cases else ():
+            case = self._cases.case(crossing)
+            if case is not None and case.device == self._keys.device:
+                items += self._cases.items_of(crossing)
+        try:
+            told = [self._sealed(ERASED, {}, about=item)[0] for item in items]
+        except PostItemError as error:
+            raise StorageError("What was told the post's other boxes cannot be taken back now.") from error
+        self._cases.forget(crossings if cases else (), tell=told, entries=entries)
         self.grown()
 
     # Telling
@@ -299,6 +331,8 @@ class PostDesk:
                 return self._take_case(item)
             if header.kind == ENTRY:
                 return self._take_entry(item)
+            if header.kind == ERASED:
+                return self._take_erased(header)
             return self._take_closed(item)
         except (PostItemError, msgspec.ValidationError, RecursionError, ValueError) as error:
             log.warning("post: an item is not understood: %s", type(error).__name__)
@@ -307,6 +341,8 @@ class PostDesk:
     def _take_case(self, item: Item) -> bool:
         """Own ones too: a box whose cases were lost has them back."""
         header, body = item.header, item.body
+        if self._is_erased(header.id):
+            return False
         if "part_of" in body:
             crossing, name, jpeg = body["part_of"], body.get("name"), body.get("jpeg")
             if not (isinstance(crossing, str) and isinstance(name, str) and isinstance(jpeg, bytes)):
@@ -347,12 +383,23 @@ class PostDesk:
 
     def _take_closed(self, item: Item) -> bool:
         header, said = item.header, item.body.get("closing")
+        if self._is_erased(header.about):
+            return False
         if said is None:
             own = header.device == self._keys.device
             if not own and not self._cases.drop_entry(header.about):
                 self._cases.closed_early(header.about, None, device=header.device)
             return False
         return self._note_closed(header, msgspec.convert(said, Closing))
+
+    def _take_erased(self, header: ItemHeader) -> bool:
+        """Also this box's own, whose copy was put back: it does not come back, whatever comes when."""
+        self._cases.closed_early(header.about, None, device=header.device, erased=True)
+        return self._cases.erased(header.about, device=header.device)
+
+    def _is_erased(self, item: bytes) -> bool:
+        early = self._cases.take_early(item)
+        return early is not None and early[0] != "" and early[1] is None
 
     def _note_closed(self, header: ItemHeader, closing: Closing) -> bool:
         if not self._cases.has_item(header.about):

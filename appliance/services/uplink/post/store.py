@@ -1,9 +1,9 @@
 """This box's copy of what the post's boxes have told each other: sealed items in SQLite, verified before they
 come in.
 
-Items are only added. The copy is bounded: what is closed or expired makes room, and when all is open and
-unexpired a new item is refused with a sentence, never an old one dropped. On the hub the same copy is what
-the others get.
+Items are only added, until their own box takes them back by a person's request. The copy is bounded: what is
+closed or expired makes room, and when all is open and unexpired a new item is refused with a sentence, never
+an old one dropped. On the hub the same copy is what the others get.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from appliance.post.items import CLOSED, MAX_DAYS, ItemHeader
+from appliance.post.items import CLOSED, ERASED, MAX_DAYS, ItemHeader
 
 MAX_ITEMS: Final = 200_000
 """At 300 travellers a day, over a year of entries that no exit has closed."""
@@ -119,6 +119,10 @@ class PostStore:
                         "UPDATE items SET sent = 1 WHERE device = ? AND id = ?", (header.device, header.id)
                     )
                 return False
+            if header.kind == ERASED:
+                self._erase(connection, header.device, header.about)
+            elif self._is_erased(connection, header):
+                return False
             self._make_room(connection, header.device, len(data))
             connection.execute(
                 "INSERT INTO items (device, id, kind, about, look, expires, sent, data)"
@@ -209,6 +213,18 @@ class PostStore:
             self._held = _held(connection)
         return gone
 
+    def _erase(self, connection: sqlite3.Connection, device: str, id_: bytes) -> None:
+        """The item of this box, and what others have said of it: a closing has its own words on a person."""
+        query = "DELETE FROM items WHERE device = ? AND id = ?"
+        if connection.execute(query, (device, id_)).rowcount:
+            connection.execute("DELETE FROM items WHERE kind = ? AND about = ?", (CLOSED, id_))
+            self._held = _held(connection)
+
+    def _is_erased(self, connection: sqlite3.Connection, header: ItemHeader) -> bool:
+        """It was taken back before it came."""
+        query = "SELECT 1 FROM items WHERE about = ? AND kind = ? AND device = ?"
+        return connection.execute(query, (header.id, ERASED, header.device)).fetchone() is not None
+
     def _make_room(self, connection: sqlite3.Connection, device: str, size: int) -> None:
         if self._has_room(device, size):
             return
@@ -288,6 +304,7 @@ def _connected(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",) or version not in (0, FORMAT):
             raise sqlite3.DatabaseError("damaged")

@@ -1,6 +1,7 @@
 // The second line's pages: the queue stays fresh, what is looked at in a case is kept as it is typed, and a decision
 // goes with a PIN. The box judges all of it; who no longer works here is sent back to the lane.
 
+import { offerHelp } from "./help.js";
 import { follow } from "./live.js";
 
 const ANSWER_MS = 10000; // a PIN takes its time on a small board
@@ -13,6 +14,8 @@ const closing = document.getElementById("close");
 const saved = document.getElementById("saved");
 let keeping = 0;
 let deciding = false; // a decision is on its way: its own answer says what comes next
+
+offerHelp(body.dataset.screen);
 
 // The lane goes on meanwhile
 
@@ -134,6 +137,7 @@ async function leave(event) {
 
 document.getElementById("back").addEventListener("click", leave);
 document.addEventListener("keydown", (event) => {
+  if (document.querySelector("dialog[open]")) return; // help is read: its keys are its own
   if (event.key === "Escape") {
     leave(event);
     return;

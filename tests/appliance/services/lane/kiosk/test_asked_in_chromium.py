@@ -82,7 +82,16 @@ PROOF = (Keys.SHIFT, Keys.F5, Keys.NULL)
 
 
 def keys(browser: Kiosk, *typed: str) -> None:
-    ActionChains(browser.driver, duration=0).send_keys(*typed).perform()
+    """Shift is held until NULL: typed as a key it would be let go before the next one."""
+    chain = ActionChains(browser.driver, duration=0)
+    for key in typed:
+        if key == Keys.SHIFT:
+            chain.key_down(key)
+        elif key == Keys.NULL:
+            chain.key_up(Keys.SHIFT)
+        else:
+            chain.send_keys(key)
+    chain.perform()
 
 
 def opened(browser: Kiosk, name: str) -> bool:

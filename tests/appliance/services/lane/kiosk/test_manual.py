@@ -11,8 +11,9 @@ from kiosk_client import Client
 from kiosk_scripted import TRAVELLERS, WAITING, ScriptedSource
 
 from appliance.contracts.lane import LateHit, Trouble
+from appliance.services.lane import kiosk
 from appliance.services.lane.kiosk import kiosk_app
-from appliance.services.lane.kiosk.help import SCREENS, screen_code
+from appliance.services.lane.kiosk.help import DIALOGS, SCREENS, SECOND_LINE, screen_code
 from appliance.services.lane.kiosk.manual import GUIDES, Manual
 from appliance.services.lane.kiosk.words import TROUBLES
 
@@ -35,6 +36,16 @@ def test_ok__every_screen_has_help_in_this_language(language: str) -> None:
         assert page is not None
         assert page.language == language
         assert page.title
+
+
+def test_ok__every_form_of_the_pages_has_help() -> None:
+    """Help goes by the name of the form that is open, and of the page of the second line."""
+    templates = Path(kiosk.__file__).parent / "templates"
+    text = {path.name: path.read_text("utf-8") for path in templates.glob("*.html")}
+    forms = {one for page in text.values() for one in re.findall(r'<dialog [^>]*id="([a-z_]+)"', page)}
+    assert forms - {"help"} == set(DIALOGS)
+    pages = " ".join(re.findall(r"block screen %}(.*?){% endblock", "".join(text.values())))
+    assert set(re.findall(r"second_line_case|release_review|second_line(?!_)", pages)) == set(SECOND_LINE)
 
 
 def test_ok__the_guides_are_there_in_english_and_french() -> None:

@@ -111,6 +111,21 @@ def log_in(browser: Kiosk, name: str) -> None:
     wait_until(lambda: name in browser.text(".officer"))
 
 
+def help_here(browser: Kiosk) -> str:
+    """What help says of this page; Esc leaves the help, and not the page."""
+    where = path(browser)
+    keys(browser, Keys.F1)
+    wait_until(lambda: browser.text("#help-page h2"))
+    title = browser.text("#help-page h2")
+    looked, faint = script(browser, FAINT)
+    assert (looked > 10, faint) == (True, [])
+    picture(browser, f"help{where.count('/')}-{title[:12]}")
+    keys(browser, Keys.ESCAPE)
+    wait_until(lambda: not script(browser, "return document.getElementById('help').open"))
+    assert path(browser) == where
+    return title
+
+
 def test_ok__refer_queue_open_close(browser: Kiosk, make_lane, house) -> None:
     lane = make_lane(LitReader(HONEST))
 
@@ -125,8 +140,10 @@ def test_ok__refer_queue_open_close(browser: Kiosk, make_lane, house) -> None:
         assert "ERIKSSON" in browser.text(".queue")
         assert "waits under an hour" in browser.text(".queue")
         assert script(browser, "return document.activeElement.matches('.queue a')"), "the first is chosen"
+        assert help_here(browser) == "The second line: what waits (F8)"
         keys(browser, Keys.ENTER)
         ready(browser, "/second-line/")
+        assert help_here(browser) == "A case"
         assert script(browser, "return document.querySelectorAll('.pictures img').length") == 6
         browser.settle()
         widths = script(browser, "return [...document.images].map((i) => i.naturalWidth)")
@@ -214,6 +231,7 @@ def test_ok__a_release_is_reviewed_first(browser: Kiosk, make_lane, house, monke
         picture(browser, "second-line-queue")
         keys(browser, Keys.ARROW_DOWN, Keys.ARROW_UP, Keys.ENTER)
         ready(browser, "/second-line/")
+        assert help_here(browser) == "Review a release under RED"
         assert script(browser, "return document.querySelectorAll('#close [name=outcome]').length") == 2
         focus(browser, "#close [value=not_upheld]")
         keys(browser, " ")
