@@ -9,7 +9,7 @@ from kiosk_ledger import enter_line
 from kiosk_scripted import TRAVELLERS, WAITING, ScriptedSource
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
-from test_asked_in_chromium import ASKED, GROUP, OVERSTAYED, PROOF, QUESTIONS
+from test_asked_in_chromium import ASKED, GROUP, OVERSTAYED, QUESTIONS, press_shift_f5
 from test_duty_in_chromium import STAFF
 from test_receipt_in_chromium import RECEIPT, REFERRED
 
@@ -49,8 +49,8 @@ def decisions(source: ScriptedSource) -> Iterator[tuple[str, View]]:
     yield "asked", source.decide(TRAVELLERS["green"], asked=SAID, **DUTY)
     yield "to be asked", source.decide(TRAVELLERS["amber_check_digit"], asked=ASKED, crossing="c2", **DUTY)
     yield "overstay", source.decide(OVERSTAYED, asked=SAID, crossing="c3", **DUTY)
-    released = {"may_release": True, "takes_typed": True}
-    yield "group", source.decide(TRAVELLERS["red_stolen"], asked=SAID, group=GROUP, **DUTY, **released)
+    red = TRAVELLERS["red_stolen"]
+    yield "group", source.decide(red, asked=SAID, group=GROUP, may_release=True, **DUTY)
     working = {"step": "reading_visa", "press": "without_visa", "hold": "refer", "crossing": "c4"}
     document = TRAVELLERS["green"].document
     yield (
@@ -69,9 +69,9 @@ def screens(source: ScriptedSource) -> Iterator[tuple[str, View]]:
 def dialogs(kiosk: Kiosk, source: ScriptedSource) -> Iterator[str]:
     """Every dialog that came with a room of its own, one after the other, open and filled."""
 
-    def opened(view: View, *key: str) -> None:
+    def opened(view: View, key: str) -> None:
         kiosk.wait_for_revision(view.revision)
-        keys(kiosk, *key)
+        keys(kiosk, key)
         wait_until(lambda: kiosk.driver.execute_script(OPENED))
 
     def close() -> None:
@@ -82,7 +82,9 @@ def dialogs(kiosk: Kiosk, source: ScriptedSource) -> Iterator[str]:
     opened(source.decide(TRAVELLERS["green"], asked=visa, **DUTY), Keys.F5)
     yield "asked open"
     close()
-    opened(source.decide(OVERSTAYED, asked=visa, crossing="c2", **DUTY), *PROOF)
+    kiosk.wait_for_revision(source.decide(OVERSTAYED, asked=visa, crossing="c2", **DUTY).revision)
+    press_shift_f5(kiosk)
+    wait_until(lambda: kiosk.driver.execute_script("return document.getElementById('proof').open"))
     yield "proof open"
     close()
     opened(source.show(WAITING, **DUTY), Keys.F11)
