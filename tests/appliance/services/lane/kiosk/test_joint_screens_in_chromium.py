@@ -1,4 +1,4 @@
-"""Screens on which several rooms meet: nothing is cut, all can be read, and axe-core has nothing against them.
+"""Screens on which several rooms meet: nothing is cut, all can be read, axe-core has nothing against them.
 
 BORNE_SCREENSHOTS=folder in the environment keeps pictures.
 """
@@ -35,9 +35,10 @@ things.forEach((e, i) => {
 });
 return found;
 """
-KEYS = "return [...document.querySelectorAll('.top [data-open]')].filter(e => e.checkVisibility())" + (
-    ".map(e => e.dataset.open)"
-)
+KEYS = """
+return [...document.querySelectorAll(".top [data-open]")]
+  .filter((e) => e.checkVisibility()).map((e) => e.dataset.open);
+"""
 
 
 def picture(browser: Kiosk, name: str, size: str) -> None:

@@ -27,10 +27,10 @@ from appliance.services.lane.second_line.waiting import waited_seconds
 LANGUAGES = ("en", "fr", "ru")
 RELEASED = "Found again: the desk confirmed it by telephone."
 SIDEWAYS = "return document.documentElement.scrollWidth > innerWidth"
-WIDE = (
-    "return [...document.querySelectorAll('#second *')].filter(e => e.getBoundingClientRect().right > innerWidth)"
-    + (".map(e => e.tagName + '.' + e.className)")
-)
+WIDE = """
+return [...document.querySelectorAll("#second *")]
+  .filter((e) => e.getBoundingClientRect().right > innerWidth).map((e) => e.tagName + "." + e.className);
+"""
 LOOK = "Object.assign(document.documentElement.dataset, {theme: arguments[0], print: arguments[1]})"
 
 
