@@ -203,7 +203,8 @@ class Officer:
             await asyncio.sleep(0.01)  # the screen changed between the look and the press
 
     async def until_recorded(self, crossings: int) -> View:
-        return await self.until(lambda view: view.crossings == crossings)
+        """And over: the record counts before the box has remembered what it keeps beside it."""
+        return await self.until(lambda view: view.crossings == crossings and view.step != "recording")
 
 
 def run_with_officer(lane: LaneService, work: Callable[[Officer], Any]) -> Any:

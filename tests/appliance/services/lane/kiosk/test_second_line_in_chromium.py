@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from kiosk_axe import violations
 from kiosk_browser import SIZES, Kiosk, wait_until
 from kiosk_looks import FAINT
 from second_line_scripted import HONEST, NEAR, PINS, STOLEN, LitReader, login, records, staff
@@ -18,6 +19,7 @@ from selenium.webdriver.common.keys import Keys
 
 from appliance.records import officers
 from appliance.services.lane.kiosk import kiosk_app
+from appliance.services.lane.kiosk.looks import THEMES
 from appliance.services.lane.second_line import desk
 from appliance.services.lane.second_line.routines import ROUTINES
 from appliance.services.lane.second_line.waiting import waited_seconds
@@ -25,6 +27,11 @@ from appliance.services.lane.second_line.waiting import waited_seconds
 LANGUAGES = ("en", "fr", "ru")
 RELEASED = "Found again: the desk confirmed it by telephone."
 SIDEWAYS = "return document.documentElement.scrollWidth > innerWidth"
+WIDE = """
+return [...document.querySelectorAll("#second *")]
+  .filter((e) => e.getBoundingClientRect().right > innerWidth).map((e) => e.tagName + "." + e.className);
+"""
+LOOK = "Object.assign(document.documentElement.dataset, {theme: arguments[0], print: arguments[1]})"
 
 
 @pytest.fixture(autouse=True)
@@ -305,10 +312,16 @@ def test_ok__it_can_be_read(browser: Kiosk, make_lane, house, language: str, siz
             browser.driver.get(address + where)
             wait_until(lambda: browser.text("#second"))
             browser.settle()
-            assert not script(browser, SIDEWAYS)
-            looked, faint = script(browser, FAINT)
-            assert looked > 8
-            assert faint == []
+            for theme, print_ in (*((one, "normal") for one in THEMES), ("day", "large")):
+                script(browser, LOOK, theme, print_)
+                looked, faint = script(browser, FAINT)
+                assert looked > 8
+                problems = [*faint, *violations(browser), *["it scrolls aside"] * script(browser, SIDEWAYS)]
+                assert problems == [], (where, theme, print_, script(browser, WIDE))
+                if language == "en":
+                    queue_or_case = "queue" if where == "/second-line" else "case"
+                    picture(browser, f"second-line-{queue_or_case}-{theme}-{print_}-{size}")
+            script(browser, LOOK, "day", "normal")
         if language != "en":
             picture(browser, f"second-line-case-{language}-{size}")
 
