@@ -55,7 +55,8 @@ class ScriptedOfficer:
             assert seen.recommendation is not None
             await self._press(DECISIONS[seen.recommendation], _asks_for_the_officer)
         recommended, reasons = seen.recommendation, seen.reasons
-        while seen.crossings < number or seen.step == "recording":  # counted before it is over
+        mine = seen.crossing
+        while seen.crossings < number or seen.crossing == mine:  # it counts before it is over
             seen = await self._screen.wait_for_change(seen.revision, LOOK_SECONDS)
             recommended, reasons = seen.recommendation or recommended, seen.reasons or reasons
         return Crossing(number, recommended, reasons, seen.last_outcome, seconds, seen.last_seq)

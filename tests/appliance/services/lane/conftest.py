@@ -204,7 +204,7 @@ class Officer:
 
     async def until_recorded(self, crossings: int) -> View:
         """And over: the record counts before the box has remembered what it keeps beside it."""
-        return await self.until(lambda view: view.crossings == crossings and view.step != "recording")
+        return await self.until(lambda view: view.crossings == crossings and view.step != "deciding")
 
 
 def run_with_officer(lane: LaneService, work: Callable[[Officer], Any]) -> Any:
