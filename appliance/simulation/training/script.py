@@ -20,7 +20,7 @@ from appliance.travel_document import is_known_code
 from appliance.travel_document.codes import can_issue
 
 MAX_TRAVELLERS: Final = 200
-"""In one book: a long day of training has sixty."""
+"""In one book: what ships has sixty-three."""
 _OFFSET: Final = re.compile(r"today([+-]\d{1,5})")
 _NUMBER: Final = re.compile(r"[A-Z0-9]{1,9}")
 
@@ -156,7 +156,7 @@ class Listed(_Section, frozen=True, kw_only=True):
 
 
 class Passage(_Section, frozen=True, kw_only=True):
-    """An earlier crossing of the document at this box, admitted: the box's history has it before they come."""
+    """An earlier crossing of the document at this box, admitted; its history has it before they come."""
 
     direction: Direction
     days_ago: Annotated[int, msgspec.Meta(ge=1, le=180)]
@@ -213,7 +213,7 @@ class Book(_Section, frozen=True, kw_only=True):
 
 
 def load_book(*paths: Path) -> Book:
-    """One book of these files, in their order; without any, the sixty that ship.
+    """One book of these files, in their order; without any, the sixty-three that ship.
 
     Raises:
         ScriptError: a file cannot be read or used, with its line.

@@ -53,7 +53,7 @@ says = { en = "Passports of Utopia have a chip." }
 [[document]]
 says = { en = "Serves." }
 
-# Nobody of the first sixty is from here, so that none of them is asked for an exit.
+# Only travellers whose stay is the matter are from here: the others cross twice without an exit between.
 [[stay]]
 nationalities = ["KAZ"]
 days = 90

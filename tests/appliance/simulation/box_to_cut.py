@@ -1,7 +1,7 @@
-"""A training box that may be killed and begun again on the same folder: `python box_to_cut.py FOLDER PORT ID`.
+"""A training box to be killed and begun again on the same folder: `python box_to_cut.py FOLDER PORT ID`.
 
-The simulated traveller is the one of the script until their crossing is recorded. How often the chip was spoken
-to is written down at each word, so that a test can see whether it was read again.
+The simulated traveller is the one of the script until their crossing is recorded. Every word to the chip is
+written down, so that a test can see whether it was read again.
 """
 
 import asyncio

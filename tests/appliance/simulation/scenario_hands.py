@@ -1,5 +1,4 @@
-"""An officer's hands at the kiosk in Chromium, for the pages of docs/scenarios/: keys, forms, one traveller seen
-through."""
+"""An officer's hands at the kiosk in Chromium, for the pages of docs/scenarios/."""
 
 import datetime as dt
 import sys
@@ -16,7 +15,7 @@ from kiosk_browser import Kiosk, wait_until  # noqa: E402
 from scenario_pages import Seen, Then  # noqa: E402
 
 from appliance.simulation.training.casting import born_of as whole  # noqa: E402
-from appliance.simulation.training.script import Traveller, load_book  # noqa: E402
+from appliance.simulation.training.script import load_book  # noqa: E402
 
 HOLD_SECONDS = 2.0
 STEP_SECONDS = 90.0
@@ -38,6 +37,13 @@ class Officer:
     def keys(self, *words: str) -> None:
         ActionChains(self._kiosk.driver, duration=0).send_keys(*words).perform()
         self.typed += sum(len(word) for word in words)
+
+    def with_shift(self, key: str) -> None:
+        """`send_keys` lets go of each key before the next."""
+        ActionChains(self._kiosk.driver, duration=0).key_down(Keys.SHIFT).send_keys(key).key_up(
+            Keys.SHIFT
+        ).perform()
+        self.typed += 1
 
     def fill(self, values: dict[str, str]) -> None:
         """The form, field by field, as somebody does who goes through it with the tab key."""
@@ -133,11 +139,7 @@ def see_through(
     act = "admit" if script.right.act.value == "admit" else "refer"
     how = decide(kiosk, officer, act)
     outcome = "Admitted" if act == "admit" else "Referred"
-    done = (
-        (lambda: kiosk.phase == "idle")
-        if not by_document
-        else (lambda: outcome in kiosk.text(".stage"))
-    )
+    done = (lambda: kiosk.phase == "idle") if not by_document else (lambda: outcome in kiosk.text(".stage"))
     wait_until(done, STEP_SECONDS)
     wait_until(lambda: outcome in kiosk.text(".stage"), STEP_SECONDS)
     return Seen(

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from kiosk_browser import Kiosk, wait_until
 from scenario_hands import Officer, keep_picture, told_of, what_it_says
 from scenario_pages import Then
 from selenium.webdriver.common.keys import Keys
-
-from kiosk_browser import Kiosk, wait_until
 
 PLATE: Final = "01 TJ 4471"
 IN_CAR: Final = 3
@@ -26,9 +25,12 @@ TELLS: Final = {
 def note_stamp(kiosk: Kiosk, officer: Officer, folder: Path) -> Iterable[Then]:
     """The exit stamp in the passport, by keyboard: which leg, day, kind, place, reason."""
     day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=STAMP_DAYS_AGO)
-    open_dialog(kiosk, officer, "proof", Keys.SHIFT, Keys.F5, Keys.NULL)
-    officer.keys(Keys.SHIFT, Keys.TAB, Keys.NULL, Keys.ARROW_DOWN, Keys.TAB)
-    officer.keys(day.isoformat(), Keys.TAB, Keys.TAB, "Korday", Keys.TAB, "stamp on page 9")
+    officer.with_shift(Keys.F5)
+    wait_until(lambda: is_open(kiosk, "proof"))
+    officer.with_shift(Keys.TAB)
+    officer.keys(
+        Keys.ARROW_DOWN, Keys.TAB, day.isoformat(), Keys.TAB, Keys.TAB, "Korday", Keys.TAB, "stamp on page 9"
+    )
     filled = "return [...document.querySelectorAll('#proof form:first-of-type [name]')].map(e => e.value)"
     assert kiosk.driver.execute_script(filled)[:2] == ["exit", day.isoformat()]
     send(kiosk, officer, "proof")
@@ -46,14 +48,14 @@ def sits(role: str) -> Callable[[Kiosk, Officer, Path], Iterable[Then]]:
     """A person's place in the car."""
 
     def note(kiosk: Kiosk, officer: Officer, folder: Path) -> Iterable[Then]:
-        open_dialog(kiosk, officer, "group", Keys.F11)
+        open_group(kiosk, officer)
         choose_role(kiosk, officer, role)
         send(kiosk, officer, "group")
         picture = f"13-car-{role}-placed.png"
         place = 1 if role == "driver" else 2
         wait_until(lambda: f"{place} of {IN_CAR} seen" in kiosk.text(".noted"))
-        keep_picture(kiosk, folder / picture)
         seen = what_it_says(kiosk)
+        keep_picture(kiosk, folder / picture)
         yield Then(f"F11: the {role}.", seen["colour"], seen["detail"], kiosk.text(".noted .group"), picture)
 
     return note
@@ -62,7 +64,7 @@ def sits(role: str) -> Callable[[Kiosk, Officer, Path], Iterable[Then]]:
 def detach(kiosk: Kiosk, officer: Officer, folder: Path) -> Iterable[Then]:
     """This one stays for the second line; that refers him at once, and the car's others go on."""
     seen, group = what_it_says(kiosk), kiosk.text(".noted .group")
-    open_dialog(kiosk, officer, "group", Keys.F11)
+    open_group(kiosk, officer)
     focus(kiosk, "[data-note=DetachFromGroup] [name=reason]")
     officer.keys("stolen passport")
     picture = "13-car-detach.png"
@@ -84,7 +86,7 @@ NOTES: Final = {
 def open_car(kiosk: Kiosk, officer: Officer) -> None:
     """Between travellers: how many people, what comes, the plate, once."""
     wait_until(lambda: "Start" in kiosk.text(".button"))
-    open_dialog(kiosk, officer, "group", Keys.F11)
+    open_group(kiosk, officer)
     officer.keys(str(IN_CAR), Keys.TAB, Keys.TAB, PLATE)
     send(kiosk, officer, "group")
     wait_until(lambda: f"0 of {IN_CAR} seen" in kiosk.text(".noted"))
@@ -98,7 +100,7 @@ def close_car(kiosk: Kiosk, officer: Officer, folder: Path) -> Then:
     assert "1 detached" in told
     picture = "13-car-all-seen.png"
     keep_picture(kiosk, folder / picture)
-    open_dialog(kiosk, officer, "group", Keys.F11)
+    open_group(kiosk, officer)
     differs = "return document.querySelector('#group .differs').hidden"
     assert kiosk.driver.execute_script(differs), "the count is right: no reason is asked for"
     send(kiosk, officer, "group")
@@ -106,9 +108,9 @@ def close_car(kiosk: Kiosk, officer: Officer, folder: Path) -> Then:
     return Then("F11 once more: the group is closed with its count.", "", "", told, picture)
 
 
-def open_dialog(kiosk: Kiosk, officer: Officer, name: str, *keys: str) -> None:
-    officer.keys(*keys)
-    wait_until(lambda: is_open(kiosk, name))
+def open_group(kiosk: Kiosk, officer: Officer) -> None:
+    officer.keys(Keys.F11)
+    wait_until(lambda: is_open(kiosk, "group"))
 
 
 def send(kiosk: Kiosk, officer: Officer, name: str) -> None:

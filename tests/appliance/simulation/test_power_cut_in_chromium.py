@@ -12,15 +12,20 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+KIOSK_TESTS = Path(__file__).parents[1] / "services" / "lane" / "kiosk"
+sys.path[:0] = [str(KIOSK_TESTS), str(Path(__file__).parent)]
 
 from box_to_cut import CHIP_WORDS  # noqa: E402
+from kiosk_browser import CHROMIUM, DRIVER, SIZES, Kiosk, chromium, wait_until  # noqa: E402
 from scenario_hands import BOOK, Officer, decide, keep_picture, what_it_says  # noqa: E402
 from scenario_pages import HOW, PAGES, settle, writing  # noqa: E402
 
-from kiosk_browser import CHROMIUM, DRIVER, SIZES, Kiosk, chromium, wait_until  # noqa: E402
-
 ID = "ordinary-passport"
+ABOUT = (
+    "The box's process is killed (SIGKILL) when the chip has been read and the portrait has not been taken, "
+    "and is begun again on the same disk. Power that goes is more than a killed process: what a disk does to "
+    "the last writes, and cuts at random moments, are the business of `tests/soak`."
+)
 START_SECONDS = 180.0
 """Of a box on a machine that does much else."""
 
@@ -132,9 +137,7 @@ def page(how: str, seen: dict, presses: int, back: float) -> str:
         (
             "# 8. Power cut mid-capture",
             "",
-            "The box's process is killed (SIGKILL) when the chip has been read and the portrait has not been taken, and "
-            "is begun again on the same disk. Power that goes is more than a killed process: what a disk does to the "
-            "last writes, and cuts at random moments, are the business of `tests/soak`.",
+            ABOUT,
             "",
             HOW,
             "",
@@ -149,8 +152,7 @@ def page(how: str, seen: dict, presses: int, back: float) -> str:
             "![The box is away](08-cut.png)",
             "",
             "## The same traveller",
-            "The document is there, its chip is not spoken to again; the portrait, which was not finished, is the step "
-            "being done.",
+            "Document and chip are there, and the chip is not spoken to again; the portrait is begun anew.",
             "",
             "![The same traveller](08-after-the-cut.png)",
             "",

@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+KIOSK_TESTS = Path(__file__).parents[1] / "services" / "lane" / "kiosk"
+sys.path[:0] = [str(KIOSK_TESTS), str(Path(__file__).parent)]
 
+from kiosk_browser import CHROMIUM, DRIVER, SIZES, Kiosk, chromium, wait_until  # noqa: E402
 from scenario_hands import BOOK, Officer, see_through  # noqa: E402
 from scenario_notes import NOTES, TELLS, close_car, open_car  # noqa: E402
 from scenario_pages import PAGES, Seen, Then, masked, page, settle, writing  # noqa: E402
 from training_process import running_training  # noqa: E402
-
-from kiosk_browser import CHROMIUM, DRIVER, SIZES, Kiosk, chromium, wait_until  # noqa: E402
 
 from appliance.clock import Clock, TimeQuality  # noqa: E402
 from appliance.config import ClockSource  # noqa: E402
@@ -38,6 +38,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     about: str
     travellers: tuple[str, ...]
     options: tuple[str, ...] = ()
+    size: str = "small"
+    """Of the screen: what passed is spelled out on a large one only."""
 
 
 SCENARIOS = msgspec.convert(
@@ -71,12 +73,12 @@ def test_ok__a_scenario_by_keyboard_alone(scenario: Scenario, tmp_path: Path) ->
         running_training(tmp_path / "results", "--realistic", *chosen, *scenario.options) as address,
         chromium() as kiosk,
     ):
-        kiosk.open(address, size=SIZES["small"])
+        kiosk.open(address, size=SIZES[scenario.size])
         assert "TRAINING" in kiosk.text(".banner")
         if scenario.number == CAR:
             open_car(kiosk, Officer(kiosk))
         for id_ in scenario.travellers:
-            seen.append(
+            seen += [
                 see_through(
                     kiosk,
                     id_,
@@ -86,7 +88,7 @@ def test_ok__a_scenario_by_keyboard_alone(scenario: Scenario, tmp_path: Path) ->
                     tells=TELLS.get(id_, ""),
                     notes=NOTES.get(id_, nothing),
                 )
-            )
+            ]
         if scenario.number == CAR:
             closed = close_car(kiosk, Officer(kiosk), folder)
             seen[-1] = dataclasses.replace(seen[-1], then=(*seen[-1].then, closed))

@@ -64,7 +64,8 @@ def test_ok__only_whose_stay_is_the_matter_comes_from_where_stays_are_limited() 
     limited = {
         one.id
         for one in book.traveller
-        if (document := book.document(one)) and (document.nationality or document.issuer) in rule.nationalities
+        if (document := book.document(one))
+        and (document.nationality or document.issuer) in rule.nationalities
     }
     assert limited == {one.id for one in book.traveller if one.passage}
     assert len(limited) == 3

@@ -65,7 +65,9 @@ def test_ok__the_box_remembers_the_earlier_crossings_of_the_scripts_and_no_other
             found = history.search(
                 issuing_state=document.issuer, document_number=document.number, purpose="test", now=NOW
             )
-            days = {(passage.direction, (NOW - dt.datetime.fromisoformat(passage.at)).days) for passage in found}
+            days = {
+                (passage.direction, (NOW - dt.datetime.fromisoformat(passage.at)).days) for passage in found
+            }
             assert days == {(passage.direction.value, passage.days_ago) for passage in one.passage}
     finally:
         history.close()
