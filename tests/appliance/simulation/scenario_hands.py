@@ -133,6 +133,8 @@ def see_through(
     seconds = time.monotonic() - began
     seen = what_it_says(kiosk)
     picture = f"{number:02d}-{id_}.png"
+    if tells:
+        show(kiosk, tells)
     keep_picture(kiosk, folder / picture)
     told = told_of(kiosk, tells) if tells else ""
     then = tuple(notes(kiosk, officer, folder))
@@ -167,6 +169,12 @@ def decide(kiosk: Kiosk, officer: Officer, act: str) -> str:
     held = act == "refer" and not refers_by_press
     officer.press(HOLD_SECONDS if held else 0.1)
     return f"{'holds the button' if held else 'presses'}: {act}"
+
+
+def show(kiosk: Kiosk, check: str) -> None:
+    """Scroll to a check: many that passed may stand above it."""
+    script = "document.querySelector(arguments[0]).scrollIntoView({ block: 'end' })"
+    kiosk.driver.execute_script(script, f"[data-check='{check}']")
 
 
 def told_of(kiosk: Kiosk, check: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk_browser import Kiosk, wait_until
-from scenario_hands import Officer, keep_picture, told_of, what_it_says
+from scenario_hands import Officer, keep_picture, show, told_of, what_it_says
 from scenario_pages import Then
 from selenium.webdriver.common.keys import Keys
 
@@ -37,9 +37,11 @@ def note_stamp(kiosk: Kiosk, officer: Officer, folder: Path) -> Iterable[Then]:
     wait_until(lambda: what_it_says(kiosk)["colour"] == "GREEN")
     seen = what_it_says(kiosk)
     picture = "14-stay-missing-exit-proved.png"
+    show(kiosk, "stay.allowed")
     keep_picture(kiosk, folder / picture)
     told = told_of(kiosk, "stay.allowed")
-    assert "Stamp" in told_of(kiosk, "stay.legs"), "what was taken for proof stands with the sum"
+    legs = told_of(kiosk, "stay.legs")
+    assert "Korday" in legs, f"what was taken for proof stands with the sum: {legs}"
     yield Then("Shift+F5, the exit stamp with its day, place and reason.", seen["colour"], seen["detail"],
                told, picture)  # fmt: skip
 
