@@ -37,7 +37,7 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def _add_session_options(training: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--script", type=Path, action="append", default=[], metavar="FILE",
-        help="travellers of this file (TOML), also several times; otherwise the sixty that ship",
+        help="travellers of this file (TOML), also several times; otherwise those that ship",
     )  # fmt: skip
     training.add_argument("--grade", type=int, choices=(1, 2, 3), help="only travellers of this difficulty")
     training.add_argument(

@@ -46,10 +46,17 @@ async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     task = asyncio.ensure_future(work)
     block = asyncio.current_task()
     assert block is not None
-    task.add_done_callback(lambda done: None if done.cancelled() else block.cancel())
+    inside = True
+
+    def stop(done: "asyncio.Future[None]") -> None:
+        if inside and not done.cancelled():  # a block that has ended is told by the result below
+            block.cancel()
+
+    task.add_done_callback(stop)
     try:
         yield
     finally:
+        inside = False
         if task.done() and not task.cancelled():
             task.result()
         task.cancel()

@@ -14,13 +14,13 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from appliance.config import ConfigError, did_you_mean, line_in, parse_toml, read_toml
-from appliance.contracts.checks import CHECKS, Recommendation
+from appliance.contracts.checks import CHECKS, Direction, Recommendation
 from appliance.screening.documents.entries import DocumentStatus
 from appliance.travel_document import is_known_code
 from appliance.travel_document.codes import can_issue
 
 MAX_TRAVELLERS: Final = 200
-"""In one book: a long day of training has sixty."""
+"""In one book: what ships has sixty-three."""
 _OFFSET: Final = re.compile(r"today([+-]\d{1,5})")
 _NUMBER: Final = re.compile(r"[A-Z0-9]{1,9}")
 
@@ -155,6 +155,14 @@ class Listed(_Section, frozen=True, kw_only=True):
     status: DocumentStatus | None = None
 
 
+class Passage(_Section, frozen=True, kw_only=True):
+    """An earlier crossing of the document at this box, admitted; its history has it before they come."""
+
+    direction: Direction
+    days_ago: Annotated[int, msgspec.Meta(ge=1, le=180)]
+    """As long as the shipped policy keeps the history."""
+
+
 class Right(_Section, frozen=True, kw_only=True):
     """What should happen."""
 
@@ -183,6 +191,7 @@ class Traveller(_Section, frozen=True, kw_only=True):
     person: Person
     tricks: tuple[Trick, ...] = ()
     listed: tuple[Listed, ...] = ()
+    passage: Annotated[tuple[Passage, ...], msgspec.Meta(max_length=40)] = ()
     right: Right
 
 
@@ -204,7 +213,7 @@ class Book(_Section, frozen=True, kw_only=True):
 
 
 def load_book(*paths: Path) -> Book:
-    """One book of these files, in their order; without any, the sixty that ship.
+    """One book of these files, in their order; without any, the sixty-three that ship.
 
     Raises:
         ScriptError: a file cannot be read or used, with its line.
@@ -277,6 +286,9 @@ def _problems(one: Traveller, seen: list[str], book: Book) -> Any:
         yield "document_of", "that traveller has borrowed a document too: name its holder."
     elif one.document is not None:
         yield from _document_problems(one.document)
+    document = book.document(one)
+    if one.passage and (document is None or document.kind is Kind.NONE):
+        yield "passage", "an earlier crossing is found by its document, and there is none."
     if NEEDS_STRANGER & set(one.tricks) and one.person.stranger is None:
         yield "tricks", "`person.stranger` says whose face that is, and is missing."
     for id_ in one.right.notice:

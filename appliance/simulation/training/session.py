@@ -136,6 +136,7 @@ class TrainingSession:
             start=settings.start,
             clock=settings.clock,
         )
+        setting.remember_passages()
         box = TrainingBox(configuration)
         try:
             await self._train(box, setting)

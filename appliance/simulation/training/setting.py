@@ -15,7 +15,9 @@ from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
 from appliance.config import Profile
+from appliance.contracts.checks import Outcome
 from appliance.key_files import write_key
+from appliance.records.history import History, Passage
 from appliance.records.keys import load_box_keys
 from appliance.reference_data.commands import sign, sign_other
 from appliance.reference_data.repository import Repository
@@ -50,6 +52,13 @@ says = { en = "Passports of Utopia have a chip." }
 
 [[document]]
 says = { en = "Serves." }
+
+# Only travellers whose stay is the matter are from here: the others cross twice without an exit between.
+[[stay]]
+nationalities = ["KAZ"]
+days = 90
+window_days = 180
+says = { en = "90 days in any 180." }
 """
 
 
@@ -152,6 +161,34 @@ class Setting:
         path = self.folder / "borne.toml"
         path.write_text("\n".join(toml_lines(tables)) + "\n", "utf-8")
         return path
+
+    def remember_passages(self) -> None:
+        """What the box remembers of earlier crossings, as the scripts say; before the box opens its history.
+
+        Raises:
+            StorageError: it is not on disk.
+        """
+        data = self.folder / "data"
+        data.mkdir(parents=True, exist_ok=True)
+        history = History.open(data / "history.db", storage=self.keys.storage)
+        try:
+            for one in self._book.traveller:
+                document = self._book.document(one)
+                for number, passage in enumerate(one.passage):
+                    assert document is not None, "the script's own check"
+                    at = self._now.astimezone(dt.UTC) - dt.timedelta(days=passage.days_ago)
+                    history.add(
+                        Passage(
+                            crossing=f"{one.id}-{number}",
+                            direction=passage.direction.value,
+                            at=at.isoformat(timespec="milliseconds"),
+                            outcome=Outcome.ADMITTED.value,
+                        ),
+                        issuing_state=document.issuer,
+                        document_number=document.number,
+                    )
+        finally:
+            history.close()
 
     def _reference_data(self) -> Repository:
         key = self._signing_key

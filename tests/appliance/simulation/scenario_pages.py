@@ -16,6 +16,20 @@ HOW = (
     "real ones. Everybody is invented."
 )
 _SECONDS = re.compile(r"\d+(\.\d+)? s\b")
+_DATE = re.compile(r"\b\d{1,2} [A-Z][a-z]{2} \d{4}\b")
+"""Scripts count from the day of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """What an officer did before the decision, and what the screen said of it."""
+
+    does: str
+    colour: str
+    detail: str
+    told: str
+    """Of the check that it was about."""
+    picture: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,9 @@ class Seen:
     seconds: float
     """From the press that began it, or the document that was laid down, to the recommendation."""
     picture: str
+    told: str = ""
+    """What a check that the page is about says in words."""
+    then: tuple[Then, ...] = ()
 
 
 def writing() -> bool:
@@ -68,8 +85,17 @@ def page(number: int, title: str, about: str, seen: list[Seen]) -> str:
             f"| button presses | {one.presses} |",
             f"| characters typed | {one.typed} |",
             f"| until the recommendation | {one.seconds:.1f} s |",
+            *([f"| the screen tells | {one.told} |"] if one.told else []),
             "",
         ]
+        for then in one.then:
+            parts += [
+                then.does + (f" The box says **{then.colour}**: {then.detail}." if then.colour else ""),
+                "",
+                *([f"> {then.told}", ""] if then.told else []),
+                f"![{then.does}]({then.picture})",
+                "",
+            ]
     return "\n".join(parts)
 
 
@@ -85,4 +111,4 @@ def settle(name: str, text: str) -> None:
 
 
 def masked(text: str) -> str:
-    return _SECONDS.sub("N s", text)
+    return _DATE.sub("DATE", _SECONDS.sub("N s", text))

@@ -1,32 +1,28 @@
 """The scenarios of docs/scenarios/: scripted travellers before the real kiosk in Chromium, by keyboard."""
 
-import datetime as dt
+import dataclasses
 import json
 import sys
-import time
 import tomllib
 from pathlib import Path
 
 import msgspec
 import pytest
-from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.keys import Keys
 
 KIOSK_TESTS = Path(__file__).parents[1] / "services" / "lane" / "kiosk"
 sys.path[:0] = [str(KIOSK_TESTS), str(Path(__file__).parent)]
 
 from kiosk_browser import CHROMIUM, DRIVER, SIZES, Kiosk, chromium, wait_until  # noqa: E402
-from scenario_pages import PAGES, Seen, masked, page, settle, writing  # noqa: E402
+from scenario_hands import BOOK, Officer, see_through  # noqa: E402
+from scenario_notes import NOTES, TELLS, close_car, open_car  # noqa: E402
+from scenario_pages import PAGES, Seen, Then, masked, page, settle, writing  # noqa: E402
 from training_process import running_training  # noqa: E402
 
 from appliance.clock import Clock, TimeQuality  # noqa: E402
 from appliance.config import ClockSource  # noqa: E402
-from appliance.simulation.training.casting import born_of as whole  # noqa: E402
-from appliance.simulation.training.script import load_book  # noqa: E402
 
-HOLD_SECONDS = 2.0
-STEP_SECONDS = 90.0
-BOOK = {one.id: one for one in load_book().traveller}
+CAR = 13
+"""The scenario whose people come as a group."""
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM.exists() and DRIVER.exists()), reason="chromium is not installed"
@@ -42,6 +38,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     about: str
     travellers: tuple[str, ...]
     options: tuple[str, ...] = ()
+    size: str = "small"
+    """Of the screen: what passed is spelled out on a large one only."""
 
 
 SCENARIOS = msgspec.convert(
@@ -50,157 +48,9 @@ SCENARIOS = msgspec.convert(
 )
 
 
-class Officer:
-    """Hands at the kiosk: counts presses and characters."""
-
-    def __init__(self, kiosk: Kiosk) -> None:
-        self._kiosk = kiosk
-        self.presses = 0
-        self.typed = 0
-
-    def press(self, seconds: float = 0.1) -> None:
-        self._kiosk.press(seconds)
-        self.presses += 1
-
-    def keys(self, *words: str) -> None:
-        ActionChains(self._kiosk.driver, duration=0).send_keys(*words).perform()
-        self.typed += sum(len(word) for word in words)
-
-    def fill(self, values: dict[str, str]) -> None:
-        """The form, field by field, as somebody does who goes through it with the tab key."""
-        for name, value in values.items():
-            script = "document.getElementsByName(arguments[0])[0].focus()"
-            self._kiosk.driver.execute_script(script, name)
-            tag = self._kiosk.driver.execute_script("return document.activeElement.tagName")
-            if tag == "SELECT" or name in ("typed_for",):
-                choose = (
-                    "for (const e of document.getElementsByName(arguments[0])) {"
-                    "if (e.type === 'radio') { if (e.value === arguments[1]) e.click(); }"
-                    "else { e.value = arguments[1];"
-                    "e.dispatchEvent(new Event('input', { bubbles: true })); } }"
-                )
-                self._kiosk.driver.execute_script(choose, name, value)
-                self.typed += 1
-            else:
-                self.keys(value)
-
-
-def typed_in(script) -> dict[str, str]:
-    """What the form asks of this document."""
-    document = script.document
-    without = document.kind.value == "none"
-    born = born_of(document.born)
-    values = {
-        "typed_for": "no_document" if without else "not_machine_readable",
-        "primary_identifier": document.surname,
-        "secondary_identifier": document.given,
-        "nationality": document.nationality or document.issuer,
-        "birth_date": born,
-        "birth_date_again": born,
-        "sex": document.sex,
-    }
-    if not without:
-        values |= {
-            "document_code": "P",
-            "issuing_state": document.issuer,
-            "document_number": document.number,
-            "document_number_again": document.number,
-            "expiry_date": document.expires,
-        }
-    return values
-
-
-def born_of(text: str) -> str:
-    return whole(text, day=dt.datetime.now(dt.UTC).date()).replace("-??", "")
-
-
-def see_through(kiosk: Kiosk, scenario: Scenario, id_: str, folder: Path) -> Seen:
-    """One traveller by hand; a picture of the screen when the box has spoken."""
-    script = BOOK[id_]
-    officer = Officer(kiosk)
-    began = time.monotonic()
-    if "document" not in scenario.options:
-        wait_until(lambda: "Start" in kiosk.text(".button"), STEP_SECONDS)
-        began = time.monotonic()
-        officer.press()
-        kiosk.wait_for_phase("working", "deciding", "trouble")
-    if script.document is not None and (
-        script.document.page.value != "machine" or script.document.kind.value == "none"
-    ):
-        type_in(kiosk, officer, typed_in(script))
-    excused: set[str] = set()
-    while kiosk.phase != "deciding":
-        if not script.person.fingers:
-            excuse_finger(kiosk, excused)
-        assert time.monotonic() - began < STEP_SECONDS, kiosk.text(".stage")
-        time.sleep(0.05)
-    seconds = time.monotonic() - began
-    seen = what_it_says(kiosk)
-    picture = f"{scenario.number:02d}-{id_}.png"
-    keep_picture(kiosk, folder / picture)
-    act = "admit" if script.right.act.value == "admit" else "refer"
-    refers_by_press = "Refer" in kiosk.text(".button").splitlines()[0]
-    held = act == "refer" and not refers_by_press
-    officer.press(HOLD_SECONDS if held else 0.1)
-    outcome = "Admitted" if act == "admit" else "Referred"
-    done = (
-        (lambda: kiosk.phase == "idle")
-        if "document" not in scenario.options
-        else (lambda: outcome in kiosk.text(".stage"))
-    )
-    wait_until(done, STEP_SECONDS)
-    wait_until(lambda: outcome in kiosk.text(".stage"), STEP_SECONDS)
-    how = "presses" if not held else "holds the button"
-    return Seen(
-        traveller=script.title,
-        tells=script.tells,
-        colour=seen["colour"],
-        detail=seen["detail"],
-        reasons=tuple(seen["reasons"]),
-        does=f"{how}: {act}" + (f" ({', '.join(sorted(excused))} excused)" if excused else ""),
-        outcome=outcome.lower(),
-        presses=officer.presses,
-        typed=officer.typed,
-        seconds=seconds,
-        picture=picture,
-    )
-
-
-def type_in(kiosk: Kiosk, officer: Officer, values: dict[str, str]) -> None:
-    open_ = "return document.getElementById('typing').open"
-    wait_until(lambda: kiosk.driver.execute_script("return !document.getElementById('type').hidden"))
-    officer.keys(Keys.F2)
-    wait_until(lambda: kiosk.driver.execute_script(open_))
-    officer.fill(values)
-    for _ in range(2):  # what the box made of it, and that it is right
-        kiosk.driver.find_element("id", "typing-next").click()
-        time.sleep(0.3)
-    wait_until(lambda: not kiosk.driver.execute_script(open_))
-
-
-def excuse_finger(kiosk: Kiosk, excused: set[str]) -> None:
-    script = (
-        "const b = document.querySelector('[data-except=finger_missing]');"
-        "if (b) { b.click(); return b.dataset.finger; } return null"
-    )
-    if finger := kiosk.driver.execute_script(script):
-        excused.add(finger.replace("_", " "))
-
-
-def what_it_says(kiosk: Kiosk) -> dict:
-    asked = "return !document.getElementById('button').disabled"
-    wait_until(lambda: kiosk.text(".stage .title") and kiosk.driver.execute_script(asked))
-    script = "return [...document.querySelectorAll('.checks [data-decisive]')].map(e => e.dataset.check)"
-    return {
-        "colour": kiosk.driver.execute_script("return document.body.dataset.recommendation"),
-        "detail": kiosk.text(".stage .detail"),
-        "reasons": kiosk.driver.execute_script(script),
-    }
-
-
-def keep_picture(kiosk: Kiosk, path: Path) -> None:
-    kiosk.screenshot(path)
-    assert path.stat().st_size > 10_000
+def nothing(_kiosk: Kiosk, _officer: Officer, _folder: Path) -> tuple[Then, ...]:
+    """An ordinary traveller, beside whom nothing is noted."""
+    return ()
 
 
 def attempts_in(results: Path) -> list[dict]:
@@ -223,9 +73,25 @@ def test_ok__a_scenario_by_keyboard_alone(scenario: Scenario, tmp_path: Path) ->
         running_training(tmp_path / "results", "--realistic", *chosen, *scenario.options) as address,
         chromium() as kiosk,
     ):
-        kiosk.open(address, size=SIZES["small"])
+        kiosk.open(address, size=SIZES[scenario.size])
         assert "TRAINING" in kiosk.text(".banner")
-        seen += [see_through(kiosk, scenario, id_, folder) for id_ in scenario.travellers]
+        if scenario.number == CAR:
+            open_car(kiosk, Officer(kiosk))
+        for id_ in scenario.travellers:
+            seen += [
+                see_through(
+                    kiosk,
+                    id_,
+                    folder,
+                    number=scenario.number,
+                    by_document="document" in scenario.options,
+                    tells=TELLS.get(id_, ""),
+                    notes=NOTES.get(id_, nothing),
+                )
+            ]
+        if scenario.number == CAR:
+            closed = close_car(kiosk, Officer(kiosk), folder)
+            seen[-1] = dataclasses.replace(seen[-1], then=(*seen[-1].then, closed))
         assert "TRAINING" in kiosk.text(".banner")
         wait_until(lambda: len(attempts_in(tmp_path / "results")) == len(seen))
     for one, attempt, id_ in zip(seen, attempts_in(tmp_path / "results"), scenario.travellers, strict=True):
@@ -241,4 +107,5 @@ def test_ok__a_scenario_by_keyboard_alone(scenario: Scenario, tmp_path: Path) ->
 
 def test_fail__a_stale_page_is_found() -> None:
     assert masked("until | 7.1 s |") == masked("until | 12 s |")
+    assert masked("until 3 Dec 2026") == masked("until 14 Jan 2027")
     assert masked("presses | 1 |") != masked("presses | 2 |")

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.contracts.checks import CHECKS
+from appliance.rules.table import read_table
 from appliance.simulation.training.casting import cast_of
 from appliance.simulation.training.script import (
     Act,
@@ -18,6 +20,7 @@ from appliance.simulation.training.script import (
     load_book,
     read_book,
 )
+from appliance.simulation.training.setting import RULES
 from appliance.travel_document import parse_mrz
 
 DAY = dt.date(2026, 11, 26)
@@ -44,14 +47,50 @@ DOCUMENT = '[traveller.document]\nsurname = "BERG"\nborn = "1980-01-02"\n'
 TWO = ONE + ONE.split("\n", 2)[2].replace('id = "one"', 'id = "two"')
 
 
-def test_ok__the_shipped_book_has_sixty_of_graded_difficulty() -> None:
+def test_ok__the_shipped_book_has_sixty_three_of_graded_difficulty() -> None:
     book = load_book()
-    assert len(book.traveller) == 60
-    assert [sum(one.grade == grade for one in book.traveller) for grade in (1, 2, 3)] == [20, 20, 20]
+    assert len(book.traveller) == 63
+    assert [sum(one.grade == grade for one in book.traveller) for grade in (1, 2, 3)] == [21, 21, 21]
     about_a_traveller = {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14, 15}  # 8, 9 and 10 are about the box
     assert {one.scenario for one in book.traveller} - {None} == about_a_traveller
     assert all(one.honest for one in book.traveller if one.right.act is Act.ADMIT)
     assert all(one.right.box.value != "GREEN" for one in book.traveller if not one.honest)
+
+
+def test_ok__only_whose_stay_is_the_matter_comes_from_where_stays_are_limited() -> None:
+    """The others cross twice with one document, without an exit between: they would all be asked for it."""
+    (rule,) = read_table(RULES.encode()).stay
+    book = load_book()
+    limited = {
+        one.id
+        for one in book.traveller
+        if (document := book.document(one))
+        and (document.nationality or document.issuer) in rule.nationalities
+    }
+    assert limited == {one.id for one in book.traveller if one.passage}
+    assert len(limited) == 3
+
+
+@pytest.mark.parametrize(
+    ("passage", "line", "said"),
+    [
+        ('direction = "in"\ndays_ago = 3', 13, "entry, exit"),
+        ('direction = "exit"\ndays_ago = 0', 14, ">= 1"),
+        ('direction = "exit"\ndays_ago = 181', 14, "<= 180"),
+    ],
+)
+def test_fail__an_earlier_crossing_that_cannot_have_been(passage: str, line: int, said: str) -> None:
+    text = ONE.replace("[traveller.person]", f"[[traveller.passage]]\n{passage}\n[traveller.person]")
+    with pytest.raises(ScriptError, match=re.escape(said)) as caught:
+        read_book(text, name="s")
+    assert f"line {line}" in str(caught.value)
+
+
+def test_fail__an_earlier_crossing_without_a_document() -> None:
+    passage = '[[traveller.passage]]\ndirection = "entry"\ndays_ago = 3\n[traveller.person]'
+    text = ONE.replace("[traveller.person]", passage).replace("surname", 'kind = "none"\nsurname')
+    with pytest.raises(ScriptError, match="found by its document"):
+        read_book(text, name="s")
 
 
 def test_ok__every_one_of_them_can_be_cast() -> None:

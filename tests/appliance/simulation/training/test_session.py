@@ -62,7 +62,7 @@ def test_ok__three_travellers_and_the_score(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-def test_ok__the_sixty_are_as_written(tmp_path: Path) -> None:
+def test_ok__all_that_ship_are_as_written(tmp_path: Path) -> None:
     """No dishonest traveller is GREEN, every recommendation and act is the script's."""
     command = [sys.executable, "-m", "appliance.cli", "training", "--headless", "--json"]
     done = subprocess.run(
@@ -70,9 +70,9 @@ def test_ok__the_sixty_are_as_written(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     score = json.loads(done.stdout)
-    assert (score["done"], score["right"]) == (60, 60)
+    assert (score["done"], score["right"]) == (63, 63)
     assert score["box"]["dishonest"]["GREEN"] == 0
-    assert score["box"]["honest"] == {"GREEN": 29, "AMBER": 8, "RED": 1, "unseen": 0}
+    assert score["box"]["honest"] == {"GREEN": 27, "AMBER": 13, "RED": 1, "unseen": 0}
 
 
 def test_fail__a_box_that_says_otherwise_than_the_script(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from appliance.config import load_config
+from appliance.records.history import History
 from appliance.simulation.training.script import load_book
 from appliance.simulation.training.session import devices
 from appliance.simulation.training.setting import NotHere, Setting, refuse_on_a_real_box
@@ -50,3 +51,23 @@ def test_fail__the_other_half_of_central_s_key_is_nowhere(tmp_path: Path) -> Non
         "sealing.pub",
         "watermark.pub",
     ]
+
+
+def test_ok__the_box_remembers_the_earlier_crossings_of_the_scripts_and_no_others(tmp_path: Path) -> None:
+    book = load_book()
+    setting = Setting(tmp_path, book, now=NOW)
+    setting.remember_passages()
+    history = History.open(tmp_path / "data" / "history.db", storage=setting.keys.storage)
+    try:
+        for one in book.traveller:
+            document = book.document(one)
+            assert document is not None
+            found = history.search(
+                issuing_state=document.issuer, document_number=document.number, purpose="test", now=NOW
+            )
+            days = {
+                (passage.direction, (NOW - dt.datetime.fromisoformat(passage.at)).days) for passage in found
+            }
+            assert days == {(passage.direction.value, passage.days_ago) for passage in one.passage}
+    finally:
+        history.close()
