@@ -59,6 +59,11 @@ class Button:
         if self._answer is not None and not self._answer.done():
             self.offer = offer
 
+    @property
+    def stands(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return self._answer is not None and not self._answer.done()
+
     def withdraw(self) -> None:
         """Offer nothing."""
         self.offer = Offer()
@@ -66,7 +71,7 @@ class Button:
 
     def answer(self, action: str) -> bool:
         """Answer with something that no button offers: it was asked for, and proved, otherwise."""
-        if self._answer is None or self._answer.done():
+        if self._answer is None or not self.stands:
             return False
         self._answer.set_result(action)
         return True
@@ -77,7 +82,7 @@ class Button:
         Returns whether it answered the offer.
         """
         action = self.offer.does(event)
-        if action is None or self._answer is None or self._answer.done():
+        if action is None or self._answer is None or not self.stands:
             return False
         if not seen and time.monotonic() < self._counts_from:
             return False

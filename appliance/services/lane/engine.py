@@ -180,6 +180,7 @@ class Engine:
         assessed = self.state.assessed
         return (
             self.state.step is Step.DECIDING
+            and self.button.stands
             and not self.state.referral_asked
             and assessed is not None
             and assessed.recommendation is Recommendation.RED
