@@ -161,4 +161,4 @@ def test_fail__a_command_that_cannot_be(capsys: pytest.CaptureFixture[str], word
 def test_ok__scripts_are_checked_without_a_session(capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path(__file__).parents[4] / "appliance/simulation/scripts"
     assert main(["training", "check", *map(str, sorted(folder.glob("*.toml")))]) == 0
-    assert capsys.readouterr().out.startswith("60 travellers")
+    assert capsys.readouterr().out.startswith("63 travellers")
