@@ -264,6 +264,7 @@ def wait():
         device.read_lines(60)
     except DeviceGone as error:
         print("gone")
+        print(error.__cause__, file=sys.stderr)
 
 thread = threading.Thread(target=wait)
 thread.start()
@@ -280,13 +281,17 @@ manager.stop()
 
 @pytest.mark.skipif(shutil.which("umockdev-wrapper") is None, reason="umockdev is not installed")
 def test_ok__on_a_pretended_bus(pseudo_terminals):
-    done = subprocess.run(
-        ["umockdev-wrapper", sys.executable, "-c", SCRIPT],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    for _ in range(5):
+        done = subprocess.run(
+            ["umockdev-wrapper", sys.executable, "-c", SCRIPT],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        # On a busy machine umockdev now and then answers an ioctl of its own pty as if that were no terminal.
+        if "Inappropriate ioctl" not in done.stderr:
+            break
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["ABSENT", "READY usb:0403:6001:A9", "gone", "ABSENT 1", "READY 1"]
