@@ -40,7 +40,8 @@ class Duty:
     @property
     def name(self) -> str:
         """For the record; empty where nobody has logged in."""
-        return self.officer.name if self.officer else ""
+        officer = self.officer  # once: another thread may be handing the lane over
+        return officer.name if officer else ""
 
     def look(self) -> None:
         """Read the book again: another process writes it. While it cannot be read nobody new logs in."""

@@ -31,7 +31,7 @@ from appliance.contracts.cases import (
 from appliance.contracts.checks import Outcome
 from appliance.contracts.face_record import RecordError, picture_of
 from appliance.contracts.movement import Movement, apart
-from appliance.contracts.officers import MIN_REASON, OfficerAnswer, Role
+from appliance.contracts.officers import MIN_REASON, OfficerAnswer, OfficerView, Role
 from appliance.contracts.post import Post
 from appliance.records.cases import OPEN, Case, Cases, NotOpen
 from appliance.records.errors import StorageError
@@ -171,8 +171,7 @@ class SecondLine:
     @property
     def role(self) -> Role | None:
         """In which role the officer on duty works here; None: they do not."""
-        roles = self._duty.officer.roles if self._duty.officer else ()
-        return next((role for role in (Role.SUPERVISOR, Role.SECOND_LINE) if role in roles), None)
+        return _role_of(self._duty.officer)
 
     def summary(self) -> SecondLineView | None:
         """For the officer's screen; None for who does not work at the second line."""
@@ -299,20 +298,27 @@ class SecondLine:
         return OfficerAnswer(taken=True)
 
     def close(self, request: CloseCase) -> OfficerAnswer:
-        """The officer on duty decides. Looking at a PIN takes a quarter of a second: call it in a thread."""
+        """The officer on duty decides. Looking at a PIN takes a quarter of a second: call it in a thread.
+
+        It is their decision whoever takes the lane over in that time."""
+        officer = self._duty.officer
+        role = _role_of(officer)
+        if officer is None or role is None:
+            return _no("not_allowed")
         try:
-            case = self.cases.case(request.crossing) if self.role is not None else None
+            case = self.cases.case(request.crossing)
         except StorageError:
             return _no("storage")
-        problem = self._problem(case, request)
+        if case is None:
+            return _no("unknown_case")
+        problem = self._problem(case, request, officer.name)
         if problem:
             return _no(problem)
-        assert case is not None
         allowed = REVIEWS_RELEASES if case.kind is CaseKind.RELEASED else CLOSES
-        proven = self._duty.proves(self._duty.name, request.pin, allowed)
+        proven = self._duty.proves(officer.name, request.pin, allowed)
         if not proven.taken:
             return proven
-        closing = self._closing(case, request)
+        closing = self._closing(case, request, officer.name, role)
         try:
             self.cases.begin_closing(closing, device=self._device)
         except NotOpen:
@@ -326,12 +332,8 @@ class SecondLine:
         self.came()
         return OfficerAnswer(taken=True)
 
-    def _problem(self, case: Case | None, request: CloseCase) -> str:
-        """Why this cannot be decided so; empty: it can."""
-        if self.role is None:
-            return "not_allowed"
-        if case is None:
-            return "unknown_case"
+    def _problem(self, case: Case, request: CloseCase, officer: str) -> str:
+        """Why this cannot be decided so by them; empty: it can."""
         if case.state != OPEN:
             return "closed_already" if case.closed_at_device == self._device else "closed_elsewhere"
         if request.outcome not in (REVIEWS if case.kind is CaseKind.RELEASED else OUTCOMES):
@@ -342,13 +344,12 @@ class SecondLine:
             return "no_reason"
         if not _known(request.work):
             return "unknown_item"
-        if case.kind is CaseKind.RELEASED and case.movement.officer == self._duty.name:
+        if case.kind is CaseKind.RELEASED and case.movement.officer == officer:
             return "own_release"
         return ""
 
-    def _closing(self, case: Case, request: CloseCase) -> Closing:
-        stamp, role = self._clock.stamp(), self.role
-        assert role is not None
+    def _closing(self, case: Case, request: CloseCase, officer: str, role: Role) -> Closing:
+        stamp = self._clock.stamp()
         waited = waited_seconds(case.movement.decided, stamp)
         review = case.kind is CaseKind.RELEASED
         results = {id_: said for id_, said in request.work.routines.items() if said != NOT_DONE}
@@ -359,7 +360,7 @@ class SecondLine:
             outcome=request.outcome,
             ground=request.ground,
             reason=" ".join(request.reason.split()),
-            officer=self._duty.name,
+            officer=officer,
             role=role.value,
             crossed_at=case.movement.decided.wall,
             waited_seconds=None if waited is None else round(waited, 1),
@@ -424,6 +425,12 @@ class SecondLine:
             )
         except StorageError as error:
             log.warning("this crossing will not be known when it comes back: %s", error)
+
+
+def _role_of(officer: OfficerView | None) -> Role | None:
+    """In which role they work here; the higher one of two."""
+    roles = officer.roles if officer else ()
+    return next((role for role in (Role.SUPERVISOR, Role.SECOND_LINE) if role in roles), None)
 
 
 def _known(work: Work) -> bool:

@@ -10,7 +10,7 @@ from second_line_scripted import HONEST, PINS, REASON, STOLEN, LitReader, login,
 
 from appliance.contracts.capture import Nothing
 from appliance.contracts.cases import CaseOutcome, CloseCase, Ground, SaveWork, Work
-from appliance.contracts.officers import Release
+from appliance.contracts.officers import Login, Release
 from appliance.records import officers
 from appliance.records.errors import StorageBroken
 from appliance.records.journal import Journal
@@ -250,6 +250,31 @@ def test_ok__a_release_is_reviewed_by_another_supervisor(make_lane, house, monke
     (review,) = [body for type_, body in found if type_ == "release_review"]
     assert (review["officer"], review["role"], review["released_by"]) == ("Dinara", "supervisor", "Cholpon")
     assert (review["outcome"], review["late"]) == ("upheld", True)
+
+
+@pytest.mark.parametrize("after", ["Dinara", ""])
+def test_ok__a_decision_is_theirs_who_proved_it(make_lane, house, monkeypatch, after: str) -> None:
+    """Though the lane is handed over, or the shift ends, while their PIN is looked at."""
+    lane = make_lane(LitReader(HONEST))
+
+    async def work(officer):
+        crossing = await refer(officer)
+        await lane.login(login("Emil"))
+        duty, proves = lane.engine.duty, lane.engine.duty.proves
+
+        def slowly(*args):
+            proven = proves(*args)
+            assert duty.login(login(after) if after else Login(name="", pin="")).taken
+            return proven
+
+        monkeypatch.setattr(duty, "proves", slowly)
+        assert await close(lane, closing(crossing)) == ""
+        assert duty.name == after
+        return await records(lane, house)
+
+    found = house.run(lane, work)
+    (closed,) = [body for type_, body in found if type_ == "case_closed"]
+    assert (closed["officer"], closed["role"]) == ("Emil", "second_line")
 
 
 def test_ok__an_admitted_one_has_crossed(make_lane, house) -> None:
