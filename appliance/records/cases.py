@@ -18,7 +18,7 @@ from appliance.contracts.cases import CaseKind, Closing, Work
 from appliance.contracts.movement import Movement
 from appliance.records.errors import StorageError
 from appliance.records.post_book import POST_SCHEMA, PostBook, SaidClosed, now_text
-from appliance.records.small_database import open_row, open_small, seal_row
+from appliance.records.small_database import open_row, open_small, seal_row, writing
 
 OPEN, CLOSING, CLOSED = "open", "closing", "closed"
 MAX_FOREIGN: Final = 2_000
@@ -95,7 +95,7 @@ class Cases(PostBook):
         Raises:
             StorageError: it is not on disk.
         """
-        with self._writing():
+        with writing(self._connection, self._lock):
             if item and self._count("state != 'closed' AND item != x''") >= MAX_FOREIGN:
                 return False
             done = self._do(
@@ -116,7 +116,7 @@ class Cases(PostBook):
         Raises:
             StorageError: it is not on disk.
         """
-        with self._writing():
+        with writing(self._connection, self._lock):
             self._keep_picture(crossing, name, jpeg, item=item)
 
     def _keep_picture(self, crossing: str, name: str, jpeg: bytes, *, item: bytes) -> None:
@@ -171,7 +171,7 @@ class Cases(PostBook):
             NotOpen: it is closed, or there is none.
             StorageError: it is not on disk.
         """
-        with self._writing():
+        with writing(self._connection, self._lock):
             query = "UPDATE cases SET work = ? WHERE crossing = ? AND state = 'open'"
             if not self._do(query, self._sealed(crossing, work), crossing).rowcount:
                 raise NotOpen
@@ -184,7 +184,7 @@ class Cases(PostBook):
             StorageError: it is not on disk.
         """
         sealed = self._sealed(closing.crossing, SaidClosed(device, closing))
-        with self._writing():
+        with writing(self._connection, self._lock):
             query = "UPDATE cases SET state = 'closing', closing = ? WHERE crossing = ? AND state = 'open'"
             if not self._do(query, sealed, closing.crossing).rowcount:
                 raise NotOpen
@@ -195,7 +195,7 @@ class Cases(PostBook):
         Raises:
             StorageError: it is not on disk.
         """
-        with self._writing():
+        with writing(self._connection, self._lock):
             query = "UPDATE cases SET state = 'closed', closed = ? WHERE crossing = ? AND state = 'closing'"
             self._do(query, now_text(), crossing)
 
@@ -216,7 +216,7 @@ class Cases(PostBook):
         Raises:
             StorageError: they are not forgotten yet.
         """
-        with self._writing():
+        with writing(self._connection, self._lock):
             for crossing in crossings:
                 self._forget(crossing)
             for id_ in entries:
@@ -234,7 +234,7 @@ class Cases(PostBook):
         Raises:
             StorageError: a decision about it is being written down, or it is not forgotten yet.
         """
-        with self._writing():
+        with writing(self._connection, self._lock):
             query = "SELECT crossing, state FROM cases WHERE item = ? AND device = ?"
             found = self._do(query, item, device).fetchone()
             if found is not None:
@@ -256,7 +256,7 @@ class Cases(PostBook):
             StorageError: not all is forgotten yet.
         """
         before = (now - dt.timedelta(days=days)).astimezone(dt.UTC).isoformat(timespec="seconds")
-        with self._writing():
+        with writing(self._connection, self._lock):
             gone = self._do("DELETE FROM cases WHERE state = 'closed' AND closed < ?", before).rowcount
             self._do("DELETE FROM pictures WHERE crossing NOT IN (SELECT crossing FROM cases)")
         return gone
@@ -285,7 +285,7 @@ class Cases(PostBook):
         Raises:
             StorageError: nothing of it is on disk.
         """
-        with self._writing():
+        with writing(self._connection, self._lock):
             if crossing and not self._do("SELECT 1 FROM cases WHERE crossing = ?", crossing).fetchone():
                 return  # erased while its items were being made
             for data in datas:
@@ -332,7 +332,7 @@ class Cases(PostBook):
         if not found:
             return None
         case, sealed = found[0], self._sealed(found[0].crossing, SaidClosed(device, closing))
-        with self._writing():
+        with writing(self._connection, self._lock):
             if case.state == OPEN:
                 self._do(
                     "UPDATE cases SET state = 'closed', told = 1, closed = ?, closing = ? WHERE crossing = ?",

@@ -15,7 +15,7 @@ from typing import Final, Self
 from nacl.secret import SecretBox
 
 from appliance.records.database import translated
-from appliance.records.small_database import open_row, open_small, seal_row
+from appliance.records.small_database import open_row, open_small, seal_row, writing
 
 MAX_ENROLLED: Final = 20_000
 """As many as the memory keeps crossings; the oldest go first."""
@@ -82,16 +82,9 @@ class Enrolments:
             crossing, moment.astimezone(dt.UTC).isoformat(), self._hash("document", owner.document),
             self._hash("person", owner.person), sealed,
         )  # fmt: skip
-        with self._lock:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._connection.execute("INSERT OR REPLACE INTO enrolled VALUES (?, ?, ?, ?, ?)", row)
-                self._forget(moment, days)
-                self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise translated(error) from error
+        with writing(self._connection, self._lock) as connection:
+            connection.execute("INSERT OR REPLACE INTO enrolled VALUES (?, ?, ?, ?, ?)", row)
+            self._forget(moment, days)
 
     def forget(self, now: dt.datetime, *, days: float) -> None:
         """Forget those of more than `days` ago, when nobody crosses either.

@@ -10,7 +10,6 @@ import hashlib
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -20,7 +19,7 @@ from nacl.secret import SecretBox
 from appliance.contracts.advance import AdvanceList
 from appliance.contracts.checks import Check
 from appliance.records.database import translated
-from appliance.records.small_database import open_row, open_small, seal_row
+from appliance.records.small_database import open_row, open_small, seal_row, writing
 
 MAX_EXPECTED: Final = 20_000
 """People on all lists; a month of a small post's buses."""
@@ -121,7 +120,7 @@ class Expected:
         Raises:
             StorageError: it is not on disk.
         """
-        with self._writing() as connection:
+        with writing(self._connection, self._lock) as connection:
             connection.execute(
                 "INSERT INTO lists VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
                 (list_.id, list_.expected, self._sealed(list_.id, list_)),
@@ -166,7 +165,7 @@ class Expected:
         Raises:
             StorageError: it is not on disk.
         """
-        with self._writing() as connection:
+        with writing(self._connection, self._lock) as connection:
             connection.execute(
                 "UPDATE persons SET came = max(came, ?) WHERE id = ?", (CAME if sure else PERHAPS, person)
             )
@@ -212,7 +211,7 @@ class Expected:
             StorageError: they are not forgotten yet.
         """
         ended = msgspec.structs.replace(list_, ended=True)
-        with self._writing() as connection:
+        with writing(self._connection, self._lock) as connection:
             connection.execute("DELETE FROM persons WHERE list = ?", (list_.id,))
             connection.execute(
                 "UPDATE lists SET sealed = ? WHERE id = ?", (self._sealed(list_.id, ended), list_.id)
@@ -224,7 +223,7 @@ class Expected:
         Raises:
             StorageError: they are still there.
         """
-        with self._writing() as connection:
+        with writing(self._connection, self._lock) as connection:
             connection.execute(
                 "DELETE FROM lists WHERE expected < ? AND id NOT IN (SELECT list FROM persons)",
                 ((now - COUNTS_KEPT).astimezone(dt.UTC).isoformat(),),
@@ -275,17 +274,3 @@ class Expected:
                 return self._connection.execute(query, parameters).fetchall()
             except sqlite3.Error as error:
                 raise translated(error) from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """All that is written within, or nothing."""
-        with self._lock:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise translated(error) from error
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")

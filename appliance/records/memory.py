@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from nacl.secret import SecretBox
 
 from appliance.records.database import translated
-from appliance.records.small_database import open_row, open_small, seal_row
+from appliance.records.small_database import open_row, open_small, seal_row, writing
 
 MAX_RECENT: Final = 20_000
 """A month at the busiest of small posts; the oldest go first."""
@@ -81,7 +81,7 @@ class Memory:
             StorageError: it is not on disk.
         """
         since = (moment - dt.timedelta(days=days)).astimezone(dt.UTC).isoformat()
-        with self._writing() as connection:
+        with writing(self._connection, self._lock) as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO recent VALUES (?, ?, ?)",
                 (crossing, moment.astimezone(dt.UTC).isoformat(), self._sealed(crossing, payload)),
@@ -128,7 +128,7 @@ class Memory:
         Raises:
             StorageError: they are not forgotten yet.
         """
-        with self._writing() as connection:
+        with writing(self._connection, self._lock) as connection:
             for one in crossings:
                 crossing, _, late = one.partition("/")
                 if late:
@@ -156,7 +156,7 @@ class Memory:
             StorageError: it is not on disk.
         """
         decided = moment.astimezone(dt.UTC).isoformat(timespec="seconds")
-        with self._writing() as connection:
+        with writing(self._connection, self._lock) as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO pairs VALUES (?, ?)", [(pair, decided) for pair in pairs]
             )
@@ -179,7 +179,7 @@ class Memory:
         """Raises:
         StorageError: it is not on disk.
         """
-        with self._writing() as connection:
+        with writing(self._connection, self._lock) as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO lists VALUES (?, ?, ?)",
                 [(name, version, issued) for name, (version, issued) in lists.items()],
@@ -203,7 +203,7 @@ class Memory:
         Raises:
             StorageError: it is not on disk.
         """
-        with self._writing() as connection:
+        with writing(self._connection, self._lock) as connection:
             connection.execute("DELETE FROM open_group")
             connection.execute("INSERT INTO open_group VALUES (?, ?)", (name, self._sealed(name, payload)))
 
@@ -213,7 +213,7 @@ class Memory:
         Raises:
             StorageError: it is still kept.
         """
-        with self._writing() as connection:
+        with writing(self._connection, self._lock) as connection:
             connection.execute("DELETE FROM open_group")
 
     # Late hits
@@ -224,7 +224,7 @@ class Memory:
         Raises:
             StorageError: it is not on disk.
         """
-        with self._writing() as connection:
+        with writing(self._connection, self._lock) as connection:
             connection.execute(
                 "INSERT OR IGNORE INTO late VALUES (?, ?, 0, ?)", (id_, seq, self._sealed(id_, payload))
             )
@@ -256,7 +256,7 @@ class Memory:
         Raises:
             StorageError: it is not on disk.
         """
-        with self._writing() as connection:
+        with writing(self._connection, self._lock) as connection:
             connection.execute("UPDATE late SET seen = 1, sealed = x''")
 
     def _sealed(self, name: str, payload: bytes) -> bytes:
@@ -271,31 +271,3 @@ class Memory:
                 return self._connection.execute(query, parameters).fetchall()
             except sqlite3.Error as error:
                 raise translated(error) from error
-
-    def _writing(self) -> "_Transaction":
-        return _Transaction(self._connection, self._lock)
-
-
-class _Transaction:
-    def __init__(self, connection: sqlite3.Connection, lock: threading.Lock) -> None:
-        self._connection = connection
-        self._lock = lock
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._lock.acquire()
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            self._lock.release()
-            raise translated(error) from error
-        return self._connection
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        try:
-            self._connection.execute("ROLLBACK" if error else "COMMIT")
-        except sqlite3.Error as problem:
-            raise translated(problem) from problem
-        finally:
-            self._lock.release()
-        if isinstance(error, sqlite3.Error):
-            raise translated(error) from error

@@ -4,7 +4,6 @@ Entries that an exit at any lane may end, by an index that names nobody; closing
 yet; items that `uplink` does not have yet; and how far the post's items have been read.
 """
 
-import contextlib
 import datetime as dt
 import sqlite3
 import threading
@@ -16,7 +15,7 @@ from nacl.secret import SecretBox
 
 from appliance.contracts.cases import Closing
 from appliance.records.database import translated
-from appliance.records.small_database import open_row, seal_row
+from appliance.records.small_database import open_row, seal_row, writing
 
 MAX_EARLY: Final = 20_000
 MAX_ENTRIES: Final = 200_000
@@ -69,7 +68,7 @@ class PostBook:
         """Raises:
         StorageError: it will be told again, which does no harm.
         """
-        with self._writing():
+        with writing(self._connection, self._lock):
             self._do("DELETE FROM outgoing WHERE number = ?", number)
 
     def put_last(self, number: int) -> None:
@@ -78,7 +77,7 @@ class PostBook:
         Raises:
             StorageError: it stays where it is.
         """
-        with self._writing():
+        with writing(self._connection, self._lock):
             self._do("INSERT INTO outgoing (data) SELECT data FROM outgoing WHERE number = ?", number)
             self._do("DELETE FROM outgoing WHERE number = ?", number)
 
@@ -94,7 +93,7 @@ class PostBook:
         """
         nothing = closing is None and not erased
         payload = b"" if nothing else msgspec.msgpack.encode(SaidClosed(device, closing))
-        with self._writing():
+        with writing(self._connection, self._lock):
             sealed = seal_row(self._storage, about.hex(), payload)
             self._do("INSERT OR REPLACE INTO early VALUES (?, ?, ?)", about, now_text(), sealed)
             self._do(
@@ -126,7 +125,7 @@ class PostBook:
         Raises:
             StorageError: it is not on disk.
         """
-        with self._writing():
+        with writing(self._connection, self._lock):
             sealed = seal_row(self._storage, id_.hex(), payload)
             self._do("INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?)", id_, device, look, at, sealed)
 
@@ -164,7 +163,7 @@ class PostBook:
         Raises:
             StorageError: it is not forgotten yet.
         """
-        with self._writing():
+        with writing(self._connection, self._lock):
             return bool(self._do("DELETE FROM entries WHERE id = ?", id_).rowcount)
 
     def forget_entries(self, *, now: dt.datetime, days: float) -> int:
@@ -174,7 +173,7 @@ class PostBook:
             StorageError: not all is forgotten yet.
         """
         before = (now - dt.timedelta(days=days)).astimezone(dt.UTC).isoformat(timespec="milliseconds")
-        with self._writing():
+        with writing(self._connection, self._lock):
             gone = self._do("DELETE FROM entries WHERE at < ?", before).rowcount
             return (
                 gone
@@ -200,7 +199,7 @@ class PostBook:
         """Raises:
         StorageError: it will be read again, which does no harm.
         """
-        with self._writing():
+        with writing(self._connection, self._lock):
             self._do("INSERT OR REPLACE INTO meta VALUES ('cursor', ?)", f"{copy} {position}")
 
     # The file
@@ -210,18 +209,6 @@ class PostBook:
             return self._connection.execute(query, parameters)
         except sqlite3.Error as error:
             raise translated(error) from error
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._lock:
-            self._do("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._do("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
-                raise
 
 
 def now_text() -> str:

@@ -3,13 +3,16 @@
 No record hangs on them: losing one loses convenience.
 """
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
-from appliance.records.database import as_text, durable, set_aside
+from appliance.records.database import as_text, durable, set_aside, translated
 from appliance.records.errors import StorageBroken
 
 
@@ -30,6 +33,28 @@ def open_small(path: Path, schema: str, *, what: str) -> sqlite3.Connection:
             return _connected(path, schema)
     except (sqlite3.Error, OSError) as error:
         raise StorageBroken(f"The {what} cannot be opened.") from error
+
+
+@contextlib.contextmanager
+def writing(
+    connection: sqlite3.Connection, lock: contextlib.AbstractContextManager[Any]
+) -> Iterator[sqlite3.Connection]:
+    """All that is written within, or nothing.
+
+    Raises:
+        StorageError: nothing is on disk.
+    """
+    with lock:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        finally:
+            with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back by itself
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
 
 def seal_row(storage: SecretBox, owner: str, payload: bytes) -> bytes:
