@@ -3,23 +3,19 @@
 With BORNE_SCREENSHOTS=FOLDER the pictures are made.
 """
 
-import asyncio
 import datetime as dt
-import os
 from pathlib import Path
 
 import pytest
-import uvicorn
 from kiosk_axe import violations
+from kiosk_beside import beside, keys, picture, script
 from kiosk_browser import SIZES, Kiosk, wait_until
 from kiosk_looks import FAINT
 from second_line_scripted import HONEST, LitReader, login, staff
-from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from appliance.contracts.advance import AdvanceLine, ImportAdvance
 from appliance.records import officers
-from appliance.services.lane.kiosk import kiosk_app
 from appliance.simulation.watchlists import STOLEN_DOCUMENT
 
 SOON = dt.datetime.now().astimezone() + dt.timedelta(hours=1)
@@ -56,45 +52,14 @@ def _staff(keys_and_lists, tmp_path: Path, monkeypatch) -> None:
     staff(tmp_path, keys_and_lists[0].storage)
 
 
-def press(kiosk: Kiosk, *typed: str) -> None:
-    ActionChains(kiosk.driver, duration=0).send_keys(*typed).perform()
-
-
-def script(kiosk: Kiosk, text: str):
-    return kiosk.driver.execute_script(text)
-
-
-def picture(browser: Kiosk, name: str) -> None:
-    if folder := os.environ.get("BORNE_SCREENSHOTS"):
-        browser.screenshot(Path(folder) / f"{name}.png")
-
-
-def beside(lane, browser_work):
-    """Run the lane with its page in one loop, and the browser beside it in a thread."""
-
-    async def work(officer):
-        app = kiosk_app(lane, languages=("en", "fr", "ar"), default_language="en")
-        config = uvicorn.Config(
-            app, port=0, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=0
-        )
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve())
-        try:
-            while not server.started:
-                await asyncio.sleep(0.02)
-            await lane.advance.take(ImportAdvance(lines=LINES, by="A. Clerk"))
-            port = server.servers[0].sockets[0].getsockname()[1]
-            loop = asyncio.get_running_loop()
-
-            def call(coroutine):
-                return asyncio.run_coroutine_threadsafe(coroutine, loop).result(60)
-
-            return await asyncio.to_thread(browser_work, officer, f"http://127.0.0.1:{port}", call)
-        finally:
-            server.should_exit = True
-            await serving
-
-    return work
+def with_the_list(lane, browser_work):
+    """The lane and the browser beside it, when the bus's list has been imported."""
+    return beside(
+        lane,
+        browser_work,
+        languages=("en", "fr", "ar"),
+        first=lambda: lane.advance.take(ImportAdvance(lines=LINES, by="A. Clerk")),
+    )
 
 
 def test_ok__an_expected_hit_is_the_second_line_s_alone(browser: Kiosk, make_lane, house) -> None:
@@ -124,7 +89,7 @@ def test_ok__an_expected_hit_is_the_second_line_s_alone(browser: Kiosk, make_lan
         assert violations(browser) == []
         assert not script(browser, "return document.documentElement.scrollWidth > innerWidth")
 
-    house.run(lane, beside(lane, officer_s_work))
+    house.run(lane, with_the_list(lane, officer_s_work))
 
 
 def test_ok__a_bus_s_group_takes_its_count_from_the_list(browser: Kiosk, make_lane, house) -> None:
@@ -134,7 +99,7 @@ def test_ok__a_bus_s_group_takes_its_count_from_the_list(browser: Kiosk, make_la
         browser.open(address, size=SIZES["large"])
         wait_until(lambda: lane.view().press == "start" and lane.view().coming)
         wait_until(lambda: browser.phase == "idle")
-        press(browser, Keys.F11)
+        keys(browser, Keys.F11)
         wait_until(lambda: script(browser, "return document.getElementById('group').open"))
         assert violations(browser) == []
         picture(browser, "group-of-a-list")
@@ -146,4 +111,4 @@ def test_ok__a_bus_s_group_takes_its_count_from_the_list(browser: Kiosk, make_la
         group = lane.view().group
         assert (group.kind, group.declared, group.plate) == ("bus", 2, "01KG123ABC")
 
-    house.run(lane, beside(lane, officer_s_work))
+    house.run(lane, with_the_list(lane, officer_s_work))

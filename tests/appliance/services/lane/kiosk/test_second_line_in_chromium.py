@@ -3,22 +3,18 @@
 With BORNE_SCREENSHOTS=FOLDER the pictures of docs/screens are made.
 """
 
-import asyncio
 import contextlib
-import os
 from pathlib import Path
 
 import pytest
-import uvicorn
 from kiosk_axe import violations
+from kiosk_beside import beside, keys, picture, script
 from kiosk_browser import SIZES, Kiosk, wait_until
 from kiosk_looks import FAINT
 from second_line_scripted import HONEST, NEAR, PINS, STOLEN, LitReader, login, records, staff
-from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from appliance.records import officers
-from appliance.services.lane.kiosk import kiosk_app
 from appliance.services.lane.kiosk.looks import THEMES
 from appliance.services.lane.second_line import desk
 from appliance.services.lane.second_line.routines import ROUTINES
@@ -41,14 +37,6 @@ def _staff(keys_and_lists, tmp_path: Path, monkeypatch) -> None:
     staff(tmp_path, keys_and_lists[0].storage)
 
 
-def keys(kiosk: Kiosk, *typed: str) -> None:
-    ActionChains(kiosk.driver, duration=0).send_keys(*typed).perform()
-
-
-def script(kiosk: Kiosk, text: str, *arguments):
-    return kiosk.driver.execute_script(text, *arguments)
-
-
 def focus(kiosk: Kiosk, selector: str) -> None:
     """What Tab would come to in the end."""
     script(kiosk, "document.querySelector(arguments[0]).focus()", selector)
@@ -63,38 +51,6 @@ def ready(kiosk: Kiosk, prefix: str = "/second-line") -> None:
     wait_until(
         lambda: path(kiosk).startswith(prefix) and script(kiosk, "return 'ready' in document.body.dataset")
     )
-
-
-def beside(lane, browser_work, *, language: str = "en"):
-    """Run the lane with its page in one loop, and the browser beside it in a thread."""
-
-    async def work(officer):
-        app = kiosk_app(lane, languages=LANGUAGES, default_language=language)
-        config = uvicorn.Config(
-            app, port=0, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=0
-        )
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve())
-        try:
-            while not server.started:
-                await asyncio.sleep(0.02)
-            port = server.servers[0].sockets[0].getsockname()[1]
-            loop = asyncio.get_running_loop()
-
-            def call(coroutine):
-                return asyncio.run_coroutine_threadsafe(coroutine, loop).result(60)
-
-            return await asyncio.to_thread(browser_work, officer, f"http://127.0.0.1:{port}", call)
-        finally:
-            server.should_exit = True
-            await serving
-
-    return work
-
-
-def picture(browser: Kiosk, name: str) -> None:
-    if folder := os.environ.get("BORNE_SCREENSHOTS"):
-        browser.screenshot(Path(folder) / f"{name}.png")
 
 
 def refer_by_key(browser: Kiosk) -> None:
