@@ -84,7 +84,7 @@ def test_ok__a_form_for_a_traveller_who_is_gone_closes(browser: Kiosk, source: S
         wait_until(lambda: not opened(browser, "release"))
         keys(browser, Keys.F4)
         assert not opened(browser, "release")
-        assert value(browser, "#release textarea") == ""
+        wait_until(lambda: value(browser, "#release textarea") == "")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -72,7 +72,7 @@ def test_ok__by_keyboard_alone_and_the_crossing_goes_on(
     wait_until(lambda: title(browser) == "Manual")
     keys(browser, Keys.ESCAPE)
     wait_until(lambda: not is_open(browser))
-    assert "Ready" not in browser.driver.page_source, "nothing stays behind"
+    wait_until(lambda: "Ready" not in browser.driver.page_source)  # nothing stays behind
     browser.press()
     wait_until(lambda: source.presses)
     assert [entry["message"] for entry in browser.driver.get_log("browser")] == []

@@ -66,8 +66,7 @@ def test_ok__by_keyboard_alone(browser: Kiosk, source: ScriptedSource, server: S
     assert value(browser, "primary_identifier") == "", "of a person nothing stays for the next line"
     keys(browser, Keys.ESCAPE)
     wait_until(lambda: not is_open(browser))
-    assert value(browser, "date") == ""
-    assert browser.text("#paper-lines") == ""
+    wait_until(lambda: (value(browser, "date"), browser.text("#paper-lines")) == ("", ""))
     assert [entry["message"] for entry in browser.driver.get_log("browser")] == []
 
 

@@ -114,7 +114,7 @@ def test_ok__over_the_officer_s_page_in_any_language_and_to_print(
     assert seen == ["receipt-words"], "paper shows the receipt and nothing of the screen"
     source.show(WAITING, step="reading_document", press=None, hold="refer", crossing="c2", receipt=None)
     wait_until(lambda: not browser.driver.execute_script(OPEN))
-    assert "Въезд" not in browser.driver.page_source, "nothing of a traveller stays behind"
+    wait_until(lambda: "Въезд" not in browser.driver.page_source)  # nothing of a traveller stays behind
 
 
 def test_ok__the_traveller_sees_it_when_the_officer_says_so_and_not_before(
