@@ -47,12 +47,13 @@ def open_serial(options: SerialOptions, what: str) -> serial.Serial:
             exclusive=True,
         )
     except LINE_ERRORS as error:
-        raise _why_not_open(error, options.port, what) from error
+        raise why_not_open(error, options.port, what) from error
     except ValueError as error:
         raise DeviceFault(f"{options.port} cannot be set as configured: check its baud rate.") from error
 
 
-def _why_not_open(error: OSError | termios.error, port: str, what: str) -> DeviceError:
+def why_not_open(error: OSError | termios.error, port: str, what: str) -> DeviceError:
+    """The error of hal that says why this port could not be opened; `what` should have been on it."""
     number = getattr(error, "errno", None)
     if number is None:  # a failed setting: pyserial keeps its number only in the error before
         number = next(iter((error.__context__ or error).args), None)

@@ -28,7 +28,8 @@ from hal.driver import POLL_SECONDS, Driver
 from hal.fingerprint_sensor import FingerImage
 from hal.fingerprint_sensor.zfm_line import Refused, ZfmLine
 from hal.fingerprint_sensor.zfm_module import QUICK_SECONDS, SystemParameters, ZfmModule
-from hal.fingerprint_sensor.zfm_port import LINE_ERRORS, why_not_open
+from hal.framed_reader import LINE_ERRORS
+from hal.serial_port import why_not_open
 
 BAUDS = (57600, 115200, 9600, 38400, 19200)
 """What modules are set to, the makers' own setting first."""
@@ -208,7 +209,7 @@ class ZfmSensor(Driver):
         try:
             self._port = open_port(options.port, bauds[0])
         except LINE_ERRORS as error:
-            raise why_not_open(error, options.port, what="fingerprint module") from error
+            raise why_not_open(error, options.port, "fingerprint module") from error
         line = ZfmLine(self._port, address=options.address, check=self._check_not_closed)
         self._module = ZfmModule(line)
         try:

@@ -21,7 +21,7 @@ from hal.fingerprint_sensor import FingerprintSensor, Polarity
 from hal.fingerprint_sensor import zfm as driver
 from hal.fingerprint_sensor.zfm import Options, create
 from hal.fingerprint_sensor.zfm_line import Code
-from hal.fingerprint_sensor.zfm_port import why_not_open
+from hal.serial_port import why_not_open
 
 pytestmark = pytest.mark.usefixtures("pseudo_terminals")
 
@@ -387,7 +387,7 @@ def test_fail__no_port(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(DeviceFault, match="not a serial port"):
         create(Options(port=str(tmp_path / "file"))).open()
-    assert isinstance(why_not_open(OSError(errno.EACCES, "no"), "p", what="w"), DeviceFault)
+    assert isinstance(why_not_open(OSError(errno.EACCES, "no"), "p", "w"), DeviceFault)
 
 
 def test_fail__a_port_that_takes_nothing(monkeypatch):
