@@ -1,5 +1,7 @@
 """The UN Security Council's consolidated list: its XML of individuals, as the secretariat publishes it."""
 
+import re
+import unicodedata
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import BinaryIO, Final
@@ -16,6 +18,10 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_DEPTH: Final = 16
 _NAMES: Final = ("FIRST_NAME", "SECOND_NAME", "THIRD_NAME", "FOURTH_NAME")
 _SEX: Final = {"Male": "M", "Female": "F"}
+_PARTED: Final = re.compile(r";|(?:^|\s)[a-z]\)\s")
+_BRACKETED: Final = re.compile(r"\(([^()]*)\)")
+_REMARK: Final = re.compile(r",?\s+(?:born|son of)\s.*", re.IGNORECASE | re.DOTALL)
+_LABEL: Final = re.compile(r"^original script:\s*", re.IGNORECASE)
 _PASSPORT: Final = ("passport", "travel document", "identity card", "laissez")
 
 
@@ -94,7 +100,8 @@ class _Reader:
 
 def _entry_of(one: ET.Element) -> PersonEntry | None:
     names = [" ".join(text for tag in _NAMES if (text := _text(one, tag)))]
-    names += [_text(alias, "ALIAS_NAME") for alias in one.iter("INDIVIDUAL_ALIAS")]
+    for alias in one.iter("INDIVIDUAL_ALIAS"):
+        names += _aliases(_text(alias, "ALIAS_NAME"))
     names.append(_text(one, "NAME_ORIGINAL_SCRIPT"))
     reference = _text(one, "REFERENCE_NUMBER") or _text(one, "DATAID")
     nationality = [state_of(value.text or "") for found in one.iter("NATIONALITY") for value in found]
@@ -120,6 +127,26 @@ def _entry_of(one: ET.Element) -> PersonEntry | None:
         personal_numbers=tuple(personal),
         owner=OWNER,
     )
+
+
+def _aliases(field: str) -> Iterator[str]:
+    """The names of one alias field: the list writes several into it, parted by `;` or `b)`, with remarks.
+
+    What stands in brackets is a name where its script is another than the name's before it; else it is a
+    remark ("birth name", "previously listed as") or half a name, which alone would meet too many people.
+    """
+    brackets = _BRACKETED.findall(field)
+    spelled = [_REMARK.sub("", one).strip(" ,.") for one in _PARTED.split(_BRACKETED.sub(" ", field))]
+    spelled = [one for one in spelled if one]
+    yield from spelled
+    for bracket in brackets:
+        for name in _PARTED.split(_LABEL.sub("", bracket.strip())):
+            if spelled and _is_latin(name) != _is_latin(spelled[0]):
+                yield name.strip(" ,.")
+
+
+def _is_latin(name: str) -> bool:
+    return any(unicodedata.name(letter, "").startswith("LATIN") for letter in name)
 
 
 def _births(one: ET.Element) -> Iterator[str]:

@@ -49,6 +49,30 @@ def test_ok__un() -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "names"),
+    [
+        ("Timur Bek; Temur Bek b) T. Beg; T. Bek", ["Timur Bek", "Temur Bek", "T. Beg", "T. Bek"]),
+        ("a) Timur b) Temur", ["Timur", "Temur"]),
+        ("Bek, Timur", ["Bek, Timur"]),
+        ("Timur Bek (Тимур Бек)", ["Timur Bek", "Тимур Бек"]),
+        ("Timur (original script: Тимур)", ["Timur", "Тимур"]),
+        ("Тимур Бек (Timur Bek; Temur Bek)", ["Тимур Бек", "Timur Bek", "Temur Bek"]),
+        ("Timur Bekov (Bek)", ["Timur Bekov"]),
+        ("(Sheikh) Timur Bek (birth name)", ["Timur Bek"]),
+        ("Timur Bek, born 1 Jan. 1953 (passport no. 1)", ["Timur Bek"]),
+        ("Timur Bek son of Aman Bek", ["Timur Bek"]),
+        ("(((;", ["((("]),
+        ("", []),
+    ],
+)
+def test_ok__several_names_in_one_field_of_the_un(field: str, names: list[str]) -> None:
+    alias = "<ALIAS_NAME>Timur  Bek</ALIAS_NAME>"
+    (one,) = un.read_un(io.BytesIO(UN.replace(alias, f"<ALIAS_NAME>{field}</ALIAS_NAME>").encode()))
+    expected = [name for name in names if any(map(str.isalpha, name))]
+    assert [name for name, _ in one.names if name not in ("TIMUR MUHAMMADOV", "Тимур Мухаммадов")] == expected
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("", "not XML"),
