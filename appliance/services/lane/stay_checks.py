@@ -139,13 +139,25 @@ def _entering(
     open_since = _open_since(legs, today)
     yield _legs_check(stayer, missing="exit_missing" if open_since else None, since=open_since)
     with_today = (*legs, Leg(today, Direction.ENTRY))
-    accounts = [(one, account(rule, with_today, today=today) if rule else None) for one, rule in rules]
+    came_today = any(leg.day == today for leg in legs)
+    accounts = [
+        (one, _before_today(account(rule, with_today, today=today), came_today) if rule else None)
+        for one, rule in rules
+    ]
     verdicts = [_entry_verdict(told) for _one, told in accounts]
     evidence = _evidence(table, stayer, accounts, verdicts)
     told = accounts[0][1]
     if verdicts[0][0] is not Verdict.PASS and told is not None:
         evidence["again_from"] = _again_from(told.rule, legs, today)
     yield _check(ALLOWED, verdicts, evidence)
+
+
+def _before_today(told: Account, came_today: bool) -> Account:
+    """Without today among the days over: who asks to come in has not overstayed by asking."""
+    today_is_over = told.rule.window_days is not None and told.used_fewest > told.rule.days
+    if came_today or not today_is_over:
+        return told
+    return dataclasses.replace(told, overstayed=told.overstayed - 1)
 
 
 def _entry_verdict(told: Account | None) -> tuple[Verdict, str]:

@@ -44,14 +44,12 @@ def _counted(evidence: Mapping[str, Any], words: Words) -> Iterator[str]:
     if len(lines) > STAYS_SHOWN:
         yield words.ui("stay_more", number=len(lines) - STAYS_SHOWN)
     over = _whole(evidence.get("overstayed"))
-    if over:
-        span = words.count("days", over)
-        yield words.ui("stay_over", span=span)
-        return
     last, visa, again = (evidence.get(name) for name in ("last_day", "visa_until", "again_from"))
-    if last:
+    if over:
+        yield words.ui("stay_over", span=words.count("days", over))
+    elif last:
         yield words.ui("stay_until", date=words.date(str(last)))
-    if visa:
+    if visa and not over:
         yield words.ui("stay_visa_until", date=words.date(str(visa)))
     if again:
         yield words.ui("stay_again_from", date=words.date(str(again)))

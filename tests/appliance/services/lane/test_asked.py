@@ -282,6 +282,7 @@ def test_ok__coming_back_too_early(ruled, house) -> None:
     _lane, view, _ = stay_at(ruled, house, Direction.ENTRY, [("entry", 40), ("exit", 11)])
     assert found(view, "stay.allowed") == (Verdict.FAIL, "used_up")
     told = evidence(view, "stay.allowed")
+    assert told["overstayed"] == 0, "nobody has overstayed by asking to come in"
     today = dt.datetime.now(dt.UTC).date()
     first_day = today - dt.timedelta(days=40)
     # 30 days were used from the first day on; the day after it leaves the window there is one again.

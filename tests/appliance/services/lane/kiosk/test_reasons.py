@@ -176,6 +176,8 @@ def test_ok__the_arithmetic_of_a_stay() -> None:
     )
     over = stay("stay.days", "overstayed", overstayed=4, window_days=None, lines=[])
     assert reason_of(over, EN) == "Stayed too long – 12 of 90 days used – 4 days too long"
+    again = stay("stay.allowed", "used_up", overstayed=4, last_day=None, again_from="2027-03-01", lines=[])
+    assert reason_of(again, EN).endswith("4 days too long – again from 1 Mar 2027")
     assert "jusqu’au 10 févr. 2027" in reason_of(stay("stay.allowed", "days_left"), load_words("fr"))
 
 
