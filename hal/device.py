@@ -93,6 +93,7 @@ class Capability(enum.StrEnum):
     BUTTON = "button"
     LIGHTS = "lights"
     BUZZER = "buzzer"
+    PRINT = "print"
     SELF_TEST = "self_test"
     """Its protocol lets it say whether it is well: `self_test` may be called."""
 
@@ -102,7 +103,8 @@ class Identity:
     """Who the device is, stable across unplugging."""
 
     kind: str
-    """The folder: document_reader, barcode_reader, camera, illumination, fingerprint_sensor, panel, power."""
+    """The folder: document_reader, barcode_reader, camera, illumination, fingerprint_sensor, panel, power,
+    printer."""
     driver: str
     """The file: pcsc, mrz_line, v4l2, ... the name used in the configuration."""
     model: str

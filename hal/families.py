@@ -173,6 +173,9 @@ FAMILIES: Final[tuple[Family, ...]] = (
     # What feeds the box
     Family("power", "sysfs", "battery or UPS that the kernel knows", Supply(), KERNEL),
     Family("power", "simulated", "simulated battery", Configured(), OURS),
+    # Receipt printers: a serial port like any other, so the configuration names it
+    Family("printer", "escpos", "ESC/POS receipt printer on a serial line", Configured(), MAKER),
+    Family("printer", "simulated", "simulated printer", Configured(), OURS),
     # Panels
     Family("panel", "gpio", "button, lights and buzzer on the board's pins", Configured(), OURS),
     Family("panel", "keyboard", "a terminal", Configured(), OURS),

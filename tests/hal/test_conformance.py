@@ -38,6 +38,7 @@ from hal.fingerprint_sensor import FingerprintSensor
 from hal.illumination import Illumination
 from hal.panel import Panel, Signal
 from hal.power import PowerSupply
+from hal.printer import Printer
 
 ONLY = os.environ.get("BORNE_CASE")
 """Set in the process of its own in which a case with a wrapper runs."""
@@ -61,6 +62,7 @@ PROTOCOLS = {
     Capability.ILLUMINATION: Illumination,
     Capability.POWER_STATE: PowerSupply,
     Capability.BUTTON: Panel,
+    Capability.PRINT: Printer,
 }
 """What a device that declares the capability must offer."""
 
@@ -131,6 +133,7 @@ def test_ok__capabilities(case, bench):
         for signal in Signal:
             bench.device.show(signal)
     if Capability.SELF_TEST in declared:
+        bench.make_well()
         findings = bench.device.self_test()
         assert findings
         assert all(finding.passed and finding.name for finding in findings)

@@ -63,6 +63,9 @@ class Bench:
     def take_away(self) -> None:
         """What lies there is taken away."""
 
+    def make_well(self) -> None:
+        """What a self-test would rightly find fault with (no paper) is set right."""
+
     def number_of(self, result: Any) -> Any:
         """What tells this result from that of another `number`."""
         return result

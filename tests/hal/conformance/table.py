@@ -8,6 +8,7 @@ from conformance import (
     on_a_pty,
     panels,
     pcsc,
+    printers,
     simulated,
     wedges,
 )
@@ -78,6 +79,8 @@ CASES: tuple[Case, ...] = (
     Case("power", "sysfs", "pretended", "the same, in the kernel's own place",
          fixtures_of_the_box.SysfsPretended, Proof.EMULATED, "umockdev's pretended /sys", "as above",
          needs=("umockdev-wrapper",), wrapper=lambda: ["umockdev-wrapper"], fixtures=("pretended_bus",)),
+    Case("printer", "escpos", "", "ESC/POS receipt printers, 58 or 80 mm", printers.Escpos,
+         Proof.EMULATED, PTY, "RS-232, or USB set to a virtual COM port; `port = ...`, `dots = 384` for 58 mm", fixtures=PTYS),
     Case("panel", "gpio", "", "button, three lights or one RGB, buzzer", panels.Pins, Proof.EMULATED,
          "gpiozero's mock pins", "the board's pins, BCM numbers; extra `pi`"),
     Case("panel", "keyboard", "", "a terminal: space = press, `h` = hold", on_a_pty.Keyboard, Proof.EMULATED,
@@ -89,5 +92,6 @@ CASES: tuple[Case, ...] = (
     _simulated("fingerprint_sensor", "", "drawn ridges", simulated.SimulatedSensor),
     _simulated("illumination", "", "lights that are remembered", fixtures_of_the_box.SimulatedLights),
     _simulated("power", "", "a battery that a script drains", fixtures_of_the_box.SimulatedPower),
+    _simulated("printer", "", "a page that is remembered", printers.SimulatedPaper),
     _simulated("panel", "", "a button that a script presses", simulated.SimulatedPanel),
 )  # fmt: skip
