@@ -265,6 +265,16 @@ class Button(msgspec.Struct, frozen=True, kw_only=True):
     event: str | None
 
 
+class PrintPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page for the receipt printer's paper."""
+
+    rows: bytes
+    """Each of `dots` / 8 bytes, the first dot in the highest bit, 1 is black."""
+    dots: int
+    timeout: float = 30.0
+    """Until it is on paper; a person may have to load a roll."""
+
+
 class PowerReading(msgspec.Struct, frozen=True, kw_only=True):
     """What feeds the box; None where the kernel does not say."""
 
@@ -301,6 +311,8 @@ class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Why it cannot be opened, in a sentence; nothing of a traveller is in it."""
     power: PowerReading | None = None
     """Of a battery or UPS."""
+    print_dots: int | None = None
+    """Of a printer: dots across its paper."""
 
 
 class Devices(msgspec.Struct, frozen=True, kw_only=True):
@@ -368,6 +380,7 @@ class Capture(Protocol):
     async def watch_guidance(self, request: WatchGuidance) -> Guidance: ...
     async def show(self, request: Show) -> Nothing: ...
     async def wait_for_button(self, request: Wait) -> Button: ...
+    async def print_page(self, request: PrintPage) -> Nothing: ...
     async def devices(self, request: Nothing) -> Devices: ...
     async def watch_devices(self, request: WatchDevices) -> Devices: ...
     async def self_test(self, request: RunSelfTest) -> SelfTested: ...
@@ -409,6 +422,9 @@ class CaptureClient(RemoteService):
     async def wait_for_button(self, request: Wait) -> Button:
         return await self.call("wait_for_button", request, Button, wait=request.timeout)
 
+    async def print_page(self, request: PrintPage) -> Nothing:
+        return await self.call("print_page", request, Nothing, wait=request.timeout)
+
     async def devices(self, request: Nothing) -> Devices:
         return await self.call("devices", request, Devices)
 
@@ -441,6 +457,7 @@ __all__ = [
     "PageHint",
     "PortraitEvidence",
     "PowerReading",
+    "PrintPage",
     "ReadChip",
     "RunSelfTest",
     "SelfTestFinding",

@@ -40,3 +40,11 @@ class ShowReceipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The officer puts this receipt on the traveller's screen."""
 
     reference: str
+
+
+class PrintReceipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """This receipt on paper."""
+
+    reference: str
+    language: str = ""
+    """As it is shown; empty: the traveller's own."""

@@ -34,6 +34,7 @@ from hal.device import (
 )
 from hal.manager import DeviceManager
 from hal.power import PowerState, PowerSupply
+from hal.printer import Printer
 from hal.slot import THERE
 
 BACK_POLL_SECONDS = 0.25
@@ -211,6 +212,7 @@ class DeviceDesk:
             departures=slot.generation,
             problem=slot.problem,
             power=self._power.get(identity.key),
+            print_dots=device.dots if isinstance(device, Printer) else None,
         )
 
 

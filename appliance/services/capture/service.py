@@ -22,6 +22,7 @@ from appliance.contracts.capture import (
     Nothing,
     PageHint,
     PortraitEvidence,
+    PrintPage,
     ReadChip,
     RunSelfTest,
     SelfTested,
@@ -44,6 +45,7 @@ from appliance.services.capture.fingers import FingerStation, compare_fingers
 from appliance.services.capture.page_lights import under_each_light
 from appliance.services.capture.pictures import PictureError
 from appliance.services.capture.portrait import PortraitStation
+from appliance.services.capture.printing import page_of
 from hal.camera import Camera, Frame
 from hal.device import (
     Capability,
@@ -54,6 +56,7 @@ from hal.device import (
 from hal.document_reader import ChipReader, MrzLineReader
 from hal.fingerprint_sensor import FingerprintSensor
 from hal.panel import Panel, Signal
+from hal.printer import Printer
 from hal.slot import AWAY
 
 SLICE_SECONDS = 2.0
@@ -105,6 +108,7 @@ class CaptureService:
             Operation("watch_guidance", WatchGuidance, self.watch_guidance),
             Operation("show", Show, self.show),
             Operation("wait_for_button", Wait, self.wait_for_button),
+            Operation("print_page", PrintPage, self.print_page),
             Operation("devices", Nothing, self.devices),
             Operation("watch_devices", WatchDevices, self.watch_devices),
             Operation("self_test", RunSelfTest, self.self_test),
@@ -253,6 +257,13 @@ class CaptureService:
                 return Button(event=None)
             raise
         return Button(event=event.value)
+
+    async def print_page(self, request: PrintPage) -> Nothing:
+        device = self._first(Capability.PRINT)
+        assert isinstance(device, Printer)
+        page = page_of(request)
+        await self._desk.ask(device, lambda: device.print_page(page, _bounded(request.timeout)))
+        return Nothing()
 
     async def devices(self, request: Nothing) -> Devices:  # noqa: ARG002 - the Protocol's shape
         return self._desk.status()

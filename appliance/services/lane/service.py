@@ -66,6 +66,7 @@ from appliance.services.lane.live import GatewayKeys, LiveDesk
 from appliance.services.lane.outbox import Outbox
 from appliance.services.lane.paper_desk import PaperDesk
 from appliance.services.lane.presenter import Presenter, Situation
+from appliance.services.lane.printing import PrintDesk
 from appliance.services.lane.receipt import ReceiptDesk
 from appliance.services.lane.records_desk import RecordsDesk
 from appliance.services.lane.second_line.desk import SecondLine
@@ -127,6 +128,7 @@ class LaneService:
         self._receipts = ReceiptDesk(
             post=box.post, rules=lambda: in_force.rules, appeal=lambda: in_force.policy.receipt.appeal
         )
+        self.printing = PrintDesk(capture)
         self._memory = memory
         self._chaser = Chaser(
             journal=journal,

@@ -42,6 +42,7 @@ from appliance.services.lane.kiosk.screen import screen_of
 from appliance.services.lane.kiosk.second_line import SecondLinePage, SecondLineSource
 from appliance.services.lane.kiosk.traveller import TravellerPage
 from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
+from appliance.services.lane.printing import PrintDesk
 
 HERE: Final = Path(__file__).parent
 REGIONS: Final = (
@@ -101,6 +102,11 @@ class ViewSource(NoteSource, Protocol):
 
     async def enter_paper(self, request: EnterPaper) -> PaperAnswer:
         """Lines of a paper ledger: recorded, or what is wrong with each."""
+        ...
+
+    @property
+    def printing(self) -> PrintDesk:
+        """What prints on this box's receipt printer."""
         ...
 
     def show_receipt(self, show: ShowReceipt) -> PressTaken:

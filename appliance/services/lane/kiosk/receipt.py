@@ -1,4 +1,5 @@
-"""The traveller's receipt on the screen: the words, the same as a code for a telephone, a page to print.
+"""The traveller's receipt on the screen: the words, the same as a code for a telephone, a page to print:
+on the receipt printer where the box has one, else by the browser.
 
 The code holds plain text in the traveller's language: no address, no network, nobody learns that it was read.
 """
@@ -15,10 +16,13 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from appliance.contracts.checks import Direction
+from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import PressTaken, View
-from appliance.contracts.receipt import Receipt, ShowReceipt
+from appliance.contracts.receipt import PrintReceipt, Receipt, ShowReceipt
 from appliance.services.lane.kiosk.guard import sent
+from appliance.services.lane.kiosk.receipt_paper import receipt_rows
 from appliance.services.lane.kiosk.words import Words
+from appliance.services.lane.printing import PrintDesk
 
 MAX_CODE_BYTES: Final = 1200
 """Less than half of what ISO/IEC 18004 allows: a telephone must read it off a small screen."""
@@ -33,6 +37,9 @@ class ReceiptSource(Protocol):
     def view(self) -> View: ...
 
     def show_receipt(self, show: ShowReceipt) -> PressTaken: ...
+
+    @property
+    def printing(self) -> PrintDesk: ...
 
 
 class ReceiptPages:
@@ -55,6 +62,7 @@ class ReceiptPages:
             Route("/receipt", self.page),
             Route("/receipt/code", self.code),
             Route("/receipt/show", self.show, methods=["POST"]),
+            Route("/receipt/print", self.print, methods=["POST"]),
         ]
 
     async def show(self, request: Request) -> Response:
@@ -63,6 +71,24 @@ class ReceiptPages:
         if isinstance(show, Response):
             return show
         return Response(msgspec.json.encode(self._source.show_receipt(show)), media_type="application/json")
+
+    async def print(self, request: Request) -> Response:
+        """On the receipt printer, in the language that is shown; 404: this box has none."""
+        wanted = await sent(request, PrintReceipt, limit=MAX_SHOW_BYTES)
+        if isinstance(wanted, Response):
+            return wanted
+        view = self._source.view()
+        words = self._languages.get(wanted.language) or self._words_of(request)
+        if view.receipt is None or view.receipt.reference != wanted.reference:
+            return PlainTextResponse(words.ui("receipt_none"), status_code=409)
+        lines = lines_of(view.receipt, words, simulated=is_simulated(view))
+        title, code = words.ui("receipt"), code_text(lines)
+        try:
+            await self._source.printing.print(lambda dots: receipt_rows(title, lines, code, words, dots))
+        except ServiceError as error:
+            status = 404 if error.code in ("no_device", "no_letters") else 503
+            return PlainTextResponse(words.ui("receipt_not_printed"), status_code=status)
+        return PlainTextResponse(words.ui("receipt_printed"))
 
     async def page(self, request: Request) -> Response:
         """The receipt as a piece of the officer's dialog; with `?whole` a page of its own."""
@@ -123,12 +149,17 @@ def lines_of(receipt: Receipt, words: Words, *, simulated: bool) -> tuple[str, .
     return tuple(line for line in lines if line)
 
 
-def code_of(lines: tuple[str, ...]) -> str:
-    """The lines as a QR code, SVG; cut short where a post's own words make them too many."""
+def code_text(lines: tuple[str, ...]) -> str:
+    """What the code says: the lines, cut short where a post's own words make them too many."""
     text = "\n".join(lines)
     while len(text.encode()) > MAX_CODE_BYTES:
         text = text[: len(text) * 9 // 10]
-    barcode = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode)
+    return text
+
+
+def code_of(lines: tuple[str, ...]) -> str:
+    """The lines as a QR code, SVG."""
+    barcode = zxingcpp.create_barcode(code_text(lines), zxingcpp.BarcodeFormat.QRCode)
     return str(zxingcpp.write_barcode_to_svg(barcode))
 
 

@@ -28,7 +28,9 @@ from appliance.contracts.officers import Login, OfficerAnswer, OfficerView, Rele
 from appliance.contracts.paper import EnterPaper, PaperAnswer, PaperHit, PaperResult
 from appliance.contracts.receipt import ShowReceipt
 from appliance.contracts.typed import TypedAnswer, TypedEntry
+from appliance.services.capture.service import CaptureService
 from appliance.services.lane.paper_desk import read_line
+from appliance.services.lane.printing import PrintDesk
 from appliance.services.lane.typed_entry import read_entry
 from appliance.simulation.portraits import draw_portrait
 from appliance.travel_document import MrzFormat, generate_mrz, parse_mrz, state_name, to_json
@@ -227,6 +229,8 @@ class ScriptedSource:
         self.traveller_pages = 0
         self.pictures: dict[str, bytes] = {}
         self.on_press: Callable[[str], None] = lambda _event: None
+        self.printing = PrintDesk(CaptureService(()))
+        """Of a box without a printer."""
 
     def view(self) -> View:
         return self._view

@@ -23,9 +23,13 @@ from selenium.webdriver.common.keys import Keys
 
 from appliance.contracts.checks import Direction, Outcome
 from appliance.contracts.receipt import Receipt
+from appliance.services.capture.service import CaptureService
 from appliance.services.lane.kiosk import kiosk_app
 from appliance.services.lane.kiosk.receipt import MAX_CODE_BYTES, code_of, lines_of
 from appliance.services.lane.kiosk.words import load_words
+from appliance.services.lane.printing import PrintDesk
+from hal.printer.simulated import Options as PrinterOptions
+from hal.printer.simulated import SimulatedPrinter
 
 LANGUAGES = ("en", "fr", "ru")
 RECEIPT = Receipt(
@@ -115,6 +119,23 @@ def test_ok__over_the_officer_s_page_in_any_language_and_to_print(
     source.show(WAITING, step="reading_document", press=None, hold="refer", crossing="c2", receipt=None)
     wait_until(lambda: not browser.driver.execute_script(OPEN))
     wait_until(lambda: "Въезд" not in browser.driver.page_source)  # nothing of a traveller stays behind
+
+
+def test_ok__on_the_receipt_printer_by_one_click(
+    browser: Kiosk, source: ScriptedSource, server: Server
+) -> None:
+    printer = SimulatedPrinter(PrinterOptions())
+    source.printing = PrintDesk(CaptureService((printer,)))
+    gone(source)
+    browser.open(server.address)
+    keys(browser, Keys.F6)
+    wait_until(lambda: "admitted" in browser.text("#receipt-page"))
+    browser.driver.find_element("css selector", "#receipt [data-receipt=print]").click()
+    wait_until(lambda: browser.text("#receipt-said") == "Printed")
+    assert printer.page is not None
+    if folder := os.environ.get("BORNE_SCREENSHOTS"):
+        browser.screenshot(Path(folder) / "receipt-printed-en-small.png")
+        Image.fromarray(~printer.page).save(Path(folder) / "receipt-paper.png")
 
 
 def test_ok__the_traveller_sees_it_when_the_officer_says_so_and_not_before(
