@@ -46,7 +46,8 @@ def _counted(evidence: Mapping[str, Any], words: Words) -> Iterator[str]:
     over = _whole(evidence.get("overstayed"))
     last, visa, again = (evidence.get(name) for name in ("last_day", "visa_until", "again_from"))
     if over:
-        yield words.ui("stay_over", span=words.count("days", over))
+        span = words.count("days", over)
+        yield words.ui("stay_over", span=span)
     elif last:
         yield words.ui("stay_until", date=words.date(str(last)))
     if visa and not over:
