@@ -21,19 +21,23 @@ from appliance.contracts import wire
 from appliance.report_signature import sign_report
 
 WIRE = Path(central.__file__).parents[1] / "docs" / "wire"
-NODE_PACKAGES = ("mqtt", "cbor", "libsodium-wrappers")
+NODE_PACKAGES = ("mqtt", "cbor", "tweetnacl")
+# Debian's packages lie there; a Node that is not Debian's has to be told.
+ENVIRONMENT = os.environ | {
+    "PYTHONUNBUFFERED": "1",
+    "NODE_PATH": os.pathsep.join(filter(None, (os.environ.get("NODE_PATH"), "/usr/share/nodejs"))),
+}
 
 
 def command_of(language: str) -> list[str]:
-    """How it is started; skips where its packages are not: `npm install` puts them beside the program, or
-    into a folder that NODE_PATH names."""
+    """How it is started; skips where its packages are not: `make setup` installs them."""
     if language == "python":
         return [sys.executable, str(WIRE / "receive.py")]
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node.js is not installed")
     asked = [node, "-e", f"{list(NODE_PACKAGES)}.forEach((name) => require.resolve(name))"]
-    if subprocess.run(asked, cwd=WIRE, capture_output=True, check=False).returncode:
+    if subprocess.run(asked, cwd=WIRE, env=ENVIRONMENT, capture_output=True, check=False).returncode:
         pytest.skip(f"not all of Node's packages are here: {', '.join(NODE_PACKAGES)}")
     return [node, str(WIRE / "receive.js")]
 
@@ -67,7 +71,7 @@ def test_ok__it_receives_verifies_decodes_and_acknowledges(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        env=ENVIRONMENT,
     )
     line = Line(broker, box)
     try:
@@ -104,7 +108,7 @@ def test_ok__they_are_as_short_as_the_page_says(file: str) -> None:
     text = (WIRE / file).read_text("utf-8")
     text = re.sub(r"^(import|from) .*?$|^const .* = require\(.*?$", "", text, flags=re.MULTILINE)
     lines = [line for line in text.splitlines() if re.search(r"\w", line)]
-    assert len(lines) <= 30
+    assert len(lines) <= 32
     assert all(len(line) <= 120 for line in lines)
     assert f"{len(lines)} lines" in (WIRE / "engineer.md").read_text("utf-8")
 
