@@ -138,8 +138,7 @@ class Drain:
             self._window.committed(begun - self.acknowledged, after=after, under_way=len(self._ahead))
             self.acknowledged = begun
             self._alerts = {seq for seq in self._alerts if seq > begun}
-            self._again.heard(begun)
-            self._patience.heard(after)
+            self._patience.heard(None if self._again.heard(begun) else after)
             self._progress_at = now
         self._sent = max(self._sent, begun)
         while self._ahead and self._ahead[0][0] <= begun:
@@ -165,7 +164,12 @@ class Drain:
         """Again what central lacks. What is missing behind all that it has, it cannot name: of that the first
         few go, and the alerts."""
         gaps = [(first, min(last, self._sent)) for first, last in page.gaps if first <= self._sent]
-        if not gaps:
+        if gaps:
+            self._again.sent(gaps[-1][1], named=True)
+            # Where one alert was lost of those before their turn, so were others.
+            if any(first <= seq <= last for seq in self._alerts for first, last in gaps):
+                self._alerts.clear()
+        else:
             last = min(self._sent, self.acknowledged + self._again.records)
             self._again.sent(last)
             self._alerts.clear()

@@ -81,9 +81,14 @@ class Patience:
     def seconds(self) -> float:
         return min(MAX_PATIENCE_SECONDS, self._times * max(self._least, PATIENT_TIMES * self._usual))
 
-    def heard(self, after: float) -> None:
-        """Central has spoken, so many seconds after its last word, or after it was first owed one."""
-        self._usual += (after - self._usual) / (4 if self._usual else 1)
+    def heard(self, after: float | None) -> None:
+        """Central has spoken, so many seconds after its last word, or after it was first owed one.
+
+        None when something was lost meanwhile: how long we waited then says nothing of central, and to learn
+        from it would make us wait longer each time (Karn's rule).
+        """
+        if after is not None:
+            self._usual += (after - self._usual) / (4 if self._usual else 1)
         self._times = 1
 
     def lost(self) -> None:
@@ -125,16 +130,20 @@ class Again:
 
     def __init__(self, least: int, most: int) -> None:
         self._least, self._most = least, most
-        self._through = 0
+        self._through: int | None = None
+        self._named = False
         self.records = least
 
-    def sent(self, through: int) -> None:
-        """Up to this number, just now."""
-        self._through = through
+    def sent(self, through: int, *, named: bool = False) -> None:
+        """Up to this number, just now; `named` by central as what it lacks: those were lost."""
+        self._through, self._named = through, named
 
-    def heard(self, through: int) -> None:
-        """Central has all up to this number."""
-        if self._through:
-            lost = through <= self._through
+    def heard(self, through: int) -> bool:
+        """Central has all up to this number; whether something had been lost."""
+        if self._through is None:
+            return False
+        lost = self._named or through <= self._through
+        if not self._named:
             self.records = min(2 * self.records, self._most) if lost else self._least
-            self._through = 0
+        self._through = None
+        return lost

@@ -139,6 +139,29 @@ def test_ok_a_lost_alert_goes_again(tmp_path: Path, lane, run_uplink) -> None:
     assert central.seen.count(11) == 2
 
 
+def test_ok_lost_alerts_all_go_again_when_one_is_missed(
+    tmp_path: Path, lane, run_uplink, monkeypatch
+) -> None:
+    """As when the broker lost its store while central was away: not one wait for each."""
+    monkeypatch.setattr(drain, "WINDOW_RECORDS", 16)
+    for _ in range(20):
+        lane.record(7)
+        lane.record(1, alert=True)
+    central, waits, repeat = Central(lane), [], drain.Drain._repeat
+
+    async def counted(self, link, page) -> None:
+        waits.append(page.gaps)
+        await repeat(self, link, page)
+
+    monkeypatch.setattr(drain.Drain, "_repeat", counted)
+
+    def behave(connection: Connection) -> None:
+        central.takes(connection, loses=lambda seq, time: seq % 8 == 0 and time == 1)
+
+    run(tmp_path, lane, run_uplink, behave)
+    assert len([gaps for gaps in waits if gaps]) < 5
+
+
 def test_ok_central_that_was_put_back_gets_again_what_it_asks_for(tmp_path: Path, lane, run_uplink) -> None:
     """A resync lowers the journal's own mark; uplink follows it down at once, and leaves out nothing."""
     lane.record(20)

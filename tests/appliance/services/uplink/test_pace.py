@@ -140,6 +140,14 @@ def test_ok_the_first_word_says_how_long_central_takes() -> None:
     assert patience.seconds == 40.0
 
 
+def test_ok_patience_learns_nothing_from_what_was_lost() -> None:
+    patience = Patience(2.0)
+    for _ in range(10):
+        patience.lost()
+        patience.heard(None)
+    assert patience.seconds == 2.0
+
+
 def test_ok_patience_doubles_while_central_is_silent() -> None:
     patience = Patience(2.0)
     seen = []
@@ -157,7 +165,7 @@ def test_ok_few_are_sent_again_to_who_is_only_slow() -> None:
     for _ in range(10):  # silence says nothing of what was lost
         again.sent(16)
     assert again.records == 16
-    again.heard(64)  # it had them all the time
+    assert not again.heard(64)  # it had them all the time
     assert again.records == 16
 
 
@@ -167,10 +175,17 @@ def test_ok_ever_more_are_sent_again_to_who_has_nothing_else() -> None:
         sent.append(min(again.records, 1024 - reached))
         reached += sent[-1]
         again.sent(reached)
-        again.heard(reached)
+        assert again.heard(reached)
     assert sent == [16, 32, 64, 128, 256, 512, 16]
-    again.heard(2000)  # what was not sent again says nothing
+    assert not again.heard(2000)  # what was not sent again says nothing
     assert again.records == 1024
     again.sent(2016)
-    again.heard(2100)
+    assert not again.heard(2100)
+    assert again.records == 16
+
+
+def test_ok_what_central_names_was_lost_however_far_it_then_has_them() -> None:
+    again = Again(16, 1024)
+    again.sent(20, named=True)
+    assert again.heard(500)
     assert again.records == 16
