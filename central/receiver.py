@@ -223,7 +223,7 @@ class Receiver:
                 log.error("%s Trying again.", error)  # noqa: TRY400 - the sentence says it all
                 self._pause(STORE_RETRY_SECONDS)
                 continue
-            if self._behind and len(messages) == 1 and len(messages[0].payload) <= TRICKLE_BYTES:
+            if self._behind and _is_trickle(messages):
                 self._derive()  # in daily work nothing that a person sees is behind what a box was told
             for message in messages:
                 client.ack(message.mid, message.qos)
@@ -346,6 +346,12 @@ def _group(first: mqtt.MQTTMessage, arrived: "queue.Queue[mqtt.MQTTMessage]") ->
         group.append(arrived.get_nowait())
         size += len(group[-1].payload)
     return group
+
+
+def _is_trickle(messages: Sequence[mqtt.MQTTMessage]) -> bool:
+    """Records, alone and few. What a box says of itself is no reason to derive from what others sent."""
+    only = messages[0]
+    return len(messages) == 1 and len(only.payload) <= TRICKLE_BYTES and _has_records(only)
 
 
 def _has_records(message: mqtt.MQTTMessage) -> bool:

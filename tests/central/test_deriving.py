@@ -7,13 +7,16 @@ import threading
 import time
 from pathlib import Path
 
+import paho.mqtt.client as mqtt
 import sqlalchemy as sa
 from central_common import DOCUMENT, STAMP, acknowledged, movement
 from msgspec.structs import replace
 from nacl.public import PrivateKey
+from paho.mqtt.enums import CallbackAPIVersion
 from test_receiver import Sender, access, receiving, until
 
 import central
+from appliance.contracts import wire
 from appliance.contracts.checks import Direction
 from appliance.contracts.movement import to_plain
 from central import deriving, waiting
@@ -286,6 +289,19 @@ def test_ok__in_daily_work_it_is_there_when_the_box_is_told(broker, store, keys,
             assert sender.watermark(keys).seq == number
             assert counted(store)["crossings"] == number
     sender.close()
+
+
+def test_ok__what_boxes_say_of_themselves_has_nothing_derived(store, keys, box, broker) -> None:
+    """Or a crowd that comes back is told nothing while central derives once for each that says so."""
+    receiver = Receiver(store=store, keys=keys, access=access(broker))
+    commit(store, keys, "box-1", *box.record(2))
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)  # not connected: nobody hears what it publishes
+    for what, payload, left in (("telemetry", b"{}", 2), ("records", wire.pack(box.record(1)), 0)):
+        message = mqtt.MQTTMessage(topic=f"borne/v1/box-1/{what}".encode())
+        message.payload = payload
+        receiver._take(client, [message])
+        assert counted(store)["waiting"] == left
+    assert counted(store)["crossings"] == 3
 
 
 def test_ok__what_waits_is_derived_from_at_the_end(broker, store, keys, box) -> None:

@@ -10,6 +10,7 @@ import datetime as dt
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -162,15 +163,25 @@ class ObedientLane(JournalLane):
         return Installed(accepted=not refused, sentence=" ".join(refused))
 
 
-def run_post(boxes: list[Box]) -> None:
-    """The process of one post's boxes, once the network is there again, until it is ended."""
+def run_post(boxes: list[Box], late: dict[str, list[Movement]], go_on: Event) -> None:
+    """The process of one post's boxes, once the network is there again, until it is ended.
+
+    When they are to `go_on`, each records those who come `late`, while it still sends.
+    """
+
+    async def cross(lane: ObedientLane) -> None:
+        while not go_on.is_set():
+            await asyncio.sleep(0.1)
+        for one in late.get(lane.device, ()):
+            lane.journal.commit(one.crossing, RECORD_TYPE_MOVEMENT, to_plain(one), one.decided)
 
     async def main() -> None:
-        uplinks: list[Any] = []
+        tasks: list[Any] = []
         for box in boxes:
             lane: Any = ObedientLane(open_journal(box), box.device)
-            uplinks.append(UplinkService(lane=lane, settings=Settings(box.device, box.credentials)).run())
-        await asyncio.gather(*uplinks)
+            settings = Settings(box.device, box.credentials)
+            tasks += [UplinkService(lane=lane, settings=settings).run(), cross(lane)]
+        await asyncio.gather(*tasks)
 
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(main())

@@ -2,7 +2,8 @@
 
 A record counts as delivered when lane has believed central's signed watermark, never before. What is not
 acknowledged in time is sent again: of what central has said it lacks only that (selective repeat), and when
-it has not said, everything behind its word (go-back-N). Central removes the doubles by number.
+it has not said, the first few behind its word, whose answer tells the rest. Central removes the doubles by
+number.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from appliance.contracts import wire
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import FetchOutbox, OutboxPage, SealedRecord
 from appliance.services.uplink.link import Link, LinkError
-from appliance.services.uplink.pace import Patience, Rate, Window
+from appliance.services.uplink.pace import Again, Patience, Rate, Window
 
 BATCH_RECORDS: Final = 64
 BATCH_BYTES = 256 * 1024
@@ -23,7 +24,9 @@ BATCH_BYTES = 256 * 1024
 OUTBOX_WAIT_SECONDS: Final = 1.0
 WINDOW_RECORDS = 1024
 """How far ahead of central's word records are sent, at most; a quarter of it costs a quarter of the speed."""
-MIN_WINDOW_RECORDS = 128
+MIN_WINDOW_RECORDS = 16
+"""Dozens of boxes that come back together to a slow central have so many each under way, and no copies."""
+AGAIN_RECORDS: Final = 16
 WINDOW_SECONDS: Final = 2.0
 """An alert waits behind what is under way: no more than what central commits in so long."""
 WINDOW_BYTES = 8 * 1024 * 1024
@@ -60,9 +63,10 @@ class Drain:
         """Handed over before their turn on this connection."""
         self._pending: collections.deque[SealedRecord] = collections.deque()
         """Read and not yet handed over; at most one page."""
-        self._progress_at = time.monotonic()
+        self._progress_at = self._repeated_at = time.monotonic()
         self._patience = Patience(resend_seconds)
-        self._window = Window(MIN_WINDOW_RECORDS, WINDOW_RECORDS, WINDOW_SECONDS)
+        self._window = Window(MIN_WINDOW_RECORDS, WINDOW_RECORDS, WINDOW_SECONDS, first=BATCH_RECORDS)
+        self._again = Again(AGAIN_RECORDS, WINDOW_RECORDS)
         self.acknowledged = 0
         self.published = 0
         self.repeated = 0
@@ -130,20 +134,23 @@ class Drain:
             self.acknowledged = begun
             self._restart_at(begun)
         if begun > self.acknowledged:
-            self._window.committed(begun - self.acknowledged, under_way=len(self._ahead))
+            after = now - self._progress_at
+            self._window.committed(begun - self.acknowledged, after=after, under_way=len(self._ahead))
             self.acknowledged = begun
             self._alerts = {seq for seq in self._alerts if seq > begun}
-            self._patience.heard(now - self._progress_at)
+            self._patience.heard(None if self._again.heard(begun) else after)
             self._progress_at = now
         self._sent = max(self._sent, begun)
         while self._ahead and self._ahead[0][0] <= begun:
             self._ahead_bytes -= self._ahead.popleft()[1]
         if self._sent == begun:
             self._progress_at = now
-        elif link.idle and now - max(self._progress_at, link.heard_at) > self._patience.seconds:
-            self._progress_at = now
-            self._patience.lost()
-            return True
+        elif link.idle:
+            silent_since = max(self._progress_at, self._repeated_at, link.heard_at)
+            if now - silent_since > self._patience.seconds:
+                self._repeated_at = now
+                self._patience.lost()
+                return True
         return False
 
     def _restart_at(self, seq: int) -> None:
@@ -154,13 +161,19 @@ class Drain:
         self._pending.clear()
 
     async def _repeat(self, link: Link, page: OutboxPage) -> None:
-        """Again what central lacks. What is missing behind all that it has, it cannot name: that goes next
-        time."""
+        """Again what central lacks. What is missing behind all that it has, it cannot name: of that the first
+        few go, and the alerts."""
         gaps = [(first, min(last, self._sent)) for first, last in page.gaps if first <= self._sent]
-        if not gaps:
-            self.repeated += self._sent - self.acknowledged
-            self._restart_at(self.acknowledged)
-            return
+        if gaps:
+            self._again.sent(gaps[-1][1], named=True)
+            # Where one alert was lost of those before their turn, so were others.
+            if any(first <= seq <= last for seq in self._alerts for first, last in gaps):
+                self._alerts.clear()
+        else:
+            last = min(self._sent, self.acknowledged + self._again.records)
+            self._again.sent(last)
+            self._alerts.clear()
+            gaps = [(self.acknowledged + 1, last)]
         for first, last in gaps:
             at = first
             while at <= last:

@@ -11,7 +11,7 @@ LEAST_SHARE: Final = 0.1
 """Thousands of boxes lose one broker in one moment: each comes back at its own, anywhere in the wait."""
 BURST_SECONDS: Final = 1.0
 """What was not sent in the last second is not made up for."""
-MAX_PATIENCE_SECONDS: Final = 60.0
+MAX_PATIENCE_SECONDS: Final = 120.0
 PATIENT_TIMES: Final = 4
 MAX_TIMES: Final = 64
 SAMPLE_SECONDS: Final = 0.25
@@ -81,9 +81,14 @@ class Patience:
     def seconds(self) -> float:
         return min(MAX_PATIENCE_SECONDS, self._times * max(self._least, PATIENT_TIMES * self._usual))
 
-    def heard(self, after: float) -> None:
-        """Central has spoken, so many seconds after its last word, or after it was first owed one."""
-        self._usual += (after - self._usual) / 4
+    def heard(self, after: float | None) -> None:
+        """Central has spoken, so many seconds after its last word, or after it was first owed one.
+
+        None when something was lost meanwhile: how long we waited then says nothing of central, and to learn
+        from it would make us wait longer each time (Karn's rule).
+        """
+        if after is not None:
+            self._usual += (after - self._usual) / (4 if self._usual else 1)
         self._times = 1
 
     def lost(self) -> None:
@@ -95,25 +100,50 @@ class Window:
     """How many records are under way: what central commits in `seconds`, as it was last seen to.
 
     With a longer round trip than `seconds` it would shrink to its least; with any shorter one it grows until
-    central or the line is the limit.
+    central or the line is the limit. It begins with `first` records.
     """
 
-    def __init__(
-        self, least: int, most: int, seconds: float, now: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, least: int, most: int, seconds: float, *, first: int) -> None:
         self._least, self._most, self._seconds = least, most, seconds
-        self._now = now
-        self._since = now()
-        self._count = 0
-        self.records = least
+        self._count, self._took = 0, 0.0
+        self.records = first
 
-    def committed(self, records: int, *, under_way: int) -> None:
-        """Central has spoken for so many more, of so many that were under way."""
+    def committed(self, records: int, *, after: float, under_way: int) -> None:
+        """Central has spoken for so many more, of so many that were under way, `after` so many seconds since
+        its last word, or since it was first owed one."""
         self._count += records
-        took = self._now() - self._since
-        if took < SAMPLE_SECONDS:
+        self._took += after
+        if self._took < SAMPLE_SECONDS:
             return
-        fits = int(self._count / took * self._seconds)
+        fits = int(self._count / self._took * self._seconds)
         if 2 * under_way >= self.records:  # a window that is not used tells no speed
             self.records = max(self._least, min(self._most, (self.records + fits) // 2))
-        self._since, self._count = self._now(), 0
+        self._count, self._took = 0, 0.0
+
+
+class Again:
+    """How many records are sent again when central is silent: few, as nearly always it is only slow.
+
+    What it then says tells more. A word that ends with what was sent again says that the rest may be lost
+    too: twice as many the next time. One that goes beyond says that it had them, and was slow.
+    """
+
+    def __init__(self, least: int, most: int) -> None:
+        self._least, self._most = least, most
+        self._through: int | None = None
+        self._named = False
+        self.records = least
+
+    def sent(self, through: int, *, named: bool = False) -> None:
+        """Up to this number, just now; `named` by central as what it lacks: those were lost."""
+        self._through, self._named = through, named
+
+    def heard(self, through: int) -> bool:
+        """Central has all up to this number; whether something had been lost."""
+        if self._through is None:
+            return False
+        lost = self._named or through <= self._through
+        if not self._named:
+            self.records = min(2 * self.records, self._most) if lost else self._least
+        self._through = None
+        return lost

@@ -44,6 +44,8 @@ def word_for(book: Journal, seq: int, **said: Any) -> bytes:
 
 
 def chain_of(book: Journal, seq: int) -> bytes:
+    if seq == 0:
+        return bytes(32)
     (record,) = book.page(seq - 1, 1)
     return hashlib.sha256(cose.protected_bytes(record.envelope)).digest()
 

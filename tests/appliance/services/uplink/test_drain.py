@@ -139,6 +139,29 @@ def test_ok_a_lost_alert_goes_again(tmp_path: Path, lane, run_uplink) -> None:
     assert central.seen.count(11) == 2
 
 
+def test_ok_lost_alerts_all_go_again_when_one_is_missed(
+    tmp_path: Path, lane, run_uplink, monkeypatch
+) -> None:
+    """As when the broker lost its store while central was away: not one wait for each."""
+    monkeypatch.setattr(drain, "WINDOW_RECORDS", 16)
+    for _ in range(20):
+        lane.record(7)
+        lane.record(1, alert=True)
+    central, waits, repeat = Central(lane), [], drain.Drain._repeat
+
+    async def counted(self, link, page) -> None:
+        waits.append(page.gaps)
+        await repeat(self, link, page)
+
+    monkeypatch.setattr(drain.Drain, "_repeat", counted)
+
+    def behave(connection: Connection) -> None:
+        central.takes(connection, loses=lambda seq, time: seq % 8 == 0 and time == 1)
+
+    run(tmp_path, lane, run_uplink, behave)
+    assert len([gaps for gaps in waits if gaps]) < 5
+
+
 def test_ok_central_that_was_put_back_gets_again_what_it_asks_for(tmp_path: Path, lane, run_uplink) -> None:
     """A resync lowers the journal's own mark; uplink follows it down at once, and leaves out nothing."""
     lane.record(20)
@@ -207,6 +230,37 @@ def test_ok_a_page_that_was_asked_for_too_far_on_is_not_taken_for_what_central_w
     with contextlib.suppress(Done):
         asyncio.run(one.run(link, lambda: None))
     assert link.given == [*range(1, 21), *range(7, 51)]
+
+
+def test_ok_a_silent_central_gets_few_again_and_more_when_it_has_nothing_else() -> None:
+    """What it is only slow with would come twice; what it says of those few tells whether it is that."""
+    link = ScriptedLink()
+
+    class ScriptedLane:
+        def acknowledged(self) -> int:
+            again = len(link.given) - 200
+            return 0 if again < 48 else 16 if again < 80 else 200
+
+        async def fetch_outbox(self, request):
+            done = self.acknowledged()
+            if done == 200:
+                raise Done
+            seqs = range(request.after + 1, min(200, request.after + request.limit) + 1)
+            return OutboxPage(
+                device=DEVICE,
+                epoch="e",
+                last_seq=200,
+                acknowledged_seq=done,
+                send_from=done + 1,
+                records=tuple(SealedRecord(seq=seq, envelope=b"%d" % seq) for seq in seqs),
+            )
+
+    one = drain.Drain(lane=ScriptedLane(), device=DEVICE, resend_seconds=0.001, problem=print)
+    one._window.records = 1024
+    with contextlib.suppress(Done):
+        asyncio.run(one.run(link, lambda: None))
+    assert link.given == [*range(1, 201), *(3 * [*range(1, 17)]), *range(17, 49)]
+    assert one.repeated == 80
 
 
 def test_ok_batches_of_up_to_64(tmp_path: Path, lane, run_uplink) -> None:

@@ -1,6 +1,6 @@
 """Rate and backoff, with a clock of the test's own."""
 
-from appliance.services.uplink.pace import MAX_BACKOFF_SECONDS, Backoff, Patience, Rate, Window
+from appliance.services.uplink.pace import MAX_BACKOFF_SECONDS, Again, Backoff, Patience, Rate, Window
 
 
 class Hands:
@@ -85,39 +85,41 @@ def test_ok_waits_double_to_a_minute_and_begin_again() -> None:
     assert backoff.next() <= 1.0
 
 
-def through(window: Window, hands: Hands, *, central: float, round_trip: float, seconds: float) -> float:
+def through(window: Window, *, central: float, round_trip: float, seconds: float) -> float:
     """A central of this speed behind a line of this round trip; the records a second that came of it."""
-    done, end = 0, hands.now + seconds
-    while hands.now < end:
+    done, took = 0, 0.0
+    while took < seconds:
         step = max(round_trip, window.records / central)  # one window, there and back
-        hands.now += step
+        took += step
         done += window.records
-        window.committed(window.records, under_way=window.records)
-    return done / seconds
+        window.committed(window.records, after=step, under_way=window.records)
+    return done / took
 
 
 def test_ok_the_window_grows_until_central_is_the_limit() -> None:
-    hands = Hands()
-    window = Window(128, 1024, 2.0, hands)
-    through(window, hands, central=2000.0, round_trip=0.3, seconds=20)
+    window = Window(16, 1024, 2.0, first=64)
+    through(window, central=2000.0, round_trip=0.3, seconds=20)
     assert window.records == 1024
-    assert through(window, hands, central=2000.0, round_trip=0.3, seconds=20) > 1900
+    assert through(window, central=2000.0, round_trip=0.3, seconds=20) > 1900
 
 
 def test_ok_behind_a_slow_central_no_more_than_its_two_seconds_are_under_way() -> None:
-    hands = Hands()
-    window = Window(128, 1024, 2.0, hands)
-    through(window, hands, central=120.0, round_trip=0.05, seconds=60)
+    window = Window(16, 1024, 2.0, first=64)
+    through(window, central=120.0, round_trip=0.05, seconds=60)
     assert window.records <= 260
-    assert through(window, hands, central=120.0, round_trip=0.05, seconds=60) > 110
+    assert through(window, central=120.0, round_trip=0.05, seconds=60) > 110
+
+
+def test_ok_a_crowd_at_a_slow_central_has_no_more_under_way_than_it_commits_in_time() -> None:
+    """44 boxes at a central that commits 80 records a second: the least window, there in nine seconds."""
+    window = Window(16, 1024, 2.0, first=64)
+    through(window, central=80.0 / 44, round_trip=0.05, seconds=300)
+    assert window.records == 16
 
 
 def test_ok_a_window_that_is_not_used_stays() -> None:
-    hands = Hands()
-    window = Window(128, 1024, 2.0, hands)
-    window.records = 600
-    hands.now += 1.0
-    window.committed(1000, under_way=3)
+    window = Window(16, 1024, 2.0, first=600)
+    window.committed(1000, after=1.0, under_way=3)
     assert window.records == 600
 
 
@@ -132,13 +134,58 @@ def test_ok_patience_follows_how_long_central_usually_takes() -> None:
     assert patience.seconds == 2.0
 
 
+def test_ok_the_first_word_says_how_long_central_takes() -> None:
+    patience = Patience(2.0)
+    patience.heard(10.0)
+    assert patience.seconds == 40.0
+
+
+def test_ok_patience_learns_nothing_from_what_was_lost() -> None:
+    patience = Patience(2.0)
+    for _ in range(10):
+        patience.lost()
+        patience.heard(None)
+    assert patience.seconds == 2.0
+
+
 def test_ok_patience_doubles_while_central_is_silent() -> None:
     patience = Patience(2.0)
     seen = []
     for _ in range(10):
         seen.append(patience.seconds)
         patience.lost()
-    assert seen[:6] == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0]
-    assert seen[-1] == 60.0
+    assert seen[:7] == [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 120.0]
+    assert seen[-1] == 120.0
     patience.heard(0.1)
     assert patience.seconds == 2.0
+
+
+def test_ok_few_are_sent_again_to_who_is_only_slow() -> None:
+    again = Again(16, 1024)
+    for _ in range(10):  # silence says nothing of what was lost
+        again.sent(16)
+    assert again.records == 16
+    assert not again.heard(64)  # it had them all the time
+    assert again.records == 16
+
+
+def test_ok_ever_more_are_sent_again_to_who_has_nothing_else() -> None:
+    again, reached, sent = Again(16, 1024), 0, []
+    while reached < 1024:
+        sent.append(min(again.records, 1024 - reached))
+        reached += sent[-1]
+        again.sent(reached)
+        assert again.heard(reached)
+    assert sent == [16, 32, 64, 128, 256, 512, 16]
+    assert not again.heard(2000)  # what was not sent again says nothing
+    assert again.records == 1024
+    again.sent(2016)
+    assert not again.heard(2100)
+    assert again.records == 16
+
+
+def test_ok_what_central_names_was_lost_however_far_it_then_has_them() -> None:
+    again = Again(16, 1024)
+    again.sent(20, named=True)
+    assert again.heard(500)
+    assert again.records == 16
