@@ -53,6 +53,7 @@ REGIONS: Final = (
     "document",
     "mrz",
     "checks",
+    "company",
     "noted",
     "status",
 )
