@@ -128,7 +128,7 @@ class Setting:
         """The box's configuration file. `hurried`: nobody sits here, so no time is given to anybody; `start`
         and `clock` as in the policy and the configuration."""
         policy = self.folder / "policy.toml"
-        pace: dict[str, int | float | str] = {"start": start}
+        pace: dict[str, float | str] = {"start": start}
         if hurried:
             pace |= {
                 "notice_seconds": 0,
