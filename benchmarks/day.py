@@ -1,12 +1,12 @@
 """A working day replayed: a realistic mix of travellers before an officer who does what the box says.
 
-    python benchmarks/day.py [--travellers 500] [--realistic 60] [--families 1] [--json]
+    python benchmarks/day.py [--travellers 500] [--realistic 60] [--ordinary 20] [--families 1]
 
 First the whole day with devices at no delay: throughput, memory at its beginning and its end, what was
 recommended for whom. Then part of another day with devices as slow as real ones, with all the time that the
 shipped policy gives (7 s of notice, 20 s for a chip that must be there), before an officer who thinks for 2 s
-before each answer and each decision: what a traveller waits. Last a family of six at the same delays, from
-the first press to the last decision. The mix is in `appliance/simulation/training/day.py`; all are invented.
+before each answer and each decision: what a traveller waits; then ordinary travellers alone. Last a family of
+six at the same delays, from the first press to the last decision. The mix is in `appliance/simulation/training/day.py`; all are invented.
 """
 
 import argparse
@@ -22,7 +22,14 @@ from typing import Any
 
 from appliance.arenas import few_arenas
 from appliance.contracts.checks import Outcome
-from appliance.simulation.training.day import DISHONEST, FAMILY, TO_REFER, family, working_day
+from appliance.simulation.training.day import (
+    DISHONEST,
+    FAMILY,
+    TO_REFER,
+    family,
+    ordinary_people,
+    working_day,
+)
 from appliance.simulation.training.debrief import Attempt, matrix
 from appliance.simulation.training.right_officer import as_the_box_says
 from appliance.simulation.training.script import Book
@@ -152,6 +159,7 @@ def main() -> int:
     parser.add_argument("data", nargs="?", help="not used: everything is simulated")
     parser.add_argument("--travellers", type=int, default=500)
     parser.add_argument("--realistic", type=int, default=60, help="travellers of the second part; 0: none")
+    parser.add_argument("--ordinary", type=int, default=20, help="ordinary ones at real delays; 0: none")
     parser.add_argument("--families", type=int, default=1, help="families of six of the last part; 0: none")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -163,8 +171,10 @@ def main() -> int:
         answer["zero_delay"] = run(working_day(arguments.travellers, seed=9303), realistic=False)
     if arguments.realistic:
         answer["realistic"] = run(working_day(arguments.realistic, seed=9304), realistic=True)
+    if arguments.ordinary:
+        answer["ordinary"] = run(ordinary_people(arguments.ordinary, seed=9305), realistic=True)
     if arguments.families:
-        answer["families"] = [one_family(seed) for seed in range(9305, 9305 + arguments.families)]
+        answer["families"] = [one_family(seed) for seed in range(9306, 9306 + arguments.families)]
     print(json.dumps(answer) if arguments.json else json.dumps(answer, indent=2))
     return 0
 

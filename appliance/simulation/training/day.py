@@ -89,6 +89,13 @@ def working_day(travellers: int, *, seed: int = 9303) -> Book:
     return Book(name=f"a day of {travellers}", traveller=tuple(made))
 
 
+def ordinary_people(travellers: int, *, seed: int = 9303) -> Book:
+    """Nobody but ordinary adults with passports of every kind of chip."""
+    play = random.Random(seed)
+    people = (_one("ordinary", number, play) for number in range(1, travellers + 1))
+    return Book(name=f"{travellers} ordinary travellers", traveller=tuple(people))
+
+
 def family(seed: int = 9303) -> Book:
     """A family of six, parents first, each with a passport; nobody has told the box of a group."""
     play = random.Random(seed)
