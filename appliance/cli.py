@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import NoReturn
 
 import appliance
+from appliance.arenas import few_arenas
 from appliance.commands import (
     advance,
     chip,
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         level=logging.INFO if chosen.verbose else logging.WARNING,
         format="%(levelname)s %(name)s: %(message)s",
     )
+    few_arenas()
     try:
         return int(chosen.run(chosen))
     except CouldNot as error:

@@ -25,6 +25,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "models.*.conversion": ("models",),
     # the vocabulary and the small tools
     "appliance": (),
+    "appliance.arenas": (),
     "appliance.cbor": (),
     "appliance.contracts": ("appliance.cbor",),
     "appliance.cose": ("appliance.cbor",),

@@ -107,12 +107,32 @@ class CloseGroup(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unk
     reason: str = ""
 
 
+class SayGuardian(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """Who is with this child: one of those who were just admitted at this lane, or nobody."""
+
+    crossing: str
+    guardian: str = ""
+    """The adult's crossing."""
+    alone: bool = False
+    """Nobody is with the child."""
+
+
 GROUPS = ("vehicle", "bus", "family", "crew")
 ROLES = ("driver", "passenger", "crew", "guardian", "child")
 MAX_GROUP = 200
 """People; the longest coach train of a land post is taken as several."""
 
-Note = Say | SayProof | SayPapers | SayVisaEntries | OpenGroup | InGroup | DetachFromGroup | CloseGroup
+Note = (
+    Say
+    | SayProof
+    | SayPapers
+    | SayVisaEntries
+    | SayGuardian
+    | OpenGroup
+    | InGroup
+    | DetachFromGroup
+    | CloseGroup
+)
 
 NOTE_PROBLEMS = (
     *("missing", "choose", "unknown_code", "not_a_date", "in_future", "not_a_number", "too_long", "too_many"),
@@ -162,6 +182,24 @@ class ProofView(msgspec.Struct, frozen=True, kw_only=True):
     place: str
 
 
+class GuardianView(msgspec.Struct, frozen=True, kw_only=True):
+    """An adult who may be with the child that stands here."""
+
+    crossing: str
+    name: str
+
+
+class ChildView(msgspec.Struct, frozen=True, kw_only=True):
+    """A child stands here, and the officer is asked who is with it."""
+
+    offered: tuple[GuardianView, ...] = ()
+    """Who was just admitted at this lane; each has a digit's key, in this order."""
+    guardian: str = ""
+    """The crossing of who was named; empty: nobody was."""
+    alone: bool = False
+    """The officer said that nobody is with it."""
+
+
 class AskedView(msgspec.Struct, frozen=True, kw_only=True):
     """What may be asked of this traveller, and what was said and shown."""
 
@@ -176,6 +214,8 @@ class AskedView(msgspec.Struct, frozen=True, kw_only=True):
     """The step waits for a visa, or for the officer's word that there is none."""
     visa_number: str = ""
     visa_entries: int | None = None
+    child: ChildView | None = None
+    """None: nobody is asked after, or a group answers for them."""
 
 
 class MemberView(msgspec.Struct, frozen=True, kw_only=True):

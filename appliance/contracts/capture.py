@@ -97,6 +97,8 @@ class ReadChip(msgspec.Struct, frozen=True, kw_only=True):
     keys: ChipKeys | None = None
     """With a session in which Chip Authentication was carried: what to go on with; None opens it anew."""
     timeout: float = 30.0
+    appear: float | None = None
+    """Seconds in which a chip must have come into the field; None: as long as `timeout`."""
 
 
 class ChipOpened(msgspec.Struct, frozen=True, kw_only=True):
@@ -366,7 +368,7 @@ class Capture(Protocol):
     """The service as its callers see it, in one process or across the socket.
 
     Raises `ServiceError` with the codes no_device, timeout, unreadable, device_error, and for the
-    chip also no_chip, removed, access_denied, chip_error, protection_broken, session_lost.
+    chip also no_chip, chip_absent, removed, access_denied, chip_error, protection_broken, session_lost.
     """
 
     async def read_mrz(self, request: Wait) -> MrzEvidence: ...

@@ -91,7 +91,7 @@ _DOCUMENT_LIST = (
 _LIST = ("no_hit", "no_hit_old_list", "no_list", "nothing_to_search", "list_unreadable", "list_expired")
 
 CHECKS: dict[str, tuple[str, ...]] = {
-    "mrz.read": ("read", "not_an_mrz", *TYPED_FOR, PAPER, *_DEVICE, *_NOT_TRIED),
+    "mrz.read": ("read", "typed_and_in_chip", "not_an_mrz", *TYPED_FOR, PAPER, *_DEVICE, *_NOT_TRIED),
     "mrz.legibility": ("legible", "uncertain_characters"),
     "mrz.sources_agree": ("equal", "different", "not_an_mrz"),
     "mrz.document_code": ("ok", "not_of_this_format"),
@@ -246,7 +246,9 @@ CHECKS: dict[str, tuple[str, ...]] = {
         "lists_unreadable",
     ),
     "risk.rule": ("none_fits", "rule_fits", "facts_missing", "review_expired"),
-    "child.guardian": ("with_guardian", "unaccompanied", "name_differs"),
+    "child.guardian": (
+        *("with_guardian", "unaccompanied", "said_to_be_alone", "name_differs", "guardian_not_admitted"),
+    ),
     "watchlist.live": (
         *("no_hit", "match", "possible_match", "lost", "stolen", "revoked", "blank"),
         *("no_link", "no_answer", "not_asked", "register_unreachable"),

@@ -249,6 +249,10 @@ class FingerView(msgspec.Struct, frozen=True, kw_only=True):
     """One of FINGER_INSTRUCTIONS; None: lay it on the sensor."""
 
 
+LAY_DOWN_AGAIN = "lay_down_again"
+"""No chip answers: the document may lie badly, or not on the chip's reader yet."""
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """All that the officer's screen shows; the screen computes nothing.
 
@@ -300,7 +304,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     crossings: int = 0
     """Recorded on this box."""
     page_hint: str | None = None
-    """While a camera reads the page: a code of `appliance.contracts.capture.PAGE_HINTS`."""
+    """While a camera reads the page: a code of `appliance.contracts.capture.PAGE_HINTS`; while no chip
+    answers: LAY_DOWN_AGAIN."""
     officer: OfficerView | None = None
     """Who is on duty."""
     officers: tuple[OfficerView, ...] = ()

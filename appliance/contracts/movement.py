@@ -109,6 +109,17 @@ class GroupLink(msgspec.Struct, frozen=True, kw_only=True):
     """The advance list that the group was opened from (`appliance.contracts.advance`); empty: none."""
 
 
+class Accompanied(msgspec.Struct, frozen=True, kw_only=True):
+    """What the officer stated, by one key, of who is with a child."""
+
+    guardian: str = ""
+    """The crossing of the adult; empty: nobody, the child is alone."""
+    name: str = ""
+    """Their primary identifier, as their own record has it."""
+    officer: str = ""
+    """Who stated it; empty where nobody has logged in."""
+
+
 class MediaName(msgspec.Struct, frozen=True, kw_only=True):
     """What of a picture stands in the facts: enough to find it, and to know it again."""
 
@@ -146,6 +157,8 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     visa_entries: int | None = None
     """How many entries it says; 0: any number; None: nobody has looked."""
     group: GroupLink | None = None
+    accompanied: Accompanied | None = None
+    """Of a child; None: nobody was asked after, nothing was said, or the group's own dialog said it."""
     officer: str = ""
     """Who decided; empty where nobody has logged in."""
     released: str = ""

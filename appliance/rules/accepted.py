@@ -60,6 +60,14 @@ def accepted_checks(
     return served, _chip(document, evidence)
 
 
+def chip_needed(
+    table: RuleTable | None, document: Presented, *, direction: Direction, post: str, today: date
+) -> bool:
+    """Whether the rules say that such a document has a chip."""
+    rule = None if table is None else rule_for(table, document, direction=direction, post=post, today=today)
+    return rule is not None and _needs_chip(rule, document.expires)
+
+
 def _needs_chip(rule: DocumentRule, expires: date | None) -> bool:
     since = rule.chip_if_expires_after
     return rule.chip or (since is not None and expires is not None and expires > since)

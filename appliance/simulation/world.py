@@ -306,7 +306,7 @@ _CENTRAL = (sys.executable, "-m", "central.cli")
 """A process of its own, as central is; nothing of it is imported here."""
 
 
-def policy_with(**pace: int | str) -> str:
+def policy_with(**pace: float | str) -> str:
     """The policy that ships, with these words of its [pace] changed: for runs in which nobody reads."""
     changed = (resources.files("appliance.services.lane") / "policy.toml").read_text("utf-8")
     for name, value in pace.items():

@@ -54,6 +54,11 @@ class ChipConnection(Protocol):
 class ChipReader(DeviceView, Protocol):
     """A contactless reader."""
 
+    @property
+    def under_page(self) -> bool:
+        """Whether a document lies on it while its page is read, as on a full-page reader: then a chip that
+        is not in the field within moments is none that answers."""
+
     def wait_for_chip(self, timeout: float) -> ChipConnection:
         """Connect to the chip in the field; waits up to `timeout` seconds.
 

@@ -55,6 +55,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     exchange_seconds: float = EXCHANGE_SECONDS
     max_apdu_bytes: Annotated[int, msgspec.Meta(ge=256, le=65_536)] | None = None
     """Instead of what reader and driver say and `pcsc_models` knows."""
+    under_page: bool = False
+    """True: the document lies on this reader while its page is read (a full-page reader). A chip that does
+    not answer within moments is then not waited for, unless it must be there."""
 
 
 def create(options: Options) -> "PcscReader":
@@ -62,6 +65,7 @@ def create(options: Options) -> "PcscReader":
         reader_name=options.reader_name,
         exchange_seconds=options.exchange_seconds,
         max_apdu_bytes=options.max_apdu_bytes,
+        under_page=options.under_page,
     )
 
 
@@ -87,8 +91,10 @@ class PcscReader(Driver):
         reader_name: str,
         exchange_seconds: float = EXCHANGE_SECONDS,
         max_apdu_bytes: int | None = None,
+        under_page: bool = False,
     ) -> None:
         super().__init__(Identity("document_reader", "pcsc", reader_name))
+        self.under_page = under_page
         self.simulated = VIRTUAL_READER.startswith(reader_name) or reader_name.startswith(VIRTUAL_READER)
         self._reader = reader_name
         self._exchange_seconds = exchange_seconds

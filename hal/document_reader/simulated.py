@@ -24,6 +24,8 @@ class Options(SimulatedOptions, frozen=True, forbid_unknown_fields=True, kw_only
 
     chip: bool = True
     """False: it reads pages only, and another reader has the chips."""
+    under_page: bool = True
+    """A document lies on it while its page is read; False: the chip is laid down after a swipe."""
     lines: tuple[str, ...] = ()
     """The MRZ of a document that lies on the reader from the start; usually `present` puts one there."""
 
@@ -49,6 +51,7 @@ class SimulatedDocumentReader(Simulated):
         super().__init__("document_reader", options)
         if not options.chip:
             self.capabilities = frozenset({Capability.MRZ_LINES})
+        self.under_page = options.under_page
         self._document: _Document | None = None
         if options.lines:
             self.present(lines=options.lines)

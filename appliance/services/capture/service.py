@@ -172,11 +172,13 @@ class CaptureService:
             connection = await self._desk.again(
                 device,
                 lambda left: self._wait_for(device, device.wait_for_chip, left),
-                _bounded(request.timeout),
+                _bounded(request.timeout if request.appear is None else min(request.appear, request.timeout)),
             )
         except ServiceError as error:
             if error.code != "timeout":
                 raise
+            if device.under_page:
+                raise ServiceError("chip_absent", "No chip answers in the document on the reader.") from error
             raise ServiceError("no_chip", "No chip came into the reader's field.", retry=True) from error
         return await self._chips.open(device, connection, request, began)
 

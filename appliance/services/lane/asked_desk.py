@@ -28,6 +28,7 @@ from appliance.contracts.asked import (
     ProofView,
     QuestionView,
     Say,
+    SayGuardian,
     SayPapers,
     SayProof,
     SayVisaEntries,
@@ -45,6 +46,7 @@ from appliance.services.lane.advance.risk_check import risk_check
 from appliance.services.lane.assessment import document_facts, document_of, presented_of, subject_of
 from appliance.services.lane.duty import Duty
 from appliance.services.lane.groups import GroupDesk
+from appliance.services.lane.guardians import Asking
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import LIVE
 from appliance.services.lane.policy import Policy
@@ -70,7 +72,7 @@ _UNCOUNTED: Final = ("no_table", "no_rule", "not_asked", "nothing_to_search")
 """Reasons for which no day was counted, so that a proof would change nothing."""
 
 Make = Callable[[State], AnyEvent]
-OfPerson = Say | SayProof | SayPapers | SayVisaEntries | InGroup | DetachFromGroup
+OfPerson = Say | SayProof | SayPapers | SayVisaEntries | SayGuardian | InGroup | DetachFromGroup
 
 
 class Stage(Protocol):
@@ -159,6 +161,8 @@ class AskedDesk:
                 if not 0 <= note.entries <= MAX_ENTRIES:
                     return None, {"entries": "not_a_number"}
                 return lambda _state: VisaEntriesNoted(entries=note.entries), {}
+            case SayGuardian():
+                return self._guardian(note)
             case InGroup() | DetachFromGroup():
                 place, problems = self.groups.placed(note)
                 return None if problems else (lambda state: GroupNoted(group=place(state))), problems
@@ -205,7 +209,23 @@ class AskedDesk:
             takes_visa=state.step is Step.READING_VISA,
             visa_number=visa.number if visa else "",
             visa_entries=state.visa_entries,
+            child=self.groups.child(state, self._child(state)),
         )
+
+    def _child(self, state: State) -> Asking:
+        assert state.started is not None
+        return Asking(
+            child=document_facts(state, document_of(state, today=self._stage.today)),
+            direction=state.started.direction,
+            now=self._clock.now()[0],
+            guardian_under=self._stage.policy.children.guardian_under,
+        )
+
+    def _guardian(self, note: SayGuardian) -> tuple[Make | None, dict[str, str]]:
+        state = self._stage.state
+        if state.started is None or state.started.crossing != note.crossing:
+            return None, {"crossing": "gone"}
+        return self.groups.accompanied(note, state, self._child(state))
 
     def _likely(self, state: State) -> tuple[str, ...]:
         """The traveller's own country and the one that issued the document."""
@@ -271,14 +291,7 @@ class AskedDesk:
             floor=self._clock.floor,
             today=today,
         )
-        found += self.groups.checks(
-            state,
-            document_facts(state, document_of(state, today=today)),
-            guardian_under=self._stage.policy.children.guardian_under,
-            direction=direction,
-            now=dt.datetime.fromisoformat(stamp.wall),
-            time_quality=stamp.quality,
-        )
+        found += self.groups.checks(state, self._child(state), time_quality=stamp.quality)
         subject = subject_of(state, document_of(state, today=today))
         began = wall_of(state.started.stamp)  # what hangs on the hour stays as it is while somebody waits
         listed: tuple[Check, ...] = ()
@@ -306,6 +319,7 @@ class AskedDesk:
             StorageError: it is not on disk.
         """
         self.groups.note_decided(state, movement.document)
+        self.groups.guardians.note_decided(movement)
         if self._advance is not None:
             self._advance.note_decided(movement.checks)
 

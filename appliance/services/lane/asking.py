@@ -60,9 +60,11 @@ class Asking:
             raise Referred
         return evidence
 
-    async def or_button(self, work: Coroutine[Any, Any, Evidence], offer: Offer) -> Evidence | None:
+    async def or_button(
+        self, work: Coroutine[Any, Any, Evidence], offer: Offer, *, look_first: float = 0.0
+    ) -> Evidence | None:
         """The work's result, or None when the button came first; the work is cancelled then."""
-        answer = self.button.stand(offer)
+        answer = self.button.stand(offer, look_first=look_first)
         self._changed()
         task = asyncio.ensure_future(work)
         waited_for: set[asyncio.Future[Any]] = {task, answer}

@@ -16,6 +16,7 @@ from appliance.screening import Subject, screen
 from appliance.screening.pairs import KnownPairs
 from appliance.services.lane.checks import (
     chip_checks,
+    confirmed,
     expiry_check,
     mrz_checks,
     page_checks,
@@ -79,6 +80,7 @@ def assess(
     checks += seal_checks(state, mrz, store=trust, moment=moment)
     chip = tuple(chip_checks(state, mrz, store=trust, moment=moment))
     checks += chip
+    checks[0] = confirmed(checks[0], chip)
     checks += portrait_checks(state, face, reference_authenticated=dg2_authenticated(chip))
     checks += finger_checks(state, finger or FingerSettings())
     checks += screen(
@@ -256,6 +258,7 @@ def movement_of(
         visa=visa,
         visa_entries=state.visa_entries,
         group=state.group,
+        accompanied=state.accompanied,
         officer=state.decided.officer,
         released=state.decided.released,
         media=media,

@@ -10,6 +10,8 @@ NOT_SAME: Final = "not_same"
 """What a press does when all that stands against GREEN are near matches: another person."""
 RELEASE: Final = "release"
 """Under RED: an officer's PIN and reason let the traveller go on."""
+NO_CHIP: Final = "no_chip"
+"""What a press does while no chip answers: there is none, go on."""
 SEEN: Final = "seen"
 """What a hold does while nobody stands here and there are late hits."""
 

@@ -40,6 +40,8 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     hits: tuple[str, ...]
     """Those that the officer was shown, by `hit_id`."""
+    recommendation: str = ""
+    """Empty in what an earlier version kept."""
 
 
 class Chaser:
@@ -72,6 +74,7 @@ class Chaser:
         outcome: str,
         checks: Iterable[Check],
         *,
+        recommendation: str = "",
         moment: dt.datetime | None = None,
     ) -> None:
         """Keep a crossing decided now, or at an earlier `moment`.
@@ -80,7 +83,11 @@ class Chaser:
             StorageError: it is not on disk.
         """
         kept = Remembered(
-            subject=subject, direction=direction, outcome=outcome, hits=tuple(sorted(hit_ids(checks)))
+            subject=subject,
+            direction=direction,
+            outcome=outcome,
+            hits=tuple(sorted(hit_ids(checks))),
+            recommendation=recommendation,
         )
         now = moment or self._clock.now()[0]
         payload = msgspec.msgpack.encode(kept)

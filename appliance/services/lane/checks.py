@@ -4,7 +4,7 @@ What this box does not do yet is said as NOT_DONE, never left out and never pass
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from appliance.clock import judge_expiry
 from appliance.contracts.capture import MrzEvidence, PortraitEvidence
@@ -30,6 +30,9 @@ from appliance.travel_document.seal.verify import judge_seal
 MACHINE_READABLE_SINCE = "2015-11-24"
 """By then passports that are not machine readable should have expired (Annex 9 to the Chicago Convention,
 chapter 3); emergency papers and those of refugees and stateless persons are exempt."""
+IN_CHIP_TOO = frozenset({"unreadable", "reader_failed"})
+"""Why an MRZ is typed that the chip has too (`appliance.contracts.typed.TYPED_FOR`)."""
+SAID_BY_CHIP = frozenset({"chip.dg1_matches_mrz", "chip.data_group_hash.dg1", "chip.passive_authentication"})
 EXEMPT = frozenset({"XXA", "XXB", "XXC"})
 
 
@@ -66,6 +69,20 @@ def mrz_checks(state: State, mrz: Mrz | None) -> Iterator[Check]:
             reason=check["reason"],
             evidence=check["evidence"],
         )
+
+
+def confirmed(read: Check, chip: Iterable[Check]) -> Check:
+    """The check of the MRZ that was typed, once what its state signed in the chip says the same.
+
+    The typed number, birth date and expiry opened the chip, and its signed MRZ is the typed one, character
+    by character: nobody could have slipped. What was typed of a page without a chip stays NOT_DONE.
+    """
+    passed = {check.id for check in chip if check.verdict is Verdict.PASS}
+    if read.reason not in IN_CHIP_TOO or not passed >= SAID_BY_CHIP:
+        return read
+    return Check(
+        id=read.id, verdict=Verdict.PASS, reason="typed_and_in_chip", evidence={"typed_for": read.reason}
+    )
 
 
 def page_checks(state: State, mrz: Mrz | None, *, today: dt.date) -> Iterator[Check]:
@@ -177,4 +194,9 @@ def _missed(id_: str, missed: StepMissed | None) -> Check:
         return Check(id=id_, verdict=Verdict.NOT_DONE, reason="skipped")
     if missed.code == "protection_broken":
         return Check(id=id_, verdict=Verdict.FAIL, reason=missed.code)
-    return Check(id=id_, verdict=Verdict.CANNOT if missed.tried else Verdict.NOT_DONE, reason=missed.code)
+    return Check(
+        id=id_,
+        verdict=Verdict.CANNOT if missed.tried else Verdict.NOT_DONE,
+        reason=missed.code,
+        evidence={"officer_went_on": True} if missed.pressed else {},
+    )

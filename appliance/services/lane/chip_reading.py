@@ -25,7 +25,7 @@ from appliance.travel_document.authentication.active import CHALLENGE_BYTES
 from appliance.travel_document.lds.errors import EmrtdError
 from appliance.travel_document.lds.security_infos import read_dg14
 
-FINAL_CODES: Final = frozenset({"no_chip", "no_device", "access_denied"})
+FINAL_CODES: Final = frozenset({"no_chip", "chip_absent", "no_device", "access_denied"})
 """Another try changes nothing, and a chip may slow down after wrong keys. A reader that was unplugged is
 asked again: capture waits for one that comes back, and says at once that one is away for good."""
 

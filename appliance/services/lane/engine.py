@@ -34,7 +34,8 @@ from appliance.services.lane.assessment import assess, document_of, movement_of,
 from appliance.services.lane.button import NOT_SAME, RELEASE, SEEN, ButtonEvent, Offer
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.chip_checks import moment_of, trusted, verify_ahead
-from appliance.services.lane.chip_reading import chip_request, read_chip, with_tries
+from appliance.services.lane.chip_reading import chip_request
+from appliance.services.lane.chip_step import ChipStep, may_have_chip, needs_chip
 from appliance.services.lane.counting import count
 from appliance.services.lane.document_station import DocumentStation
 from appliance.services.lane.document_step import read_document
@@ -108,6 +109,7 @@ class Engine:
         self._asking = Asking(capture, changed)
         self.button = self._asking.button
         self.documents = DocumentStation(capture, changed)
+        self.chips = ChipStep(capture, self._asking, changed)
         self.duty = duty
         self._login = asyncio.Event()
         self._keeping = asyncio.Lock()
@@ -293,21 +295,18 @@ class Engine:
         self._ask_live()
         if self.asked.needs_visa() and not self.state.visa_asked:
             await self._keep(workflow.VisaAsked())
-        if mrz is None or not self._policy.ask.going(self._direction).chip:
-            code = "not_asked" if mrz is not None else "no_mrz"
+        asked = self._policy.ask.going(self._direction).chip
+        if mrz is None or not asked or not may_have_chip(self.state):
+            code = "no_mrz" if asked else "not_asked"
             await self._miss(Step.READING_CHIP, code, tried=False)
             return
-        request = chip_request(mrz, seconds=self._policy.pace.chip_seconds)
-        read, code = await with_tries(
-            lambda: self._asking.unless_held(
-                read_chip(self._capture, request, verify_ahead=self._verify_ahead)
-            ),
-            self._policy.pace.chip_attempts,
+        await self.chips.read(
+            chip_request(mrz, seconds=self._policy.pace.chip_seconds),
+            pace=self._policy.pace,
+            needed=needs_chip(self.state, mrz, self._in_force.rules, post=self._box.post, today=self.today),
+            verify_ahead=self._verify_ahead,
+            keep=self._keep,
         )
-        if read is None:
-            await self._miss(Step.READING_CHIP, code, tried=code != "no_device")
-        else:
-            await self._keep(read)
 
     async def _read_visa(self) -> None:
         await read_visa(

@@ -7,7 +7,6 @@ closing are records.
 """
 
 import asyncio
-import datetime as dt
 import secrets
 from collections.abc import Callable
 from typing import Any, Final
@@ -20,6 +19,7 @@ from appliance.contracts.asked import (
     MAX_GROUP,
     MAX_NOTE,
     ROLES,
+    ChildView,
     CloseGroup,
     DetachFromGroup,
     GroupView,
@@ -27,25 +27,33 @@ from appliance.contracts.asked import (
     MemberView,
     NoteTaken,
     OpenGroup,
+    SayGuardian,
 )
-from appliance.contracts.checks import Check, Direction, Verdict
+from appliance.contracts.checks import Check, Outcome, Recommendation, Verdict
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.movement import RECORD_TYPE_GROUP, DocumentFacts, GroupLink
 from appliance.records.errors import StorageError
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
-from appliance.records.statistics.facts import NO_AGE, age_at
 from appliance.reference_data.store import ReferenceStore
 from appliance.screening import Subject, screen
-from appliance.screening.names import parts_of
 from appliance.screening.screen import VEHICLE
 from appliance.services.lane.advance.desk import AdvanceDesk
+from appliance.services.lane.guardians import (
+    Asking,
+    Guardian,
+    GuardianDesk,
+    child_age,
+    guardian_check,
+    guardian_of,
+    said_of,
+    views,
+)
 from appliance.services.lane.typed_entry import read_number
-from appliance.services.lane.workflow import State
+from appliance.services.lane.workflow import GuardianNoted, State
 from appliance.travel_document.codes import can_issue
 
 COUNT: Final = "group.count"
-GUARDIAN: Final = "child.guardian"
 MAX_SHOWN: Final = 12
 
 
@@ -61,6 +69,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     detached: str = ""
     document: DocumentFacts | None = None
     """Whose children may be entered in it; only while the group is open."""
+    recommendation: str = ""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +137,7 @@ class GroupDesk:
         self._lists = lists
         self._changed = changed
         self._group = _read(memory)
+        self.guardians = GuardianDesk(memory, now=clock.now()[0])
 
     def link(self) -> GroupLink | None:
         """The place of who comes now, None where no group is open."""
@@ -245,6 +255,7 @@ class GroupDesk:
             role=link.role,
             detached=link.detached,
             document=document,
+            recommendation=state.assessed.recommendation.value if state.assessed else "",
         )
         others = tuple(one for one in group.members if one.crossing != member.crossing)
         new = msgspec.structs.replace(group, members=(*others, member))
@@ -261,16 +272,7 @@ class GroupDesk:
         guardian = self.guardian_of(link)
         return guardian.document if guardian and link and link.shared_document else None
 
-    def checks(
-        self,
-        state: State,
-        document: DocumentFacts | None,
-        *,
-        guardian_under: int,
-        direction: Direction,
-        now: dt.datetime,
-        time_quality: str,
-    ) -> tuple[Check, ...]:
+    def checks(self, state: State, asking: Asking, *, time_quality: str) -> tuple[Check, ...]:
         """The count, the plate, and who is with a child."""
         link = state.group
         found: list[Check] = []
@@ -287,14 +289,53 @@ class GroupDesk:
         if link is not None and link.plate:
             vehicle = Subject(vehicle_plate=link.plate, vehicle_state=link.plate_state)
             screened = screen(
-                vehicle, self._lists.open_lists(), direction=direction, now=now, time_quality=time_quality
+                vehicle,
+                self._lists.open_lists(),
+                direction=asking.direction,
+                now=asking.now,
+                time_quality=time_quality,
             )
             found += [check for check in screened if check.id == VEHICLE]
-        age = NO_AGE if document is None else age_at(document.birth_date, now.isoformat())
-        role = link.role if link else ""
-        if (age != NO_AGE and age < guardian_under) or role == "child":
-            found.append(_guardian_check(self.guardian_of(link), document, age))
+        age = child_age(asking, link)
+        if age is not None:
+            member, said = self.guardian_of(link), state.accompanied
+            guardian = _as_guardian(member) if member else guardian_of(said)
+            found.append(guardian_check(guardian, asking.child, age, said))
         return tuple(found)
+
+    def child(self, state: State, asking: Asking) -> ChildView | None:
+        """The question who is with the child that stands here; None where there is none to ask."""
+        link, said = state.group, state.accompanied
+        if child_age(asking, link) is None:
+            return None
+        if said is None and self.guardian_of(link) is not None:
+            return None  # the group has answered
+        named = said.guardian if said else ""
+        return ChildView(
+            offered=views(self.guardians.offered(asking)),
+            guardian=named,
+            alone=said is not None and not named,
+        )
+
+    def accompanied(
+        self, note: SayGuardian, state: State, asking: Asking
+    ) -> tuple[Callable[[State], GuardianNoted] | None, dict[str, str]]:
+        """The officer's word on who is with the child, and its place in the group where there is one."""
+        if self.child(state, asking) is None:
+            return None, {"guardian": "choose"}
+        said, problems = said_of(note, self.guardians.offered(asking), officer=self._officer())
+        if said is None:
+            return None, problems
+        members = {one.crossing for one in self._group.members} if self._group else set()
+
+        def make(state: State) -> GuardianNoted:
+            place = state.group
+            if place is not None:
+                guardian = said.guardian if said.guardian in members else ""
+                place = msgspec.structs.replace(place, role="child", guardian=guardian, shared_document=False)
+            return GuardianNoted(accompanied=said, group=place)
+
+        return make, {}
 
     def view(self) -> GroupView | None:
         """The group as the officer sees it."""
@@ -347,20 +388,11 @@ class GroupDesk:
         self._changed()
 
 
-def _guardian_check(guardian: Member | None, child: DocumentFacts | None, age: int) -> Check:
-    """A child alone, or with somebody of another name, goes to who protects children: never a refusal."""
-    evidence: dict[str, Any] = {} if age == NO_AGE else {"age": age}
-    if guardian is None:
-        return Check(id=GUARDIAN, verdict=Verdict.FAIL, reason="unaccompanied", evidence=evidence)
-    evidence["guardian"] = guardian.crossing
-    names = set(parts_of(child.primary_identifier if child else ""))
-    same = bool(names & set(parts_of(guardian.name)))
-    return Check(
-        id=GUARDIAN,
-        verdict=Verdict.PASS if same else Verdict.FAIL,
-        reason="with_guardian" if same else "name_differs",
-        evidence=evidence,
-    )
+def _as_guardian(member: Member) -> Guardian:
+    # A group that was opened by an earlier version does not say what was recommended.
+    red = member.recommendation == Recommendation.RED.value
+    admitted = member.outcome == Outcome.ADMITTED.value and not red
+    return Guardian(crossing=member.crossing, name=member.name, admitted=admitted)
 
 
 def _opening_problems(note: OpenGroup) -> dict[str, str]:

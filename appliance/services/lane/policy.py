@@ -183,6 +183,9 @@ class Pace(_Section, frozen=True, kw_only=True):
     start: Start = Start.PRESS
     document_seconds: Seconds = 60.0
     chip_seconds: Seconds = 20.0
+    chip_absent_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 3.0
+    """After these without a chip in the field the officer may go on; where the document lies on the chip's
+    reader already, and no rule says that it has a chip, the box goes on by itself."""
     chip_attempts: Times = 2
     portrait_seconds: Seconds = 10.0
     notice_seconds: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.0

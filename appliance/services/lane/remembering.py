@@ -101,6 +101,7 @@ async def remember(
             started.direction,
             decided.outcome.value,
             assessed.checks,
+            recommendation=assessed.recommendation.value,
         )
     except StorageError as error:
         log.warning("this crossing will not be screened again: %s", error)

@@ -476,7 +476,7 @@ class LaneService:
                     *self._disk.notices,
                 ),
                 last_outcome=engine.last_outcome,
-                page_hint=engine.documents.page.hint,
+                page_hint=engine.documents.page.hint or engine.chips.hint,
                 takes_typed=engine.documents.takes_typed,
                 officer=engine.duty.officer,
                 officers=engine.duty.known,

@@ -13,7 +13,7 @@ import msgspec
 from appliance.contracts.capture import ChipEvidence, MrzEvidence, PortraitEvidence
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.finger import FingerEvidence, FingerException, FingerScore
-from appliance.contracts.movement import GroupLink, OtherPapers, Proof, Stamp, Stated
+from appliance.contracts.movement import Accompanied, GroupLink, OtherPapers, Proof, Stamp, Stated
 from appliance.contracts.typed import IN_GUARDIANS_DOCUMENT, TypedDocument
 
 
@@ -127,6 +127,14 @@ class GroupNoted(Event, frozen=True, kw_only=True):
     group: GroupLink
 
 
+class GuardianNoted(Event, frozen=True, kw_only=True):
+    """The officer said who is with this child, or that nobody is."""
+
+    accompanied: Accompanied
+    group: GroupLink | None = None
+    """The child's new place, where it belongs to a group."""
+
+
 class NoticeShown(Event, frozen=True, kw_only=True):
     """What is taken and why stood on the screen for so long before the camera was asked."""
 
@@ -173,6 +181,8 @@ class StepMissed(Event, frozen=True, kw_only=True):
     code: str
     tried: bool
     """True: CANNOT, False: NOT_DONE."""
+    pressed: bool = False
+    """The officer went on, before the time was over."""
 
 
 class ReferralAsked(Event, frozen=True, kw_only=True):
@@ -213,6 +223,7 @@ AnyEvent = (
     | PapersNoted
     | VisaEntriesNoted
     | GroupNoted
+    | GuardianNoted
     | NoticeShown
     | PortraitTaken
     | FingerTaken
@@ -258,6 +269,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     proofs: tuple[Proof, ...] = ()
     other_papers: OtherPapers | None = None
     group: GroupLink | None = None
+    accompanied: Accompanied | None = None
     noticed: NoticeShown | None = None
     portrait: PortraitEvidence | None = None
     fingers: dict[str, FingerEvidence] = {}
@@ -323,7 +335,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
                 return msgspec.structs.replace(self, visa_entries=entries)
             case GroupNoted(group=group):
                 asked = self.referral_asked or bool(group.detached)
-                return msgspec.structs.replace(self, group=group, referral_asked=asked)
+                said = None if group.guardian else self.accompanied  # the later word counts
+                return msgspec.structs.replace(self, group=group, referral_asked=asked, accompanied=said)
+            case GuardianNoted(accompanied=accompanied, group=place):
+                return msgspec.structs.replace(self, accompanied=accompanied, group=place or self.group)
             case NoticeShown():
                 return msgspec.structs.replace(self, noticed=event)
             case PortraitTaken(evidence=portrait):

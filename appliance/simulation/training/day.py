@@ -1,5 +1,6 @@
 """A working day as a book: ordinary travellers, some in trouble through nobody's fault, a few who lie."""
 
+import datetime as dt
 import random
 from typing import Any, Final
 
@@ -47,7 +48,9 @@ SHARES: Final = {
     # what -> how many of a thousand
     "card": 70,
     "card_without_chip": 30,
-    "child": 24,
+    "child": 20,
+    "child_of_other_name": 2,
+    "child_alone": 2,
     "dead_chip": 10,
     "worn_fingers": 8,
     "convention": 6,
@@ -62,22 +65,59 @@ SHARES: Final = {
     "altered": 2,
     "wrong_digit": 2,
 }
-"""A guess at a small land crossing, written down so that it can be argued with; the rest is ordinary."""
+"""A guess at a small land crossing, written down so that it can be argued with; the rest is ordinary. A child
+comes right behind its parent, who is one of the rest."""
+WITH_PARENT: Final = ("child", "child_of_other_name")
+ADULT: Final = 18
+FAMILY: Final = (("M", 41), ("F", 38), ("M", 15), ("F", 11), ("M", 6), ("F", 1))
+"""Sex and age of a family of six: who is twelve or older is asked for fingers."""
 
 
 def working_day(travellers: int, *, seed: int = 9303) -> Book:
     """So many travellers; each kind of SHARES comes at least once where there are enough."""
     play = random.Random(seed)
     kinds = [kind for kind, share in SHARES.items() for _ in range(max(1, round(share * travellers / 1000)))]
-    kinds = kinds[:travellers] + ["ordinary"] * (travellers - len(kinds))
-    play.shuffle(kinds)
-    return Book(
-        name=f"a day of {travellers}",
-        traveller=tuple(_one(kind, number, play) for number, kind in enumerate(kinds, start=1)),
-    )
+    units = [("parent", kind) if kind in WITH_PARENT else (kind,) for kind in kinds]
+    while sum(map(len, units)) > travellers:
+        units.pop()
+    units += [("ordinary",)] * (travellers - sum(map(len, units)))
+    play.shuffle(units)
+    made: list[Traveller] = []
+    for unit in units:
+        for kind in unit:
+            made.append(_one(kind, len(made) + 1, play, behind=made[-1] if made else None))
+    return Book(name=f"a day of {travellers}", traveller=tuple(made))
 
 
-def _one(kind: str, number: int, play: random.Random) -> Traveller:
+def ordinary_people(travellers: int, *, seed: int = 9303) -> Book:
+    """Nobody but ordinary adults with passports of every kind of chip."""
+    play = random.Random(seed)
+    people = (_one("ordinary", number, play) for number in range(1, travellers + 1))
+    return Book(name=f"{travellers} ordinary travellers", traveller=tuple(people))
+
+
+def family(seed: int = 9303) -> Book:
+    """A family of six, parents first, each with a passport; nobody has told the box of a group."""
+    play = random.Random(seed)
+    today = dt.datetime.now(dt.UTC).date()
+    made: list[Traveller] = []
+    for number, (sex, age) in enumerate(FAMILY, start=1):
+        one = _one("ordinary" if age >= ADULT else "child", number, play, behind=made[0] if made else None)
+        assert one.document is not None
+        document = msgspec.structs.replace(
+            one.document,
+            issuer="KGZ",
+            number=f"KF{number:07d}",
+            surname="USMANOVA" if sex == "F" else "USMANOV",
+            sex=sex,
+            born=f"{today.year - age - 1}-{today.month:02d}-15",
+        )
+        made.append(msgspec.structs.replace(one, title=f"{sex}, {age}", document=document))
+    return Book(name="a family of six", traveller=tuple(made))
+
+
+def _one(kind: str, number: int, play: random.Random, *, behind: Traveller | None = None) -> Traveller:
+    """`behind`: who came just before, a child's parent."""
     issuer = play.choice(_STATES)
     document = Document(
         issuer=issuer,
@@ -88,6 +128,9 @@ def _one(kind: str, number: int, play: random.Random) -> Traveller:
         sex=play.choice("MF"),
         chip=play.choice(_CHIPS),
     )
+    with_parent = kind in WITH_PARENT and behind is not None
+    if kind == "child" and behind is not None and behind.document is not None:
+        document = msgspec.structs.replace(document, surname=behind.document.surname)
     made = _AS[kind](document, play)
     return Traveller(
         id=f"{kind.replace('_', '-')}-{number}",
@@ -101,6 +144,7 @@ def _one(kind: str, number: int, play: random.Random) -> Traveller:
         ),
         tricks=made.get("tricks", ()),
         listed=made.get("listed", ()),
+        company=behind.id if with_parent and behind is not None else None,
         right=Right(
             box=Recommendation.GREEN,
             act=Act.REFER if kind in DISHONEST | TO_REFER else Act.ADMIT,
@@ -110,8 +154,9 @@ def _one(kind: str, number: int, play: random.Random) -> Traveller:
 
 
 DISHONEST: Final = frozenset({"stolen", "stranger", "clone", "altered", "wrong_digit"})
-TO_REFER: Final = frozenset({"handwritten", "expired", "near_match"})
-"""Honest, and still for the second line: papers that do not serve, a likeness that only it may close."""
+TO_REFER: Final = frozenset({"handwritten", "expired", "near_match", "child_alone", "child_of_other_name"})
+"""Honest, and still for the second line: papers that do not serve, a likeness that only it may close, a child
+whom nobody answers for, or somebody of another name."""
 
 
 def _with(document: Document, **changes: Any) -> dict[str, Any]:
@@ -151,7 +196,12 @@ _AS: Final[dict[str, Any]] = {
     "ordinary": lambda document, play: {},  # noqa: ARG005 - the shape of all
     "card": lambda document, play: _with(document, kind=Kind.CARD),  # noqa: ARG005
     "card_without_chip": lambda document, play: _with(document, kind=Kind.CARD, chip=Chip.NONE),  # noqa: ARG005
-    "child": lambda document, play: _with(document, born=f"today-{play.randint(400, 4200)}"),
+    "parent": lambda document, play: _with(document, born=f"{play.randint(1975, 1999)}-03-04"),
+    "child": lambda document, play: _with(document, born=f"today-{play.randint(60, 6000)}"),
+    "child_of_other_name": lambda document, play: _with(
+        document, surname="XIMENES", born=f"today-{play.randint(400, 4200)}"
+    ),
+    "child_alone": lambda document, play: _with(document, born=f"today-{play.randint(2000, 6000)}"),
     "dead_chip": lambda document, play: _with(document, issuer="KGZ", chip=Chip.DEAD),  # noqa: ARG005
     "worn_fingers": lambda document, play: {"person": Person(face=play.choice(FACES), fingers=False)},  # noqa: ARG005
     "convention": lambda document, play: _with(

@@ -65,8 +65,10 @@ class Observer:
             return
         if self._crossing is None:
             self._crossing, self._began = view.crossing, now
-        if view.recommendation is not None and self._looked is None:
-            self._looked, self._box, self._reasons = now, view.recommendation, view.reasons
+        if view.recommendation is not None:
+            self._looked = now if self._looked is None else self._looked
+            # what was noted meanwhile may have changed it; the officer decides under the latest
+            self._box, self._reasons = view.recommendation, view.reasons
 
     def _finish(self, view: View, now: float) -> None:
         assert view.last_outcome is not None

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from appliance.config import ConfigError, did_you_mean, line_in, parse_toml, read_toml
+from appliance.contracts.asked import PROOFS
 from appliance.contracts.checks import CHECKS, Direction, Recommendation
 from appliance.screening.documents.entries import DocumentStatus
 from appliance.travel_document import is_known_code
@@ -163,11 +164,22 @@ class Passage(_Section, frozen=True, kw_only=True):
     """As long as the shipped policy keeps the history."""
 
 
+class Shown(_Section, frozen=True, kw_only=True):
+    """What the traveller shows for a leg that the box does not know."""
+
+    direction: Direction
+    days_ago: Annotated[int, msgspec.Meta(ge=0, le=3660)]
+    kind: str = "stamp"
+    """One of `appliance.contracts.asked.PROOFS`."""
+    place: Text
+    reason: Text
+
+
 class Right(_Section, frozen=True, kw_only=True):
     """What should happen."""
 
     box: Recommendation
-    """What the box recommends."""
+    """What the box recommends, with everything noted that is to be noted."""
     act: Act
     notice: tuple[str, ...] = ()
     """Ids of the checks that must be noticed."""
@@ -192,6 +204,9 @@ class Traveller(_Section, frozen=True, kw_only=True):
     tricks: tuple[Trick, ...] = ()
     listed: tuple[Listed, ...] = ()
     passage: Annotated[tuple[Passage, ...], msgspec.Meta(max_length=40)] = ()
+    company: str | None = None
+    """Of a child: the earlier traveller who is with it; left out: nobody."""
+    proof: Shown | None = None
     right: Right
 
 
@@ -286,6 +301,10 @@ def _problems(one: Traveller, seen: list[str], book: Book) -> Any:
         yield "document_of", "that traveller has borrowed a document too: name its holder."
     elif one.document is not None:
         yield from _document_problems(one.document)
+    if one.company is not None and one.company not in seen:
+        yield "company", f"there is no earlier traveller `{one.company}`.{did_you_mean(one.company, seen)}"
+    if one.proof is not None and one.proof.kind not in PROOFS:
+        yield "proof", f"a proof is one of {', '.join(PROOFS)}.{did_you_mean(one.proof.kind, PROOFS)}"
     document = book.document(one)
     if one.passage and (document is None or document.kind is Kind.NONE):
         yield "passage", "an earlier crossing is found by its document, and there is none."
@@ -318,8 +337,8 @@ def _document_problems(document: Document) -> Any:
 
 
 def chosen_of(book: Book, *, grade: int | None = None, ids: Sequence[str] = ()) -> Book:
-    """Only the travellers of these ids, in that order, or of this difficulty; whose document they bring comes
-    before them.
+    """Only the travellers of these ids, in that order, or of this difficulty; whose document they bring and
+    who is with them come before them.
 
     Raises:
         ScriptError: there is none.
@@ -335,5 +354,6 @@ def chosen_of(book: Book, *, grade: int | None = None, ids: Sequence[str] = ()) 
     chosen: dict[str, Traveller] = {}
     for one in wanted:
         holder = book.holder(one)
-        chosen |= {holder.id: holder} | {one.id: one}
+        company = {one.company: by_id[one.company]} if one.company is not None else {}
+        chosen |= company | {holder.id: holder} | {one.id: one}
     return msgspec.structs.replace(book, traveller=tuple(chosen.values()))

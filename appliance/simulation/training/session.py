@@ -60,6 +60,8 @@ class SessionSettings:
     done: Callable[[Attempt], None] = field(default=lambda _attempt: None)
     admits: Admits = as_the_script_says
     """Headless: who is admitted."""
+    thinks: float = 0.0
+    """Headless: seconds before each answer, note and decision."""
 
 
 class TrainingBox:
@@ -170,7 +172,13 @@ class TrainingSession:
 
     async def _work_through(self, box: TrainingBox, booth: Booth, observer: Observer) -> None:
         settings = self._settings
-        officer = RightOfficer(box.lane, pressed=observer.pressed, sent=observer.sent, admits=settings.admits)
+        officer = RightOfficer(
+            box.lane,
+            pressed=observer.pressed,
+            sent=observer.sent,
+            admits=settings.admits,
+            thinks=settings.thinks,
+        )
         async with beside(_watch(observer)):
             for number in range(1, len(settings.book.traveller) + 1):
                 try:

@@ -128,9 +128,14 @@ class Setting:
         """The box's configuration file. `hurried`: nobody sits here, so no time is given to anybody; `start`
         and `clock` as in the policy and the configuration."""
         policy = self.folder / "policy.toml"
-        pace: dict[str, int | str] = {"start": start}
+        pace: dict[str, float | str] = {"start": start}
         if hurried:
-            pace |= {"notice_seconds": 0, "chip_seconds": 4, "portrait_seconds": 5}
+            pace |= {
+                "notice_seconds": 0,
+                "chip_seconds": 4,
+                "chip_absent_seconds": 0.3,
+                "portrait_seconds": 5,
+            }
         policy.write_text(policy_with(**pace), "utf-8")
         tables: list[tuple[str, dict[str, Any]]] = [
             ("[box]", {"device": DEVICE, "post": POST, "profile": Profile.TRAINING.value, "clock": clock}),

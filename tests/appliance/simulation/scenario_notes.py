@@ -46,6 +46,32 @@ def note_stamp(kiosk: Kiosk, officer: Officer, folder: Path) -> Iterable[Then]:
                told, picture)  # fmt: skip
 
 
+def names(picture: str) -> Callable[[Kiosk, Officer, Path], Iterable[Then]]:
+    """Who is with the child, by one key: the adult of its own name stands first."""
+
+    def note(kiosk: Kiosk, officer: Officer, folder: Path) -> Iterable[Then]:
+        question = kiosk.text(".company .question")
+        who = kiosk.text("[data-company='1'] bdi")
+        officer.keys("1")
+        wait_until(lambda: what_it_says(kiosk)["colour"] == "GREEN")
+        seen = what_it_says(kiosk)
+        keep_picture(kiosk, folder / picture)
+        yield Then(f"1: {who}.", seen["colour"], seen["detail"], question, picture)
+
+    return note
+
+
+def says_alone(kiosk: Kiosk, officer: Officer, folder: Path) -> Iterable[Then]:
+    """By one key: nobody is with the child; it stays AMBER."""
+    officer.keys("0")
+    wait_until(lambda: "Alone" in kiosk.text("[data-check='child.guardian']"))
+    seen = what_it_says(kiosk)
+    picture = "11-child-alone-said.png"
+    keep_picture(kiosk, folder / picture)
+    told = told_of(kiosk, "child.guardian")
+    yield Then("0: nobody is with him.", seen["colour"], seen["detail"], told, picture)
+
+
 def sits(role: str) -> Callable[[Kiosk, Officer, Path], Iterable[Then]]:
     """A person's place in the car."""
 
@@ -79,6 +105,9 @@ def detach(kiosk: Kiosk, officer: Officer, folder: Path) -> Iterable[Then]:
 
 NOTES: Final = {
     "stay-missing-exit": note_stamp,
+    "child-with-mother": names("11-child-with-mother-named.png"),
+    "infant": names("15-infant-named.png"),
+    "child-alone": says_alone,
     "car-driver": sits("driver"),
     "car-passenger": sits("passenger"),
     "car-back-seat": detach,

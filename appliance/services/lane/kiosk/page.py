@@ -54,6 +54,7 @@ REGIONS: Final = (
     "document",
     "mrz",
     "checks",
+    "company",
     "noted",
     "status",
 )

@@ -264,6 +264,8 @@ def _stage(view: View, phase: str, words: Words) -> Stage:
         return Stage(
             picture="reading_document", title=words.say("instruction", "waiting_for_document"), detail=hint
         )
+    if step == "reading_chip" and hint:
+        return Stage(picture=step, title=hint, detail="")
     return Stage(picture=step, title=words.say("instruction", step), detail=hint)
 
 

@@ -34,6 +34,7 @@ from appliance.contracts.cases import CASE_PROBLEMS, CaseKind, CaseOutcome, Grou
 from appliance.contracts.checks import CHECKS
 from appliance.contracts.face import INSTRUCTIONS, NOT_MEASURED, OFIQ_MEASURES, OWN_MEASURES
 from appliance.contracts.finger import FINGER_INSTRUCTIONS, POSITIONS
+from appliance.contracts.lane import LAY_DOWN_AGAIN
 from appliance.contracts.officers import OFFICER_PROBLEMS
 from appliance.contracts.paper import PAPER_PROBLEMS
 from appliance.services.lane.second_line.indicators import INDICATORS
@@ -93,11 +94,11 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "guide": GUIDE,
     "measure": MEASURES,
     "guide_more": ("welcome", "notice"),
-    "action": ("start", "retry", "admit", "refer", "not_same", "seen", "without_visa"),
+    "action": ("start", "retry", "admit", "refer", "not_same", "seen", "without_visa", "no_chip"),
     "late": ("new_list", "late_answer", "paper"),
     "trouble": TROUBLES,
     "remedy": TROUBLES,
-    "page_hint": PAGE_HINTS,
+    "page_hint": (*PAGE_HINTS, LAY_DOWN_AGAIN),
     "notice": (
         "database_set_aside",
         "records_cut",

@@ -2,6 +2,7 @@
 // box's one button. It decides nothing, and it never shows as live what is no longer live.
 
 import { offerNotes } from "./asked.js";
+import "./company.js";
 import { offerDuty } from "./duty.js";
 import { offerHelp } from "./help.js";
 import { follow } from "./live.js";
