@@ -14,6 +14,7 @@ from pathlib import Path
 from base import RootError, compile_folders, depmod, kernel_release, site_packages
 from board import Board
 from disk import NAMES
+from libraries import loader_cache
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
@@ -169,6 +170,8 @@ def _set_up(root: Path, board: Board, version: str) -> None:
     if board.simulated:
         _copy(HERE / "rehearsal/rehearsal", root / "opt/borne/libexec/rehearsal", mode=0o755)
         _copy(HERE / "rehearsal/rehearsal.service", root / "usr/lib/systemd/system/rehearsal.service")
+        patience = "borne-.service.d/90-emulated.conf"
+        _copy(HERE / "rehearsal" / patience, root / "usr/lib/systemd/system" / patience)
     enabled = [*UNITS, *(["rehearsal.service"] if board.simulated else [])]
     if (root / "usr/bin/cog").exists():
         enabled.append("borne-display.service")
@@ -176,6 +179,7 @@ def _set_up(root: Path, board: Board, version: str) -> None:
     _native(["systemctl", f"--root={root}", "--quiet", "mask", *MASKED])
     _native(["systemctl", f"--root={root}", "--quiet", "set-default", "multi-user.target"])
     depmod(root, kernel_release(root))
+    (root / "etc/ld.so.cache").write_bytes(loader_cache(root, board.architecture))
 
 
 def _native(command: list[str]) -> None:
