@@ -130,7 +130,9 @@ def _wheels(lock: Lock, board: Board, cache: Path) -> list[Path]:
         done = subprocess.run(asked, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-            kind = Unfetchable if any(word in done.stderr for word in NO_ANSWER) else Superseded
+            kind: type[LockError] = (
+                Unfetchable if any(word in done.stderr for word in NO_ANSWER) else Superseded
+            )
             if OTHER_HASH in done.stderr:
                 kind = LockError
             raise kind(f"pip: {said[0] if said else done.stderr[-200:]}")
