@@ -58,7 +58,7 @@ MASKED = (
 OURS = ("hal", "models", "appliance")
 NOT_ON_A_BOX = ("appliance/simulation", "training", "conversion", "__pycache__")
 DEVICE_SECONDS = 180
-"""Until a partition is there; then the start has failed and is begun again. QEMU's boards have ten times it."""
+"""Until a partition is there; then the start has failed and is begun again. QEMU's boards: ten times it."""
 LAUNCHER = """#!/opt/borne/bin/python -I
 import sys
 
