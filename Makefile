@@ -68,12 +68,13 @@ TESTED := build/image-test
 BUILD_TESTED = $(PYTHON) image-build/signer.py $(TESTED)/signer && nice $(PYTHON) image-build/build.py $(BOARD) \
 	--out $(TESTED) --update-ca $(TESTED)/signer/lab-ca.pem
 
-# Skipped, and said so, only where QEMU or the packages cannot be had; whatever else is wrong fails.
+# Skipped, and said so, only where QEMU or the packages cannot be had (no host answers, or the lock's versions have been
+# superseded); whatever else is wrong fails. What is unpacked is kept by the lock's hash (build/packages/base-*).
 image-test: setup ## start the image in QEMU: card, enrolment, a crossing that a central on this machine acknowledges
 	@sh config/install-packages.sh config/image-packages.txt || { \
 		echo "image-test: skipped: QEMU and the tools that build an image cannot be installed here."; exit 0; }; \
-	$(BUILD_TESTED) || { code=$$?; [ -e $(TESTED)/unfetchable ] || exit $$code; \
-		echo "image-test: skipped: the packages of the image cannot be fetched here."; exit 0; }; \
+	$(BUILD_TESTED) || { code=$$?; [ -s $(TESTED)/unfetchable ] || exit $$code; \
+		echo "image-test: skipped: the image's packages cannot be had here: $$(cat $(TESTED)/unfetchable)"; exit 0; }; \
 	nice $(PYTHON) image-build/acceptance.py $(BOARD) --console $(TESTED)/$(BOARD)/console.log
 
 CUTS ?= 8

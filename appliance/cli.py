@@ -4,6 +4,7 @@ Exit codes: 0 yes, 1 no (a check failed), 2 could not (bad input, missing device
 """
 
 import argparse
+import importlib
 import logging
 import sys
 from collections.abc import Sequence
@@ -12,33 +13,21 @@ from typing import NoReturn
 
 import appliance
 from appliance.arenas import few_arenas
-from appliance.commands import (
-    advance,
-    chip,
-    demo,
-    devices,
-    face,
-    finger,
-    flash,
-    lists,
-    mrz,
-    officers,
-    post,
-    provision,
-    records,
-    run,
-    seal,
-    selftest,
-    training,
-    trust,
-)
 from appliance.commands.output import COULD_NOT, CouldNot, could_not
 
-COMMANDS: tuple[ModuleType, ...] = (
-    *(demo, training, run, mrz, chip, seal, face, finger, trust, lists, records, officers, devices),
-    *(selftest, flash, provision, post, advance),
+COMMANDS = (
+    *("demo", "training", "run", "mrz", "chip", "seal", "face", "finger", "trust", "lists", "records"),
+    *("officers", "devices", "selftest", "flash", "provision", "post", "advance"),
 )
-"""Each has `add_to(subparsers)`; what a command needs is imported when it runs, so that help is quick."""
+"""The modules of appliance.commands. Each has `add_to(subparsers)`; what a command needs is imported when it
+runs, so that help is quick."""
+UNITS_CALL = ("run", "provision", "selftest")
+"""Imported alone when they are asked for: four services and the provisioning are started with every box."""
+
+
+def _modules(arguments: Sequence[str]) -> list[ModuleType]:
+    names = arguments[:1] if arguments and arguments[0] in UNITS_CALL else COMMANDS
+    return [importlib.import_module(f"appliance.commands.{name}") for name in names]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -54,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"borne {appliance.__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="log to the terminal what is being done")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in COMMANDS:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    for command in _modules(arguments):
         command.add_to(subparsers)
     chosen = parser.parse_args(arguments)
     logging.basicConfig(

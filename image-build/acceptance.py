@@ -13,6 +13,7 @@ real driver in the real sandbox.
 import argparse
 import contextlib
 import json
+import math
 import os
 import socket
 import sqlite3
@@ -31,7 +32,7 @@ sys.path[:0] = [str(HERE), str(REPOSITORY)]
 import msgspec
 from board import Board, BoardError, board_names, load_board
 from nacl.signing import SigningKey
-from qemu import Line, Machine, QemuError, read_fat, write_fat
+from qemu import Line, Machine, QemuCrashed, QemuError, read_fat, write_fat
 
 from appliance.contracts.provisioning import Request, fingerprint
 from appliance.key_files import write_key
@@ -41,9 +42,16 @@ NAME = "image-test-1"
 HOST = "10.0.2.2"
 """This machine, as a guest on QEMU's own network sees it."""
 CARD_MIB = 1900
-FIRST_SECONDS, SECOND_SECONDS = 1200.0, 2400.0
-"""Emulated on a loaded machine; a box takes a hundredth."""
+FIRST_SECONDS, SECOND_SECONDS, STEP_SECONDS = 1800.0, 2400.0, 1800.0
+"""Emulated on a loaded machine, a multiple of what was seen on the slowest; a box takes a hundredth."""
 SWEEP_SECONDS = 8.0
+WITHIN_SECONDS = 2700.0
+"""The whole run; on two quiet cores it takes a sixth of it (docs/image.md)."""
+TRIES = 3
+"""Begun again when QEMU itself has died: that says nothing of the box. Whatever else fails is tried twice,
+because an emulated machine slips where a board does not; what failed at first stays in what is printed."""
+SHOWN_LINES = 40
+DEAF = "Hot-plug cannot be listened to"
 LOG = ("systemd.journald.forward_to_console=1", "systemd.default_timeout_start_sec=900")
 """What it says comes to the console; mounts take long where every instruction is emulated."""
 MRZ = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
@@ -223,9 +231,19 @@ def fresh_disk(image: Path, disk: Path) -> Path:
 class Acceptance:
     """One run; `figures` is what was measured."""
 
-    def __init__(self, board: Board, image: Path, folder: Path, console: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        board: Board,
+        image: Path,
+        folder: Path,
+        console: TextIO | None = None,
+        *,
+        end: float = math.inf,
+    ) -> None:
+        """`end`: of the monotonic clock; no wait lasts longer."""
         self._board = board
         self._folder = folder
+        self._end = end
         self._console = console
         self.disk = fresh_disk(image, folder / "disk.img")
         self.figures: dict[str, Any] = {"board": board.name}
@@ -263,22 +281,27 @@ class Acceptance:
             ready = self.wait(machine, '"ready"', SECOND_SECONDS)
             self.figures["start_to_page_seconds"] = round(ready.at, 1)
             reader.plug()
-            self.wait(machine, '"plugged"', 300)
-            self.wait(machine, '"started"', 600)
+            self.wait(machine, '"plugged"', STEP_SECONDS)
+            self.wait(machine, '"started"', STEP_SECONDS)
             crossing = False
-            end = time.monotonic() + 600
+            end = min(time.monotonic() + STEP_SECONDS, self._end)
             while not crossing and time.monotonic() < end:
                 reader.sweep()
                 crossing = any('"answered"' in line.text for line in machine.follow(SWEEP_SECONDS))
-            done = self.wait(machine, '"done"', 600)
+            if not crossing:
+                raise NotAccepted(
+                    f"The document that was swept led to no recommendation in {STEP_SECONDS:.0f} s."
+                )
+            done = self.wait(machine, '"done"', STEP_SECONDS)
             self.figures["rehearsal"] = json.loads(done.text[done.text.index("{") :])
             self._check_usb(self.figures["rehearsal"]["usb"])
+            self._check_libraries(machine)
             self.figures["events"] = [
                 json.loads(line.text[line.text.index("{") :])
                 for line in machine.lines
                 if "REHEARSAL {" in line.text
             ]
-            for _ in self._patiently(300, machine):
+            for _ in self._patiently(STEP_SECONDS, machine):
                 told = central.telemetry()
                 records = {name: told[name] for name in told if name.startswith("records_")}
                 if records.get("records_acknowledged_seq", 0) >= 1:
@@ -288,10 +311,7 @@ class Acceptance:
                 raise NotAccepted("Central has no crossing.")
             if central.document_numbers() != [DOCUMENT_NUMBER]:
                 raise NotAccepted("The crossing is not of the document that was swept.")
-            failed = [one for event in self.figures["events"] if event["event"] == "selftest"
-                      for one in event["checks"] if one[1] in {"FAIL", "CANNOT"}]  # fmt: skip
-            if failed:
-                raise NotAccepted(f"The self-test on the box: {failed}")
+            self._check_selftest()
             if then is not None:
                 then(machine)
 
@@ -301,8 +321,23 @@ class Acceptance:
         if (let_in.get(READER_IDS), let_in.get(KEYBOARD_IDS)) != (True, False):
             raise NotAccepted(f"The USB allow-list let in what it should not, or not what it should: {found}")
 
+    def _check_libraries(self, machine: Machine) -> None:
+        """Python found libudev and libusb, and capture listens to udev."""
+        if missing := self.figures["rehearsal"]["missing_libraries"]:
+            raise NotAccepted(f"Python finds no library {' and no '.join(missing)} on the box.")
+        if deaf := [line.text for line in machine.lines if DEAF in line.text]:
+            raise NotAccepted(f"A device that is plugged in is not heard: {deaf[0]}")
+
+    def _check_selftest(self) -> None:
+        """It ran on the box, and found nothing that failed or that it could not ask."""
+        checks = next(event["checks"] for event in self.figures["events"] if event["event"] == "selftest")
+        if not isinstance(checks, list) or not checks:
+            raise NotAccepted(f"The self-test on the box did not run: {checks}")
+        if failed := [one for one in checks if one[1] in {"FAIL", "CANNOT"}]:
+            raise NotAccepted(f"The self-test on the box: {failed}")
+
     def _patiently(self, seconds: float, machine: Machine) -> Iterator[None]:
-        end = time.monotonic() + seconds
+        end = min(time.monotonic() + seconds, self._end)
         while time.monotonic() < end:
             yield
             for _ in machine.follow(3):
@@ -310,12 +345,52 @@ class Acceptance:
         raise NotAccepted("Central's acknowledgement did not come back to the box.")
 
     def wait(self, machine: Machine, word: str, seconds: float) -> Line:
+        seconds = max(0.0, min(seconds, self._end - time.monotonic()))
         for line in machine.follow(seconds):
             if word in line.text:
                 return line
         last = machine.lines[-1].text if machine.lines else "nothing"
         when = "before it ended" if machine.ended else f"within {seconds:.0f} s"
         raise NotAccepted(f"The box did not say {word} {when}; its last line: {last}")
+
+
+def accept(board: Board, image: Path, log: Path | None, *, within: float = WITHIN_SECONDS) -> dict[str, Any]:
+    """Runs from a fresh card until one has passed, or has said for good what is wrong; returns its figures.
+
+    Raises:
+        NotAccepted: what did not come about, twice.
+        QemuCrashed: QEMU itself has died `TRIES` times.
+    """
+    end = time.monotonic() + within
+    failed = False
+    for attempt in range(1, TRIES + 1):
+        try:
+            return _one_run(board, image, log, end)
+        except (NotAccepted, QemuCrashed) as error:
+            _show(log)
+            slipped = isinstance(error, QemuCrashed)
+            if attempt == TRIES or (failed and not slipped) or time.monotonic() > end - within / 2:
+                raise
+            failed = failed or not slipped
+            print(f"acceptance: run {attempt}: {error} It is begun again.", file=sys.stderr, flush=True)
+    raise AssertionError
+
+
+def _one_run(board: Board, image: Path, log: Path | None, end: float) -> dict[str, Any]:
+    with contextlib.ExitStack() as stack:
+        console = stack.enter_context(log.open("w")) if log else None
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="borne-image-")))
+        folder.chmod(0o755)
+        acceptance = Acceptance(board, image, folder, console, end=end)
+        acceptance.run()
+    return acceptance.figures
+
+
+def _show(log: Path | None) -> None:
+    """The end of what the box said."""
+    if log is not None:
+        lines = log.read_text("utf-8", "replace").splitlines()[-SHOWN_LINES:]
+        print("\n".join(["acceptance: the console's last lines:", *lines]), file=sys.stderr)
 
 
 def main() -> int:
@@ -328,26 +403,22 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     image = chosen.image or REPOSITORY / "build/image-test" / chosen.board / f"borne-{chosen.board}.img"
-    with tempfile.TemporaryDirectory(prefix="borne-image-") as folder:
-        Path(folder).chmod(0o755)
-        try:
-            console = chosen.console.open("w") if chosen.console else None
-            acceptance = Acceptance(load_board(chosen.board), image, Path(folder), console)
-            acceptance.run()
-        except (
-            BoardError,
-            BrokerUnavailable,
-            NotAccepted,
-            OSError,
-            QemuError,
-            subprocess.SubprocessError,
-        ) as error:
-            print(f"acceptance: {error}", file=sys.stderr)
-            return 1
+    try:
+        figures = accept(load_board(chosen.board), image, chosen.console)
+    except (
+        BoardError,
+        BrokerUnavailable,
+        NotAccepted,
+        OSError,
+        QemuError,
+        subprocess.SubprocessError,
+    ) as error:
+        print(f"acceptance: {error}", file=sys.stderr)
+        return 1
     if chosen.json:
-        print(json.dumps(acceptance.figures))
+        print(json.dumps(figures))
     else:
-        for name, value in acceptance.figures.items():
+        for name, value in figures.items():
             print(f"{name:<32} {value}")
     return 0
 

@@ -209,9 +209,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if missing:
         print(f"image: install these Debian packages first: {' '.join(missing)}", file=sys.stderr)
         return 2
-    silent = chosen.out / "unfetchable"  # the package hosts do not answer: `make image-test` is then skipped
+    unfetchable = chosen.out / "unfetchable"  # the packages cannot be had: `make image-test` is then skipped
     chosen.out.mkdir(parents=True, exist_ok=True)
-    silent.unlink(missing_ok=True)
+    unfetchable.unlink(missing_ok=True)
     try:
         digests = build(
             load_board(chosen.board),
@@ -223,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BoardError, BootError, InitrdError, LockError, RootError) as error:
         print(f"image: {error}", file=sys.stderr)
         if isinstance(error, Unfetchable):
-            silent.touch()
+            unfetchable.write_text(f"{error}\n", "utf-8")
         return 2
     for name, digest in digests.items():
         print(f"{digest}  {name}")

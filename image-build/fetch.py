@@ -1,10 +1,12 @@
 """Fetches what a lock file names into a folder kept by hash; what has another hash is never used."""
 
 import hashlib
+import http.client
 import os
 import shutil
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -12,14 +14,20 @@ from pathlib import Path
 
 from board import Board
 from lock import archive_sites, pip_platform
-from lockfile import Deb, Lock, LockError, Unfetchable
+from lockfile import Deb, Lock, LockError, Superseded, Unfetchable
 
 MAX_DEB_BYTES = 512 * 1024 * 1024
 """The largest, a kernel, has a quarter of it."""
 SECONDS = 60.0
 BLOCK = 1024 * 1024
+NOT_THERE = (404, 410)
+TRIES = 4
+PAUSE_SECONDS = 2.0
+"""A host that does not answer is asked again after 2, 4 and 8 s."""
 NO_ANSWER = ("NewConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ProxyError")
-"""pip's words (urllib3) for a host that it does not reach; a missing version or another hash has others."""
+"""pip's words (urllib3) for a host that it does not reach."""
+OTHER_HASH = "DO NOT MATCH THE HASHES"
+"""pip's words for a package that is another; whatever else it says, the version cannot be had."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -34,7 +42,8 @@ def fetch(lock: Lock, board: Board, cache: Path, progress: Progress) -> tuple[li
 
     Raises:
         Unfetchable: the package hosts do not answer.
-        LockError: one is not there any more, or has another hash than the lock says.
+        Superseded: they do not have one any more.
+        LockError: one has another hash than the lock says.
     """
     cache.mkdir(parents=True, exist_ok=True)
     total = len(lock.debs) + len(lock.wheels)
@@ -53,24 +62,35 @@ def _deb(deb: Deb, cache: Path) -> Path:
     main, security = archive_sites()
     site = security if deb.path.startswith("pool/updates/") else main
     part = path.with_suffix(f".{os.getpid()}.part")  # another build may fetch the same
-    try:
-        with (
-            urllib.request.urlopen(f"{site.rstrip('/')}/{deb.path}", timeout=SECONDS) as answer,
-            part.open("wb") as file,
-        ):
-            left = MAX_DEB_BYTES
-            while block := answer.read(BLOCK):
-                left -= len(block)
-                if left < 0:
-                    raise LockError(f"{deb.name} is larger than {MAX_DEB_BYTES} bytes.")
-                file.write(block)
-    except urllib.error.HTTPError as error:
-        raise LockError(
-            f"{deb.name} {deb.version} cannot be fetched ({error}); write the lock anew."
-        ) from error
-    except OSError as error:
-        raise Unfetchable(f"{deb.name} {deb.version} cannot be fetched ({error}).") from error
+    for attempt in range(TRIES):
+        try:
+            _download(f"{site.rstrip('/')}/{deb.path}", part, deb.name)
+            break
+        except urllib.error.HTTPError as error:
+            if error.code in NOT_THERE:
+                raise Superseded(
+                    f"{deb.name} {deb.version} is not there ({error}); write the lock anew."
+                ) from error
+            failed: OSError = error
+        except (OSError, http.client.HTTPException) as error:
+            failed = error if isinstance(error, OSError) else OSError(str(error))
+        if attempt == TRIES - 1:
+            raise Unfetchable(f"{deb.name} {deb.version} cannot be fetched ({failed}).") from failed
+        time.sleep(PAUSE_SECONDS * 2**attempt)
     return _keep(part, path, deb.sha256, f"{deb.name} {deb.version}")
+
+
+def _download(url: str, part: Path, name: str) -> None:
+    with urllib.request.urlopen(url, timeout=SECONDS) as answer, part.open("wb") as file:
+        left = MAX_DEB_BYTES
+        while block := answer.read(BLOCK):
+            left -= len(block)
+            if left < 0:
+                raise LockError(f"{name} is larger than {MAX_DEB_BYTES} bytes.")
+            file.write(block)
+        length = answer.headers.get("Content-Length")
+        if length is not None and file.tell() != int(length):
+            raise ConnectionError(f"{file.tell()} of {length} bytes came")
 
 
 def _wheels(lock: Lock, board: Board, cache: Path) -> list[Path]:
@@ -86,7 +106,17 @@ def _wheels(lock: Lock, board: Board, cache: Path) -> list[Path]:
             "".join(f"{w.name}=={w.version} --hash=sha256:{w.sha256}\n" for w in missing), "utf-8"
         )
         asked = [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"),
+            *(
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--retries",
+                "10",
+                "--no-deps",
+                "--require-hashes",
+            ),
             *(
                 "--only-binary",
                 ":all:",
@@ -100,8 +130,12 @@ def _wheels(lock: Lock, board: Board, cache: Path) -> list[Path]:
         done = subprocess.run(asked, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-            silent = any(word in done.stderr for word in NO_ANSWER)
-            raise (Unfetchable if silent else LockError)(f"pip: {said[0] if said else done.stderr[-200:]}")
+            kind: type[LockError] = (
+                Unfetchable if any(word in done.stderr for word in NO_ANSWER) else Superseded
+            )
+            if OTHER_HASH in done.stderr:
+                kind = LockError
+            raise kind(f"pip: {said[0] if said else done.stderr[-200:]}")
         for wheel in missing:
             _keep(part / wheel.file, folder / wheel.file, wheel.sha256, wheel.file)
         shutil.rmtree(part)

@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from board import Board, BoardError, load_board
-from lockfile import Deb, Lock, LockError, Wheel, write_lock
+from lockfile import Deb, Lock, LockError, Unfetchable, Wheel, write_lock
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -34,7 +34,7 @@ def archive_sites() -> tuple[str, str]:
     """The archive that this machine is set up with, and its security archive.
 
     Raises:
-        LockError: it is set up with none.
+        Unfetchable: it is set up with none.
     """
     asked = ["apt-get", "indextargets", "--format", "$(SITE) $(CODENAME)", "Created-By: Packages"]
     pairs = [line.split() for line in _output(asked).splitlines()]
@@ -42,7 +42,7 @@ def archive_sites() -> tuple[str, str]:
     main = next((site for name, site in found.items() if "-" not in name and site.endswith("/debian")), None)
     security = next((site for name, site in found.items() if name.endswith("-security")), None)
     if main is None or security is None:
-        raise LockError("apt on this machine knows no Debian archive with its security archive.")
+        raise Unfetchable("apt on this machine knows no Debian archive with its security archive.")
     return main, security
 
 

@@ -22,7 +22,11 @@ class LockError(Exception):
 
 
 class Unfetchable(LockError):
-    """The package hosts do not answer: nothing is said of the packages."""
+    """The packages cannot be had: nothing is said of what would be built from them."""
+
+
+class Superseded(Unfetchable):
+    """The package hosts answer, and have other versions by now than the lock file names."""
 
 
 class Deb(msgspec.Struct, frozen=True, kw_only=True, order=True):

@@ -35,6 +35,10 @@ class QemuError(Exception):
     """The machine cannot be started, or ended otherwise than expected."""
 
 
+class QemuCrashed(QemuError):
+    """QEMU itself ended by a signal, as 7.2 rarely does with two x86 cores: nothing is said of the box."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of the serial console, and when it came (seconds from the start)."""
@@ -161,7 +165,11 @@ class Machine:
             self._process.wait()
 
     def follow(self, seconds: float) -> Iterator[Line]:
-        """Its lines as they come, until it ends or the time is over."""
+        """Its lines as they come, until it ends or the time is over.
+
+        Raises:
+            QemuCrashed: QEMU was ended by a signal that is not ours.
+        """
         assert self._process is not None
         assert self._process.stdout is not None
         end = time.monotonic() + seconds
@@ -176,6 +184,8 @@ class Machine:
                 if not block:  # it has closed its console: it ends
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         self._process.wait(END_SECONDS)
+                    if (code := self._process.returncode or 0) < 0:
+                        raise QemuCrashed(f"QEMU itself ended by signal {-code} after {self.now:.0f} s.")
                     return
                 *whole, rest = (rest + block).split(b"\n")
                 for raw in whole:

@@ -14,6 +14,7 @@ from pathlib import Path
 from base import RootError, compile_folders, depmod, kernel_release, site_packages
 from board import Board
 from disk import NAMES
+from libraries import loader_cache
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
@@ -56,6 +57,8 @@ MASKED = (
 (The overlay's emergency.service starts the box again.)"""
 OURS = ("hal", "models", "appliance")
 NOT_ON_A_BOX = ("appliance/simulation", "training", "conversion", "__pycache__")
+DEVICE_SECONDS = 180
+"""Until a partition is there; then the start has failed and is begun again. QEMU's boards: ten times it."""
 LAUNCHER = """#!/opt/borne/bin/python -I
 import sys
 
@@ -137,7 +140,8 @@ def _set_up(root: Path, board: Board, version: str) -> None:
         line.split(":")[0]: line.split(":")[2:4] for line in (root / "etc/passwd").read_text().splitlines()
     }
     own, _ = ids["borne-provision"]
-    _fill(root / "etc/fstab", uid_provision=own)
+    patience = DEVICE_SECONDS * (10 if board.simulated else 1)
+    _fill(root / "etc/fstab", uid_provision=own, device_seconds=str(patience))
     for name in ("identity", "outbox", "uplink", "data"):
         for path in (root / "usr/lib/repart.d").glob(f"*-{name}.conf"):
             kind = uuid.uuid5(NAMES, name)
@@ -169,6 +173,8 @@ def _set_up(root: Path, board: Board, version: str) -> None:
     if board.simulated:
         _copy(HERE / "rehearsal/rehearsal", root / "opt/borne/libexec/rehearsal", mode=0o755)
         _copy(HERE / "rehearsal/rehearsal.service", root / "usr/lib/systemd/system/rehearsal.service")
+        emulated = "borne-.service.d/90-emulated.conf"
+        _copy(HERE / "rehearsal" / emulated, root / "usr/lib/systemd/system" / emulated)
     enabled = [*UNITS, *(["rehearsal.service"] if board.simulated else [])]
     if (root / "usr/bin/cog").exists():
         enabled.append("borne-display.service")
@@ -176,6 +182,7 @@ def _set_up(root: Path, board: Board, version: str) -> None:
     _native(["systemctl", f"--root={root}", "--quiet", "mask", *MASKED])
     _native(["systemctl", f"--root={root}", "--quiet", "set-default", "multi-user.target"])
     depmod(root, kernel_release(root))
+    (root / "etc/ld.so.cache").write_bytes(loader_cache(root, board.architecture))
 
 
 def _native(command: list[str]) -> None:

@@ -107,3 +107,12 @@ def test_ok__help_loads_no_room() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("name", cli.UNITS_CALL)
+def test_ok__what_a_unit_calls_is_imported_alone(name: str) -> None:
+    """Every start of a box has five of them, and a board's processor is slow."""
+    asked = f"import sys; from appliance.cli import main\ntry: main(['{name}', '--help'])\nfinally: "
+    asked += "print(*(one for one in sys.modules if one.startswith('appliance.commands.')), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert set(done.stderr.split()) == {"appliance.commands.output", f"appliance.commands.{name}"}

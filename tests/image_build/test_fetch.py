@@ -13,7 +13,7 @@ import fetch
 import pytest
 from board import load_board
 from fetch import sha256_of
-from lockfile import Deb, Lock, LockError, Unfetchable, Wheel
+from lockfile import Deb, Lock, LockError, Superseded, Unfetchable, Wheel
 
 BOARD = load_board("qemu-amd64")
 
@@ -25,6 +25,7 @@ class Archive:
         self.main, self.security, self.cache = folder / "main", folder / "security", folder / "cache"
         sites = (self.main.as_uri(), self.security.as_uri())
         monkeypatch.setattr(fetch, "archive_sites", lambda: sites)
+        monkeypatch.setattr(fetch, "PAUSE_SECONDS", 0.0)
 
     def deb(self, name: str, content: bytes, *, security: bool = False) -> Deb:
         place = f"pool/updates/{name}.deb" if security else f"pool/{name}.deb"
@@ -61,10 +62,22 @@ def test_fail_another_hash_is_not_kept(archive) -> None:
 
 
 @contextlib.contextmanager
-def serving(status: int) -> Iterator[str]:
+def serving(*statuses: int, content: bytes | None = None, cut: bool = False) -> Iterator[str]:
+    """A host that answers so, one after the other, then with the content (without one: the last for good)."""
+    waiting = list(statuses)
+
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_error(status)
+            status = waiting.pop(0) if waiting and (content is not None or len(waiting) > 1) else None
+            if content is None:
+                self.send_error(status or waiting[0])
+            elif status is not None and status != 200:
+                self.send_error(status)
+            else:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content[:3] if cut and status is not None else content)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -76,36 +89,45 @@ def serving(status: int) -> Iterator[str]:
     server.server_close()
 
 
-def test_fail_a_host_that_is_silent_says_nothing_of_the_package_and_one_that_answers_does(
-    archive, monkeypatch
-) -> None:
-    """`make image-test` is skipped for the first alone."""
+def test_fail_a_host_that_is_silent_is_told_from_one_that_has_it_no_more(archive, monkeypatch) -> None:
+    """`make image-test` is skipped for both, with the sentence that is here."""
     deb = archive.deb("a", b"1")
     monkeypatch.setattr(fetch, "archive_sites", lambda: ("http://127.0.0.1:9", "http://127.0.0.1:9"))
-    with pytest.raises(Unfetchable):
+    with pytest.raises(Unfetchable, match="cannot be fetched") as silent:
         archive.fetch(deb)
+    assert not isinstance(silent.value, Superseded)
     with serving(404) as site:
         monkeypatch.setattr(fetch, "archive_sites", lambda: (site, site))
-        with pytest.raises(LockError, match="write the lock anew") as gone:
+        with pytest.raises(Superseded, match="write the lock anew"):
             archive.fetch(deb)
-    assert not isinstance(gone.value, Unfetchable)
+
+
+def test_ok_a_host_that_stumbles_is_asked_again(archive, monkeypatch) -> None:
+    deb = archive.deb("a", b"content")
+    with serving(503, 503, content=b"content") as site:
+        monkeypatch.setattr(fetch, "archive_sites", lambda: (site, site))
+        assert archive.fetch(deb)[0][0].read_bytes() == b"content"
+    deb = archive.deb("b", b"content of b")
+    with serving(200, content=b"content of b", cut=True) as site:  # the line goes in the middle, once
+        monkeypatch.setattr(fetch, "archive_sites", lambda: (site, site))
+        assert archive.fetch(deb)[0][0].read_bytes() == b"content of b"
 
 
 @pytest.mark.parametrize(
-    ("said", "silent"),
+    ("said", "kind"),
     [
-        ("ERROR: HTTPSConnectionPool: Max retries exceeded (Caused by NewConnectionError())", True),
-        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", False),
-        ("ERROR: No matching distribution found for x==9", False),
+        ("ERROR: HTTPSConnectionPool: Max retries exceeded (Caused by NewConnectionError())", Unfetchable),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", LockError),
+        ("ERROR: No matching distribution found for x==9", Superseded),
     ],
 )
-def test_fail_pip_s_silence_is_told_from_its_refusal(archive, monkeypatch, said, silent) -> None:
+def test_fail_pip_s_words_are_told_apart(archive, monkeypatch, said, kind) -> None:
     answer = SimpleNamespace(returncode=1, stderr=said)
     monkeypatch.setattr(fetch.subprocess, "run", lambda *_, **__: answer)
     wheel = Wheel(name="x", version="9", sha256="0" * 64, file="x.whl")
     with pytest.raises(LockError) as error:
         archive.fetch(archive.deb("a", b"1"), wheels=(wheel,))
-    assert isinstance(error.value, Unfetchable) == silent
+    assert type(error.value) is kind
 
 
 def test_fail_a_package_that_is_gone_or_endless(archive, monkeypatch) -> None:

@@ -8,7 +8,7 @@ import qemu
 from board import BoardError, load_board
 from boot import make_boot, make_config
 from disk import FAT, Part, write_disk
-from qemu import Machine, QemuError
+from qemu import Machine, QemuCrashed, QemuError
 
 BOARD = load_board("qemu-amd64")
 missing = [tool for tool in ("mkfs.vfat", "mcopy", "mtype") if shutil.which(tool) is None]
@@ -83,3 +83,13 @@ def test_fail_a_board_s_file_that_is_wrong(tmp_path, monkeypatch) -> None:
         (tmp_path / "qemu-amd64.toml").write_text(text.replace(*change))
         with pytest.raises(BoardError, match=says):
             load_board("qemu-amd64")
+
+
+def test_fail_qemu_s_own_death_is_told_from_the_box_s_end(disk, tmp_path, monkeypatch) -> None:
+    in_place(monkeypatch, tmp_path, "echo up; kill -SEGV $$")
+    with Machine(disk, BOARD) as machine, pytest.raises(QemuCrashed, match="signal 11"):
+        list(machine.follow(10))
+    in_place(monkeypatch, tmp_path, "echo up; exit 1")
+    with Machine(disk, BOARD) as machine:
+        assert [line.text for line in machine.follow(10)] == ["up"]
+        assert machine.ended

@@ -138,11 +138,30 @@ def test_ok_what_never_belongs_on_a_box_is_not_there(root) -> None:
     assert not (root / "usr/share/doc/x/changelog").exists()
 
 
-def test_ok_only_qemu_s_boards_have_a_scripted_officer(base, root, tmp_path) -> None:
-    shutil.copytree(base, tmp_path / "pi4", symlinks=True)
-    finish_root(tmp_path / "pi4", load_board("pi4-bookworm"), version="1.0")
+def test_ok_only_qemu_s_boards_have_a_scripted_officer_and_more_patience(base, root, tmp_path) -> None:
+    pi4 = tmp_path / "pi4"
+    shutil.copytree(base, pi4, symlinks=True)
+    finish_root(pi4, load_board("pi4-bookworm"), version="1.0")
     assert (root / "opt/borne/libexec/rehearsal").exists()
-    assert not list((tmp_path / "pi4").rglob("rehearsal*"))
+    assert not list(pi4.rglob("rehearsal*"))
+    patience = "usr/lib/systemd/system/borne-.service.d/90-emulated.conf"
+    assert "TimeoutStartSec=30min" in (root / patience).read_text()
+    assert not (pi4 / patience).exists()
+    for folder, seconds in ((root, 1800), (pi4, 180)):
+        assert (folder / "etc/fstab").read_text().count(f"x-systemd.device-timeout={seconds}s") == 5
+
+
+def test_ok_python_will_find_the_libraries_that_it_loads_by_name(base, tmp_path) -> None:
+    whole = tmp_path / "pi4"
+    shutil.copytree(base, whole, symlinks=True)
+    library = whole / "usr/lib/aarch64-linux-gnu/libusb-1.0.so.0"
+    library.parent.mkdir(parents=True)
+    library.write_bytes(b"")
+    finish_root(whole, load_board("pi4-bookworm"), version="1.0")
+    assert (
+        b"libusb-1.0.so.0\0/usr/lib/aarch64-linux-gnu/libusb-1.0.so.0\0"
+        in (whole / "etc/ld.so.cache").read_bytes()
+    )
 
 
 def test_ok_bytecode_has_no_time_in_it(root) -> None:

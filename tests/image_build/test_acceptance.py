@@ -1,0 +1,116 @@
+"""When a run of the acceptance test is begun again, when it has failed, and what is asked of its figures."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import acceptance
+import pytest
+from acceptance import DEAF, Acceptance, NotAccepted, accept
+from board import load_board
+from qemu import Line, QemuCrashed
+
+BOARD = load_board("qemu-amd64")
+
+
+def runs(monkeypatch: pytest.MonkeyPatch, *outcomes: Exception | None) -> list[Exception | None]:
+    """Each run of these comes out so, in their order; returns those that are left."""
+    left = list(outcomes)
+
+    def one_run(board, image, log, end):
+        outcome = left.pop(0)
+        if outcome is not None:
+            raise outcome
+        return {"board": board.name}
+
+    monkeypatch.setattr(acceptance, "_one_run", one_run)
+    return left
+
+
+def test_ok_it_is_begun_again_when_qemu_has_died_and_once_when_the_box_slipped(monkeypatch, capsys) -> None:
+    left = runs(monkeypatch, QemuCrashed("QEMU died."), NotAccepted("No page."), None)
+    assert accept(BOARD, Path("image"), None) == {"board": "qemu-amd64"}
+    assert not left
+    said = capsys.readouterr().err
+    assert "QEMU died." in said  # a run that failed is never silent
+    assert "No page." in said
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "unused"),
+    [
+        ((NotAccepted("a"), NotAccepted("b"), None), 1),
+        ((QemuCrashed("a"), QemuCrashed("b"), QemuCrashed("c"), None), 1),
+        ((NotAccepted("a"), QemuCrashed("b"), NotAccepted("c"), None), 1),
+        ((BrokenPipeError("a"), None), 1),
+    ],
+)
+def test_fail_what_fails_again_has_failed(monkeypatch, outcomes, unused) -> None:
+    left = runs(monkeypatch, *outcomes)
+    with pytest.raises((NotAccepted, QemuCrashed, BrokenPipeError)):
+        accept(BOARD, Path("image"), None)
+    assert len(left) == unused
+
+
+def test_fail_there_is_no_second_run_when_its_time_would_not_do(monkeypatch) -> None:
+    left = runs(monkeypatch, NotAccepted("slow"), None)
+    with pytest.raises(NotAccepted, match="slow"):
+        accept(BOARD, Path("image"), None, within=0.0)
+    assert len(left) == 1
+
+
+@pytest.fixture
+def run(tmp_path) -> Acceptance:
+    image = tmp_path / "image"
+    image.write_bytes(b"")
+    return Acceptance(BOARD, image, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("missing", "said", "complaint"),
+    [
+        ([], "all is well", None),
+        (["udev"], "all is well", "no library udev"),
+        ([], f"borne[1]: WARNING hal.manager: {DEAF} (No library named udev)", "not heard"),
+    ],
+)
+def test_ok_a_box_that_cannot_hear_what_is_plugged_in_fails(run, missing, said, complaint) -> None:
+    run.figures["rehearsal"] = {"missing_libraries": missing}
+    machine = SimpleNamespace(lines=[Line(1.0, said)])
+    if complaint is None:
+        run._check_libraries(machine)
+    else:
+        with pytest.raises(NotAccepted, match=complaint):
+            run._check_libraries(machine)
+
+
+@pytest.mark.parametrize(
+    ("checks", "passes"),
+    [
+        ([["disk.flush", "PASS", "flushed", None], ["panel.lights", "NOT_DONE", "nobody_looks", None]], True),
+        ([["central.broker", "FAIL", "not_connected", None]], False),
+        ([["devices.capture", "CANNOT", "unreachable", None]], False),
+        ("Traceback: it did not run", False),
+        ([], False),
+    ],
+)
+def test_ok_the_self_test_must_have_run_and_nothing_may_have_failed(run, checks, passes) -> None:
+    run.figures["events"] = [{"event": "ready"}, {"event": "selftest", "checks": checks}]
+    if passes:
+        run._check_selftest()
+    else:
+        with pytest.raises(NotAccepted, match="self-test"):
+            run._check_selftest()
+
+
+@pytest.mark.parametrize(
+    ("reader", "keyboard", "passes"), [(1, 0, True), (1, 1, False), (0, 0, False), (None, 0, False)]
+)
+def test_ok_the_reader_was_let_in_and_the_keyboard_was_not(run, reader, keyboard, passes) -> None:
+    found = [[acceptance.KEYBOARD_IDS, keyboard]]
+    if reader is not None:
+        found.append([acceptance.READER_IDS, reader])
+    if passes:
+        run._check_usb(found)
+    else:
+        with pytest.raises(NotAccepted, match="allow-list"):
+            run._check_usb(found)
