@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from appliance.config import Config, KeyTier, Profile, line_of
+from appliance.config import Config, KeyTier, Profile, Protection, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from appliance.records.memory import Memory
     from appliance.records.officers import Officers
     from appliance.records.statistics.book import Book
+    from appliance.records.vault import Vault
     from appliance.reference_data.installer import ContentCheck
     from appliance.reference_data.sealed import ContentType
     from appliance.reference_data.store import ReferenceStore
@@ -150,20 +151,25 @@ def box_keys(config: Config) -> "BoxKeys":
 
     Raises:
         KeyFileError: one is missing, or was protected elsewhere.
-        CannotStart: the configuration does not say where the board's key is.
     """
     from appliance.records.keys import load_box_keys
-    from appliance.records.vault import BoardVault, TpmVault, Vault
 
-    protection = config.protection
-    vault: Vault | None = None
+    return load_box_keys(config.paths.keys, vault_of(config.protection))
+
+
+def vault_of(protection: Protection) -> "Vault | None":
+    """What protects the box's secrets on this board; None: files.
+
+    Raises:
+        KeyFileError: the board's key cannot be read.
+    """
+    from appliance.records.vault import BoardVault, TpmVault
+
     if protection.keys is KeyTier.TPM:
-        vault = TpmVault(protection.tpm)
-    elif protection.keys is KeyTier.BOARD:
-        if protection.board_key is None:
-            raise CannotStart("keys = board needs board_key.", key=("protection", "keys"))
-        vault = BoardVault.of_file(protection.board_key)
-    return load_box_keys(config.paths.keys, vault)
+        return TpmVault(protection.tpm)
+    if protection.board_key is not None:  # keys = board, as `Protection` has it
+        return BoardVault.of_file(protection.board_key)
+    return None
 
 
 def sealing_key(config: Config) -> "PrivateKey":
