@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from appliance.config import Config, KeyTier, Profile, Protection, line_of
+from appliance.config import Config, KeyTier, PostNetwork, Profile, Protection, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -330,6 +330,21 @@ def open_cases(config: Config) -> "Cases":
     return _opened(config, lambda storage: Cases.open(config.paths.data / "cases.db", storage=storage))
 
 
+def of_post(config: Config) -> PostNetwork | None:
+    """The post that this box belongs to; None where it stands alone, or has had none of its post's papers
+    yet: `device.toml` names the post before the post's authority can know the box's keys."""
+    from appliance.post.index_keys import FILE
+
+    post = config.post
+    if post is None:
+        return None
+    papers = (post.ca, post.certificate, post.key, post.members, config.paths.keys / FILE)
+    if any(path.exists() for path in papers):
+        return post
+    log.warning("[post] names a post, whose papers have not come yet (`borne post`): this box stands alone.")
+    return None
+
+
 def post_keys(config: Config) -> "PostKeys | None":
     """What lane makes and opens the post's items with; None where the box stands alone.
 
@@ -341,7 +356,8 @@ def post_keys(config: Config) -> "PostKeys | None":
     from appliance.post.members import Members
     from appliance.services.lane.second_line.post_desk import PostKeys
 
-    if config.post is None:
+    post = of_post(config)
+    if post is None:
         return None
     try:
         own = box_keys(config)
@@ -349,8 +365,8 @@ def post_keys(config: Config) -> "PostKeys | None":
             device=config.box.device,
             signing=own.signing,
             sealing=own.sealing,
-            index=IndexKeys(config.paths.keys / FILE),
-            members=Members(config.post.members),
+            index=IndexKeys(config.paths.keys / FILE, vault_of(config.protection)),
+            members=Members(post.members),
         )
     except KeyFileError as error:
         raise CannotStart(str(error)) from error

@@ -28,6 +28,7 @@ from appliance.opening import (
     box_keys,
     content_checks,
     gateway_keys,
+    of_post,
     officers_book,
     open_book,
     open_cases,
@@ -235,7 +236,7 @@ def make_post(config: Config) -> "PostService | NoPost":
     from appliance.services.uplink.post.service import NoPost, PostService, PostSettings
     from appliance.services.uplink.post.store import PostStore, PostStoreError
 
-    post = config.post
+    post = of_post(config)
     if post is None:
         return NoPost()
     settings = PostSettings(
@@ -328,7 +329,7 @@ def _capture_alone(config: Config, handed: socket.socket | None, progress: syste
 
 
 def _lane_alone(config: Config, handed: dict[str, socket.socket], progress: systemd.Progress) -> Works:
-    post = PostClient(config.paths.run / "uplink.sock") if config.post is not None else None
+    post = PostClient(config.paths.run / "uplink.sock") if of_post(config) is not None else None
     lane = make_lane(config, capture=CaptureClient(config.paths.run / "capture.sock"), post=post)
     app = kiosk(config, lane)
     page = handed.get("kiosk") or listen_loopback(config.kiosk.port)
