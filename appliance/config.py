@@ -191,6 +191,8 @@ class Central(_Section, frozen=True, kw_only=True):
     """Who may order this box to send again, how fast, and to carry out persons' requests; None: nobody."""
     authority_key: Path | None = None
     """Who signs lists of central's keys that replace these; None: these stay."""
+    support_key: Path | None = None
+    """Whose grant support access needs, beside the operator's order; None: nobody has it."""
     reference_root: Path | None = None
     """The root of trust for lists, trust anchors and policies; None: reference-root.json beside the keys."""
     gateway_sealing_key: Path | None = None

@@ -208,7 +208,11 @@ def open_journal(config: Config, *, begin: bool = True) -> "Journal":
             path,
             keys=box_keys(config),
             central=load_central_keys(
-                central.sealing_key, central.watermark_key, central.operator_key, central.authority_key
+                central.sealing_key,
+                central.watermark_key,
+                central.operator_key,
+                central.authority_key,
+                central.support_key,
             ),
             device=config.box.device,
             begin=begin,

@@ -11,6 +11,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,7 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
 
 def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) -> "AgentService":
     """`agent`, asking the other three."""
+    from appliance.services.agent.diagnostics import bundle, configuration
     from appliance.services.agent.installing import MEMORY, Installing
     from appliance.services.agent.selftest import SelfTest
     from appliance.services.agent.service import AgentService
@@ -126,6 +128,7 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
             data=config.paths.data,
             disk=MEMORY.parent if rauc else None,
         ),
+        bundle=partial(bundle, config=configuration(config)),
     )
 
 

@@ -41,7 +41,7 @@ SKEW = dt.timedelta(days=1)
 """Before a first contact with a time server, a box's clock may be anywhere near."""
 PROVISIONING = "provisioning"
 SEALING_KEYS, SIGNING_KEYS = ("sealing", "gateway-sealing"), ("watermark", "gateway-signing")
-NEW_IN_2 = ("operator", "authority")
+NEW_IN_2 = ("operator", "authority", "support")
 """Members of the answer that a box of version 1 would not take."""
 
 

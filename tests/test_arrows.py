@@ -177,7 +177,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
         "appliance.key_files",
         "appliance.live_query",
-        "appliance.records.commands",
+        *("appliance.records.commands", "appliance.records.support"),
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.key_change",
@@ -204,7 +204,6 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "requests": (),
     "urllib.request": (),
     "urllib3": (),
-    # updates, and a box's first request
     "http.client": ("appliance.services.uplink.bundles", "appliance.services.uplink.enrolling"),
     "aiohttp": (),
     "ftplib": (),

@@ -76,7 +76,8 @@ def _export_journal(box: "BoxData", path: Path, stick: "Stick", loss: "Loss") ->
     from appliance.contracts import wire
 
     (held,) = (one for one in loss.journals if one.path == path)
-    written, batch, size, first = 0, [], 0, 0
+    batch: list[bytes] = []
+    written = size = first = 0
 
     def put() -> int:
         if batch:

@@ -5,8 +5,8 @@ Three files on the configuration partition, or on a stick: `device.toml` (techni
 any of them but the claim token, which is good for one enrolment and a few hours. Where the claim names a
 door of central's, the same request and the same answer go by network instead.
 
-Version 2 adds the request's proof and the answer's `operator` and `authority`; both ends pass over members
-that they do not know, and central gives a box of version 1 nothing that is new.
+Version 2 adds the request's proof, and the answer's `operator`, `authority` and `support`; both ends pass
+over members that they do not know, and central gives a box of version 1 nothing that is new.
 """
 
 import hashlib
@@ -131,6 +131,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Who may order this box (version 2); None: nobody."""
     authority: Hex32 | None = None
     """Who signs lists of central's keys (version 2)."""
+    support: Hex32 | None = None
+    """Whose grant support access needs (version 2)."""
     reference_root: dict[str, Any]
     """The root of trust of lists, trust anchors and policies (TUF's root.json)."""
 

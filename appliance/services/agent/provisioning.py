@@ -265,7 +265,7 @@ class Provisioning:
         for name in ("sealing", "gateway_sealing"):
             if (said := getattr(answer, name)) is not None:
                 keys[f"{name}_key"] = _write_public(central / f"{name}.pub", PublicKey(bytes.fromhex(said)))
-        for name in ("watermark", "gateway_signing", "operator", "authority"):
+        for name in ("watermark", "gateway_signing", "operator", "authority", "support"):
             if (said := getattr(answer, name)) is not None:
                 keys[f"{name}_key"] = _write_public(central / f"{name}.pub", VerifyKey(bytes.fromhex(said)))
         root = msgspec.json.encode(answer.reference_root)

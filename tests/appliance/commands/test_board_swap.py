@@ -158,7 +158,7 @@ def laptop(world: World) -> list[object]:
 
 
 def test_ok_another_board_under_the_same_name(world: World, tmp_path: Path, borne, capsys) -> None:
-    """The walk of docs/recovery.md, another board in 15 minutes: nothing of the dead one's is lost or doubled,
+    """As docs/recovery.md has it, `Another board in 15 minutes`: nothing of the dead one is lost or doubled,
     the old board counts for nothing any more, and the new one has its lists."""
     old, new = Board(tmp_path / "old", world), Board(tmp_path / "new", world)
     old.get_name(capsys)
