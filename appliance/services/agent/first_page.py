@@ -24,8 +24,10 @@ WORDS: Final = {
         "qr": "The request: photograph it, or take request.json",
         "asked_1": "Send the request to central: the picture of this code, or request.json from the card.",
         "asked_2": "Central asks for the sixteen letters and digits: read them from this screen.",
-        "asked_3": "Central sends answer.cose: onto a stick named BORNE, in a folder with this box's name. "
-        "Put the stick in. (Or onto the card, switched off.)",
+        "asked_3": "The answer (answer.cose) comes on a stick named BORNE, or onto the card, switched off.",
+        "by_network": "The request goes to central by itself. Central asks for the sixteen letters and "
+        "digits: read them from this screen. Without a line: the picture of this code to central, the "
+        "answer on a stick.",
         "no_device_file": "Put device.toml onto the card's first partition, and start the box again.",
         "bad_device_file": "Mend device.toml as it says here, and start the box again.",
         "no_keys": "Start the box again: its keys were not ready yet.",
@@ -46,8 +48,9 @@ WORDS: Final = {
         "qr": "La demande : photographiez-la, ou prenez request.json",
         "asked_1": "Envoyez la demande au centre : la photo de ce code, ou request.json de la carte.",
         "asked_2": "Le centre demande les seize lettres et chiffres : lisez-les sur cet écran.",
-        "asked_3": "Le centre envoie answer.cose : sur une clé USB nommée BORNE, dans un dossier au nom de "
-        "la borne. Branchez-la. (Ou sur la carte, borne éteinte.)",
+        "asked_3": "La réponse (answer.cose) vient sur une clé USB nommée BORNE, ou sur la carte (éteinte).",
+        "by_network": "La demande part d'elle-même. Le centre demande les seize lettres et chiffres : "
+        "lisez-les sur cet écran. Sans réseau : la photo de ce code au centre, la réponse sur une clé USB.",
         "no_device_file": "Mettez device.toml sur la première partition de la carte, puis redémarrez.",
         "bad_device_file": "Corrigez device.toml comme indiqué ici, puis redémarrez.",
         "no_keys": "Redémarrez : les clés n'étaient pas prêtes.",
@@ -63,13 +66,13 @@ WORDS: Final = {
     },
 }
 STYLE: Final = """
-body { margin: 0; padding: 2vw; font: 2.1vw/1.3 "DejaVu Sans", sans-serif; background: #fff; color: #111 }
-main { display: flex; gap: 3vw } section { flex: 1 } h1 { font-size: 2.8vw; margin: 0 0 1vw }
-h1 + p { margin: 0 } figure { margin: 0; width: 38vw; text-align: center; font-size: 1.6vw }
+body { margin: 0; padding: 2vw; font: 1.9vw/1.3 "DejaVu Sans", sans-serif; background: #fff; color: #111 }
+main { display: flex; gap: 3vw } section { flex: 1 } h1 { font-size: 2.4vw; margin: 0 0 1vw }
+h1 + p { margin: 0 } figure { margin: 0; width: 38vw; text-align: center; font-size: 1.4vw }
 img { width: 38vw; image-rendering: pixelated } ol { padding-left: 1.4em; margin: .8em 0 }
 .said { background: #eee; padding: 1vw; font-family: "DejaVu Sans Mono", monospace; font-size: 1.7vw }
 .code { white-space: nowrap; font: bold 3.1vw "DejaVu Sans Mono", monospace; margin: .5vw 0 }
-iframe { border: 0; width: 100%; height: 11.5vw; margin-bottom: 1vw }
+iframe { border: 0; width: 100%; height: 14vw; margin-bottom: 1vw }
 [lang=fr] { border-top: 1px solid #999; margin-top: 1.2vw; padding-top: 1.2vw }
 """
 
@@ -81,7 +84,7 @@ def first_page(code: str, sentence: str, request: Request | None, *, by_network:
     `by_network`: the address of uplink's small page on how the asking by network stands, where it asks.
     """
     asks = code == "asked" and request is not None
-    blocks = "".join(_block(language, code, asks=asks) for language in WORDS)
+    blocks = "".join(_block(language, code, asks=asks, by_network=bool(by_network)) for language in WORDS)
     said = "" if asks else f'<p class="said">{html.escape(f"{code}: {sentence}")}</p>'
     shown = _figure(request) if asks and request is not None else ""
     if asks and by_network:
@@ -92,9 +95,11 @@ def first_page(code: str, sentence: str, request: Request | None, *, by_network:
     )
 
 
-def _block(language: str, code: str, *, asks: bool) -> str:
+def _block(language: str, code: str, *, asks: bool, by_network: bool) -> str:
     words = WORDS[language]
-    if asks:
+    if asks and by_network:
+        what = f"<p>{html.escape(words['by_network'])}</p>"
+    elif asks:
         steps = "".join(f"<li>{html.escape(words[f'asked_{number}'])}</li>" for number in (1, 2, 3))
         what = f"<p>{html.escape(words['asked'])}</p><ol>{steps}</ol>"
     else:

@@ -29,7 +29,7 @@ WORDS: Final = {
     },
 }
 STYLE: Final = """
-body { margin: 0; font: 4.2vw/1.25 "DejaVu Sans", sans-serif; background: #eee; color: #111 }
+body { margin: 0; font: 3.5vw/1.25 "DejaVu Sans", sans-serif; background: #eee; color: #111 }
 p { margin: .4em .6em } .alarm { background: #8b0000; color: #fff; font-weight: bold }
 """
 
