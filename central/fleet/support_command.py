@@ -46,7 +46,9 @@ def add_to(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     grant.add_argument("device")
     grant.add_argument("grant", type=Path, help="the file to write, for the operator")
     grant.add_argument("--support-key", type=Path, required=True, metavar="FILE")
-    grant.add_argument("--epoch", required=True, help="of the box's journal, as `borne-central fleet --json` has it")
+    grant.add_argument(
+        "--epoch", required=True, help="of the box's journal, as `borne-central fleet --json` has it"
+    )
     grant.add_argument("--hours", type=float, default=4.0)
     grant.add_argument("--reason", required=True)
     grant.set_defaults(run=_grant)

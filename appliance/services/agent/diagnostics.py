@@ -36,6 +36,15 @@ _SUSPECT: Final = re.compile(
 Lines = list[dict[str, Any]]
 
 
+class _Entry(msgspec.Struct, frozen=True):
+    """Of journald's many fields those that are told (systemd.journal-fields(7))."""
+
+    message: str = msgspec.field(name="MESSAGE")
+    at: str = msgspec.field(name="__REALTIME_TIMESTAMP", default="")
+    unit: str = msgspec.field(name="_SYSTEMD_UNIT", default="")
+    priority: str = msgspec.field(name="PRIORITY", default="")
+
+
 def blanked(text: str) -> str:
     """A line of a service's log without what could be a traveller's."""
     return _SUSPECT.sub(_BLANK, text[:MAX_LINE])
@@ -63,18 +72,17 @@ def parsed(output: bytes) -> Lines:
     found: Lines = []
     for line in output.splitlines()[-MAX_LINES:]:
         try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(entry, dict) and isinstance(message := entry.get("MESSAGE"), str):
-            found.append(
-                {
-                    "at": str(entry.get("__REALTIME_TIMESTAMP", ""))[:20],
-                    "unit": str(entry.get("_SYSTEMD_UNIT", ""))[:64],
-                    "priority": str(entry.get("PRIORITY", ""))[:2],
-                    "message": blanked(message),
-                }
-            )
+            entry = msgspec.json.decode(line, type=_Entry)
+        except (msgspec.MsgspecError, RecursionError):
+            continue  # not one line of text, as journald says what is no UTF-8
+        found.append(
+            {
+                "at": entry.at[:20],
+                "unit": entry.unit[:64],
+                "priority": entry.priority[:2],
+                "message": blanked(entry.message),
+            }
+        )
     return found
 
 

@@ -99,6 +99,8 @@ class AgentService:
         """The whole health report; a service that does not answer is said to be unreachable."""
         records = await self._records()
         records.pop("updates", None)  # central knows what it offers
+        if records.get("support") is None:
+            records.pop("support", None)
         update = self._update | (self._installing.state if self._installing else {})
         return {
             "version": appliance.__version__,
