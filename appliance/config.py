@@ -23,6 +23,7 @@ Settings = TypeVar("Settings", bound=msgspec.Struct)
 
 NAME_PATTERN: Final = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\\Z"
 """A box's name is a level of its topics at the broker, so it must not reach beyond its own."""
+TCTI_PATTERN: Final = r"device:/dev/tpm(rm)?[0-9]|tabrmd:|swtpm:host=127\.0\.0\.1,port=[0-9]{1,5}"
 Name = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 AnyPort = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -121,6 +122,13 @@ class Protection(_Section, frozen=True, kw_only=True):
     counter: bool = False
     """Count records in the TPM too, so that a journal that was cut or copied is found out at the start."""
 
+    def __post_init__(self) -> None:
+        # tpm2-tools load a library, or run a program, by this word; a card must not choose which.
+        if re.fullmatch(TCTI_PATTERN, self.tpm) is None:
+            raise ValueError("protection.tpm is device:/dev/tpmrm0, tabrmd: or swtpm:host=127.0.0.1,port=N")
+        if (self.keys is KeyTier.BOARD) != (self.board_key is not None):
+            raise ValueError("protection.board_key goes with keys = board, and with nothing else")
+
 
 class Retention(_Section, frozen=True, kw_only=True):
     """How many days sealed records stay on the box once central has acknowledged them, by class."""
@@ -183,6 +191,8 @@ class Central(_Section, frozen=True, kw_only=True):
     """Who may order this box to send again, how fast, and to carry out persons' requests; None: nobody."""
     authority_key: Path | None = None
     """Who signs lists of central's keys that replace these; None: these stay."""
+    support_key: Path | None = None
+    """Whose grant support access needs, beside the operator's order; None: nobody has it."""
     reference_root: Path | None = None
     """The root of trust for lists, trust anchors and policies; None: reference-root.json beside the keys."""
     gateway_sealing_key: Path | None = None

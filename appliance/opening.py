@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from appliance.config import Config, KeyTier, Profile, line_of
+from appliance.config import Config, KeyTier, PostNetwork, Profile, Protection, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from appliance.records.memory import Memory
     from appliance.records.officers import Officers
     from appliance.records.statistics.book import Book
+    from appliance.records.vault import Vault
     from appliance.reference_data.installer import ContentCheck
     from appliance.reference_data.sealed import ContentType
     from appliance.reference_data.store import ReferenceStore
@@ -150,20 +151,25 @@ def box_keys(config: Config) -> "BoxKeys":
 
     Raises:
         KeyFileError: one is missing, or was protected elsewhere.
-        CannotStart: the configuration does not say where the board's key is.
     """
     from appliance.records.keys import load_box_keys
-    from appliance.records.vault import BoardVault, TpmVault, Vault
 
-    protection = config.protection
-    vault: Vault | None = None
+    return load_box_keys(config.paths.keys, vault_of(config.protection))
+
+
+def vault_of(protection: Protection) -> "Vault | None":
+    """What protects the box's secrets on this board; None: files.
+
+    Raises:
+        KeyFileError: the board's key cannot be read.
+    """
+    from appliance.records.vault import BoardVault, TpmVault
+
     if protection.keys is KeyTier.TPM:
-        vault = TpmVault(protection.tpm)
-    elif protection.keys is KeyTier.BOARD:
-        if protection.board_key is None:
-            raise CannotStart("keys = board needs board_key.", key=("protection", "keys"))
-        vault = BoardVault.of_file(protection.board_key)
-    return load_box_keys(config.paths.keys, vault)
+        return TpmVault(protection.tpm)
+    if protection.board_key is not None:  # keys = board, as `Protection` has it
+        return BoardVault.of_file(protection.board_key)
+    return None
 
 
 def sealing_key(config: Config) -> "PrivateKey":
@@ -202,7 +208,11 @@ def open_journal(config: Config, *, begin: bool = True) -> "Journal":
             path,
             keys=box_keys(config),
             central=load_central_keys(
-                central.sealing_key, central.watermark_key, central.operator_key, central.authority_key
+                central.sealing_key,
+                central.watermark_key,
+                central.operator_key,
+                central.authority_key,
+                central.support_key,
             ),
             device=config.box.device,
             begin=begin,
@@ -324,6 +334,21 @@ def open_cases(config: Config) -> "Cases":
     return _opened(config, lambda storage: Cases.open(config.paths.data / "cases.db", storage=storage))
 
 
+def of_post(config: Config) -> PostNetwork | None:
+    """The post that this box belongs to; None where it stands alone, or has had none of its post's papers
+    yet: `device.toml` names the post before the post's authority can know the box's keys."""
+    from appliance.post.index_keys import FILE
+
+    post = config.post
+    if post is None:
+        return None
+    papers = (post.ca, post.certificate, post.key, post.members, config.paths.keys / FILE)
+    if any(path.exists() for path in papers):
+        return post
+    log.warning("[post] names a post, whose papers have not come yet (`borne post`): this box stands alone.")
+    return None
+
+
 def post_keys(config: Config) -> "PostKeys | None":
     """What lane makes and opens the post's items with; None where the box stands alone.
 
@@ -335,7 +360,8 @@ def post_keys(config: Config) -> "PostKeys | None":
     from appliance.post.members import Members
     from appliance.services.lane.second_line.post_desk import PostKeys
 
-    if config.post is None:
+    post = of_post(config)
+    if post is None:
         return None
     try:
         own = box_keys(config)
@@ -343,8 +369,8 @@ def post_keys(config: Config) -> "PostKeys | None":
             device=config.box.device,
             signing=own.signing,
             sealing=own.sealing,
-            index=IndexKeys(config.paths.keys / FILE),
-            members=Members(config.post.members),
+            index=IndexKeys(config.paths.keys / FILE, vault_of(config.protection)),
+            members=Members(post.members),
         )
     except KeyFileError as error:
         raise CannotStart(str(error)) from error

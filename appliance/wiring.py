@@ -11,6 +11,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from appliance.opening import (
     box_keys,
     content_checks,
     gateway_keys,
+    of_post,
     officers_book,
     open_book,
     open_cases,
@@ -104,6 +106,7 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
 
 def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) -> "AgentService":
     """`agent`, asking the other three."""
+    from appliance.services.agent.diagnostics import bundle, configuration
     from appliance.services.agent.installing import MEMORY, Installing
     from appliance.services.agent.selftest import SelfTest
     from appliance.services.agent.service import AgentService
@@ -125,6 +128,7 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
             data=config.paths.data,
             disk=MEMORY.parent if rauc else None,
         ),
+        bundle=partial(bundle, config=configuration(config)),
     )
 
 
@@ -235,7 +239,7 @@ def make_post(config: Config) -> "PostService | NoPost":
     from appliance.services.uplink.post.service import NoPost, PostService, PostSettings
     from appliance.services.uplink.post.store import PostStore, PostStoreError
 
-    post = config.post
+    post = of_post(config)
     if post is None:
         return NoPost()
     settings = PostSettings(
@@ -328,7 +332,7 @@ def _capture_alone(config: Config, handed: socket.socket | None, progress: syste
 
 
 def _lane_alone(config: Config, handed: dict[str, socket.socket], progress: systemd.Progress) -> Works:
-    post = PostClient(config.paths.run / "uplink.sock") if config.post is not None else None
+    post = PostClient(config.paths.run / "uplink.sock") if of_post(config) is not None else None
     lane = make_lane(config, capture=CaptureClient(config.paths.run / "capture.sock"), post=post)
     app = kiosk(config, lane)
     page = handed.get("kiosk") or listen_loopback(config.kiosk.port)

@@ -25,6 +25,7 @@ from central import backup, carry_command, derive, enrol, key_list, trust, waiti
 from central.backup import CannotBackUp
 from central.broker import Access, BrokerError, publish_reference
 from central.fleet import cli as fleet
+from central.fleet import support_command
 from central.fleet.alerts import NoSuchAlert
 from central.gateway import Desk, Gateway
 from central.intelligence import cli as intelligence
@@ -121,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         enrol,
         key_list,
         fleet,
+        support_command,
         merge,
         rights,
         intelligence,

@@ -27,7 +27,8 @@ UNITS = (
         "pcscd.socket",
     ),
     *("borne-capture.socket", "borne-lane.socket", "borne-kiosk.socket", "borne-uplink.socket"),
-    *("borne-keys.service", "borne-provision.service", "borne-trial.timer", "borne-restart.path"),
+    *("borne-card.service", "borne-keys.service", "borne-provision.service", "borne-enrol.service"),
+    *("borne-answered.service", "borne-trial.timer", "borne-restart.path"),
     *("borne-capture.service", "borne-lane.service", "borne-uplink.service", "borne-agent.service"),
 )
 MASKED = (

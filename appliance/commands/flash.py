@@ -102,7 +102,7 @@ def check_device_file(path: Path) -> None:
     CouldNot: the box would refuse it; better said here than in a hut.
     """
     from appliance.config import ConfigError, load_toml
-    from appliance.services.agent.provisioning import DeviceFile
+    from appliance.services.agent.device_file import DeviceFile
 
     try:
         load_toml(path, DeviceFile)

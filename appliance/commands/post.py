@@ -163,7 +163,7 @@ def _put_out(arguments: argparse.Namespace) -> int:
 def _install(arguments: argparse.Namespace) -> int:
     """0: installed, 2: could not."""
     from appliance.config import load_config
-    from appliance.opening import sealing_key
+    from appliance.opening import sealing_key, vault_of
     from appliance.post.home import AUTHORITY, MEMBERS, PAIR, PostHome
 
     with _plain_errors():
@@ -174,6 +174,7 @@ def _install(arguments: argparse.Namespace) -> int:
             letters=arguments.authority,
             sealing=sealing_key(config),
             keys=config.paths.keys,
+            keeper=vault_of(config.protection),
         )
     names = {"ca": AUTHORITY, "certificate": PAIR, "key": PAIR, "members": MEMBERS}
     settings = {"hub": paper.hub} | {name: str(arguments.home / file) for name, file in names.items()}

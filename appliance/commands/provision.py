@@ -1,11 +1,13 @@
-"""`borne provision`: the box's own keys, and what a card or a stick says (borne-keys, borne-provision)."""
+"""`borne provision`: the box's own keys, and what a card or a stick says (borne-card, borne-keys,
+borne-provision, borne-enrol)."""
 
 import argparse
 from pathlib import Path
 
+from appliance.commands import provision_enrol
 from appliance.commands.output import CouldNot, add_json_flag, print_json
 
-IDENTITY = Path("/etc/borne")
+IDENTITY = provision_enrol.IDENTITY
 CARD = Path("/boot/borne")
 
 
@@ -14,57 +16,75 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     provision = subparsers.add_parser("provision", help="claim token in, keys and certificate request out")
     actions = provision.add_subparsers(metavar="WHAT", required=True)
 
+    read = actions.add_parser("read", help="what device.toml wants of the box's keys, for `keys`")
+    read.add_argument("--identity", type=Path, default=IDENTITY, help=f"default {IDENTITY}")
+    read.add_argument("--card", type=Path, default=CARD, help=f"the partition; default {CARD}")
+    read.set_defaults(run=_read)
+
     keys = actions.add_parser("keys", help="make the box's own keys, and lay out their public halves")
     keys.add_argument("--identity", type=Path, default=IDENTITY, help=f"default {IDENTITY}")
     keys.set_defaults(run=_keys)
 
     card = actions.add_parser("card", help="do what device.toml and answer.cose say; write request.json")
     card.add_argument("--identity", type=Path, default=IDENTITY, help=f"default {IDENTITY}")
-    card.add_argument("--card", type=Path, default=CARD, help=f"the partition or a stick; default {CARD}")
+    card.add_argument("--card", type=Path, default=CARD, help=f"the partition; default {CARD}")
+    card.add_argument(
+        "--answers",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="where central's answer may lie too: what came by network, a stick",
+    )
     card.add_argument(
         "--time-sources", type=Path, metavar="FOLDER", help="of the time daemon (image: /run/chrony.d)"
     )
     card.add_argument("--page", type=Path, metavar="FILE", help="HTML for the screen of a box without a name")
     add_json_flag(card)
     card.set_defaults(run=_card)
+    provision_enrol.add_to(actions)
+
+
+def _read(arguments: argparse.Namespace) -> int:
+    """0: the keys know what the card wants of them; 1: nothing, or it has a mistake (`card` says it)."""
+    from appliance.services.agent.device_file import write_wanted
+
+    try:
+        return 0 if write_wanted(arguments.card, arguments.identity) else 1
+    except OSError as error:
+        raise CouldNot(f"{error.filename or arguments.identity}: {error.strerror}.") from error
 
 
 def _keys(arguments: argparse.Namespace) -> int:
-    """0: they are there; made now if need be."""
-    from appliance.key_files import KeyFileError, write_key
-    from appliance.records.keys import load_box_keys
+    """0: they are there, made now if need be; 1: not as the card wants them (`card` says it)."""
+    from appliance.commands.provision_keys import make_keys
 
-    public = arguments.identity / "public"
-    try:
-        own = load_box_keys(arguments.identity / "keys")
-        public.mkdir(exist_ok=True)
-        # signing.pub last: where it is, all is done
-        for name, key in (("sealing", own.sealing.public_key), ("signing", own.signing.verify_key)):
-            (public / f"{name}.pub").unlink(missing_ok=True)
-            write_key(public / f"{name}.pub", key)
-            (public / f"{name}.pub").chmod(0o644)  # whatever the umask
-    except KeyFileError as error:
-        raise CouldNot(str(error)) from error
-    except OSError as error:
-        raise CouldNot(f"{public} cannot be written ({error.strerror}).") from error
-    return 0
+    made = make_keys(arguments.identity)
+    if made.problem:
+        print(f"borne: {made.problem}")
+    return 1 if made.problem else 0
 
 
 def _card(arguments: argparse.Namespace) -> int:
     """0: provisioned, or nothing to do; 1: central must answer, or a file is wrong; 2: no use of the card."""
     from appliance.config import ConfigError
+    from appliance.services.agent.device_file import CONFIGURATION
     from appliance.services.agent.first_page import first_page
-    from appliance.services.agent.provisioning import CONFIGURATION, Provisioning
+    from appliance.services.agent.provisioning import Provisioning
     from appliance.services.agent.time_sources import write_time_sources
     from appliance.whole_files import write_whole
 
     try:
-        provisioning = Provisioning(card=arguments.card, identity=arguments.identity)
+        provisioning = Provisioning(
+            card=arguments.card, identity=arguments.identity, answers=arguments.answers
+        )
         result = provisioning.look()
         if arguments.page is not None:
             write_whole(
                 arguments.page,
-                first_page(result.code, result.sentence, provisioning.asked).encode(),
+                first_page(
+                    result.code, result.sentence, provisioning.asked, by_network=provisioning.by_network
+                ).encode(),
                 mode=0o644,
             )
         configuration = arguments.identity / CONFIGURATION

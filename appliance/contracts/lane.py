@@ -289,7 +289,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """Records; a crossing has one of facts and one for each picture."""
     notices: tuple[str, ...]
     """Codes of standing notices: database_set_aside, records_cut, counter_lost, crossing_unreadable,
-    disk_almost_full, signed_data_unreadable, clock_unsure."""
+    disk_almost_full, signed_data_unreadable, clock_unsure, support_access."""
     last_outcome: Outcome | None
     """Of the crossing recorded just before."""
     late_hits: tuple[LateHit, ...] = ()
@@ -351,6 +351,20 @@ class PressTaken(msgspec.Struct, frozen=True, kw_only=True):
     taken: bool
 
 
+class SupportState(msgspec.Struct, frozen=True, kw_only=True):
+    """Support may see the box's state."""
+
+    request: str
+    until: str
+
+
+class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
+    """The box's state, for support: JSON, bounded, nothing of any traveller."""
+
+    request: str
+    bundle: bytes
+
+
 class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
     """For the agent's health report: counts and states, nothing of any traveller."""
 
@@ -368,6 +382,8 @@ class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How far wall time may be off at most, where the kernel says so."""
     updates: tuple[UpdateOffer, ...] = ()
     """Software that central offers, as it came through the gate."""
+    support: SupportState | None = None
+    """As long as it lasts."""
 
 
 class Lane(Protocol):
@@ -390,6 +406,7 @@ class Lane(Protocol):
     async def link(self, request: LinkState) -> Nothing: ...
     async def fetch_queries(self, request: FetchQueries) -> LiveQueries: ...
     async def answer(self, request: SignedData) -> Installed: ...
+    async def diagnostics(self, request: Diagnostics) -> Installed: ...
     async def status(self, request: Nothing) -> LaneStatus: ...
 
 
@@ -440,6 +457,9 @@ class LaneClient(RemoteService):
 
     async def answer(self, request: SignedData) -> Installed:
         return await self.call("answer", request, Installed)
+
+    async def diagnostics(self, request: Diagnostics) -> Installed:
+        return await self.call("diagnostics", request, Installed)
 
     async def status(self, request: Nothing) -> LaneStatus:
         return await self.call("status", request, LaneStatus)

@@ -199,6 +199,8 @@ RECORD_TYPE_CLOCK = "clock_correction"
 """Wall time is another than it was taken for: see records/timekeeping.py."""
 RECORD_TYPE_TAMPER = "tamper"
 """Something was done to the box or its records: a map of `what` (tail_lost, counter_lost) and evidence."""
+RECORD_TYPE_DIAGNOSTICS = "diagnostics"
+"""What the box told support of its own state, while central's two keys let it: nothing of any traveller."""
 RECORD_TYPE_RETENTION = "retention"
 """What the box has removed because it had kept it long enough: counts and numbers."""
 

@@ -17,7 +17,7 @@ from nacl.public import PrivateKey, PublicKey
 from nacl.signing import VerifyKey
 
 from appliance.key_files import HashingKey, key_text
-from appliance.post.index_keys import open_index, write_index
+from appliance.post.index_keys import Keeper, open_index, write_index
 from appliance.post.members import SEALING_SUFFIX, SUFFIX
 from appliance.post.papers import (
     Paper,
@@ -76,16 +76,25 @@ class PostHome:
         )
 
     def install(
-        self, file: Path, *, device: str, letters: str | None, sealing: PrivateKey, keys: Path
+        self,
+        file: Path,
+        *,
+        device: str,
+        letters: str | None,
+        sealing: PrivateKey,
+        keys: Path,
+        keeper: Keeper | None = None,
     ) -> Paper:
         """Take a paper of the post's authority: this box's certificate, or the list of members; and in both
-        the post's index key, which `sealing` opens, into the lane's folder of `keys`.
+        the post's index key, which `sealing` opens, into the lane's folder of `keys`, under what keeps the
+        other keys there.
 
         `letters` are the authority's, as a person has compared them; needed once, and when it is another.
         Everything is looked at before anything is written, and the paper's number is written last.
 
         Raises:
             PostPaperError: it is not the authority's, older than what this box has, or not for this box.
+            KeyFileError: the index key cannot be protected.
             OSError: it is not on disk.
         """
         paper, ca = read_paper(file)
@@ -104,7 +113,7 @@ class PostHome:
             write_whole(self._folder / PAIR, pair, mode=GROUP_READS)
         write_whole(self._folder / AUTHORITY, pem_of(ca).encode(), mode=0o644)
         self._take_members(paper)
-        write_index(keys, index)
+        write_index(keys, index, keeper)
         number = f"{paper.number} {authority_letters(ca)}\n"
         write_whole(self._folder / NUMBER, number.encode(), mode=0o644)
         if own:

@@ -71,6 +71,11 @@ class CentralRing:
         return self._ring.verifiers(Use.OPERATOR, certainly_past=certainly_past).get(kid)
 
     @property
+    def support(self) -> VerifyKey | None:
+        """Whose grant lets support in, beside the operator's order; None: nobody's."""
+        return self._configured.support
+
+    @property
     def takes_orders(self) -> bool:
         """Whether there is an operator at all."""
         listed = self._ring is not None and any(k.use is Use.OPERATOR for k in self._ring.manifest.keys)

@@ -81,7 +81,18 @@ class ChangeKey(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
     reason: str
 
 
-Order = Resync | Rate | Rights | ChangeKey
+class Support(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="support"):
+    """Let support see the box's state until then; `grant` is central's second key's word (`support.py`)."""
+
+    request: str
+    """Central's name for it."""
+    reason: str
+    epoch: str
+    until: dt.datetime
+    grant: bytes
+
+
+Order = Resync | Rate | Rights | ChangeKey | Support
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +117,7 @@ def sign_command(command: Command, *, signing_key: SigningKey) -> bytes:
         "iat": command.issued_at.isoformat(timespec="milliseconds"),
         "exp": command.expires_at.isoformat(timespec="milliseconds"),
     }
-    payload = cbor2.dumps(msgspec.to_builtins(command.order), canonical=True)
+    payload = cbor2.dumps(msgspec.to_builtins(command.order, builtin_types=(bytes,)), canonical=True)
     return cose.sign1(payload, protected=protected, signing_key=signing_key)
 
 
@@ -179,6 +190,10 @@ def _check(command: Command) -> None:
         numbers, texts = (*numbers, order.from_seq), (*texts, order.epoch)
     elif isinstance(order, ChangeKey):
         texts = (*texts, order.reason)
+    elif isinstance(order, Support):
+        texts = (*texts, order.epoch, order.request, order.reason)
+        if order.until.tzinfo is None:
+            raise CommandError("The command has a moment without a time zone.")
     else:
         numbers, texts = (*numbers, *order.seqs), (*texts, order.epoch, order.request, order.purpose)
         if not 0 < len(order.seqs) <= MAX_NUMBERS:

@@ -38,13 +38,14 @@ from appliance.records.chain import (
     status_of,
     walk,
 )
-from appliance.records.commands import ChangeKey, read_command
+from appliance.records.commands import ChangeKey, Support, read_command
 from appliance.records.database import read_meta, translated
 from appliance.records.errors import CommandError, StorageError, WatermarkError
 from appliance.records.orders import Local, carry_out
 from appliance.records.report_counter import ReportCounter
 from appliance.records.retention import drop_media, drop_old_media, mark, remove_old
 from appliance.records.steps import OpenCrossing
+from appliance.records.support import check_support
 from appliance.records.timekeeping import certainly_past, moment_of, past_by
 from appliance.records.watermark import Watermark, read_watermark
 
@@ -213,6 +214,9 @@ class Journal(Book):
             raise CommandError("This box obeys nobody: no operator's key is configured.")
         command = read_command(data, verify_key_for=lambda kid: self._central.operator(kid, now))
 
+        if isinstance(command.order, Support):
+            check_support(command, self._central.support)
+
         def carry(connection: sqlite3.Connection) -> bool:
             return carry_out(connection, self._sealer, command, stamp=stamp, now=now, local=local)
 
@@ -377,6 +381,13 @@ class Journal(Book):
         """The latest moment that central has signed for; None when it has signed for nothing yet."""
         with self._reading() as connection:
             return moment_of(read_meta(connection)["acknowledged_at"])
+
+    def support(self) -> tuple[dt.datetime, str] | None:
+        """Until when support was let in last, and by what name; None when never."""
+        with self._reading() as connection:
+            meta = read_meta(connection)
+        until = moment_of(meta.get("support_until", ""))
+        return None if until is None else (until, str(meta["support_request"]))
 
     def last_stamp(self) -> Stamp | None:
         """Of the last record; None when there is none that this version can read."""

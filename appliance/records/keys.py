@@ -45,6 +45,8 @@ class CentralKeys:
     """None: the box takes no orders."""
     authority: VerifyKey | None = None
     """Signs the lists of keys that come later than this configuration; None: it stays as it is."""
+    support: VerifyKey | None = None
+    """Grants support access, beside the operator who orders it; None: nobody has it."""
 
 
 def load_box_keys(folder: Path, vault: Vault | None = None) -> BoxKeys:
@@ -186,7 +188,11 @@ def _read(path: Path, name: str, kind: type[_Secret], vault: Vault | None) -> _S
 
 
 def load_central_keys(
-    sealing: Path, watermark: Path, operator: Path | None = None, authority: Path | None = None
+    sealing: Path,
+    watermark: Path,
+    operator: Path | None = None,
+    authority: Path | None = None,
+    support: Path | None = None,
 ) -> CentralKeys:
     """Central's public keys.
 
@@ -198,4 +204,5 @@ def load_central_keys(
         watermark=read_key(watermark, VerifyKey),
         operator=None if operator is None else read_key(operator, VerifyKey),
         authority=None if authority is None else read_key(authority, VerifyKey),
+        support=None if support is None else read_key(support, VerifyKey),
     )

@@ -7,10 +7,11 @@ from typing import Any
 
 from appliance.contracts.movement import RECORD_TYPE_COMMAND, Stamp
 from appliance.records.chain import Sealer, append, set_meta
-from appliance.records.commands import Action, ChangeKey, Command, Rate, Resync, Rights
+from appliance.records.commands import Action, ChangeKey, Command, Rate, Resync, Rights, Support
 from appliance.records.database import read_meta
 from appliance.records.errors import CommandError
 from appliance.records.retention import destroy_keys, unmark_from
+from appliance.records.support import begin_support
 
 Local = Callable[[Rights, tuple[str, ...]], dict[str, Any]]
 """What the box itself can read of these crossings is found, exported or forgotten; what to record of that."""
@@ -40,7 +41,7 @@ def carry_out(
         return False
     if command.expires_at < now:
         raise CommandError("The command came too late: it has expired.")
-    done = _do(connection, meta, command, local)
+    done = _do(connection, meta, command, local, now)
     set_meta(connection, command_counter=command.counter)
     append(
         connection,
@@ -58,7 +59,7 @@ def carry_out(
 
 
 def _do(
-    connection: sqlite3.Connection, meta: dict[str, Any], command: Command, local: Local
+    connection: sqlite3.Connection, meta: dict[str, Any], command: Command, local: Local, now: dt.datetime
 ) -> dict[str, Any]:
     """What was done, for the record."""
     order = command.order
@@ -68,6 +69,10 @@ def _do(
         return {"kind": "rate", "records_per_second": rate}
     if isinstance(order, ChangeKey):  # the record of the change follows, in the same transaction
         return {"kind": "change_key", "reason": order.reason}
+    if isinstance(order, Support):
+        lasting, said = begin_support(meta, order, now)
+        connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", lasting.items())
+        return said
     if order.epoch != meta["epoch"]:
         raise CommandError("The command is for an earlier journal of this box.")
     if isinstance(order, Resync):

@@ -6,6 +6,7 @@
 - software: files that only lane reads; for the laboratory.
 """
 
+import os
 import tempfile
 from hashlib import blake2b
 from pathlib import Path
@@ -24,6 +25,7 @@ SOFTWARE: Final = "software"
 BOARD: Final = "board"
 TPM: Final = "tpm"
 BOARD_KEY_BYTES: Final = 32
+MAX_BOARD_KEY_BYTES: Final = 256
 _MAX_SEALED_BYTES: Final = 4096
 
 
@@ -70,7 +72,9 @@ class BoardVault:
             KeyFileError: it cannot be read, or is none.
         """
         try:
-            content = path.read_bytes()
+            # What a card names may be a pipe, or have no end.
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+                content = file.read(MAX_BOARD_KEY_BYTES) or b""
         except OSError as error:
             raise KeyFileError(f"{path} cannot be read ({error.strerror}): the board's key.") from error
         try:

@@ -13,10 +13,9 @@ from hal.families import FAMILIES, SerialPort, Usb
 REPOSITORY = Path(__file__).parents[2]
 UNITS = REPOSITORY / "systemd"
 SERVICES = ("capture", "lane", "uplink", "agent")
-ONESHOTS = ("keys", "provision", "recover@", "restart", "trial")
-SCORES = {"capture": 1.2, "lane": 0.7, "uplink": 1.2, "agent": 0.7, "display": 2.5} | dict.fromkeys(
-    ONESHOTS, 1.2
-)
+ONESHOTS = ("answered", "card", "keys", "provision", "recover@", "restart", "trial")
+SCORES = {"capture": 1.2, "lane": 0.7, "uplink": 1.2, "agent": 0.7, "display": 2.5, "enrol": 1.2}
+SCORES |= dict.fromkeys(ONESHOTS, 1.2)
 """Exposure, 0 to 10, at most."""
 SOCKETS = {
     "borne-capture.socket": ("capture", "/run/borne/capture.sock", "borne-capture"),

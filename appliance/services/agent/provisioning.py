@@ -6,7 +6,7 @@ said in one sentence, on the console and back on the card (`status.txt`), with a
 
 import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,37 +20,34 @@ from nacl.public import PublicKey
 from nacl.signing import VerifyKey
 
 import appliance
-from appliance.config import (
-    Box,
-    ConfigError,
-    DeviceEntry,
-    Kiosk,
-    Retention,
-    TimeSources,
-    load_config,
-    load_toml,
-)
+from appliance.config import ConfigError, load_config
 from appliance.contracts.provisioning import (
     ANSWER_FILE,
     ANSWER_TYPE,
     DEVICE_FILE,
     MAX_FILE_BYTES,
     REQUEST_FILE,
+    SAID_FILE,
     STATUS_FILE,
     Answer,
-    Hex32,
+    DoorWord,
+    Errand,
+    KeysMade,
     Request,
-    Token,
     Word,
     fingerprint,
+    token_hash,
 )
 from appliance.cose import CONTENT_TYPE, CoseError, key_id, verify1
-from appliance.face_settings import FaceSettings
-from appliance.finger_settings import FingerSettings
-from appliance.key_files import KeyFileError, read_key, write_key
+from appliance.key_files import write_key
+from appliance.services.agent.device_file import CONFIGURATION, WANTED, Claim, DeviceFile, read_device_file
 from appliance.services.agent.toml_text import toml_text
 
-CONFIGURATION: Final = "borne.toml"
+PROOF: Final = Path("public") / "proof.json"
+"""Where the maker of the keys says what became of them."""
+ASKING_PAGE: Final = "file:///run/borne-enrol/state.html"
+ERRAND: Final = Path("tls") / "enrol.json"
+"""What uplink's door errand reads: the folder's group is uplink's."""
 SERIAL_NUMBERS: Final = (
     Path("/sys/firmware/devicetree/base/serial-number"),
     Path("/sys/class/dmi/id/product_uuid"),
@@ -65,25 +62,8 @@ class ProvisioningError(Exception):
         self.code = code
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The right to enrol once, and whose answer to believe."""
-
-    token: Token
-    central_key: Hex32
-    """Central's provisioning key (`borne-central keys` makes it): its answers are signed with it."""
-
-
-class DeviceFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`device.toml`: what `borne.toml` has too, and the claim."""
-
-    box: Box
-    claim: Claim
-    kiosk: Kiosk = Kiosk()
-    face: FaceSettings = FaceSettings()
-    finger: FingerSettings = FingerSettings()
-    retention: Retention = Retention()
-    time: TimeSources = TimeSources()
-    device: tuple[DeviceEntry, ...] = ()
+class _Said(DoorWord, frozen=True, kw_only=True):
+    token_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +76,25 @@ class Result:
 
 
 class Provisioning:
-    """One box's provisioning: `card` is the configuration partition or a stick, `identity` is /etc/borne."""
+    """One box's provisioning: `card` is the configuration partition, `identity` is /etc/borne, `answers` are
+    the other folders in which central's answer may lie: what came by network, and a technician's stick."""
 
-    def __init__(self, *, card: Path, identity: Path, serial: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        card: Path,
+        identity: Path,
+        serial: Callable[[], str] | None = None,
+        answers: Sequence[Path] = (),
+    ) -> None:
         self._card = card
         self._identity = identity
         self._serial = serial or hardware_serial
+        self._answers = tuple(answers)
         self.asked: Request | None = None
         """What is asked of central, once there is a device.toml to ask for."""
+        self.by_network = ""
+        """Where uplink's page on its asking is, when it asks."""
 
     def look(self) -> Result:
         """Do what the card allows, and write on it what came of it. Never raises for a bad file."""
@@ -124,42 +115,95 @@ class Provisioning:
                 "no_device_file", f"The card has no {DEVICE_FILE}; write it with `borne flash`."
             )
         try:
-            device = load_toml(self._card / DEVICE_FILE, DeviceFile)
+            device = read_device_file(self._card, self._identity)
         except ConfigError as error:
             raise ProvisioningError("bad_device_file", str(error)) from error
         request = self.asked = self._request(device)
-        if (self._card / ANSWER_FILE).exists():
-            answer = self._answer(device.claim, request)
+        _replace(
+            self._card / REQUEST_FILE, msgspec.json.format(msgspec.json.encode(request), indent=1) + b"\n"
+        )
+        self._write_errand(device.claim, request)
+        answer = self._first_answer(device.claim, request)
+        if answer is not None:
             self._install(answer)
             # The token is spent: nothing of it stays on a card that can be pulled out.
             for name in (DEVICE_FILE, REQUEST_FILE, ANSWER_FILE):
                 (self._card / name).unlink(missing_ok=True)
+            for spent in (ERRAND, WANTED):
+                (self._identity / spent).unlink(missing_ok=True)
             return Result("done", f"This box is {device.box.device} at {device.box.post}.")
-        _replace(
-            self._card / REQUEST_FILE, msgspec.json.format(msgspec.json.encode(request), indent=1) + b"\n"
-        )
+        self._raise_refusal(request)
+        by_network = f" It also goes to {device.claim.door} by itself." if device.claim.door else ""
         return Result(
             "asked",
-            f"{REQUEST_FILE} is for central. Its fingerprint is {fingerprint(request)}: read it to them.",
+            f"{REQUEST_FILE} is for central. Its fingerprint is {fingerprint(request)}: read it to them."
+            f"{by_network}",
         )
 
+    def _raise_refusal(self, request: Request) -> None:
+        """What central's door said last of this very claim."""
+        for folder in self._answers:
+            try:
+                with os.fdopen(os.open(folder / SAID_FILE, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+                    said = msgspec.json.decode(file.read(MAX_FILE_BYTES) or b"", type=_Said)
+            except (OSError, msgspec.MsgspecError):
+                continue
+            if said.token_hash == token_hash(request.token):
+                raise ProvisioningError(said.code, said.sentence)
+
+    def _write_errand(self, claim: Claim, request: Request) -> None:
+        """What uplink carries to central's door; nothing where the claim names none."""
+        path = self._identity / ERRAND
+        if claim.door is None:
+            path.unlink(missing_ok=True)
+            return
+        self.by_network = ASKING_PAGE
+        errand = Errand(door=claim.door, pins=claim.pins, central_key=claim.central_key, request=request)
+        _replace(path, msgspec.json.encode(errand), mode=0o640)
+
+    def _first_answer(self, claim: Claim, request: Request) -> Answer | None:
+        """The first that is ours; what is wrong with the card's own is said before what is elsewhere."""
+        wrong: ProvisioningError | None = None
+        elsewhere = (part for one in self._answers for part in (one, one / request.device))
+        for folder in (self._card, *elsewhere):
+            path = folder / ANSWER_FILE
+            if not path.exists():
+                continue
+            try:
+                return self._answer(path, claim, request)
+            except ProvisioningError as error:
+                wrong = wrong or error
+        if wrong is not None:
+            raise wrong
+        return None
+
     def _request(self, device: DeviceFile) -> Request:
-        try:
-            signing = read_key(self._identity / "public" / "signing.pub", VerifyKey)
-            sealing = read_key(self._identity / "public" / "sealing.pub", PublicKey)
-        except KeyFileError as error:
-            raise ProvisioningError("no_keys", f"The box's own keys are not there yet: {error}") from error
+        made = self._keys_made(device)
         return Request(
             device=device.box.device,
             post=device.box.post,
             token=device.claim.token,
-            signing_key=bytes(signing).hex(),
-            sealing_key=bytes(sealing).hex(),
+            signing_key=made.signing_key,
+            sealing_key=made.sealing_key,
             csr=self._csr(device.box.device),
             hardware=self._serial(),
-            key_tier="software",
+            key_tier=made.tier,
             software=appliance.__version__,
+            proof=made.proof,
         )
+
+    def _keys_made(self, device: DeviceFile) -> KeysMade:
+        """What `provision keys` has made for this card's file."""
+        try:
+            with (self._identity / PROOF).open("rb") as file:
+                made = msgspec.json.decode(file.read(MAX_FILE_BYTES), type=KeysMade)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise ProvisioningError("no_keys", "The box's own keys are not there yet.") from error
+        if made.token_hash != token_hash(device.claim.token):
+            raise ProvisioningError("no_keys", "The box's own keys have not seen this card yet.")
+        if made.problem:
+            raise ProvisioningError("no_key_store", made.problem)
+        return made
 
     def _csr(self, device: str) -> str:
         """The request for this name; its key is made once, and the same request is given again."""
@@ -182,10 +226,11 @@ class Provisioning:
         _replace(csr_path, csr.public_bytes(serialization.Encoding.PEM), mode=0o644)
         return csr_path.read_text("ascii")
 
-    def _answer(self, claim: Claim, request: Request) -> Answer:
+    def _answer(self, path: Path, claim: Claim, request: Request) -> Answer:
         try:
-            with (self._card / ANSWER_FILE).open("rb") as file:
-                data = file.read(MAX_FILE_BYTES + 1)
+            # Of a stick, so possibly a pipe: it is not waited for.
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+                data = file.read(MAX_FILE_BYTES + 1) or b""
         except OSError as error:
             raise ProvisioningError(
                 "bad_answer", f"{ANSWER_FILE} cannot be read ({error.strerror})."
@@ -220,7 +265,7 @@ class Provisioning:
         for name in ("sealing", "gateway_sealing"):
             if (said := getattr(answer, name)) is not None:
                 keys[f"{name}_key"] = _write_public(central / f"{name}.pub", PublicKey(bytes.fromhex(said)))
-        for name in ("watermark", "gateway_signing"):
+        for name in ("watermark", "gateway_signing", "operator", "authority", "support"):
             if (said := getattr(answer, name)) is not None:
                 keys[f"{name}_key"] = _write_public(central / f"{name}.pub", VerifyKey(bytes.fromhex(said)))
         root = msgspec.json.encode(answer.reference_root)

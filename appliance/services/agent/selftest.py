@@ -148,7 +148,7 @@ class SelfTest:
         return [_result("panel.lights", "PASS" if seen else "FAIL", "seen" if seen else "not_seen")]
 
     def _records(self, status: LaneStatus) -> list[Result]:
-        notices = [one for one in status.notices if one != "clock_unsure"]
+        notices = [one for one in status.notices if one not in {"clock_unsure", "support_access"}]
         results = [
             _result(
                 "records.journal",

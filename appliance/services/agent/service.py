@@ -15,7 +15,7 @@ import appliance
 from appliance.config import Box
 from appliance.contracts.capture import Capture, Nothing
 from appliance.contracts.errors import ServiceError
-from appliance.contracts.lane import Lane
+from appliance.contracts.lane import Diagnostics, Lane
 from appliance.contracts.telemetry import flat
 from appliance.contracts.uplink import Telemetry, Uplink
 from appliance.services.agent.health import box_health
@@ -27,6 +27,7 @@ RETENTION_SECONDS = 3600.0
 """Lane removes a bounded number of records at a time, so that after weeks it takes some hours."""
 SELF_TEST_SECONDS = 24 * 3600.0
 """And once at the start; unattended, so that what needs eyes is not done."""
+SUPPORT_SECONDS = 1800.0
 REPORT_SECONDS = 30.0
 """How often health is sent; the broker keeps the last report for whoever asks later."""
 
@@ -54,10 +55,14 @@ class AgentService:
         updater: Updater | None = None,
         installing: Installing | None = None,
         self_test: SelfTest | None = None,
+        bundle: Callable[[dict[str, Any]], bytes] | None = None,
         report_seconds: float = REPORT_SECONDS,
         retention_seconds: float = RETENTION_SECONDS,
     ) -> None:
-        """`updater`: None where the software is not updated by slots, as on a developer's machine."""
+        """`updater`: None where the software is not updated by slots, as on a developer's machine. `bundle`
+        makes of the health report what support sees while it is let in; None: that report alone."""
+        self._bundle = bundle
+        self._support_due: tuple[str, float] = ("", 0.0)
         self._box = box
         self._data = data
         self._capture = capture
@@ -84,6 +89,7 @@ class AgentService:
             await self._confirm()
             await self._install()
             await self._test()
+            await self._support()
             with contextlib.suppress(ServiceError):  # the report is gathered anew the next time
                 await self._uplink.publish_telemetry(Telemetry(report=flat(await self.report())))
             progressed()
@@ -93,6 +99,8 @@ class AgentService:
         """The whole health report; a service that does not answer is said to be unreachable."""
         records = await self._records()
         records.pop("updates", None)  # central knows what it offers
+        if records.get("support") is None:
+            records.pop("support", None)
         update = self._update | (self._installing.state if self._installing else {})
         return {
             "version": appliance.__version__,
@@ -138,6 +146,23 @@ class AgentService:
             self._test_due = time.monotonic() + SELF_TEST_SECONDS
             self._testing = asyncio.create_task(self._run_test(self._self_test))
 
+    async def _support(self) -> None:
+        """As long as central's two keys let support in: the box's state, at once and every half hour."""
+        try:
+            let_in = (await self._lane.status(Nothing())).support
+            if let_in is None:
+                return
+            request, due = self._support_due
+            if request == let_in.request and time.monotonic() < due:
+                return
+            report = await self.report()
+            data = await asyncio.to_thread(self._bundle or _as_json, report)
+            said = await self._lane.diagnostics(Diagnostics(request=let_in.request, bundle=data))
+        except ServiceError:
+            return  # the next round
+        if said.accepted:
+            self._support_due = (let_in.request, time.monotonic() + SUPPORT_SECONDS)
+
     async def _run_test(self, test: SelfTest) -> None:
         results = await test.run()
         self._tested = {
@@ -166,3 +191,7 @@ class AgentService:
         """Have lane remove what was kept long enough; what fails is tried again the next time."""
         with contextlib.suppress(ServiceError):
             await self._lane.retain(Nothing())
+
+
+def _as_json(report: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(report)

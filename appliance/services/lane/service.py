@@ -71,6 +71,7 @@ from appliance.services.lane.receipt import ReceiptDesk
 from appliance.services.lane.records_desk import RecordsDesk
 from appliance.services.lane.second_line.desk import SecondLine
 from appliance.services.lane.second_line.post_desk import PostKeys
+from appliance.services.lane.support_desk import SupportDesk
 from appliance.services.lane.workflow import Step
 
 REFRESH_SECONDS = 5.0
@@ -209,6 +210,8 @@ class LaneService:
             changed=self._records_changed,
             second_line=self.second_line,
         )
+        self.support = SupportDesk(journal, clock, self._records_changed)
+        self.diagnostics = self.support.diagnostics
         self._refresh()
 
     def close(self) -> None:
@@ -249,6 +252,7 @@ class LaneService:
             Operation("change_key", ChangeKey, self.change_key),
             Operation("enter_paper", EnterPaper, self.enter_paper),
             *(self.advance.operations() if self.advance is not None else ()),
+            *self.support.operations(),
             Operation("retain", Nothing, self.retain),
             Operation("make_room", MakeRoom, self.make_room),
             Operation("sign_report", SignReport, self.sign_report),
@@ -331,6 +335,7 @@ class LaneService:
             key_tier=self._journal.key_tier,
             uncertainty_ms=self._clock.stamp().uncertainty_ms,
             updates=self._in_force.updates,
+            support=self.support.state,
         )
 
     # The kiosk's source
@@ -474,6 +479,7 @@ class LaneService:
                     *engine.notices,
                     *self._in_force.notices,
                     *self._disk.notices,
+                    *self.support.notices,
                 ),
                 last_outcome=engine.last_outcome,
                 page_hint=engine.documents.page.hint or engine.chips.hint,

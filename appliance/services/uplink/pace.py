@@ -20,8 +20,9 @@ SAMPLE_SECONDS: Final = 0.25
 class Backoff:
     """Waits that double, each anywhere between a tenth of its length and all of it."""
 
-    def __init__(self, least: float = MIN_BACKOFF_SECONDS) -> None:
+    def __init__(self, least: float = MIN_BACKOFF_SECONDS, most: float = MAX_BACKOFF_SECONDS) -> None:
         self._least = least
+        self._most = most
         self._length = least
 
     def reset(self) -> None:
@@ -31,7 +32,7 @@ class Backoff:
     def next(self) -> float:
         """Seconds to wait now."""
         wait = random.uniform(LEAST_SHARE, 1.0) * self._length
-        self._length = min(2 * self._length, MAX_BACKOFF_SECONDS)
+        self._length = min(2 * self._length, self._most)
         return wait
 
 

@@ -5,9 +5,11 @@ import datetime as dt
 import json
 import os
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
+import cbor2
 import msgspec
 import pytest
 from cryptography import x509
@@ -15,6 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nacl.public import PrivateKey, SealedBox
 from nacl.signing import SigningKey
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "records"))
+
+from test_counter import _patient, needs_swtpm, tcti  # noqa: F401 - the fixture
 
 from appliance import whole_files
 from appliance.key_files import HashingKey, KeyFileError, key_text, read_keys
@@ -25,8 +31,11 @@ from appliance.post.home import PostHome
 from appliance.post.index_keys import FILE, MAX_INDEX_KEYS, IndexKeys, open_index, seal_index, write_index
 from appliance.post.members import Members
 from appliance.post.papers import MAX_FILE_BYTES, MAX_MEMBERS, PostPaperError, Request, read_paper, sign_paper
+from appliance.records.counter import TpmCounter
+from appliance.records.vault import BoardVault, TpmVault
 
 NOW = dt.datetime.now(dt.UTC)
+BOARD = BoardVault(bytes(range(32)))
 ONE, TWO = HashingKey(bytes(32)), HashingKey(bytes(range(32)))
 
 
@@ -179,6 +188,35 @@ class TestTheIndexKey:
         assert keys.present == TWO
         with pytest.raises(KeyFileError):
             IndexKeys(tmp_path / FILE)
+
+    def test_ok_it_lies_under_what_keeps_the_lane_s_other_keys(self, tmp_path: Path) -> None:
+        """One from before is protected and removed; a lane sees a new one; no other board reads it."""
+        many = tuple(HashingKey(bytes([number]) * 32) for number in range(1, MAX_INDEX_KEYS + 1))
+        write_index(tmp_path, many)
+        keys = IndexKeys(tmp_path / FILE, BOARD)
+        assert keys.all() == many
+        assert [file.name for file in tmp_path.iterdir()] == ["post-index.sealed"]
+        write_index(tmp_path, (TWO, ONE), BOARD)
+        assert keys.all() == (TWO, ONE)
+        content = (tmp_path / "post-index.sealed").read_bytes()
+        assert bytes(ONE) not in content
+        assert bytes(ONE).hex().encode() not in content
+        with pytest.raises(KeyFileError, match="not protected by this board"):
+            IndexKeys(tmp_path / FILE, BoardVault(bytes(range(1, 33))))
+        with pytest.raises(KeyFileError, match="does not say by what"):
+            IndexKeys(tmp_path / FILE)
+        for damage in (b"", b"\xff", cbor2.dumps([b"", b""]), cbor2.dumps([1, 2]), content[:-1]):
+            (tmp_path / "post-index.sealed").write_bytes(damage)
+            assert keys.all() == (TWO, ONE)
+            with pytest.raises(KeyFileError):
+                IndexKeys(tmp_path / FILE, BOARD)
+
+    @needs_swtpm
+    def test_ok_eight_keys_under_a_tpm(self, tcti: str, tmp_path: Path) -> None:  # noqa: F811
+        _patient(TpmCounter(tcti))
+        many = tuple(HashingKey(bytes([number]) * 32) for number in range(1, MAX_INDEX_KEYS + 1))
+        write_index(tmp_path, many, TpmVault(tcti))
+        assert IndexKeys(tmp_path / FILE, TpmVault(tcti)).all() == many
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root installs for another")
     def test_ok_the_lane_s_own_when_root_installs_it_and_no_trap_leads_further(self) -> None:

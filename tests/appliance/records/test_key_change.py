@@ -11,18 +11,20 @@ import cbor2
 import pytest
 from nacl.signing import SigningKey
 from records_common import CENTRAL, CENTRAL_SEALING, NOW, STAMP, chain_of, commit, open_in, opened, order_of
+from test_counter import _patient, needs_swtpm, tcti  # noqa: F401 - the fixture
 
 from appliance import cose
 from appliance.key_files import KeyFileError, read_key
 from appliance.records import envelope as envelopes
 from appliance.records import rotation
 from appliance.records.commands import ChangeKey
+from appliance.records.counter import TpmCounter
 from appliance.records.envelope import GENESIS
 from appliance.records.errors import CommandError, EnvelopeError, KeyNotChanged
 from appliance.records.journal import Journal
 from appliance.records.key_change import NEW, OLD, PROOF, Place, change_labels
 from appliance.records.keys import BoxKeys, load_box_keys
-from appliance.records.vault import BoardVault, Vault
+from appliance.records.vault import BoardVault, TpmVault, Vault
 
 BOARD = BoardVault(bytes(range(32)))
 PLACE = Place("box-1", "e1", 1, GENESIS)
@@ -64,6 +66,37 @@ class TestChange:
             "storage.key",
         ]
         box.close()
+
+    @needs_swtpm
+    def test_ok_signing_by_a_tpm_goes_on_over_it(self, tcti: str, tmp_path: Path) -> None:  # noqa: F811
+        """Each key in its turn is sealed to the chip; an order of central's, a cut and a restart between."""
+        _patient(TpmCounter(tcti))
+        vault = TpmVault(tcti)
+        box = open_with(tmp_path, vault)
+        commit(box, "c1")
+        first = box.signing_key
+        change(box)
+        second = box.signing_key
+        commit(box, "c2")
+        box.close()
+        # cut before the new key took the old one's place: the journal says which counts
+        for name, key in (("signing-next", second), ("signing", first)):
+            (tmp_path / "keys" / f"{name}.sealed").write_bytes(vault.protect(name, bytes(key)))
+        box = open_with(tmp_path, vault)
+        assert (box.signing_key, box.key_tier) == (second, "tpm")
+        commit(box, "c3")
+        order = order_of(ChangeKey(reason="a technician left"))
+        assert box.command(order, stamp=STAMP, now=NOW, local=lambda *_: {})
+        commit(box, "c4")
+        assert (box.verify().records, box.verify().problems) == (7, ())
+        box.close()
+        box = open_with(tmp_path, vault)
+        assert box.signing_key not in (first, second)
+        commit(box, "c5")
+        assert box.verify().problems == ()
+        box.close()
+        left = {path.name for path in (tmp_path / "keys").iterdir()}
+        assert left == {"sealing.pub", "signing.pub", "sealing.sealed", "signing.sealed", "storage.sealed"}
 
     def test_ok_both_keys_have_signed_the_record(self, tmp_path: Path) -> None:
         box = open_in(tmp_path)

@@ -27,8 +27,9 @@ from appliance import cose
 from appliance.contracts.cases import CaseKind, CaseOutcome, Closing, Ground, closing_record
 from appliance.contracts.movement import from_plain
 from appliance.records import envelope
-from appliance.records.commands import Action, ChangeKey, Rate, Resync, Rights, pack_commands
+from appliance.records.commands import Action, ChangeKey, Rate, Resync, Rights, Support, pack_commands
 from appliance.records.manifest import Key, Manifest, Use, sign_manifest
+from appliance.records.support import Grant, sign_grant
 from appliance.records.timekeeping import ClockWatch
 from appliance.records.watermark import read_watermark
 
@@ -294,3 +295,23 @@ def test_ok__a_word_a_command_and_a_list_of_keys() -> None:
     check("keys", "manifest", listed)
     check("keys", "header", cose.protected_bytes(listed))
     check("keys", "keys", cbor2.loads(listed).value[2])
+
+
+def test_ok__support_as_it_is_granted_ordered_and_told() -> None:
+    until = NOW + dt.timedelta(hours=4)
+    said = {"request": "support-1", "reason": "slow", "epoch": "e", "until": until}
+    grant = sign_grant(Grant(device="box-1", **said), signing_key=SigningKey(bytes([7]) * 32))
+    check("command", "support-grant", cbor2.loads(grant).value[2])
+    order = order_of(Support(**said, grant=grant))
+    check("command", "command", order)
+    check("command", "support-order", cbor2.loads(order).value[2])
+    told = {
+        "counter": 1,
+        "issued_at": NOW.isoformat(),
+        "kind": "support",
+        "request": "support-1",
+        "reason": "slow",
+    }
+    check("body", "command", cbor2.dumps(told | {"until": until.isoformat()}))
+    check("body", "diagnostics", cbor2.dumps({"request": "support-1", "bundle": b"{}"}))
+    assert refused("body", "diagnostics", {"request": "support-1", "bundle": "{}"})

@@ -102,6 +102,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "notice": (
         "database_set_aside",
         "records_cut",
+        "support_access",
         "counter_lost",
         "crossing_unreadable",
         "disk_almost_full",

@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import json
 import re
+import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,107 +19,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from provisioning_scripted import DEVICE, NAME, TOKEN, Post
+
 from appliance.commands import provision
 from appliance.config import load_config
-from appliance.contracts.provisioning import ANSWER_TYPE, Answer, Request, fingerprint
-from appliance.cose import CONTENT_TYPE, sign1
+from appliance.contracts.provisioning import Answer, Request, fingerprint
 from appliance.services.agent import provisioning
 from appliance.services.agent.provisioning import Provisioning, hardware_serial
 from appliance.services.agent.toml_text import toml_text
-from appliance.simulation.certificates import CertificateAuthority
-from central import cli as central
-
-DEVICE = """
-[box]
-device = "{name}"
-post = 'The "North" road'
-profile = "demo"
-
-[claim]
-token = "{token}"
-central_key = "{key}"
-
-[kiosk]
-language = "fr"
-
-[[device]]
-kind = "camera"
-driver = "simulated"
-options = {{ width = 640, height = 480 }}
-
-[[device]]
-kind = "panel"
-driver = "simulated"
-"""
-NAME = "post-7-lane-1"
-TOKEN = "A" * 32
-
-
-class Post:
-    """A box and its card, and central with its broker's authority."""
-
-    def __init__(self, folder: Path) -> None:
-        self.card, self.identity, self.central = folder / "card", folder / "identity", folder / "central"
-        for one in (self.card, self.identity, self.identity / "tls", self.central):
-            one.mkdir(parents=True)
-        provision._keys(SimpleNamespace(identity=self.identity))
-        self.box = Provisioning(card=self.card, identity=self.identity, serial=lambda: "10000000abcdef")
-        self.claims, self.keys = self.central / "claims", self.central / "keys"
-        assert central.main(["keys", "--folder", str(self.keys)]) == 0
-        self.authority = CertificateAuthority(self.central / "ca")
-
-    def claim(self, capsys, name: str = NAME, hours: str = "1") -> None:
-        """Central makes a claim, and it goes onto the card."""
-        capsys.readouterr()
-        command = ["claim", "--claims", str(self.claims), "--keys", str(self.keys), "--hours", hours, name]
-        assert central.main(command) == 0
-        said = dict(line.split(" = ") for line in capsys.readouterr().out.splitlines()[1:])
-        self.write_device(name=name, token=said["token"].strip('"'), key=said["central_key"].strip('"'))
-
-    def write_device(self, *, name: str = NAME, token: str = TOKEN, key: str = "00" * 32) -> None:
-        (self.card / "device.toml").write_text(DEVICE.format(name=name, token=token, key=key), "utf-8")
-
-    @property
-    def request(self) -> Request:
-        return msgspec.json.decode((self.card / "request.json").read_bytes(), type=Request)
-
-    def enrol(self, *more: str, agreed: str | None = None) -> int:
-        key, root = self.central / "ca.key", self.central / "reference-root.json"
-        root.write_text('{"signed": {}, "signatures": []}')
-        if not key.exists():
-            self.authority.write_key(key)
-        return central.main(
-            [
-                *("enrol", str(self.card / "request.json"), str(self.card / "answer.cose")),
-                *("--claims", str(self.claims), "--keys", str(self.keys)),
-                *("--database", str(self.central / "central.db"), "--broker", "broker.example.org:8883"),
-                *("--ca", str(self.authority.certificate), "--ca-key", str(key)),
-                *("--fingerprint", fingerprint(self.request) if agreed is None else agreed),
-                *("--reference-root", str(root)),
-                *more,
-            ]
-        )
-
-    def answer(self, signer: SigningKey, kind: str = ANSWER_TYPE, **changes: object) -> None:
-        """An answer of our own making."""
-        csr = x509.load_pem_x509_csr(self.request.csr.encode())
-        from central.enrol import issue
-
-        authority = x509.load_pem_x509_certificate(self.authority.certificate.read_bytes())
-        now = dt.datetime.now(dt.UTC)
-        values = {
-            "device": NAME,
-            "signing_key": self.request.signing_key,
-            "certificate": issue(self.request, authority, self.authority._key, days=1, now=now),
-            "ca": self.authority.certificate.read_text(),
-            "broker": {"host": "broker.example.org", "port": 8883},
-            "sealing": "11" * 32,
-            "watermark": bytes(signer.verify_key).hex(),
-            "reference_root": {"signed": {}, "signatures": []},
-        } | changes
-        assert csr
-        data = sign1(msgspec.json.encode(values), protected={CONTENT_TYPE: kind}, signing_key=signer)
-        (self.card / "answer.cose").write_bytes(data)
 
 
 @pytest.fixture
@@ -239,9 +149,13 @@ def test_fail_a_configuration_that_cannot_be_used_is_not_left_behind(post) -> No
 
 
 def test_fail_the_box_has_no_keys_yet(post) -> None:
+    """Or has not proved them for this card."""
     post.write_device()
-    (post.identity / "public" / "signing.pub").unlink()
-    assert post.box.look().code == "no_keys"
+    box = Provisioning(card=post.card, identity=post.identity)
+    assert box.look().code == "no_keys"
+    assert post.box.look().code == "asked"
+    post.write_device(token="B" * 32)
+    assert box.look().code == "no_keys"
 
 
 def test_fail_an_answer_of_somebody_else(post) -> None:
@@ -268,7 +182,6 @@ def test_fail_something_else_that_central_signed(post) -> None:
         ({"sealing": "nonsense"}, "bad_answer"),
         ({"broker": {"host": "x\nkey = 1", "port": 8883}}, "bad_answer"),
         ({"broker": {"host": "x", "port": 0}}, "bad_answer"),
-        ({"more": 1}, "bad_answer"),
         ({"reference_root": None}, "bad_answer"),
         ({"certificate": "none"}, "bad_answer"),
         ({"ca": "none"}, "bad_answer"),
@@ -323,11 +236,13 @@ def test_fail_hostile_bytes_on_the_card_give_a_code_and_no_configuration(device,
         card, identity = Path(folder) / "card", Path(folder) / "identity"
         for one in (card, identity / "tls"):
             one.mkdir(parents=True)
-        provision._keys(SimpleNamespace(identity=identity))
         (card / "device.toml").write_bytes(device)
         (card / "answer.cose").write_bytes(answer)
+        place = SimpleNamespace(card=card, identity=identity)
+        assert provision._read(place) == 1
         assert Provisioning(card=card, identity=identity).look().code == "bad_device_file"
         (card / "device.toml").write_text(DEVICE.format(name=NAME, token=TOKEN, key="00" * 32))
+        assert provision._read(place) == provision._keys(place) == 0
         assert Provisioning(card=card, identity=identity).look().code in {"foreign_answer", "bad_answer"}
         assert not (identity / "borne.toml").exists()
 
@@ -447,7 +362,8 @@ def test_ok_what_is_written_as_toml_reads_the_same(tables) -> None:
 
 def test_ok_the_command_says_the_same(post, capsys) -> None:
     post.claim(capsys)
-    words = SimpleNamespace(page=None, time_sources=None, card=post.card, identity=post.identity, json=False)
+    words = post.words()
+    assert provision._read(words) == provision._keys(words) == 0
     assert provision._card(words) == 1
     assert capsys.readouterr().out.startswith("borne: asked: ")
     post.enrol()
@@ -458,11 +374,12 @@ def test_ok_the_command_says_the_same(post, capsys) -> None:
 
 def test_ok_a_box_without_a_name_says_on_its_screen_what_to_do(post, capsys) -> None:
     page = Path(tempfile.mkdtemp()) / "first.html"
-    words = SimpleNamespace(page=page, time_sources=None, card=post.card, identity=post.identity, json=False)
+    words = post.words(page=page)
     assert provision._card(words) == 1
     assert "no_device_file" in page.read_text()
     assert "device.toml sur la première partition" in page.read_text()
     post.claim(capsys)
+    assert provision._read(words) == provision._keys(words) == 0
     assert provision._card(words) == 1
     shown = page.read_text()
     request = msgspec.json.decode((post.card / "request.json").read_bytes(), type=Request)
@@ -484,14 +401,13 @@ def test_ok_a_box_without_a_name_says_on_its_screen_what_to_do(post, capsys) -> 
 def test_fail_a_card_that_cannot_be_written(post) -> None:
     from appliance.commands.output import CouldNot
 
-    words = SimpleNamespace(
-        page=None, time_sources=None, card=post.card / "gone", identity=post.identity, json=False
-    )
     with pytest.raises(CouldNot):
-        provision._card(words)
+        provision._card(post.words(card=post.card / "gone"))
     (post.card / "file").touch()
     with pytest.raises(CouldNot):
         provision._keys(SimpleNamespace(identity=post.card / "file"))
+    with pytest.raises(CouldNot, match="`borne provision read` comes first"):
+        provision._keys(post.words())
 
 
 def test_ok_an_answer_names_all_that_a_box_must_know() -> None:

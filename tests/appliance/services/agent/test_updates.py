@@ -35,7 +35,7 @@ class Others:
     @property
     def lane(self):
         async def status(_):
-            return self.answer("lane", unsent=self.unsent, notices=self.notices)
+            return self.answer("lane", unsent=self.unsent, notices=self.notices, support=None)
 
         async def retain(_):
             return None

@@ -255,6 +255,8 @@ def situations(source: ScriptedSource) -> Iterator[str]:
             time_quality="unsure",
         )
         yield code
+    source.show(WAITING, notices=("support_access",))
+    yield "support_access"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
