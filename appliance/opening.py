@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from appliance.records.memory import Memory
     from appliance.records.officers import Officers
     from appliance.records.statistics.book import Book
+    from appliance.records.visas import Visas
     from appliance.reference_data.installer import ContentCheck
     from appliance.reference_data.sealed import ContentType
     from appliance.reference_data.store import ReferenceStore
@@ -322,6 +323,17 @@ def open_cases(config: Config) -> "Cases":
     from appliance.records.cases import Cases
 
     return _opened(config, lambda storage: Cases.open(config.paths.data / "cases.db", storage=storage))
+
+
+def open_visas(config: Config) -> "Visas":
+    """Visas on arrival, and the blank labels that were used.
+
+    Raises:
+        CannotStart: a key is missing, or the disk does not let us.
+    """
+    from appliance.records.visas import Visas
+
+    return _opened(config, lambda storage: Visas.open(config.paths.data / "visas.db", storage=storage))
 
 
 def post_keys(config: Config) -> "PostKeys | None":

@@ -255,6 +255,7 @@ def movement_of(
         other_papers=state.other_papers,
         visa=visa,
         visa_entries=state.visa_entries,
+        visa_application=state.visa_application,
         group=state.group,
         officer=state.decided.officer,
         released=state.decided.released,

@@ -292,7 +292,7 @@ class Engine:
         mrz = document_of(self.state, today=self.today)
         self._ask_live()
         if self.asked.needs_visa() and not self.state.visa_asked:
-            await self._keep(workflow.VisaAsked())
+            await self._keep(await self.asked.visa_event())
         if mrz is None or not self._policy.ask.going(self._direction).chip:
             code = "not_asked" if mrz is not None else "no_mrz"
             await self._miss(Step.READING_CHIP, code, tried=False)
