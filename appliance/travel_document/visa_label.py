@@ -1,4 +1,4 @@
-"""The MRZ of a visa's label (Doc 9303-7, section 4.2), read back by the reader of this room before it counts."""
+"""The MRZ of a visa's label (Doc 9303-7, section 4.2), read back by this room's reader before it counts."""
 
 import datetime as dt
 
@@ -28,9 +28,9 @@ def visa_label_lines(
     valid_until: dt.date,
     today: dt.date,
 ) -> tuple[str, ...]:
-    """Both lines. The visa's own number stands in the field of the number; the passport's stands in the optional
-    data where it fits whole (16 characters of an MRV-A, 8 of an MRV-B), else nowhere: a piece of it would be
-    another number. `birth_date` is ISO 8601 with unknown parts as ?.
+    """Both lines. The visa's own number stands in the field of the number; the passport's stands in the
+    optional data where it fits whole (16 characters of an MRV-A, 8 of an MRV-B), else nowhere: a piece of it
+    would be another number. `birth_date` is ISO 8601 with unknown parts as ?.
 
     Raises:
         CannotRepresent: something of it has no place in such an MRZ, or reads otherwise than it was written.

@@ -44,8 +44,8 @@ class Stayer:
     visa_until: dt.date | None = None
     """The last day of the visa that was shown."""
     issued: tuple[KnownVisa, ...] | None = ()
-    """Visas on arrival of this box: the one with which a stay began says how many days it may last. None: they
-    cannot be read."""
+    """Visas on arrival of this box: the one with which a stay began says how many days it may last. None:
+    they cannot be read."""
 
 
 def stay_checks(

@@ -1,8 +1,8 @@
 """The desk of visas on arrival: what the second line grants, and the blank labels that carry it.
 
-A label's number is used once on this box, by the book of visas and by the journal of this epoch. Each act is on
-disk before its record is written, and its record has one name, so that a power cut between the two ends with
-the same record.
+A label's number is used once on this box, by the book of visas and by the journal of this epoch. Each act is
+on disk before its record is written, and its record has one name, so that a power cut between the two ends
+with the same record.
 """
 
 import datetime as dt

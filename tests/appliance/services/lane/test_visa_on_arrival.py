@@ -1,4 +1,4 @@
-"""A visa on arrival from the booth to the label: what is taken, who decides, and every wrong order refused."""
+"""A visa on arrival from the booth to the label: what is taken, who decides, every wrong order refused."""
 
 import asyncio
 import datetime as dt
