@@ -228,7 +228,8 @@ class VisaFile(msgspec.Struct, frozen=True, kw_only=True):
     passport_number: str
     primary_identifier: str
     secondary_identifier: str
-    has_portrait: bool
+    picture: str
+    """Of the case, for the label: portrait, else chip_portrait; empty: there is none."""
     labels: tuple[Label, ...]
     """All that were taken, the latest first."""
 

@@ -45,6 +45,8 @@ from appliance.travel_document import MrzError, MrzFormat, PartialDate
 from appliance.travel_document.visa_label import visa_label_lines
 
 NUMBER: Final = re.compile(rf"[A-Z0-9]{{1,{MAX_NUMBER}}}")
+PICTURES: Final = ("portrait", "chip_portrait")
+"""For the label, the live one first."""
 ISSUED, PRINTED, PRINTED_AGAIN, VOIDED = "issued", "printed", "printed_again", "voided"
 _LAPSES: Final = {CaseOutcome.REFUSED: VisaOutcome.REFUSED, CaseOutcome.WITHDRAWN: VisaOutcome.WITHDRAWN}
 log = logging.getLogger(__name__)
@@ -172,7 +174,7 @@ class VisaDesk:
             passport_number=document.document_number,
             primary_identifier=document.primary_identifier,
             secondary_identifier=document.secondary_identifier,
-            has_portrait=self._cases.picture(crossing, "portrait") is not None,
+            picture=next((one for one in PICTURES if self._cases.picture(crossing, one) is not None), ""),
             labels=self.visas.labels(crossing),
         )
 

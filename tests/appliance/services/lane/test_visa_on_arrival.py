@@ -131,4 +131,4 @@ def test_ok__from_the_booth_to_the_label(ruled, house) -> None:
     assert (mrz.format, mrz.issuing_state, mrz.document_number) == ("MRV-A", "KGZ", "KV1234567")
     assert mrz.expiry_date.as_date() == TODAY + dt.timedelta(days=19)
     assert mrz.optional_data == MRZ.document_number
-    assert (file.label.prints, file.has_portrait) == (1, True)
+    assert (file.label.prints, file.picture) == (1, "portrait")
