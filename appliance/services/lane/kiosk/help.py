@@ -16,16 +16,8 @@ from appliance.services.lane.kiosk.manual import GUIDES, Manual, Page
 from appliance.services.lane.kiosk.words import STEPS, TROUBLES, Words
 
 DIALOGS: Final = (
-    "login",
-    "release",
-    "typing",
-    "paper",
-    "receipt",
-    "asked",
-    "proof",
-    "arrival",
-    "group",
-    "looks",
+    *("login", "release", "typing", "paper", "receipt"),
+    *("asked", "proof", "arrival", "group", "looks"),
 )
 """Forms of the page: while one is open, help is its help."""
 SECOND_LINE: Final = ("second_line", "second_line_case", "release_review", "visa_label")

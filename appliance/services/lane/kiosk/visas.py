@@ -161,9 +161,7 @@ class VisaPages:
         """One granted visa."""
         desk, words, crossing = self._desk, self._words(request), request.path_params["crossing"]
         try:
-            file = (
-                None if desk is None else await asyncio.to_thread(desk.file, request.path_params["crossing"])
-            )
+            file = None if desk is None else await asyncio.to_thread(desk.file, crossing)
         except StorageError as error:
             return PlainTextResponse(str(error), status_code=503)
         if file is None:
@@ -245,7 +243,7 @@ def applied_of(file: CaseFile, words: Words, *, today: dt.date) -> Applied | Non
         says=terms.says.get(words.code) or terms.says.get("en", ""),
         most_days=terms.days,
         days=application.days,
-        entries=terms.entries,
+        entries=1,
         valid_from=today.isoformat(),
         valid_until=last,
     )
