@@ -26,12 +26,12 @@ Typed = Annotated[str, msgspec.Meta(max_length=64)]
 Reason = Annotated[str, msgspec.Meta(max_length=MAX_REASON)]
 
 
-class Fee(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Fee(msgspec.Struct, frozen=True, kw_only=True):
     """What a visa costs."""
 
-    amount: Annotated[str, msgspec.Meta(pattern=r"^\d{1,7}(\.\d{1,3})?\Z")]
-    """In the currency's own units, as it is written: 60.00."""
-    currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")]
+    amount: str
+    """In the currency's own units, as the rule writes it: 60.00."""
+    currency: str
     """ISO 4217."""
 
 
@@ -92,7 +92,7 @@ class VisaOutcome(enum.StrEnum):
     """The case was closed in another way, and no visa was needed or wanted."""
 
 
-class VisaGrant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VisaGrant(msgspec.Struct, frozen=True, kw_only=True):
     """What was granted; the rest is the application's terms."""
 
     days: int
@@ -107,6 +107,8 @@ class VisaDecision(msgspec.Struct, frozen=True, kw_only=True):
     """In the record that closes the case."""
 
     outcome: VisaOutcome
+    type: str = ""
+    """As the application's terms say."""
     grant: VisaGrant | None = None
     """Of granted, and of no other outcome."""
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 from appliance.contracts.asked import MULTIPLE_ENTRIES
 from appliance.contracts.checks import Direction
-from appliance.contracts.visas import VisaGrant, VisaTerms
+from appliance.contracts.visas import Fee, VisaGrant, VisaTerms
 from appliance.rules.table import OnArrivalRule, RuleTable
 
 
@@ -41,9 +41,14 @@ def terms_of(table: RuleTable, rule: OnArrivalRule) -> VisaTerms:
         days=rule.days,
         validity_days=rule.validity_days,
         entries=rule.entries,
-        fee=rule.fee,
+        fee=fee_of(rule),
         says=dict(rule.says),
     )
+
+
+def fee_of(rule: OnArrivalRule) -> Fee | None:
+    """What the rule asks for it."""
+    return Fee(amount=rule.fee.amount, currency=rule.fee.currency) if rule.fee else None
 
 
 def within(terms: VisaTerms, grant: VisaGrant, *, today: dt.date, expires: dt.date | None) -> bool:

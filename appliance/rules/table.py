@@ -67,7 +67,6 @@ import msgspec
 from appliance.config import ConfigError, did_you_mean, line_in, parse_toml
 from appliance.contracts.asked import MAX_ENTRIES, PURPOSES, QUESTIONS
 from appliance.contracts.checks import Direction
-from appliance.contracts.visas import Fee
 from appliance.rules.risk import RiskRule, problem_of
 from appliance.rules.section import Section, Words
 from appliance.travel_document import is_known_code
@@ -127,6 +126,14 @@ class VisaRule(_Dated, frozen=True, kw_only=True, rename={"from_": "from"}):
     needed: bool = True
 
 
+class FeeRule(Section, frozen=True, kw_only=True):
+    """What a visa costs."""
+
+    amount: Annotated[str, msgspec.Meta(pattern=r"^\d{1,7}(\.\d{1,3})?\Z")]
+    currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")]
+    """ISO 4217."""
+
+
 class OnArrivalRule(_Dated, frozen=True, kw_only=True, rename={"from_": "from"}):
     """Who may apply at the post for a visa that they need and have not, and what may be granted."""
 
@@ -145,7 +152,7 @@ class OnArrivalRule(_Dated, frozen=True, kw_only=True, rename={"from_": "from"})
     """The longest validity, the day on which it is granted counted."""
     entries: Annotated[int, msgspec.Meta(ge=0, le=MAX_ENTRIES)] = 1
     """The most; `MULTIPLE_ENTRIES`: any number."""
-    fee: Fee | None = None
+    fee: FeeRule | None = None
 
 
 class AskRule(_Dated, frozen=True, kw_only=True, rename={"from_": "from"}):

@@ -293,24 +293,24 @@ def label_line(label: Label, words: Words) -> LabelLine:
 
 
 def viz_of(file: VisaFile, own: tuple[Words, ...]) -> tuple[Viz, ...]:
-    """The visual zone's fields, in the order of their zones (Doc 9303-7, section 3.2)."""
+    """The visual zone's fields, zone II before zone III (Doc 9303-7, section 3.2)."""
     label, grant, terms = file.label, file.grant, file.application.terms
     entries = "MULT" if grant.entries == MULTIPLE_ENTRIES else f"{grant.entries:02}"
     birth = file.birth_date.replace("?", "X")
     values = (
         ("type", terms.type),
         ("number", label.number if label else ""),
-        ("place", file.post),
+        ("entries", entries),
         ("valid_from", _day(grant.valid_from)),
         ("valid_until", _day(grant.valid_until)),
-        ("entries", entries),
         ("stay", str(grant.days)),
+        ("place", file.post),
         ("issued", _day(grant.valid_from)),
         ("name", f"{file.primary_identifier}, {file.secondary_identifier}".rstrip(", ")),
         ("passport", file.passport_number),
         ("nationality", file.nationality),
-        ("birth_date", _day(birth)),
         ("sex", file.sex.replace("<", "") or "X"),
+        ("birth_date", _day(birth)),
         ("authority", file.officer),
     )
     return tuple(Viz(code, caption(code, own), value) for code, value in values)

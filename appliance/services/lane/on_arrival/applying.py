@@ -16,7 +16,7 @@ from appliance.contracts.visas import (
 )
 from appliance.records.history import History
 from appliance.records.visas import VisaRow, Visas
-from appliance.rules.on_arrival import on_arrival_rule_for, terms_of
+from appliance.rules.on_arrival import fee_of, on_arrival_rule_for, terms_of
 from appliance.rules.table import OnArrivalRule
 from appliance.services.lane.assessment import document_of, presented_of, subject_of
 from appliance.services.lane.in_force import InForce
@@ -45,7 +45,7 @@ class Applying:
         return VisaOffer(
             purposes=rule.purposes,
             days=rule.days,
-            fee=rule.fee,
+            fee=fee_of(rule),
             says=dict(rule.says),
             purpose=purpose if purpose in rule.purposes else "",
             stay_days=stated.intended_stay_days if stated else None,

@@ -101,9 +101,8 @@ class VisaDesk:
         """What the closing says of the application; None where there is none."""
         if movement.visa_application is None:
             return None
-        if request.visa is not None:
-            return VisaDecision(outcome=VisaOutcome.GRANTED, grant=request.visa)
-        return VisaDecision(outcome=_LAPSES.get(request.outcome, VisaOutcome.LAPSED))
+        outcome = VisaOutcome.GRANTED if request.visa else _LAPSES.get(request.outcome, VisaOutcome.LAPSED)
+        return VisaDecision(outcome=outcome, type=movement.visa_application.terms.type, grant=request.visa)
 
     def decided(self, case: Case) -> None:
         """The case is closed, here or at another box: the first closing that this box hears of counts.

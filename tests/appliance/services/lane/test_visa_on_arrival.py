@@ -122,7 +122,11 @@ def test_ok__from_the_booth_to_the_label(ruled, house) -> None:
     assert application.terms.fee.amount == "60.00"
     assert ("visa.application", "undecided") in [(one.id, one.reason) for one in movement.checks]
     (closed,) = [body for type_, body in told if type_ == "case_closed"]
-    assert closed["visa"] == {"outcome": "granted", "grant": msgspec.to_builtins(grant())}
+    assert closed["visa"] == {
+        "outcome": "granted",
+        "type": "TOURIST",
+        "grant": msgspec.to_builtins(grant()),
+    }
     labels = [body for type_, body in told if type_ == "visa_label"]
     assert [one["act"] for one in labels] == ["issued", "printed"]
     assert {(one["number"], one["crossing"], one["officer"]) for one in labels} == {
@@ -280,7 +284,7 @@ def test_fail__wrong_orders_of_the_decision(ruled, house) -> None:
 
     told = house.run(lane, work)
     (closed,) = [body for type_, body in told if type_ == "case_closed"]
-    assert closed["visa"] == {"outcome": "refused", "grant": None}
+    assert closed["visa"] == {"outcome": "refused", "type": "TOURIST", "grant": None}
     assert [type_ for type_, _ in told if type_ == "visa_label"] == []
 
 

@@ -4,6 +4,10 @@ With BORNE_SCREENSHOTS=FOLDER the pictures of docs/visa-on-arrival.md are made.
 """
 
 import base64
+import contextlib
+import io
+import json
+import os
 import re
 from pathlib import Path
 
@@ -19,9 +23,17 @@ from test_second_line_in_chromium import WIDE, focus, log_in, path, ready
 from test_visa import Reader
 from test_visa_on_arrival import REASON, ruled  # noqa: F401 - the lane under rules
 
+from appliance.cli import main
 from appliance.records import officers
 
 POINTS_A_MM = 72 / 25.4
+OVERLAPS = """
+const label = document.querySelector(".label").getBoundingClientRect();
+const mrz = document.querySelector(".label-mrz").getBoundingClientRect();
+return [...document.querySelectorAll(".label dl > div, .label > img")]
+  .filter((e) => { const r = e.getBoundingClientRect(); return r.bottom > mrz.top || r.right > label.right; })
+  .map((e) => e.dataset.viz ?? e.tagName);
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +146,32 @@ def boxes(pdf: bytes) -> list[tuple[float, float]]:
     return [(float(width) / POINTS_A_MM, float(height) / POINTS_A_MM) for width, height in found]
 
 
-def test_ok__applied_granted_labelled_by_keyboard(browser: Kiosk, ruled, house) -> None:  # noqa: F811
+def read_back(browser: Kiosk, folder: Path) -> tuple[int, dict]:
+    """The label's picture as `borne mrz read` sees it: its exit status, and what it says."""
+    script(browser, "document.querySelector('.label').scrollIntoView({block: 'center'})")
+    where = script(browser, "return document.querySelector('.label').getBoundingClientRect().toJSON()")
+    top = where["y"] + script(browser, "return scrollY")
+    clip = {"x": where["x"], "y": top, "width": where["width"], "height": where["height"], "scale": 3}
+    shot = browser.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})
+    (folder / "label.png").write_bytes(base64.b64decode(shot["data"]))
+    if wanted := os.environ.get("BORNE_SCREENSHOTS"):
+        (Path(wanted) / "visa-label.png").write_bytes(base64.b64decode(shot["data"]))
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        status = main(["mrz", "read", "--json", str(folder / "label.png")])
+    return status, json.loads(said.getvalue())
+
+
+def true_to_size(browser: Kiosk) -> None:
+    """Both formats as the printer gets them, and no field in the zone of the MRZ."""
+    for format_, size in (("MRV-A", (120, 80)), ("MRV-B", (105, 74))):
+        script(browser, "document.querySelector('.label').dataset.format = arguments[0]", format_)
+        ((width, height),) = boxes(printed(browser))
+        assert (round(width), round(height)) == size
+        assert script(browser, OVERLAPS) == []
+
+
+def test_ok__applied_granted_labelled_by_keyboard(browser: Kiosk, ruled, house, tmp_path: Path) -> None:  # noqa: F811
     lane = ruled(Reader())
 
     def officer_s_work(officer, address: str, call) -> list:
@@ -159,8 +196,11 @@ def test_ok__applied_granted_labelled_by_keyboard(browser: Kiosk, ruled, house) 
         keys(browser, Keys.ENTER)
         wait_until(lambda: script(browser, "return sessionStorage.getItem('printed')") == "yes")
         wait_until(lambda: "Printed: 1" in browser.text(".label-list"))
-        ((width, height),) = boxes(printed(browser))
-        assert (round(width), round(height)) == (120, 80)
+        status, read = read_back(browser, tmp_path)
+        assert (status, read["format"], read["fields"]["document_number"]) == (0, "MRV-A", "KV1234567")
+        label = lane.second_line.visas.visas.label(lane.second_line.visas.heads()[0].crossing)
+        assert tuple(read["lines"]) == label.lines
+        true_to_size(browser)
         keys(browser, Keys.ESCAPE)
         wait_until(lambda: path(browser) == "/second-line")
         ready(browser)
