@@ -9,7 +9,7 @@ from central_common import STAMP, take
 from appliance.contracts.checks import Direction, Outcome
 from central.fleet.alerts import open_alerts
 from central.merge.settle import reviews
-from central.merge.tables import CASE_CLOSINGS, STAYS
+from central.merge.tables import CASE_CLOSINGS, STAYS, VISA_DECISIONS
 from central.tables import CROSSINGS
 
 NOW = dt.datetime(2026, 11, 3, tzinfo=dt.UTC)
@@ -42,6 +42,48 @@ def closed_at(box, closing: dict, record_type: str = "case_closed") -> bytes:
 def closings(store) -> list:
     with store.reading() as batch:
         return batch.connection.execute(sa.select(CASE_CLOSINGS).order_by(CASE_CLOSINGS.c.device)).all()
+
+
+def visas(store) -> list[tuple]:
+    with store.reading() as batch:
+        columns = [VISA_DECISIONS.c[name] for name in ("outcome", "type", "days", "entries")]
+        return [tuple(row) for row in batch.connection.execute(sa.select(*columns))]
+
+
+GRANT = {"days": 14, "entries": 1, "valid_from": "2026-11-02", "valid_until": "2026-12-01", "later": 1}
+DECIDED = {"outcome": "granted", "type": "TOURIST", "grant": GRANT, "later": 1}
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (DECIDED, [("granted", "TOURIST", 14, 1)]),
+        ({"outcome": "refused", "type": "TOURIST", "grant": None}, [("refused", "TOURIST", None, None)]),
+        ({"outcome": "lapsed"}, [("lapsed", "", None, None)]),
+        (None, []),
+        ("granted", []),
+        ({"outcome": "sold"}, []),
+        (DECIDED | {"grant": None}, []),
+        (DECIDED | {"outcome": "refused"}, []),
+        (DECIDED | {"type": "X" * 17}, []),
+        (DECIDED | {"type": "\0"}, []),
+        (DECIDED | {"grant": GRANT | {"days": 10**12}}, []),
+        (DECIDED | {"grant": GRANT | {"entries": -1}}, []),
+    ],
+)
+def test_ok__how_an_application_for_a_visa_ended(either, keys, make_box, said, kept) -> None:
+    box = make_box("box-1")
+    box.register(either)
+    take(either, keys, "box-1", box.cross("c1", outcome=Outcome.REFERRED))
+    closed = closed_at(box, body(visa=said))
+    for _ in range(2):  # it comes twice
+        take(either, keys, "box-1", closed)
+    assert visas(either) == kept
+    assert len(closings(either)) == 1
+    with either.reading() as batch:
+        query = sa.text("SELECT type, outcome, visas FROM statistics_visas")
+        counted = [tuple(row) for row in batch.connection.execute(query)]
+    assert counted == [(one[1], one[0], 1) for one in kept]
 
 
 def states(store) -> list[str]:
