@@ -148,8 +148,7 @@ def test_ok__kept_until_it_has_ended_and_so_long_after(ruled, house) -> None:  #
     now = dt.datetime.now(dt.UTC)
 
     async def work(officer):
-        crossing = await with_label(lane, officer, last=20)
-        return crossing
+        return await with_label(lane, officer, last=20)
 
     crossing = house.run(lane, work)
     visas = lane.second_line.visas.visas
