@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from appliance.records.officers import Officers
     from appliance.records.statistics.book import Book
     from appliance.records.vault import Vault
+    from appliance.records.visas import Visas
     from appliance.reference_data.installer import ContentCheck
     from appliance.reference_data.sealed import ContentType
     from appliance.reference_data.store import ReferenceStore
@@ -347,6 +348,17 @@ def of_post(config: Config) -> PostNetwork | None:
         return post
     log.warning("[post] names a post, whose papers have not come yet (`borne post`): this box stands alone.")
     return None
+
+
+def open_visas(config: Config) -> "Visas":
+    """Visas on arrival, and the blank labels that were used.
+
+    Raises:
+        CannotStart: a key is missing, or the disk does not let us.
+    """
+    from appliance.records.visas import Visas
+
+    return _opened(config, lambda storage: Visas.open(config.paths.data / "visas.db", storage=storage))
 
 
 def post_keys(config: Config) -> "PostKeys | None":

@@ -37,6 +37,7 @@ from appliance.opening import (
     open_history,
     open_journal,
     open_memory,
+    open_visas,
     post_keys,
     reference_store,
     trust_folder,
@@ -179,6 +180,7 @@ def make_lane(config: Config, *, capture: Capture, post: Post | None = None) -> 
         history = opened.enter_context(contextlib.closing(open_history(config)))
         cases = opened.enter_context(contextlib.closing(open_cases(config)))
         expected = opened.enter_context(contextlib.closing(open_expected(config)))
+        visas = opened.enter_context(contextlib.closing(open_visas(config)))
         clock = Clock(source=config.box.clock, disciplined_by=TimeQuality(config.box.clock_follows.value))
         floor = journal.time_floor()
         if floor is not None:
@@ -202,6 +204,7 @@ def make_lane(config: Config, *, capture: Capture, post: Post | None = None) -> 
             retention=config.retention,
             cases=cases,
             expected=expected,
+            visas=visas,
             post=(post, of_post) if post is not None and of_post is not None else None,
         )
         opened.pop_all()

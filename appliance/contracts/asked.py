@@ -7,6 +7,7 @@ holds up nobody whom the policy and the rules ask nothing.
 import msgspec
 
 from appliance.contracts.checks import Direction
+from appliance.contracts.visas import VisaOffer
 
 PURPOSES = (
     *("visit", "holiday", "business", "work", "study", "family"),
@@ -68,6 +69,19 @@ class SayVisaEntries(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid
     """MULTIPLE_ENTRIES: any number."""
 
 
+class ApplyForVisa(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """An application for a visa on arrival; with it the traveller goes to the second line."""
+
+    crossing: str
+    purpose: str
+    days: str
+    """As it was typed."""
+    address: str = ""
+    """At the destination."""
+    receipt: str = ""
+    """Of the fee."""
+
+
 class OpenGroup(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
     """A vehicle or a family comes: so many people."""
 
@@ -122,17 +136,8 @@ ROLES = ("driver", "passenger", "crew", "guardian", "child")
 MAX_GROUP = 200
 """People; the longest coach train of a land post is taken as several."""
 
-Note = (
-    Say
-    | SayProof
-    | SayPapers
-    | SayVisaEntries
-    | SayGuardian
-    | OpenGroup
-    | InGroup
-    | DetachFromGroup
-    | CloseGroup
-)
+OfPerson = Say | SayProof | SayPapers | SayVisaEntries | SayGuardian | InGroup | DetachFromGroup
+Note = OfPerson | ApplyForVisa | OpenGroup | CloseGroup
 
 NOTE_PROBLEMS = (
     *("missing", "choose", "unknown_code", "not_a_date", "in_future", "not_a_number", "too_long", "too_many"),
@@ -146,6 +151,7 @@ NOTE_PROBLEMS = (
         "needs_reason",
         "not_in_group",
     ),
+    *("not_offered", "too_many_days", "receipt_used"),
 )
 """What can be wrong with a note; each has words in every language."""
 
@@ -216,6 +222,8 @@ class AskedView(msgspec.Struct, frozen=True, kw_only=True):
     visa_entries: int | None = None
     child: ChildView | None = None
     """None: nobody is asked after, or a group answers for them."""
+    visa_offer: VisaOffer | None = None
+    """An application for a visa on arrival may be taken."""
 
 
 class MemberView(msgspec.Struct, frozen=True, kw_only=True):

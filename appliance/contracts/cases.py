@@ -7,6 +7,7 @@ import msgspec
 
 from appliance.contracts.movement import Movement, Stamp
 from appliance.contracts.officers import MAX_REASON, Pin
+from appliance.contracts.visas import VisaDecision, VisaGrant
 
 RECORD_TYPE_CASE_CLOSED: Final = "case_closed"
 """The second line has decided about a referred crossing: see `Closing`."""
@@ -92,6 +93,8 @@ class CloseCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Of refused, and of no other outcome."""
     reason: Annotated[str, msgspec.Meta(max_length=MAX_REASON)]
     work: Work = Work()
+    visa: VisaGrant | None = None
+    """Of admitted, where a visa on arrival was applied for: what is granted. None: no visa."""
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +122,8 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     examined: dict[str, Any] = {}
     """checks (how many the machine had made), pictures (their names), routines (with each result, those not
     named NOT_DONE), indicators, notes."""
+    visa: VisaDecision | None = None
+    """Of a crossing with an application for a visa on arrival."""
     stamp: Stamp
 
 
@@ -126,6 +131,8 @@ def closing_record(closing: Closing) -> tuple[str, str, dict[str, Any]]:
     """Name, type and body of the record; a journal has one closing of a crossing, and one review."""
     body: dict[str, Any] = msgspec.to_builtins(closing)
     del body["stamp"]  # the record's own header has it
+    if closing.visa is None:
+        del body["visa"]
     if closing.kind is CaseKind.RELEASED:
         return f"{closing.crossing}/review", RECORD_TYPE_RELEASE_REVIEW, body
     return f"{closing.crossing}/closed", RECORD_TYPE_CASE_CLOSED, body
@@ -192,7 +199,7 @@ class CaseFile(msgspec.Struct, frozen=True, kw_only=True):
 
 CASE_PROBLEMS: Final = (
     *("unknown_case", "closed_already", "closed_elsewhere", "no_ground", "no_outcome", "unknown_item"),
-    "own_release",
+    *("own_release", "visa_terms"),
 )
 """Why something is not taken at the second line, beside `OFFICER_PROBLEMS`."""
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
+from appliance.contracts.visas import VisaApplication
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +157,8 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     """The visa that was shown, read or typed."""
     visa_entries: int | None = None
     """How many entries it says; 0: any number; None: nobody has looked."""
+    visa_application: VisaApplication | None = None
+    """For a visa on arrival; the record that closes the crossing's case has what was decided."""
     group: GroupLink | None = None
     accompanied: Accompanied | None = None
     """Of a child; None: nobody was asked after, nothing was said, or the group's own dialog said it."""

@@ -28,6 +28,18 @@ issuers = ["KGZ"]               # whose visas serve; left out: any
 needed = true
 says = { en = "Visas of Kyrgyzstan only." }
 
+[[visa_on_arrival]]             # who needs a visa and has none may apply for one here
+nationalities = ["UTO"]
+issuing_state = "KGZ"           # whose visa it is
+type = "TOURIST"                # as it stands on the label
+label = "MRV-A"                 # left out: MRV-B
+purposes = ["visit", "holiday"] # left out: any
+days = 30                       # the longest stay
+validity_days = 60              # from the day it is granted
+entries = 1                     # the most; 0: any number
+fee = { amount = "60.00", currency = "USD" }    # left out: none
+says = { en = "Tourists, for 30 days." }
+
 [[ask]]                         # the first that fits; without one, the policy's own
 nationalities = ["KGZ"]
 directions = ["entry"]          # left out: both
@@ -48,16 +60,17 @@ says = { en = "Six crossings in a week, at night: ask what for." }
 
 import fnmatch
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from appliance.config import ConfigError, did_you_mean, line_in, parse_toml
-from appliance.contracts.asked import QUESTIONS
+from appliance.contracts.asked import MAX_ENTRIES, PURPOSES, QUESTIONS
 from appliance.contracts.checks import Direction
 from appliance.rules.risk import RiskRule, problem_of
 from appliance.rules.section import Section, Words
 from appliance.travel_document import is_known_code
+from appliance.travel_document.codes import can_issue
 
 ANY = "*"
 MAX_TABLE_BYTES = 1024 * 1024
@@ -113,6 +126,35 @@ class VisaRule(_Dated, frozen=True, kw_only=True, rename={"from_": "from"}):
     needed: bool = True
 
 
+class FeeRule(Section, frozen=True, kw_only=True):
+    """What a visa costs."""
+
+    amount: Annotated[str, msgspec.Meta(pattern=r"^\d{1,7}(\.\d{1,3})?\Z")]
+    currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")]
+    """ISO 4217."""
+
+
+class OnArrivalRule(_Dated, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """Who may apply at the post for a visa that they need and have not, and what may be granted."""
+
+    directions: tuple[Direction, ...] = (Direction.ENTRY,)
+    issuing_state: str
+    """Whose visa it is."""
+    type: Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9][A-Z0-9 /-]{0,15}\Z")]
+    """Type, class or category, as it stands on the label."""
+    document_code: Annotated[str, msgspec.Meta(pattern=r"^V[A-Z]?\Z")] = "V"
+    """Of the label's MRZ: the second letter is the issuer's."""
+    label: Literal["MRV-A", "MRV-B"] = "MRV-B"
+    purposes: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = PURPOSES
+    days: Annotated[int, msgspec.Meta(ge=1, le=3660)]
+    """The longest stay."""
+    validity_days: Annotated[int, msgspec.Meta(ge=1, le=3660)]
+    """The longest validity, the day on which it is granted counted."""
+    entries: Annotated[int, msgspec.Meta(ge=0, le=MAX_ENTRIES)] = 1
+    """The most; `MULTIPLE_ENTRIES`: any number."""
+    fee: FeeRule | None = None
+
+
 class AskRule(_Dated, frozen=True, kw_only=True, rename={"from_": "from"}):
     """What travellers are asked: names of `appliance.contracts.asked.QUESTIONS`."""
 
@@ -131,6 +173,7 @@ class RuleTable(Section, frozen=True, kw_only=True):
     document: tuple[DocumentRule, ...] = ()
     stay: tuple[StayRule, ...] = ()
     visa: tuple[VisaRule, ...] = ()
+    visa_on_arrival: tuple[OnArrivalRule, ...] = ()
     ask: tuple[AskRule, ...] = ()
     risk: tuple[RiskRule, ...] = ()
 
@@ -166,6 +209,10 @@ def read_table(data: bytes) -> RuleTable:
         _check_codes(text, "visa", number, "issuers", visa.issuers)
         _check_codes(text, "visa", number, "nationalities", visa.nationalities)
         _check_dates(text, "visa", number, visa)
+    for number, on_arrival in enumerate(table.visa_on_arrival):
+        _check_codes(text, "visa_on_arrival", number, "nationalities", on_arrival.nationalities)
+        _check_dates(text, "visa_on_arrival", number, on_arrival)
+        _check_on_arrival(text, number, on_arrival)
     for number, ask in enumerate(table.ask):
         _check_codes(text, "ask", number, "nationalities", ask.nationalities)
         _check_codes(text, "ask", number, "countries", ask.countries)
@@ -188,6 +235,22 @@ def _check_questions(text: str, number: int, rule: AskRule) -> None:
                     f"the rules: line {line}: `{question}` is not among what is asked: {', '.join(allowed)}."
                     f"{did_you_mean(question, list(allowed))}"
                 )
+
+
+def _check_on_arrival(text: str, number: int, rule: OnArrivalRule) -> None:
+    def refuse(key: str, why: str) -> None:
+        line = line_in(text, "visa_on_arrival", number, key)
+        raise ConfigError(f"the rules: line {line}: {why}")
+
+    if not can_issue(rule.issuing_state):
+        refuse("issuing_state", f"`{rule.issuing_state}` issues no visas by Doc 9303-3, section 5.")
+    if rule.validity_days < rule.days:
+        refuse("validity_days", "a visa is valid for as long as the stay that it allows.")
+    for purpose in rule.purposes:
+        if purpose not in PURPOSES:
+            known = ", ".join(PURPOSES)
+            near = did_you_mean(purpose, list(PURPOSES))
+            refuse("purposes", f"`{purpose}` is not among the purposes: {known}.{near}")
 
 
 def _check_codes(text: str, section: str, number: int, key: str, codes: tuple[str, ...]) -> None:

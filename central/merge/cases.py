@@ -8,17 +8,22 @@ person's to look at.
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from appliance.contracts.asked import MAX_ENTRIES
 from appliance.contracts.cases import CaseKind, CaseOutcome, Ground
+from appliance.contracts.visas import VisaDecision, VisaOutcome
 from central.database import insert_once
 from central.fleet.alerts import raise_alert
 from central.merge.rules import Task
-from central.merge.tables import CASE_CLOSINGS
+from central.merge.tables import CASE_CLOSINGS, VISA_DECISIONS
 from central.statistics.tables import FACTS
 
 NOT_CROSSED: Final = (CaseOutcome.REFUSED.value, CaseOutcome.WITHDRAWN.value)
+MAX_TYPE: Final = 16
+MAX_DAYS: Final = 3660
 _OUTCOMES: Final = frozenset(CaseOutcome)
 _GROUNDS: Final = frozenset(Ground)
 
@@ -39,6 +44,10 @@ def note_closing(
         connection, CASE_CLOSINGS, device=device, epoch=epoch, seq=seq, closed_at=made_at[:40], **values
     )
     crossing = values["crossing"]
+    visa = _visa(body.get("visa"))
+    if visa is not None and values["kind"] == CaseKind.REFERRED:
+        place = {"device": device, "epoch": epoch, "seq": seq, "crossing": crossing}
+        insert_once(connection, VISA_DECISIONS, **place, decided_at=made_at[:40], **visa)
     if values["outcome"] == CaseOutcome.NOT_UPHELD:
         sentence = "A supervisor found that a release under RED was not right."
         raise_alert(connection, "release_not_upheld", device, sentence, epoch=epoch, seq=seq)
@@ -57,6 +66,26 @@ def note_closing(
         crossings=(crossing,),
     )
     return persons, [(min(persons, default=""), task)]
+
+
+def _visa(said: object) -> dict[str, Any] | None:
+    """What became of an application for a visa on arrival; None without one, and of what makes no sense."""
+    try:
+        decision = msgspec.convert(said, VisaDecision)
+    except msgspec.ValidationError:
+        return None
+    grant = decision.grant
+    fits = (grant is not None) == (decision.outcome is VisaOutcome.GRANTED)
+    if not fits or len(decision.type) > MAX_TYPE or "\0" in decision.type:
+        return None
+    if grant is not None and not (0 < grant.days <= MAX_DAYS and 0 <= grant.entries <= MAX_ENTRIES):
+        return None
+    return {
+        "outcome": decision.outcome.value,
+        "type": decision.type,
+        "days": grant.days if grant else None,
+        "entries": grant.entries if grant else None,
+    }
 
 
 def not_crossed() -> sa.ColumnElement[bool]:

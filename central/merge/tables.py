@@ -48,6 +48,21 @@ CASE_CLOSINGS = sa.Table(
 )
 """How the second line ended referred crossings (kind referred), and reviews of releases under RED (released);
 `device` closed it, `of_device` recorded the crossing. Reasons and notes stay in the sealed record."""
+VISA_DECISIONS = sa.Table(
+    "visa_decisions",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("epoch", sa.String(64), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("crossing", sa.String(64), nullable=False, index=True),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("type", sa.String(16), nullable=False),
+    sa.Column("days", sa.Integer),
+    sa.Column("entries", sa.Integer),
+    sa.Column("decided_at", sa.String(40), nullable=False),
+)
+"""How applications for a visa on arrival ended; days and entries (0: any number) of those that were granted.
+Whose they are, and the label's number, stays in the sealed records."""
 REVIEWS = sa.Table(
     "reviews",
     METADATA,

@@ -63,6 +63,12 @@ VIEWS: Final = {
         " JOIN facts ON facts.crossing = case_closings.crossing WHERE NOT simulated AND NOT restricted"
         " GROUP BY substr(closed_at, 1, 10), post, kind, case_closings.outcome, ground"
     ),
+    "statistics_visas": (
+        "SELECT substr(decided_at, 1, 10) AS day, post, visa_decisions.type, visa_decisions.outcome,"
+        " count(*) AS visas, avg(days) AS mean_days FROM visa_decisions"
+        " JOIN facts ON facts.crossing = visa_decisions.crossing WHERE NOT simulated AND NOT restricted"
+        " GROUP BY substr(decided_at, 1, 10), post, visa_decisions.type, visa_decisions.outcome"
+    ),
     "statistics_groups": (
         "SELECT substr(closed_at, 1, 10) AS day, kind, count(*) AS groups_closed, sum(declared) AS declared,"
         " sum(seen) AS seen, sum(detached) AS detached,"

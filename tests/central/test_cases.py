@@ -9,7 +9,7 @@ from central_common import STAMP, take
 from appliance.contracts.checks import Direction, Outcome
 from central.fleet.alerts import open_alerts
 from central.merge.settle import reviews
-from central.merge.tables import CASE_CLOSINGS, STAYS
+from central.merge.tables import CASE_CLOSINGS, STAYS, VISA_DECISIONS
 from central.tables import CROSSINGS
 
 NOW = dt.datetime(2026, 11, 3, tzinfo=dt.UTC)
@@ -42,6 +42,50 @@ def closed_at(box, closing: dict, record_type: str = "case_closed") -> bytes:
 def closings(store) -> list:
     with store.reading() as batch:
         return batch.connection.execute(sa.select(CASE_CLOSINGS).order_by(CASE_CLOSINGS.c.device)).all()
+
+
+def visas(store) -> list[tuple]:
+    with store.reading() as batch:
+        columns = [VISA_DECISIONS.c[name] for name in ("outcome", "type", "days", "entries")]
+        return [tuple(row) for row in batch.connection.execute(sa.select(*columns))]
+
+
+GRANT = {"days": 14, "entries": 1, "valid_from": "2026-11-02", "valid_until": "2026-12-01", "later": 1}
+DECIDED = {"outcome": "granted", "type": "TOURIST", "grant": GRANT, "later": 1}
+
+
+SAID = (
+    (DECIDED, ("granted", "TOURIST", 14, 1)),
+    ({"outcome": "refused", "type": "TOURIST", "grant": None}, ("refused", "TOURIST", None, None)),
+    ({"outcome": "lapsed"}, ("lapsed", "", None, None)),
+    (None, None),
+    ("granted", None),
+    ({"outcome": "sold"}, None),
+    (DECIDED | {"grant": None}, None),
+    (DECIDED | {"outcome": "refused"}, None),
+    (DECIDED | {"type": "X" * 17}, None),
+    (DECIDED | {"type": "\0"}, None),
+    (DECIDED | {"grant": GRANT | {"days": 10**12}}, None),
+    (DECIDED | {"grant": GRANT | {"entries": -1}}, None),
+)
+"""What a box says became of an application, and the columns of it."""
+
+
+def test_ok__how_applications_for_a_visa_ended(either, keys, make_box) -> None:
+    box = make_box("box-1")
+    box.register(either)
+    for number, (said, _kept) in enumerate(SAID):
+        box.cross(f"c{number}", outcome=Outcome.REFERRED, simulated=())
+        closed_at(box, body(f"c{number}", visa=said))
+    for _ in range(2):  # all of it comes twice
+        take(either, keys, "box-1", *box.envelopes())
+    kept = [one for _said, one in SAID if one is not None]
+    assert sorted(visas(either), key=str) == sorted(kept, key=str)
+    assert len(closings(either)) == len(SAID)
+    with either.reading() as batch:
+        query = sa.text("SELECT type, outcome, visas FROM statistics_visas")
+        counted = [tuple(row) for row in batch.connection.execute(query)]
+    assert sorted(counted) == sorted((type_, outcome, 1) for outcome, type_, _, _ in kept)
 
 
 def states(store) -> list[str]:

@@ -18,12 +18,14 @@ from appliance.contracts.asked import (
     PURPOSES,
     QUESTIONS,
     TRANSPORTS,
+    ApplyForVisa,
     AskedView,
     CloseGroup,
     DetachFromGroup,
     InGroup,
     Note,
     NoteTaken,
+    OfPerson,
     OpenGroup,
     ProofView,
     QuestionView,
@@ -34,7 +36,10 @@ from appliance.contracts.asked import (
     SayVisaEntries,
 )
 from appliance.contracts.checks import Check, Direction, Verdict
+from appliance.contracts.errors import ServiceError
 from appliance.contracts.movement import Movement, OtherPapers, Proof, Stated
+from appliance.contracts.visas import KnownVisa
+from appliance.records.errors import StorageError
 from appliance.records.history import History
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
@@ -49,6 +54,7 @@ from appliance.services.lane.groups import GroupDesk
 from appliance.services.lane.guardians import Asking
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import LIVE
+from appliance.services.lane.on_arrival.applying import Applying
 from appliance.services.lane.policy import Policy
 from appliance.services.lane.stay_checks import Stayer, stay_checks
 from appliance.services.lane.typed_entry import read_number
@@ -61,7 +67,10 @@ from appliance.services.lane.workflow import (
     State,
     Stating,
     Step,
+    VisaApplied,
+    VisaAsked,
     VisaEntriesNoted,
+    VisaKnown,
 )
 from appliance.travel_document import is_known_code
 from appliance.travel_document.codes import can_issue
@@ -72,7 +81,6 @@ _UNCOUNTED: Final = ("no_table", "no_rule", "not_asked", "nothing_to_search")
 """Reasons for which no day was counted, so that a proof would change nothing."""
 
 Make = Callable[[State], AnyEvent]
-OfPerson = Say | SayProof | SayPapers | SayVisaEntries | SayGuardian | InGroup | DetachFromGroup
 
 
 class Stage(Protocol):
@@ -125,6 +133,8 @@ class AskedDesk:
         self._clock = clock
         self._post = post
         self.news = asyncio.Event()
+        self.applying: Applying | None = None
+        """Visas on arrival; None: this box takes no applications."""
 
     async def note(self, note: Note) -> NoteTaken:
         """One note of the officer's: what is wrong with it, or that it is kept.
@@ -136,13 +146,31 @@ class AskedDesk:
             return await self.groups.open(note)
         if isinstance(note, CloseGroup):
             return await self.groups.close(note)
-        make, problems = self._made(note)
+        if isinstance(note, ApplyForVisa):
+            make, problems = await asyncio.to_thread(self._application, note, self._stage.state)
+        else:
+            make, problems = self._made(note)
         if make is None:
             return NoteTaken(taken=False, problems=problems)
         if not await self._stage.note(note.crossing, make):
             return NoteTaken(taken=False, problems={"crossing": "gone"})
         self.news.set()
         return NoteTaken(taken=True)
+
+    def _application(self, note: ApplyForVisa, state: State) -> tuple[Make | None, dict[str, str]]:
+        """Raises:
+        ServiceError: earlier applications cannot be looked at.
+        """
+        if self.applying is None or state.started is None or state.started.crossing != note.crossing:
+            return None, {"crossing": "not_offered"}
+        officer = self._stage.duty.name
+        try:
+            application, problems = self.applying.read(note, state, today=self._stage.today, officer=officer)
+        except StorageError as error:
+            raise ServiceError("storage_broken", str(error), retry=True) from error
+        if application is None:
+            return None, problems
+        return lambda _state: VisaApplied(application=application), {}
 
     def _made(self, note: OfPerson) -> tuple[Make | None, dict[str, str]]:
         match note:
@@ -184,6 +212,21 @@ class AskedDesk:
         rule = self._visa_rule(self._stage.state)
         return rule is not None and rule.needed
 
+    async def visa_event(self) -> VisaKnown | VisaAsked:
+        """The visa that this traveller has from this box, or that they are asked for one."""
+        known = await asyncio.to_thread(self._known_visa, self._stage.state)
+        return VisaAsked() if known is None else VisaKnown(visa=known)
+
+    def _known_visa(self, state: State) -> KnownVisa | None:
+        if self.applying is None:
+            return None
+        now, today = self._clock.now()[0], self._stage.today
+        history = self._history if self._stage.policy.memory.history_days > 0 else None
+        try:
+            return self.applying.known(state, history, today=today, now=now)
+        except StorageError:
+            return None  # then its label is asked for, as any other visa
+
     def view(self) -> AskedView | None:
         """What may be asked now; None while nobody whose document is known stands here."""
         state = self._stage.state
@@ -210,6 +253,7 @@ class AskedDesk:
             visa_number=visa.number if visa else "",
             visa_entries=state.visa_entries,
             child=self.groups.child(state, self._child(state)),
+            visa_offer=self.applying.offer(state, today=self._stage.today) if self.applying else None,
         )
 
     def _child(self, state: State) -> Asking:
@@ -291,6 +335,7 @@ class AskedDesk:
             floor=self._clock.floor,
             today=today,
         )
+        found += self.applying.checks(state) if self.applying else ()
         found += self.groups.checks(state, self._child(state), time_quality=stamp.quality)
         subject = subject_of(state, document_of(state, today=today))
         began = wall_of(state.started.stamp)  # what hangs on the hour stays as it is while somebody waits
@@ -337,7 +382,14 @@ class AskedDesk:
             other=state.other_papers,
             proofs=state.proofs,
             visa_until=visa.expiry.as_date() if visa else None,
+            issued=self._issued(state, today),
         )
+
+    def _issued(self, state: State, today: dt.date) -> tuple[KnownVisa, ...] | None:
+        try:
+            return self.applying.issued(state, today=today) if self.applying else ()
+        except StorageError:
+            return None
 
 
 def _answer(stated: Stated | None, question: str) -> str | None:

@@ -257,6 +257,7 @@ def movement_of(
         other_papers=state.other_papers,
         visa=visa,
         visa_entries=state.visa_entries,
+        visa_application=state.visa_application,
         group=state.group,
         accompanied=state.accompanied,
         officer=state.decided.officer,

@@ -294,7 +294,7 @@ class Engine:
         mrz = document_of(self.state, today=self.today)
         self._ask_live()
         if self.asked.needs_visa() and not self.state.visa_asked:
-            await self._keep(workflow.VisaAsked())
+            await self._keep(await self.asked.visa_event())
         asked = self._policy.ask.going(self._direction).chip
         if mrz is None or not asked or not may_have_chip(self.state):
             code = "no_mrz" if asked else "not_asked"

@@ -172,7 +172,7 @@ class RecordsDesk:
     def _forget_old(self, now: dt.datetime) -> int:
         forgotten = 0
         if self._second_line is not None:  # closed ones; an open case stays
-            forgotten += self._second_line.cases.forget_closed(now=now, days=self._retention.facts_days)
+            forgotten += self._second_line.forget_old(now=now, days=self._retention.facts_days)
         if self._history is not None:
             forgotten += self._history.forget_old(now=now, days=self._history_days())
         return forgotten

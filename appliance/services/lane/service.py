@@ -51,6 +51,7 @@ from appliance.records.journal import Journal
 from appliance.records.memory import Memory
 from appliance.records.officers import Officers
 from appliance.records.statistics.book import Book
+from appliance.records.visas import Visas
 from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
@@ -113,6 +114,7 @@ class LaneService:
         cases: Cases | None = None,
         expected: Expected | None = None,
         post: tuple[Post, PostKeys] | None = None,
+        visas: Visas | None = None,
     ) -> None:
         self._loop_of_run: asyncio.AbstractEventLoop | None = None
         self._book = book
@@ -162,6 +164,7 @@ class LaneService:
                 changed=lambda: self._in_loop(self._records_changed),
                 post=post,
                 advance=self.advance,
+                visas=visas,
             )
         self._live = LiveDesk(
             device=box.device, keys=gateway, signing=lambda: journal.signing_key, late=self._late_answer
@@ -188,6 +191,8 @@ class LaneService:
             keep_case=self.second_line.keep if self.second_line is not None else None,
             advance=self.advance,
         )
+        if self.second_line is not None:
+            self.engine.asked.applying = self.second_line.applying(in_force, post=box.post)
         self._history = history
         self._paper = PaperDesk(
             box=box,
@@ -224,7 +229,7 @@ class LaneService:
         if self._history is not None:
             self._history.close()
         if self.second_line is not None:
-            self.second_line.cases.close()
+            self.second_line.let_go()
         if self.advance is not None:
             self.advance.close()
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from appliance.clock import TimeQuality
 from appliance.contracts.checks import Check, Direction, Outcome, Verdict
 from appliance.contracts.movement import OtherPapers, Proof
+from appliance.contracts.visas import KnownVisa
 from appliance.records.errors import StorageError
 from appliance.records.history import History, Passage
 from appliance.rules.stay import Account, Gap, Leg, account, stay_rule_for, stays_of
@@ -27,6 +28,7 @@ MAX_LEGS: Final = 1000
 MAX_LINES: Final = 60
 """Of the arithmetic, in the record; more are counted, and the latest are shown."""
 LOOK_AHEAD_DAYS: Final = 400
+_NO_TABLE: Final = RuleTable(name="", version=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,9 @@ class Stayer:
     proofs: tuple[Proof, ...] = ()
     visa_until: dt.date | None = None
     """The last day of the visa that was shown."""
+    issued: tuple[KnownVisa, ...] | None = ()
+    """Visas on arrival of this box: the one with which a stay began says how many days it may last. None:
+    they cannot be read."""
 
 
 def stay_checks(
@@ -56,12 +61,15 @@ def stay_checks(
 ) -> tuple[Check, ...]:
     """What the rules and the history say of a stay that begins, or ends, today."""
     id_ = ALLOWED if direction is Direction.ENTRY else DAYS
-    if table is None or not table.stay:
+    if stayer is not None and stayer.issued is None:
+        return (Check(id=id_, verdict=Verdict.CANNOT, reason="history_unreadable"),)
+    if (table is None or not table.stay) and not (stayer and stayer.issued):
         return (_not_done(id_, "no_table"),)
     if stayer is None:
         return (_not_done(id_, "nothing_to_search"),)
+    table = table or _NO_TABLE
     rules = _rules(table, stayer, post=post, today=today)
-    if not rules:
+    if not rules and not stayer.issued:
         return (_not_done(id_, "no_rule", table=table.label),)
     if history is None:
         return (_not_done(id_, "not_asked"),)
@@ -74,6 +82,10 @@ def stay_checks(
     if not whole:
         return (Check(id=id_, verdict=Verdict.CANNOT, reason="too_many_crossings"),)
     judge = _entering if direction is Direction.ENTRY else _leaving
+    since = today if direction is Direction.ENTRY else _open_since(legs, today)
+    rules = _by_visa(rules, stayer, since)
+    if not rules:
+        return (_not_done(id_, "no_rule", table=table.label),)
     return tuple(judge(table, rules, stayer, legs, today))
 
 
@@ -92,6 +104,17 @@ def _rules(
         for one in nationalities
     )
     return found if any(rule is not None for _one, rule in found) else ()
+
+
+def _by_visa(
+    rules: tuple[tuple[str, StayRule | None], ...], stayer: Stayer, since: dt.date | None
+) -> tuple[tuple[str, StayRule | None], ...]:
+    """With the days of the visa on arrival with which a stay that began on this day began: they go before the
+    table's."""
+    for visa in stayer.issued or ():
+        if since is not None and visa.valid_from <= since.isoformat() <= visa.valid_until:
+            return ((stayer.nationality, StayRule(days=visa.days)), *rules[1:])
+    return rules
 
 
 def _legs(
@@ -255,7 +278,7 @@ def _evidence(
     nationality, told = accounts[0]
     evidence: dict[str, Any] = {"table": table.label, "nationality": nationality}
     if told is not None:
-        number = table.stay.index(told.rule) + 1
+        number = table.stay.index(told.rule) + 1 if told.rule in table.stay else None
         evidence |= {"rule": number, "says": dict(told.rule.says), **_arithmetic(told)}
     until = evidence.get("last_day")
     if stayer.visa_until is not None and (until is None or stayer.visa_until.isoformat() < until):

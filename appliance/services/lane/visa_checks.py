@@ -21,6 +21,8 @@ from appliance.services.lane.workflow import State, Step
 from appliance.travel_document import Mrz, MrzError, MrzFormat, PartialDate, parse_mrz
 
 PURPOSE: Final = "visa_entries"
+ISSUED_HERE: Final = "issued_here"
+"""The source of a visa that was not laid on the reader: this box has printed its label."""
 VISAS: Final = (MrzFormat.MRV_A, MrzFormat.MRV_B)
 
 
@@ -51,8 +53,14 @@ def visa_of(state: State, *, today: dt.date) -> Visa | None:
     """The visa of this crossing, None where none was shown."""
     if state.visa_typed is not None:
         return _typed(state.visa_typed)
-    mrz = visa_mrz(state.visa.lines, today=today) if state.visa else None
-    if mrz is None or state.visa is None:
+    if state.visa_known is not None:
+        lines, source = state.visa_known.lines, ISSUED_HERE
+    elif state.visa is not None:
+        lines, source = state.visa.lines, state.visa.source
+    else:
+        return None
+    mrz = visa_mrz(lines, today=today)
+    if mrz is None:
         return None
     return Visa(
         issuing_state=mrz.issuing_state,
@@ -67,7 +75,7 @@ def visa_of(state: State, *, today: dt.date) -> Visa | None:
         wrong=tuple(check.id for check in mrz.checks if not check.passed),
         typed=False,
         lines=mrz.lines,
-        source=state.visa.source,
+        source=source,
         sex=mrz.sex,
         format=mrz.format.value,
     )
@@ -149,7 +157,7 @@ def visa_checks(
     yield Check(
         id="visa.shown",
         verdict=Verdict.PASS,
-        reason="typed" if visa.typed else "shown",
+        reason="typed" if visa.typed else ISSUED_HERE if visa.source == ISSUED_HERE else "shown",
         evidence=evidence,
     )
     yield from _mrz(visa)
@@ -226,20 +234,10 @@ def _validity(visa: Visa, stamp: Stamp, floor: dt.datetime) -> Check:
 
 def _entries(allowed: int | None, visa: Visa, history: History | None, *, now: dt.datetime) -> Check:
     """Entries used, as far as this box's own history knows; the MRZ does not say how many there are."""
-    used = None
-    if history is not None and visa.number:
-        try:
-            found = history.search(
-                issuing_state=visa_state(visa.issuing_state),
-                document_number=visa.number,
-                purpose=PURPOSE,
-                now=now,
-            )
-        except StorageError:
-            return Check(id="visa.entries", verdict=Verdict.CANNOT, reason="history_unreadable")
-        used = sum(
-            one.direction == Direction.ENTRY.value and one.outcome == Outcome.ADMITTED.value for one in found
-        )
+    try:
+        used = entries_used(history, visa.issuing_state, visa.number, now=now)
+    except StorageError:
+        return Check(id="visa.entries", verdict=Verdict.CANNOT, reason="history_unreadable")
     evidence = {"used": used, "allowed": allowed}
     if allowed is None:
         return Check(id="visa.entries", verdict=Verdict.NOT_DONE, reason="not_told", evidence=evidence)
@@ -247,6 +245,22 @@ def _entries(allowed: int | None, visa: Visa, history: History | None, *, now: d
         return Check(id="visa.entries", verdict=Verdict.NOT_DONE, reason="not_asked", evidence=evidence)
     left = allowed == MULTIPLE_ENTRIES or used < allowed
     return _verdict("visa.entries", left, "entries_left", "entries_used_up", **evidence)
+
+
+def entries_used(history: History | None, issuing_state: str, number: str, *, now: dt.datetime) -> int | None:
+    """Admitted entries with this visa, as far as this box knows; None where it keeps no history.
+
+    Raises:
+        StorageError: the history cannot be read.
+    """
+    if history is None or not number:
+        return None
+    found = history.search(
+        issuing_state=visa_state(issuing_state), document_number=number, purpose=PURPOSE, now=now
+    )
+    return sum(
+        one.direction == Direction.ENTRY.value and one.outcome == Outcome.ADMITTED.value for one in found
+    )
 
 
 def visa_state(issuing_state: str) -> str:

@@ -5,7 +5,7 @@ import datetime as dt
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from appliance.contracts.capture import Wait
+from appliance.contracts.capture import MrzEvidence, Wait
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Trouble
 from appliance.contracts.typed import TypedDocument
@@ -38,11 +38,9 @@ async def read_visa(
         try:
             with documents.typing():
                 evidence = await asking.or_button(
-                    documents.read_or_typed(Wait(timeout=seconds)), Offer(press=WITHOUT_VISA, hold="refer")
+                    _visa(documents, seconds=seconds, today=today), Offer(press=WITHOUT_VISA, hold="refer")
                 )
         except ServiceError as error:
-            if error.code == "timeout":
-                continue
             if not await _without_reader(documents, asking, error.code, keep):
                 continue
             return
@@ -51,10 +49,27 @@ async def read_visa(
             return
         if isinstance(evidence, TypedDocument):
             await keep(VisaTyped(typed=evidence))
-            return
-        if visa_mrz(evidence.lines, today=today) is not None:
+        else:
             await keep(VisaRead(evidence=evidence))
-            return
+        return
+
+
+async def _visa(documents: DocumentStation, *, seconds: float, today: dt.date) -> MrzEvidence | TypedDocument:
+    """The next visa that is read or typed. What lies there and is none is passed over without a change of the
+    screen, so that a press on it is taken.
+
+    Raises:
+        ServiceError: nothing reads.
+    """
+    while True:
+        try:
+            evidence = await documents.read_or_typed(Wait(timeout=seconds))
+        except ServiceError as error:
+            if error.code == "timeout":
+                continue
+            raise
+        if isinstance(evidence, TypedDocument) or visa_mrz(evidence.lines, today=today) is not None:
+            return evidence
         await asyncio.sleep(AGAIN_SECONDS)
 
 

@@ -15,6 +15,7 @@ from appliance.contracts.checks import Check, Direction, Outcome, Recommendation
 from appliance.contracts.finger import FingerEvidence, FingerException, FingerScore
 from appliance.contracts.movement import Accompanied, GroupLink, OtherPapers, Proof, Stamp, Stated
 from appliance.contracts.typed import IN_GUARDIANS_DOCUMENT, TypedDocument
+from appliance.contracts.visas import KnownVisa, VisaApplication
 
 
 class Step(enum.StrEnum):
@@ -95,6 +96,18 @@ class VisaTyped(Event, frozen=True, kw_only=True):
     """A visa that the officer typed in."""
 
     typed: TypedDocument
+
+
+class VisaKnown(Event, frozen=True, kw_only=True):
+    """The visa that this traveller needs was issued at this box."""
+
+    visa: KnownVisa
+
+
+class VisaApplied(Event, frozen=True, kw_only=True):
+    """A visa on arrival is applied for: the second line decides."""
+
+    application: VisaApplication
 
 
 class Stating(Event, frozen=True, kw_only=True):
@@ -218,6 +231,8 @@ AnyEvent = (
     | VisaAsked
     | VisaRead
     | VisaTyped
+    | VisaKnown
+    | VisaApplied
     | Stating
     | ProofNoted
     | PapersNoted
@@ -264,6 +279,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     visa_asked: bool = False
     visa: MrzEvidence | None = None
     visa_typed: TypedDocument | None = None
+    visa_known: KnownVisa | None = None
+    visa_application: VisaApplication | None = None
     visa_entries: int | None = None
     stated: Stated | None = None
     proofs: tuple[Proof, ...] = ()
@@ -288,6 +305,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         return self.typed is not None and self.typed.typed_for == IN_GUARDIANS_DOCUMENT
 
     @property
+    def _has_visa(self) -> bool:
+        return bool(self.visa or self.visa_typed or self.visa_known)
+
+    @property
     def step(self) -> Step:
         if self.started is None:
             return Step.WAITING
@@ -300,7 +321,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         for step, evidence in (
             (Step.READING_DOCUMENT, self.document or self.typed),
             (Step.READING_CHIP, self.chip),
-            (Step.READING_VISA, self.visa or self.visa_typed or not self.visa_asked or None),
+            (Step.READING_VISA, self._has_visa or not self.visa_asked or None),
             (Step.TAKING_PORTRAIT, self.portrait),
             (Step.TAKING_FINGERS, self.compared),
         ):
@@ -325,6 +346,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
                 return msgspec.structs.replace(self, visa=visa)
             case VisaTyped(typed=visa_typed):
                 return msgspec.structs.replace(self, visa_typed=visa_typed)
+            case VisaKnown(visa=known):
+                return msgspec.structs.replace(
+                    self, visa_asked=True, visa_known=known, visa_entries=known.entries
+                )
+            case VisaApplied(application=application):
+                return msgspec.structs.replace(self, visa_application=application, referral_asked=True)
             case Stating(stated=stated):
                 return msgspec.structs.replace(self, stated=stated)
             case ProofNoted(proof=proof):

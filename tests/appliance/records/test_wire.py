@@ -8,6 +8,7 @@ import datetime as dt
 from pathlib import Path
 
 import cbor2
+import msgspec
 import pycddl
 import pytest
 from nacl.public import SealedBox
@@ -22,10 +23,12 @@ from records_common import (
     order_of,
     word_for,
 )
+from test_visas import GRANTED, movement
 
 from appliance import cose
 from appliance.contracts.cases import CaseKind, CaseOutcome, Closing, Ground, closing_record
-from appliance.contracts.movement import from_plain
+from appliance.contracts.movement import Movement, from_plain
+from appliance.contracts.visas import LabelAct
 from appliance.records import envelope
 from appliance.records.commands import Action, ChangeKey, Rate, Resync, Rights, Support, pack_commands
 from appliance.records.manifest import Key, Manifest, Use, sign_manifest
@@ -215,6 +218,42 @@ def test_ok__whatever_a_journal_records(open_journal) -> None:
         kinds.add(check_body(plain))
     assert {"command", "retention", "tamper", "clock_correction"} <= kinds
     assert {"case_closed", "release_review"} <= kinds
+
+
+def test_ok__a_visa_on_arrival() -> None:
+    """An application in a movement, its decision in what closes the case, and what becomes of a label."""
+    values = msgspec.to_builtins(movement(), builtin_types=(bytes,))
+    check("body", "movement", cbor2.dumps(values))
+    assert refused("body", "visa-application", {"purpose": "visit"})
+    closing = Closing(
+        crossing="c1", device="box-1", kind=CaseKind.REFERRED, outcome=CaseOutcome.ADMITTED, ground=None,
+        reason="She shows her booking.", officer="Emil", role="second_line", crossed_at=STAMP.wall,
+        waited_seconds=None, examined={
+            "checks": 1, "pictures": [], "routines": {}, "composites": {}, "indicators": [], "notes": "",
+        }, visa=GRANTED, stamp=STAMP,
+    )  # fmt: skip
+    check("body", "case-closed", cbor2.dumps(closing_record(closing)[2]))
+    label = LabelAct(act="issued", number="KV1", crossing="c1", lines=("V<", "KV"), officer="Emil")
+    for one in (label, msgspec.structs.replace(label, act="voided", crossing="", lines=(), reason="torn")):
+        check("body", "visa-label", cbor2.dumps(msgspec.to_builtins(one) | {"role": "second_line"}))
+    assert refused("body", "visa-label", {"act": "sold", "number": "KV1"})
+
+
+def test_ok__an_older_reader_passes_over_an_application_and_a_decision() -> None:
+    older = msgspec.defstruct(
+        "Older",
+        [(one.name, one.type, one.default) if one.default is not msgspec.NODEFAULT else (one.name, one.type)
+         for one in msgspec.structs.fields(Movement)
+         if one.name != "visa_application" and one.default_factory is msgspec.NODEFAULT],
+        kw_only=True,
+    )  # fmt: skip
+    plain = cbor2.loads(cbor2.dumps(msgspec.to_builtins(movement(), builtin_types=(bytes,))))
+    assert "visa_application" in plain
+    read = msgspec.convert(plain, older)
+    assert read.crossing == "c1"
+    assert not hasattr(read, "visa_application")
+    del plain["visa_application"]
+    assert from_plain(plain).visa_application is None, "and the newer one reads the older"
 
 
 def test_ok__a_change_of_the_signing_key(open_journal) -> None:

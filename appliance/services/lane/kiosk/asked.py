@@ -26,8 +26,10 @@ from appliance.contracts.asked import (
 )
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import View
+from appliance.contracts.visas import VisaOffer
 from appliance.services.lane.kiosk.form import Choice
 from appliance.services.lane.kiosk.guard import sent
+from appliance.services.lane.kiosk.visas import fee_of
 from appliance.services.lane.kiosk.words import Words
 
 MAX_NOTE_BYTES: Final = 8 * 1024
@@ -71,6 +73,18 @@ class AskedForm:
     roles: tuple[Key, ...]
 
 
+class ArrivalUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """The form of an application for a visa on arrival, in words."""
+
+    purposes: tuple[tuple[str, str], ...]
+    days: str
+    fee: str
+    says: str
+    purpose: str
+    stay: str
+    """Days that the traveller has said."""
+
+
 class AskedUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """What one event tells the dialogs."""
 
@@ -83,6 +97,7 @@ class AskedUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """Code and name of the likeliest residences."""
     proof: bool
     visa: bool
+    arrival: ArrivalUpdate | None = None
 
 
 class GroupUpdate(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +138,8 @@ class Strip:
     ask: bool
     proof: bool
     proofs: int
+    arrival: bool
+    """An application for a visa on arrival may be taken."""
     group: str
     """The group in words; empty: none is open."""
     may_group: bool
@@ -181,6 +198,20 @@ def asked_update(view: View, words: Words) -> AskedUpdate | None:
         countries=tuple((code, words.issuer(code) or code) for code in asked.countries),
         proof=asked.takes_proof,
         visa=bool(asked.visa_number),
+        arrival=_arrival(asked.visa_offer, words),
+    )
+
+
+def _arrival(offer: VisaOffer | None, words: Words) -> ArrivalUpdate | None:
+    if offer is None:
+        return None
+    return ArrivalUpdate(
+        purposes=tuple((code, words.say("purpose", code)) for code in offer.purposes),
+        days=words.ui("arrival_days", days=offer.days),
+        fee=words.ui("arrival_fee", fee=fee_of(offer.fee)),
+        says=offer.says.get(words.code) or offer.says.get("en", ""),
+        purpose=offer.purpose,
+        stay="" if offer.stay_days is None else str(offer.stay_days),
     )
 
 
@@ -218,7 +249,7 @@ def _coming(list_: AdvanceList, words: Words) -> str:
 def strip_of(view: View, words: Words) -> Strip | None:
     """The line below the page's board; None where there is nothing to say or to note."""
     asked = view.asked or AskedView()
-    may_note = bool(asked.questions or asked.takes_proof or asked.visa_number)
+    may_note = bool(asked.questions or asked.takes_proof or asked.visa_number or asked.visa_offer)
     if not may_note and view.group is None:
         return None
     answers = [
@@ -239,6 +270,7 @@ def strip_of(view: View, words: Words) -> Strip | None:
         ask=bool(asked.questions or asked.visa_number),
         proof=asked.takes_proof,
         proofs=len(asked.proofs),
+        arrival=asked.visa_offer is not None,
         group=_group(view.group, words) if view.group else "",
         may_group=group_update(view, words) is not None,
     )

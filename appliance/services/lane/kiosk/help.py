@@ -15,9 +15,12 @@ from appliance.contracts.lane import View
 from appliance.services.lane.kiosk.manual import GUIDES, Manual, Page
 from appliance.services.lane.kiosk.words import STEPS, TROUBLES, Words
 
-DIALOGS: Final = ("login", "release", "typing", "paper", "receipt", "asked", "proof", "group", "looks")
+DIALOGS: Final = (
+    *("login", "release", "typing", "paper", "receipt"),
+    *("asked", "proof", "arrival", "group", "looks"),
+)
 """Forms of the page: while one is open, help is its help."""
-SECOND_LINE: Final = ("second_line", "second_line_case", "release_review")
+SECOND_LINE: Final = ("second_line", "second_line_case", "release_review", "visa_label")
 """Pages of their own, which say in `data-screen` which they are."""
 LOST: Final = "lost"
 LATE: Final = "late_hits"

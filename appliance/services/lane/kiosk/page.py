@@ -41,6 +41,7 @@ from appliance.services.lane.kiosk.receipt import ReceiptPages
 from appliance.services.lane.kiosk.screen import screen_of
 from appliance.services.lane.kiosk.second_line import SecondLinePage, SecondLineSource
 from appliance.services.lane.kiosk.traveller import TravellerPage
+from appliance.services.lane.kiosk.visas import OFFICIAL, VisaPages
 from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
 from appliance.services.lane.printing import PrintDesk
 
@@ -179,6 +180,7 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             *note_routes(source, kiosk.words),
             *kiosk.traveller.routes(),
             *SecondLinePage(source, kiosk.words, kiosk.templates, kiosk.version).routes(),
+            *VisaPages(source, kiosk.words, kiosk.label, kiosk.templates, kiosk.version).routes(),
             *kiosk.help.routes(),
             *kiosk.receipt.routes(),
             *kiosk.paper.routes(),
@@ -201,6 +203,8 @@ class _Kiosk:
             lstrip_blocks=True,
         )
         self.version = _version()
+        self.label = (default,) if default.code in OFFICIAL else (default, load_words("en"))
+        """The languages of a visa's label."""
         self.traveller = TravellerPage(source, languages, default, self.templates, self.version)
         self.help = HelpPages(self.templates, self.words)
         self.paper = PaperPage(source, self.words)

@@ -40,6 +40,7 @@ from appliance.services.lane.kiosk.form import Choice, Refusal, refusal
 from appliance.services.lane.kiosk.guard import sent
 from appliance.services.lane.kiosk.looks import look_of
 from appliance.services.lane.kiosk.screen import group, screen_of
+from appliance.services.lane.kiosk.visas import VisaSource, applied_of, decided, visa_lines
 from appliance.services.lane.kiosk.words import Words
 from appliance.services.lane.presenter import document_view
 from appliance.services.lane.second_line.indicators import INDICATORS
@@ -59,6 +60,11 @@ MAX_EVIDENCE: Final = 400
 
 class SecondLineSource(Protocol):
     """What the pages ask of the desk; it may look at a disk or a PIN, so it is called in a thread."""
+
+    @property
+    def visas(self) -> VisaSource | None:
+        """Visas on arrival; None where none are kept."""
+        ...
 
     def queue(self) -> Queue | None:
         """None for who does not work here."""
@@ -170,6 +176,7 @@ class SecondLinePage:
         try:
             queue = await asyncio.to_thread(desk.queue) if desk is not None else None
             expected = await asyncio.to_thread(desk.expected) if desk is not None else ()
+            visas = await asyncio.to_thread(desk.visas.heads) if desk is not None and desk.visas else ()
         except StorageError as error:
             return PlainTextResponse(str(error), status_code=503)
         if queue is None:
@@ -182,6 +189,7 @@ class SecondLinePage:
             cases=[one for one in lines if one.kind == CaseKind.REFERRED],
             others=others_of(queue.other_lanes, words),
             expected=[expected_line(one, words) for one in expected],
+            visas=visa_lines(visas, words),
         )
 
     async def case(self, request: Request) -> Response:
@@ -217,6 +225,8 @@ class SecondLinePage:
             may_close=queue.may_review or not review,
             others=others_of(queue.other_lanes, words),
             times=times_of(file, words),
+            applied=applied_of(file, words, today=desk.visas.today) if desk and desk.visas else None,
+            visa_decided=decided(file.closed.visa, words) if file.closed else "",
         )
 
     async def picture(self, request: Request) -> Response:

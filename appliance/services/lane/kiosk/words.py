@@ -37,6 +37,7 @@ from appliance.contracts.finger import FINGER_INSTRUCTIONS, POSITIONS
 from appliance.contracts.lane import LAY_DOWN_AGAIN
 from appliance.contracts.officers import OFFICER_PROBLEMS
 from appliance.contracts.paper import PAPER_PROBLEMS
+from appliance.contracts.visas import VISA_PROBLEMS, VisaOutcome
 from appliance.services.lane.second_line.indicators import INDICATORS
 from appliance.services.lane.second_line.routines import FEATURES, LIGHTS, PROPERTIES, RESULTS
 
@@ -76,6 +77,11 @@ FIELDS: Final = (
     *("nationality", "birth_date", "sex", "expiry_date", "optional_data", "check_digits", "format"),
 )
 
+VIZ: Final = (
+    *("place", "issued", "valid_from", "valid_until", "entries", "number", "type", "stay", "name"),
+    *("passport", "authority"),
+)
+"""What stands beside the fields of a visa's label (Doc 9303-7, section 3.2)."""
 ISSUERS: Final = (
     *("D", "GBD", "GBN", "GBO", "GBP", "GBS", "RKS", "EUE", "UNO", "UNA", "UNK"),
     *("XBA", "XIM", "XCC", "XCE", "XCO", "XEC", "XPO", "XES", "XMP", "XOM", "XDC"),
@@ -127,6 +133,9 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "case_outcome": tuple(CaseOutcome),
     "ground": tuple(Ground),
     "case_problem": CASE_PROBLEMS,
+    "visa_problem": VISA_PROBLEMS,
+    "visa_outcome": tuple(VisaOutcome),
+    "viz": VIZ,
     "light": LIGHTS,
     "shows": PROPERTIES,
     "feature": FEATURES,

@@ -31,21 +31,25 @@ from appliance.contracts.cases import (
 from appliance.contracts.checks import Outcome
 from appliance.contracts.face_record import RecordError, picture_of
 from appliance.contracts.movement import Movement, apart
-from appliance.contracts.officers import MIN_REASON, OfficerAnswer, OfficerView, Role
+from appliance.contracts.officers import MIN_REASON, OfficerAnswer, Role
 from appliance.contracts.post import Post
 from appliance.records.cases import OPEN, Case, Cases, NotOpen
 from appliance.records.errors import StorageError
 from appliance.records.history import History, Passage
 from appliance.records.journal import Journal
+from appliance.records.visas import Visas
 from appliance.services.lane.advance.desk import AdvanceDesk
 from appliance.services.lane.duty import Duty
+from appliance.services.lane.in_force import InForce
+from appliance.services.lane.on_arrival.applying import Applying
+from appliance.services.lane.on_arrival.desk import VisaDesk
 from appliance.services.lane.second_line.indicators import INDICATORS
 from appliance.services.lane.second_line.post_desk import PostDesk, PostKeys
+from appliance.services.lane.second_line.roles import CLOSES, role_of
 from appliance.services.lane.second_line.routines import IDS, NOT_DONE, RESULTS, composites
 from appliance.services.lane.second_line.waiting import waited_seconds
 from appliance.services.lane.typed_entry import NO_DOCUMENT
 
-CLOSES: Final = frozenset({Role.SECOND_LINE, Role.SUPERVISOR})
 REVIEWS_RELEASES: Final = frozenset({Role.SUPERVISOR})
 MEND_SECONDS: Final = 5.0
 OVERDUE_SECONDS: Final = REVIEW_HOURS * 3600
@@ -91,8 +95,16 @@ class SecondLine:
         changed: Callable[[], None],
         post: tuple[Post, PostKeys] | None = None,
         advance: AdvanceDesk | None = None,
+        visas: Visas | None = None,
     ) -> None:
         self.cases = cases
+        self.visas: VisaDesk | None = None
+        """Visas on arrival; None: this box keeps none."""
+        if visas is not None:
+            self.visas = VisaDesk(
+                visas=visas, cases=cases, duty=duty, journal=journal, clock=clock, history=history,
+                device=device, changed=self.came,
+            )  # fmt: skip
         self._advance = advance
         self._duty = duty
         self._journal = journal
@@ -109,7 +121,8 @@ class SecondLine:
                 cases=cases,
                 clock=clock,
                 came=self.came,
-                closed_elsewhere=self.admitted_later,
+                closed_elsewhere=self._was_closed,
+                taken_back=self._was_taken_back,
             )
             if history is not None:
                 history.post = self.post
@@ -142,6 +155,8 @@ class SecondLine:
             StorageError: it is not on disk, and may be tried again.
         """
         kind = kind_of(movement)
+        if self.visas is not None and kind is CaseKind.REFERRED:
+            self.visas.visas.applied(movement)
         if kind is not None and self.cases.keep(apart(movement)[0], kind, pictures_of(movement)):
             self.came()
 
@@ -164,14 +179,42 @@ class SecondLine:
             self.post.withdraw(named, cases=cases)
         elif cases:
             self.cases.forget(named)
+        if self.visas is not None and cases:
+            self.visas.visas.forget(named)
         self.revision += 1
+
+    def forget_old(self, *, now: dt.datetime, days: float) -> int:
+        """Cases and visas that ended more than so many days ago; how many.
+
+        Raises:
+            StorageError: not all is forgotten yet.
+        """
+        visas = self.visas.visas.forget_old(now=now, days=days) if self.visas is not None else 0
+        return visas + self.cases.forget_closed(now=now, days=days)
+
+    def _was_taken_back(self, item: bytes, device: str) -> None:
+        """Another box's case is erased there."""
+        if self.visas is not None:
+            self.visas.visas.forget_item(item, device=device)
+
+    def applying(self, in_force: InForce, *, post: str) -> Applying | None:
+        """What the booth knows of visas on arrival."""
+        if self.visas is None:
+            return None
+        return Applying(visas=self.visas.visas, in_force=in_force, post=post)
+
+    def let_go(self) -> None:
+        """Let go of the files."""
+        self.cases.close()
+        if self.visas is not None:
+            self.visas.visas.close()
 
     # For the screen
 
     @property
     def role(self) -> Role | None:
         """In which role the officer on duty works here; None: they do not."""
-        return _role_of(self._duty.officer)
+        return role_of(self._duty.officer)
 
     def summary(self) -> SecondLineView | None:
         """For the officer's screen; None for who does not work at the second line."""
@@ -302,7 +345,7 @@ class SecondLine:
 
         It is their decision whoever takes the lane over in that time."""
         officer = self._duty.officer
-        role = _role_of(officer)
+        role = role_of(officer)
         if officer is None or role is None:
             return _no("not_allowed")
         try:
@@ -346,7 +389,7 @@ class SecondLine:
             return "unknown_item"
         if case.kind is CaseKind.RELEASED and case.movement.officer == officer:
             return "own_release"
-        return ""
+        return self.visas.problem(case.movement, request) if self.visas else ""
 
     def _closing(self, case: Case, request: CloseCase, officer: str, role: Role) -> Closing:
         stamp = self._clock.stamp()
@@ -374,6 +417,7 @@ class SecondLine:
                 "indicators": list(request.work.indicators),
                 "notes": request.work.notes,
             },
+            visa=self.visas.decision(case.movement, request) if self.visas and not review else None,
             stamp=stamp,
         )
 
@@ -388,14 +432,24 @@ class SecondLine:
         for closing in self.cases.half_closed():
             self._write_down(closing)
             self.came()
+        if self.visas is not None:
+            self.visas.mend()
 
     def _write_down(self, closing: Closing) -> None:
         name, record_type, body = closing_record(closing)
         self._journal.commit(name, record_type, body, closing.stamp)
-        self.cases.finish_closing(closing.crossing)
         case = self.cases.case(closing.crossing)
+        if case is not None and self.visas is not None:
+            self.visas.decided(case)
+        self.cases.finish_closing(closing.crossing)
         if case is not None:
             self.admitted_later(case)
+
+    def _was_closed(self, case: Case) -> None:
+        """At another box."""
+        if self.visas is not None:
+            self.visas.decided(case)
+        self.admitted_later(case)
 
     def admitted_later(self, case: Case) -> None:
         """A crossing of this box that the second line let go on has crossed: its stay begins or ends."""
@@ -425,12 +479,6 @@ class SecondLine:
             )
         except StorageError as error:
             log.warning("this crossing will not be known when it comes back: %s", error)
-
-
-def _role_of(officer: OfficerView | None) -> Role | None:
-    """In which role they work here; the higher one of two."""
-    roles = officer.roles if officer else ()
-    return next((role for role in (Role.SUPERVISOR, Role.SECOND_LINE) if role in roles), None)
 
 
 def _known(work: Work) -> bool:

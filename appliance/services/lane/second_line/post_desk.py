@@ -69,7 +69,8 @@ class PostKeys:
 
 
 class PostDesk:
-    """`came` is called when the queue has changed, `closed_elsewhere` with a case that another box closed."""
+    """`came` is called when the queue has changed, `closed_elsewhere` with a case that another box closed,
+    `taken_back` with an item and its box when that has erased it."""
 
     def __init__(
         self,
@@ -80,6 +81,7 @@ class PostDesk:
         clock: Clock,
         came: Callable[[], None],
         closed_elsewhere: Callable[[Case], None],
+        taken_back: Callable[[bytes, str], None],
     ) -> None:
         self._post = post
         self._keys = keys
@@ -87,6 +89,7 @@ class PostDesk:
         self._clock = clock
         self._came = came
         self._closed_elsewhere = closed_elsewhere
+        self._taken_back = taken_back
         self._news: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._state: PostState | None = None
         self._state_at = 0.0
@@ -395,6 +398,7 @@ class PostDesk:
     def _take_erased(self, header: ItemHeader) -> bool:
         """Also this box's own, whose copy was put back: it does not come back, whatever comes when."""
         self._cases.closed_early(header.about, None, device=header.device, erased=True)
+        self._taken_back(header.about, header.device)
         return self._cases.erased(header.about, device=header.device)
 
     def _is_erased(self, item: bytes) -> bool:

@@ -29,6 +29,7 @@ from appliance.records.keys import CentralKeys, load_box_keys
 from appliance.records.memory import Memory
 from appliance.records.officers import Officers
 from appliance.records.statistics.book import Book
+from appliance.records.visas import Visas
 from appliance.reference_data.commands import sign_other
 from appliance.reference_data.repository import Repository
 from appliance.reference_data.sealed import ContentType
@@ -140,6 +141,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
                 history=History.open(tmp_path / "history.db", storage=keys.storage),
                 expected=Expected.open(tmp_path / "expected.db", storage=keys.storage),
                 cases=Cases.open(tmp_path / "cases.db", storage=keys.storage),
+                visas=Visas.open(tmp_path / "visas.db", storage=keys.storage),
                 post=post,
                 officers=Officers(tmp_path, keys.storage),
                 gateway=gateway,

@@ -6,9 +6,10 @@ const ANSWER_MS = 5000;
 const dialogs = {
   asked: document.getElementById("asked"),
   proof: document.getElementById("proof"),
+  arrival: document.getElementById("arrival"),
   group: document.getElementById("group"),
 };
-const KEYS = { F5: "asked", "Shift+F5": "proof", F11: "group" };
+const KEYS = { F5: "asked", "Shift+F5": "proof", "Shift+F2": "arrival", F11: "group" };
 let now = { asked: null, group: null };
 
 /** What the box says may be noted now; a dialog for somebody who has gone closes. */
@@ -17,6 +18,7 @@ export function offerNotes(asked, group) {
   now = { asked, group };
   if (dialogs.asked.open && (gone || !asked)) dialogs.asked.close();
   if (dialogs.proof.open && (gone || !asked?.proof)) dialogs.proof.close();
+  if (dialogs.arrival.open && (gone || !asked?.arrival)) dialogs.arrival.close();
   if (dialogs.group.open && (!group || dialogs.group.dataset.for !== placeOf(group))) dialogs.group.close();
   if (dialogs.asked.open) showQuestions();
 }
@@ -36,6 +38,7 @@ function open(name) {
     dialogs.proof.showModal();
     dialogs.proof.querySelector("[name=day]").focus();
   }
+  if (name === "arrival" && now.asked?.arrival) openArrival(now.asked.arrival);
   if (name === "group" && now.group) openGroup(now.group);
 }
 
@@ -197,6 +200,18 @@ for (const form of document.querySelectorAll("form[data-note]")) {
     }
     first?.focus?.();
   });
+}
+
+function openArrival(offer) {
+  const form = dialogs.arrival.querySelector("form");
+  form.querySelector("[data-says]").textContent = offer.says;
+  form.querySelector("[data-fee]").textContent = offer.fee;
+  form.querySelector("[data-days]").textContent = offer.days;
+  form.elements.purpose.replaceChildren(new Option("", ""), ...offer.purposes.map(([code, word]) => new Option(word, code)));
+  form.elements.purpose.value = offer.purpose;
+  form.elements.days.value = offer.stay;
+  dialogs.arrival.showModal();
+  form.elements.purpose.focus();
 }
 
 function openGroup(group) {

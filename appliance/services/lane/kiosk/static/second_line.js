@@ -97,8 +97,23 @@ work?.addEventListener("submit", (event) => event.preventDefault());
 // The decision
 
 closing?.addEventListener("input", () => {
-  document.getElementById("ground").hidden = new FormData(closing).get("outcome") !== closing.dataset.refused;
+  const outcome = new FormData(closing).get("outcome");
+  document.getElementById("ground").hidden = outcome !== closing.dataset.refused;
+  const grant = document.getElementById("grant");
+  if (grant) grant.hidden = outcome !== "admitted";
 });
+
+// What is granted of a visa on arrival: nothing, where nothing was applied for or the officer has taken the tick away
+function granted(form) {
+  if (form.get("outcome") !== "admitted" || !form.get("grant")) return null;
+  const number = (name) => (/^\d{1,4}$/.test(form.get(name).trim()) ? Number(form.get(name)) : -1);
+  return {
+    days: number("visa_days"),
+    entries: number("visa_entries"),
+    valid_from: form.get("visa_from"),
+    valid_until: form.get("visa_until").trim(),
+  };
+}
 closing?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = new FormData(closing);
@@ -112,7 +127,12 @@ closing?.addEventListener("submit", async (event) => {
     deciding = true;
     const [crossing, pin, reason] = [body.dataset.crossing, form.get("pin"), form.get("reason")];
     try {
-      answer = await send("/second-line/close", { crossing, pin, outcome, ground, reason, work: looked() });
+      const visa = granted(form);
+      answer = await send("/second-line/close", { crossing, pin, outcome, ground, reason, visa, work: looked() });
+      if (answer.taken && visa) {
+        location.replace(`/visas/${crossing}`); // its label comes next
+        return;
+      }
     } catch {
       answer = { taken: false, sentence: failed.dataset.failed };
     }

@@ -94,7 +94,7 @@ function say(sentence) {
 
 opener.addEventListener("click", open);
 document.addEventListener("keydown", (event) => {
-  if (event.key === "F2") {
+  if (event.key === "F2" && !event.shiftKey) {
     event.preventDefault();
     open();
   }

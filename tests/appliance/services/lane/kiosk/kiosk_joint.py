@@ -17,6 +17,7 @@ from appliance.contracts.asked import AskedView, QuestionView
 from appliance.contracts.cases import SecondLineView
 from appliance.contracts.checks import Outcome
 from appliance.contracts.lane import View
+from appliance.contracts.visas import Fee, VisaOffer
 
 SECOND_LINE: Final = SecondLineView(cases=11, reviews=1, overdue=1)
 DUTY: Final = {"officers": STAFF, "officer": STAFF[0], "second_line": SECOND_LINE}
@@ -86,6 +87,19 @@ def dialogs(kiosk: Kiosk, source: ScriptedSource) -> Iterator[str]:
     press_shift_f5(kiosk)
     wait_until(lambda: kiosk.driver.execute_script("return document.getElementById('proof').open"))
     yield "proof open"
+    close()
+    offer = VisaOffer(
+        purposes=("visit", "holiday"),
+        days=30,
+        fee=Fee(amount="60.00", currency="USD"),
+        says={"en": "Tourists, for 30 days."},
+    )
+    asked = msgspec.structs.replace(ASKED, takes_proof=True, visa_offer=offer)
+    kiosk.wait_for_revision(source.decide(OVERSTAYED, asked=asked, crossing="c3", **DUTY).revision)
+    chain = ActionChains(kiosk.driver, duration=0)
+    chain.key_down(Keys.SHIFT).send_keys(Keys.F2).key_up(Keys.SHIFT).perform()
+    wait_until(lambda: kiosk.driver.execute_script("return document.getElementById('arrival').open"))
+    yield "visa on arrival"
     close()
     opened(source.show(WAITING, **DUTY), Keys.F11)
     yield "group to open"
