@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 
 from appliance.clock import Clock, TimeQuality
 from appliance.config import Config, Profile, Use
+from appliance.contracts.agent import AgentClient
 from appliance.contracts.capture import Capture, CaptureClient
 from appliance.contracts.lane import Lane, LaneClient
 from appliance.contracts.post import Post, PostClient
@@ -124,6 +125,7 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
             uplink=uplink,
             data=config.paths.data,
             disk=MEMORY.parent if rauc else None,
+            slots=rauc.slots if rauc else None,
         ),
     )
 
@@ -199,6 +201,7 @@ def make_lane(config: Config, *, capture: Capture, post: Post | None = None) -> 
             cases=cases,
             expected=expected,
             post=(post, of_post) if post is not None and of_post is not None else None,
+            data=config.paths.data,
         )
         opened.pop_all()
     return lane
@@ -312,7 +315,7 @@ async def run_alone(service: str, config: Config) -> None:
         "capture": lambda: _capture_alone(config, handed.get("capture"), progress),
         "lane": lambda: _lane_alone(config, handed, progress),
         "uplink": lambda: _uplink_alone(config, handed.get("uplink"), progress),
-        "agent": lambda: _agent_alone(config, progress),
+        "agent": lambda: _agent_alone(config, handed.get("agent"), progress),
     }
     works = builders[service]()
     log.info("%s starts, sockets in %s", service, run)
@@ -330,6 +333,7 @@ def _capture_alone(config: Config, handed: socket.socket | None, progress: syste
 def _lane_alone(config: Config, handed: dict[str, socket.socket], progress: systemd.Progress) -> Works:
     post = PostClient(config.paths.run / "uplink.sock") if config.post is not None else None
     lane = make_lane(config, capture=CaptureClient(config.paths.run / "capture.sock"), post=post)
+    lane.technician.agent = AgentClient(config.paths.run / "agent.sock")
     app = kiosk(config, lane)
     page = handed.get("kiosk") or listen_loopback(config.kiosk.port)
     return [
@@ -350,7 +354,7 @@ def _uplink_alone(config: Config, handed: socket.socket | None, progress: system
     ]
 
 
-def _agent_alone(config: Config, progress: systemd.Progress) -> Works:
+def _agent_alone(config: Config, handed: socket.socket | None, progress: systemd.Progress) -> Works:
     run = config.paths.run
     agent = make_agent(
         config,
@@ -358,7 +362,7 @@ def _agent_alone(config: Config, progress: systemd.Progress) -> Works:
         lane=LaneClient(run / "lane.sock"),
         uplink=UplinkClient(run / "uplink.sock"),
     )
-    return [agent.run(progressed=progress)]
+    return [agent.run(progressed=progress), _serve(agent.operations(), handed, run / "agent.sock")]
 
 
 async def _serve(operations: Iterable[Operation], handed: socket.socket | None, path: Path) -> None:

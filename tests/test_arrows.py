@@ -119,6 +119,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.screening",
         "appliance.secure_messaging",
         "appliance.travel_document",
+        "appliance.whole_files",  # what lane remembers of this start of the box
     ),
     "appliance.services.uplink": (
         VERSION,
