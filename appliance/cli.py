@@ -28,6 +28,7 @@ from appliance.commands import (
     run,
     seal,
     selftest,
+    time,
     training,
     trust,
 )
@@ -35,7 +36,7 @@ from appliance.commands.output import COULD_NOT, CouldNot, could_not
 
 COMMANDS: tuple[ModuleType, ...] = (
     *(demo, training, run, mrz, chip, seal, face, finger, trust, lists, records, officers, devices),
-    *(selftest, flash, provision, post, advance),
+    *(selftest, flash, provision, post, advance, time),
 )
 """Each has `add_to(subparsers)`; what a command needs is imported when it runs, so that help is quick."""
 

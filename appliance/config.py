@@ -135,6 +135,15 @@ HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]{0,25
 """Or an address; nothing that could begin a line or an option of somebody's configuration."""
 
 
+class GnssReceiver(_Section, frozen=True, kw_only=True):
+    """A satellite receiver on a serial line, which says the time as NMEA sentences."""
+
+    port: Annotated[str, msgspec.Meta(pattern=r"^/dev/[A-Za-z0-9_./:-]{1,200}\Z")]
+    baud: Annotated[int, msgspec.Meta(ge=1200, le=921600)] = 9600
+    delay_ms: Annotated[int, msgspec.Meta(ge=0, le=900)] = 200
+    """From the moment that a sentence names to its first byte on the line: the data sheet says it."""
+
+
 class TimeSources(_Section, frozen=True, kw_only=True):
     """Whom the box's time daemon asks; without a line the board's own clock goes on."""
 
@@ -142,6 +151,8 @@ class TimeSources(_Section, frozen=True, kw_only=True):
     """Servers that prove who they are (RFC 8915); set box.clock_follows to nts with them."""
     ntp: Annotated[tuple[HostName, ...], msgspec.Meta(max_length=8)] = ()
     """Servers that anybody on the way can pretend to be: only where there is no nts."""
+    gnss: GnssReceiver | None = None
+    """Satellites, whose signals are not signed: nts goes before it where both answer."""
 
     def __post_init__(self) -> None:
         if self.nts and self.ntp:

@@ -41,6 +41,7 @@ from appliance.opening import (
     trust_folder,
 )
 from appliance.services import systemd
+from appliance.time_followed import FollowedNow
 
 if TYPE_CHECKING:
     from appliance.services.agent.service import AgentService
@@ -177,7 +178,7 @@ def make_lane(config: Config, *, capture: Capture, post: Post | None = None) -> 
         history = opened.enter_context(contextlib.closing(open_history(config)))
         cases = opened.enter_context(contextlib.closing(open_cases(config)))
         expected = opened.enter_context(contextlib.closing(open_expected(config)))
-        clock = Clock(source=config.box.clock, disciplined_by=TimeQuality(config.box.clock_follows.value))
+        clock = Clock(source=config.box.clock, disciplined_by=followed(config))
         floor = journal.time_floor()
         if floor is not None:
             clock.raise_floor(floor)
@@ -205,6 +206,14 @@ def make_lane(config: Config, *, capture: Capture, post: Post | None = None) -> 
         )
         opened.pop_all()
     return lane
+
+
+def followed(config: Config) -> TimeQuality | FollowedNow:
+    """What disciplines the clock: where satellites may, the time daemon's word; else the configuration's."""
+    follows = TimeQuality(config.box.clock_follows.value)
+    if config.time.gnss is None and follows is not TimeQuality.GNSS:
+        return follows
+    return FollowedNow(TimeQuality.NTS if config.time.nts else TimeQuality.RTC)
 
 
 def make_uplink(config: Config, *, lane: Lane) -> "UplinkService":

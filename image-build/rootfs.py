@@ -26,6 +26,7 @@ UNITS = (
         "pcscd.socket",
     ),
     *("borne-capture.socket", "borne-lane.socket", "borne-kiosk.socket", "borne-uplink.socket"),
+    *("borne-agent.socket", "borne-gnss.service", "borne-clock.service", "borne-poweroff.path"),
     *("borne-keys.service", "borne-provision.service", "borne-trial.timer", "borne-restart.path"),
     *("borne-capture.service", "borne-lane.service", "borne-uplink.service", "borne-agent.service"),
 )

@@ -45,6 +45,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("appliance.key_files", "appliance.whole_files"),
     ),
     "appliance.clock": ("appliance.config", "appliance.contracts"),
+    # time from satellites: a receiver's word, and the time daemon's
+    "appliance.gnss_time": ("appliance.clock", "hal.device", "hal.gnss"),
+    "appliance.time_followed": ("appliance.clock", "appliance.whole_files"),
     # the libraries: no service, no device
     "appliance.travel_document": (),
     # what a chip's protected channel is made of: for those who talk to chips, and for lane, which judges them
