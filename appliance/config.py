@@ -159,6 +159,15 @@ class TimeSources(_Section, frozen=True, kw_only=True):
             raise ValueError("time is asked of nts servers or of ntp servers, not of both")
 
 
+class Power(_Section, frozen=True, kw_only=True):
+    """When a box on a battery switches itself off; without a device of the kind `power` it never does."""
+
+    battery_percent: Annotated[int, msgspec.Meta(ge=0, le=95)] = 10
+    """At this charge or below, the mains away."""
+    hold_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 15.0
+    """Of a supply that does not say its charge: so long after the mains have gone."""
+
+
 class Broker(_Section, frozen=True, kw_only=True):
     """The MQTT broker and this box's certificate for it."""
 
@@ -224,6 +233,7 @@ class Config(_Section, frozen=True, kw_only=True):
     retention: Retention = Retention()
     protection: Protection = Protection()
     time: TimeSources = TimeSources()
+    power: Power = Power()
     device: tuple[DeviceEntry, ...] = ()
 
 

@@ -51,9 +51,8 @@ def read_tracking(line: str, *, now: float, boottime: float) -> Followed:
     if len(fields) != FIELDS or fields[13] == "Not synchronised":
         return nothing
     stratum, updated = _number(fields[2]), _number(fields[3])
-    if (
-        not stratum >= 1 or not 0 <= now - updated + ASK_SECONDS <= LAST_UPDATE_SECONDS
-    ):  # nor where it is no number
+    fresh = 0 <= now - updated + ASK_SECONDS <= LAST_UPDATE_SECONDS  # False also for what is no number
+    if not (stratum >= 1 and fresh):
         return nothing
     gnss = fields[0].upper() == REFID.encode("ascii").hex().upper() and fields[1] == REFID
     return Followed(source="gnss" if gnss else "server", name=fields[1][:64], boottime=boottime)

@@ -107,6 +107,7 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
 def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) -> "AgentService":
     """`agent`, asking the other three."""
     from appliance.services.agent.installing import MEMORY, Installing
+    from appliance.services.agent.power_fail import POWER_OFF, PowerWatch
     from appliance.services.agent.selftest import SelfTest
     from appliance.services.agent.service import AgentService
     from appliance.services.agent.updates import Rauc
@@ -118,6 +119,7 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
         capture=capture,
         lane=lane,
         uplink=uplink,
+        power=PowerWatch(config.power, capture=capture, lane=lane) if POWER_OFF.parent.is_dir() else None,
         updater=rauc,
         installing=Installing(rauc, lane=lane, uplink=uplink) if rauc else None,
         self_test=SelfTest(

@@ -172,6 +172,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     Family("fingerprint_sensor", "simulated", "simulated fingerprint sensor", Configured(), OURS),
     # What feeds the box
     Family("power", "sysfs", "battery or UPS that the kernel knows", Supply(), KERNEL),
+    Family("power", "gpio", "power-fail input on one of the board's pins", Configured(), OURS),
     Family("power", "simulated", "simulated battery", Configured(), OURS),
     # Panels
     Family("panel", "gpio", "button, lights and buzzer on the board's pins", Configured(), OURS),

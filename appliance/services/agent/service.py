@@ -22,6 +22,7 @@ from appliance.contracts.transport import Operation
 from appliance.contracts.uplink import Telemetry, Uplink
 from appliance.services.agent.health import box_health
 from appliance.services.agent.installing import Installing
+from appliance.services.agent.power_fail import PowerWatch
 from appliance.services.agent.selftest import WAITING, SelfTest
 from appliance.services.agent.selftest_runs import SelfTestRuns
 from appliance.services.agent.updates import Confirmation, Slots, UpdaterUnavailable
@@ -57,10 +58,13 @@ class AgentService:
         updater: Updater | None = None,
         installing: Installing | None = None,
         self_test: SelfTest | None = None,
+        power: PowerWatch | None = None,
         report_seconds: float = REPORT_SECONDS,
         retention_seconds: float = RETENTION_SECONDS,
     ) -> None:
-        """`updater`: None where the software is not updated by slots, as on a developer's machine."""
+        """`updater`: None where the software is not updated by slots, as on a developer's machine; `power`:
+        None where the box cannot switch itself off."""
+        self._power = power
         self._box = box
         self._data = data
         self._capture = capture
@@ -118,7 +122,10 @@ class AgentService:
     async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
         """Report until cancelled; `progressed` is called after every round, for the watchdog."""
         try:
-            await self._rounds(progressed)
+            async with asyncio.TaskGroup() as tasks:
+                if self._power is not None:
+                    tasks.create_task(self._power.run())
+                tasks.create_task(self._rounds(progressed))
         finally:
             await self._testing.stop()
 

@@ -78,6 +78,8 @@ CASES: tuple[Case, ...] = (
     Case("power", "sysfs", "pretended", "the same, in the kernel's own place",
          fixtures_of_the_box.SysfsPretended, Proof.EMULATED, "umockdev's pretended /sys", "as above",
          needs=("umockdev-wrapper",), wrapper=lambda: ["umockdev-wrapper"], fixtures=("pretended_bus",)),
+    Case("power", "gpio", "", "a pin that says the mains are away", fixtures_of_the_box.PowerFailPin,
+         Proof.EMULATED, "gpiozero's mock pins", "one of the board's pins, BCM number; extra `pi`"),
     Case("panel", "gpio", "", "button, three lights or one RGB, buzzer", panels.Pins, Proof.EMULATED,
          "gpiozero's mock pins", "the board's pins, BCM numbers; extra `pi`"),
     Case("panel", "keyboard", "", "a terminal: space = press, `h` = hold", on_a_pty.Keyboard, Proof.EMULATED,
