@@ -10,6 +10,8 @@ from hal.camera import Frame
 
 WIDTH: Final = 640
 """Of what is shown and measured: a focus figure holds for one width alone."""
+MOST_HEIGHT: Final = 4 * WIDTH
+"""No camera's picture is so narrow; JPEG has an end."""
 JPEG_QUALITY: Final = 80
 DARK: Final = 16
 BRIGHT: Final = 239
@@ -20,7 +22,7 @@ def looked_at(frame: Frame) -> Looked:
     """The frame and its figures; the middle counts: half of the width, half of the height."""
     pixels = frame.pixels
     if frame.width != WIDTH:
-        size = (WIDTH, max(1, round(frame.height * WIDTH / frame.width)))
+        size = (WIDTH, min(max(1, round(frame.height * WIDTH / frame.width)), MOST_HEIGHT))
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
     height, width = grey.shape

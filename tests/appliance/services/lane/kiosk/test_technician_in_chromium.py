@@ -99,6 +99,32 @@ def test_ok__the_camera_is_looked_through_and_the_figure_moves(
     wait_until(lambda: browser.driver.current_url.endswith("/technician"))
 
 
+def test_ok__what_is_printed_is_the_result_without_the_keys(
+    browser: Kiosk, source: ScriptedSource, server: Server, desk: ScriptedDesk
+) -> None:
+    desk.bench = msgspec.structs.replace(BENCH, specimen=SPECIMEN)
+    enter(browser, server)
+    wait_until(lambda: browser.driver.find_elements("css selector", ".bench-checks li"))
+    script(browser, "window.print = () => (document.body.dataset.printed = 'yes')")
+    keys(browser, "6")
+    wait_until(lambda: script(browser, "return document.body.dataset.printed === 'yes'"))
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        shown = "return document.querySelector(arguments[0]).checkVisibility()"
+        parts = (
+            ".bench-do",
+            "[data-region=specimen]",
+            ".second-top",
+            ".bench-results",
+            ".bench-title",
+            ".bench-facts",
+        )
+        assert [script(browser, shown, part) for part in parts] == [False, False, False, True, True, True]
+        assert "median_ms" in browser.text("tr[data-id='disk.flush']"), "paper is wide enough for the figures"
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 def test_ok__a_traveller_who_comes_ends_it_at_once(
     browser: Kiosk, source: ScriptedSource, server: Server, desk: ScriptedDesk
 ) -> None:
