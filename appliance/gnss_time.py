@@ -108,8 +108,9 @@ class Guard:
         self.state = "feeding"
         return Sample(sentence.wall_ns, offset)
 
-    def _refuse(self, why: str) -> None:
+    def _refuse(self, why: str) -> Sample | None:
         self.state = why
+        return None
 
 
 def feed(

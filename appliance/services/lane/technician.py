@@ -99,7 +99,7 @@ class TechnicianDesk:
             return OfficerAnswer(taken=False, problem="gone"), ""
         self._end("leave")
         self._token, self._name = secrets.token_urlsafe(32), request.name
-        self.ended = ""
+        self.ended, self._noted = "", {}
         self._aside.set(technician=True)
         self._touch()
         await asyncio.to_thread(self._duty.visited, "technician_came", self._name)
