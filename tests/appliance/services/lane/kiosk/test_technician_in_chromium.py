@@ -92,7 +92,8 @@ def test_ok__the_camera_is_looked_through_and_the_figure_moves(
     looks = desk.looks
     browser.driver.get(f"{server.address}/technician/target")
     wait_until(lambda: ready(browser))
-    assert script(browser, "return document.querySelector('.bench-target').naturalWidth") > 0
+    target = "return document.querySelector('.bench-target').naturalWidth"
+    wait_until(lambda: script(browser, target) > 0)
     assert violations(browser) == []
     assert desk.looks <= looks + 1
     keys(browser, Keys.ESCAPE)
