@@ -169,6 +169,7 @@ class PowerFailPin(Bench):
         self.wanted = number
 
     def operate(self, timeout):
+        self.device.open()  # a mock pin forgets what drove it when it is pulled
         if self.wanted:
             self.pins.pin(26).drive_low()
         else:
