@@ -17,7 +17,7 @@ from appliance.commands.output import COULD_NOT, CouldNot, could_not
 
 COMMANDS = (
     *("demo", "training", "run", "mrz", "chip", "seal", "face", "finger", "trust", "lists", "records"),
-    *("officers", "devices", "selftest", "flash", "provision", "post", "advance", "reset"),
+    *("officers", "devices", "selftest", "flash", "provision", "post", "advance", "reset", "time"),
 )
 """The modules of appliance.commands. Each has `add_to(subparsers)`; what a command needs is imported when it
 runs, so that help is quick."""

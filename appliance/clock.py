@@ -70,8 +70,9 @@ class Clock:
     """The box's clock. Safe to use from several threads.
 
     `floor` is the latest moment that is known to be past: the build, the last record, the last signed
-    acknowledgement. `disciplined_by` is what the configuration says the time daemon follows; the kernel
-    knows only that something disciplines its clock, so without that word it counts as "rtc".
+    acknowledgement. `disciplined_by` is what the time daemon follows, as the configuration says or, called,
+    as the daemon itself says now; the kernel knows only that something disciplines its clock, so without that
+    word it counts as "rtc".
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Clock:
         *,
         source: ClockSource = ClockSource.AUTO,
         floor: datetime = BUILD_TIME,
-        disciplined_by: TimeQuality = TimeQuality.RTC,
+        disciplined_by: TimeQuality | Callable[[], TimeQuality] = TimeQuality.RTC,
         kernel: Kernel | None = None,
     ) -> None:
         self._source = source
@@ -130,7 +131,8 @@ class Clock:
         if self._source is ClockSource.HOST:
             return TimeQuality.RTC
         if self._kernel.synchronised():
-            return self._disciplined_by
+            follows = self._disciplined_by
+            return follows() if callable(follows) else follows
         return TimeQuality.RTC if self._kernel.set_from_rtc() else TimeQuality.CARRIED
 
 

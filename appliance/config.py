@@ -143,6 +143,15 @@ HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]{0,25
 """Or an address; nothing that could begin a line or an option of somebody's configuration."""
 
 
+class GnssReceiver(_Section, frozen=True, kw_only=True):
+    """A satellite receiver on a serial line, which says the time as NMEA sentences."""
+
+    port: Annotated[str, msgspec.Meta(pattern=r"^/dev/[A-Za-z0-9_./:-]{1,200}\Z")]
+    baud: Annotated[int, msgspec.Meta(ge=1200, le=921600)] = 9600
+    delay_ms: Annotated[int, msgspec.Meta(ge=0, le=900)] = 200
+    """From the moment that a sentence names to its first byte on the line: the data sheet says it."""
+
+
 class TimeSources(_Section, frozen=True, kw_only=True):
     """Whom the box's time daemon asks; without a line the board's own clock goes on."""
 
@@ -150,10 +159,21 @@ class TimeSources(_Section, frozen=True, kw_only=True):
     """Servers that prove who they are (RFC 8915); set box.clock_follows to nts with them."""
     ntp: Annotated[tuple[HostName, ...], msgspec.Meta(max_length=8)] = ()
     """Servers that anybody on the way can pretend to be: only where there is no nts."""
+    gnss: GnssReceiver | None = None
+    """Satellites, whose signals are not signed: nts goes before it where both answer."""
 
     def __post_init__(self) -> None:
         if self.nts and self.ntp:
             raise ValueError("time is asked of nts servers or of ntp servers, not of both")
+
+
+class Power(_Section, frozen=True, kw_only=True):
+    """When a box on a battery switches itself off; without a device of the kind `power` it never does."""
+
+    battery_percent: Annotated[int, msgspec.Meta(ge=0, le=95)] = 10
+    """At this charge or below, the mains away."""
+    hold_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 15.0
+    """Of a supply that does not say its charge: so long after the mains have gone."""
 
 
 class Broker(_Section, frozen=True, kw_only=True):
@@ -223,6 +243,7 @@ class Config(_Section, frozen=True, kw_only=True):
     retention: Retention = Retention()
     protection: Protection = Protection()
     time: TimeSources = TimeSources()
+    power: Power = Power()
     device: tuple[DeviceEntry, ...] = ()
 
 

@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 
 from appliance.clock import Clock, TimeQuality
 from appliance.config import Config, Profile, Use
+from appliance.contracts.agent import AgentClient
 from appliance.contracts.capture import Capture, CaptureClient
 from appliance.contracts.lane import Lane, LaneClient
 from appliance.contracts.post import Post, PostClient
@@ -43,6 +44,7 @@ from appliance.opening import (
     trust_folder,
 )
 from appliance.services import systemd
+from appliance.time_followed import FollowedNow
 
 if TYPE_CHECKING:
     from appliance.services.agent.service import AgentService
@@ -109,6 +111,7 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
     """`agent`, asking the other three."""
     from appliance.services.agent.diagnostics import bundle, configuration
     from appliance.services.agent.installing import MEMORY, Installing
+    from appliance.services.agent.power_fail import POWER_OFF, PowerWatch
     from appliance.services.agent.selftest import SelfTest
     from appliance.services.agent.service import AgentService
     from appliance.services.agent.updates import Rauc
@@ -120,6 +123,7 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
         capture=capture,
         lane=lane,
         uplink=uplink,
+        power=PowerWatch(config.power, capture=capture, lane=lane) if POWER_OFF.parent.is_dir() else None,
         updater=rauc,
         installing=Installing(rauc, lane=lane, uplink=uplink) if rauc else None,
         self_test=SelfTest(
@@ -128,6 +132,7 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
             uplink=uplink,
             data=config.paths.data,
             disk=MEMORY.parent if rauc else None,
+            slots=rauc.slots if rauc else None,
         ),
         bundle=partial(bundle, config=configuration(config)),
     )
@@ -181,7 +186,7 @@ def make_lane(config: Config, *, capture: Capture, post: Post | None = None) -> 
         cases = opened.enter_context(contextlib.closing(open_cases(config)))
         expected = opened.enter_context(contextlib.closing(open_expected(config)))
         visas = opened.enter_context(contextlib.closing(open_visas(config)))
-        clock = Clock(source=config.box.clock, disciplined_by=TimeQuality(config.box.clock_follows.value))
+        clock = Clock(source=config.box.clock, disciplined_by=followed(config))
         floor = journal.time_floor()
         if floor is not None:
             clock.raise_floor(floor)
@@ -206,9 +211,18 @@ def make_lane(config: Config, *, capture: Capture, post: Post | None = None) -> 
             expected=expected,
             visas=visas,
             post=(post, of_post) if post is not None and of_post is not None else None,
+            data=config.paths.data,
         )
         opened.pop_all()
     return lane
+
+
+def followed(config: Config) -> TimeQuality | FollowedNow:
+    """What disciplines the clock: where satellites may, the time daemon's word; else the configuration's."""
+    follows = TimeQuality(config.box.clock_follows.value)
+    if config.time.gnss is None and follows is not TimeQuality.GNSS:
+        return follows
+    return FollowedNow(TimeQuality.NTS if config.time.nts else TimeQuality.RTC)
 
 
 def make_uplink(config: Config, *, lane: Lane) -> "UplinkService":
@@ -319,7 +333,7 @@ async def run_alone(service: str, config: Config) -> None:
         "capture": lambda: _capture_alone(config, handed.get("capture"), progress),
         "lane": lambda: _lane_alone(config, handed, progress),
         "uplink": lambda: _uplink_alone(config, handed.get("uplink"), progress),
-        "agent": lambda: _agent_alone(config, progress),
+        "agent": lambda: _agent_alone(config, handed.get("agent"), progress),
     }
     works = builders[service]()
     log.info("%s starts, sockets in %s", service, run)
@@ -337,6 +351,7 @@ def _capture_alone(config: Config, handed: socket.socket | None, progress: syste
 def _lane_alone(config: Config, handed: dict[str, socket.socket], progress: systemd.Progress) -> Works:
     post = PostClient(config.paths.run / "uplink.sock") if of_post(config) is not None else None
     lane = make_lane(config, capture=CaptureClient(config.paths.run / "capture.sock"), post=post)
+    lane.technician.agent = AgentClient(config.paths.run / "agent.sock")
     app = kiosk(config, lane)
     page = handed.get("kiosk") or listen_loopback(config.kiosk.port)
     return [
@@ -357,7 +372,7 @@ def _uplink_alone(config: Config, handed: socket.socket | None, progress: system
     ]
 
 
-def _agent_alone(config: Config, progress: systemd.Progress) -> Works:
+def _agent_alone(config: Config, handed: socket.socket | None, progress: systemd.Progress) -> Works:
     run = config.paths.run
     agent = make_agent(
         config,
@@ -365,7 +380,7 @@ def _agent_alone(config: Config, progress: systemd.Progress) -> Works:
         lane=LaneClient(run / "lane.sock"),
         uplink=UplinkClient(run / "uplink.sock"),
     )
-    return [agent.run(progressed=progress)]
+    return [agent.run(progressed=progress), _serve(agent.operations(), handed, run / "agent.sock")]
 
 
 async def _serve(operations: Iterable[Operation], handed: socket.socket | None, path: Path) -> None:

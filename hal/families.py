@@ -172,6 +172,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     Family("fingerprint_sensor", "simulated", "simulated fingerprint sensor", Configured(), OURS),
     # What feeds the box
     Family("power", "sysfs", "battery or UPS that the kernel knows", Supply(), KERNEL),
+    Family("power", "gpio", "power-fail input on one of the board's pins", Configured(), OURS),
     Family("power", "simulated", "simulated battery", Configured(), OURS),
     # Receipt printers: a serial port like any other, so the configuration names it
     Family("printer", "escpos", "ESC/POS receipt printer on a serial line", Configured(), MAKER),

@@ -46,6 +46,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("appliance.key_files", "appliance.whole_files"),
     ),
     "appliance.clock": ("appliance.config", "appliance.contracts"),
+    # time from satellites: a receiver's word, and the time daemon's
+    "appliance.gnss_time": ("appliance.clock", "hal.device", "hal.gnss"),
+    "appliance.time_followed": ("appliance.clock", "appliance.whole_files"),
     # the libraries: no service, no device
     "appliance.travel_document": (),
     # what a chip's protected channel is made of: for those who talk to chips, and for lane, which judges them
@@ -120,6 +123,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.screening",
         "appliance.secure_messaging",
         "appliance.travel_document",
+        "appliance.whole_files",  # what lane remembers of this start of the box
     ),
     "appliance.services.uplink": (
         VERSION,

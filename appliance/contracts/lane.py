@@ -134,6 +134,20 @@ class MakeRoom(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
 
 
+class PowerNews(msgspec.Struct, frozen=True, kw_only=True):
+    """The power is failing and the box is about to switch itself off, or is back."""
+
+    failing: bool
+    wait: float = 0.0
+    """With failing: seconds that the step under way may take to be on disk."""
+
+
+class PowerHeard(msgspec.Struct, frozen=True, kw_only=True):
+    """Where lane stands with it: no step was lost, and the one that was under way begins anew."""
+
+    step: str
+
+
 class FetchQueries(msgspec.Struct, frozen=True, kw_only=True):
     """The live queries that wait to be sent."""
 
@@ -208,6 +222,17 @@ class ListView(msgspec.Struct, frozen=True, kw_only=True):
     age_hours: float | None
     """None when the clock cannot tell."""
     stale: bool
+
+
+class TrustView(msgspec.Struct, frozen=True, kw_only=True):
+    """The trust anchors against which chips are verified."""
+
+    authorities: int
+    """Certificates of issuing States (CSCA); none: no chip can be trusted."""
+    version: int | None = None
+    """Of central's; None: a technician imported them, or there are none."""
+    age_hours: float | None = None
+    """Since central issued them; None also when the clock cannot tell."""
 
 
 class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
@@ -289,7 +314,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """Records; a crossing has one of facts and one for each picture."""
     notices: tuple[str, ...]
     """Codes of standing notices: database_set_aside, records_cut, counter_lost, crossing_unreadable,
-    disk_almost_full, signed_data_unreadable, clock_unsure, support_access."""
+    disk_almost_full, signed_data_unreadable, clock_unsure, support_access, power_failing."""
     last_outcome: Outcome | None
     """Of the crossing recorded just before."""
     late_hits: tuple[LateHit, ...] = ()
@@ -384,6 +409,9 @@ class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Software that central offers, as it came through the gate."""
     support: SupportState | None = None
     """As long as it lasts."""
+    trust: TrustView | None = None
+    boot_to_ready_seconds: float | None = None
+    """From the kernel's start until the officer's page was first followed; None: not since this start."""
 
 
 class Lane(Protocol):
@@ -407,6 +435,7 @@ class Lane(Protocol):
     async def fetch_queries(self, request: FetchQueries) -> LiveQueries: ...
     async def answer(self, request: SignedData) -> Installed: ...
     async def diagnostics(self, request: Diagnostics) -> Installed: ...
+    async def power(self, request: PowerNews) -> PowerHeard: ...
     async def status(self, request: Nothing) -> LaneStatus: ...
 
 
@@ -460,6 +489,9 @@ class LaneClient(RemoteService):
 
     async def diagnostics(self, request: Diagnostics) -> Installed:
         return await self.call("diagnostics", request, Installed)
+
+    async def power(self, request: PowerNews) -> PowerHeard:
+        return await self.call("power", request, PowerHeard, wait=request.wait)
 
     async def status(self, request: Nothing) -> LaneStatus:
         return await self.call("status", request, LaneStatus)

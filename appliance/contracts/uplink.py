@@ -15,6 +15,14 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
     report: dict[str, Any]
 
 
+class NetworkLink(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the box's network interfaces."""
+
+    name: str
+    up: bool
+    """It has a carrier: a cable, or a network that it has joined."""
+
+
 class UplinkStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Where the line to central stands."""
 
@@ -26,6 +34,8 @@ class UplinkStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Of these, sent again because central had not spoken for them."""
     reconnects: int
     last_problem: str
+    links: tuple[NetworkLink, ...] = ()
+    """The interfaces beyond the loopback."""
 
 
 class Uplink(Protocol):

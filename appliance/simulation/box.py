@@ -22,6 +22,7 @@ class Box:
         self.lane = make_lane(config, capture=self.capture)
         self.uplink = make_uplink(config, lane=self.lane)
         self.agent = make_agent(config, capture=self.capture, lane=self.lane, uplink=self.uplink)
+        self.lane.technician.agent = self.agent
         self._listener = listen_loopback(config.kiosk.port)
 
     @property

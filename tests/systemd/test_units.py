@@ -8,20 +8,25 @@ from pathlib import Path
 
 import pytest
 
+from appliance.gnss_time import SOCKET
+from appliance.services.agent.time_sources import GNSS_REFID, GNSS_SOCKET
+from appliance.time_followed import REFID
 from hal.families import FAMILIES, SerialPort, Usb
 
 REPOSITORY = Path(__file__).parents[2]
 UNITS = REPOSITORY / "systemd"
 SERVICES = ("capture", "lane", "uplink", "agent")
-ONESHOTS = ("answered", "card", "keys", "provision", "recover@", "restart", "trial")
+ONESHOTS = ("answered", "card", "keys", "provision", "recover@", "restart", "poweroff", "trial")
+OF_TIME = ("gnss", "clock")
 SCORES = {"capture": 1.2, "lane": 0.7, "uplink": 1.2, "agent": 0.7, "display": 2.5, "enrol": 1.2}
-SCORES |= dict.fromkeys(ONESHOTS, 1.2)
+SCORES |= dict.fromkeys((*ONESHOTS, *OF_TIME), 1.2)
 """Exposure, 0 to 10, at most."""
 SOCKETS = {
     "borne-capture.socket": ("capture", "/run/borne/capture.sock", "borne-capture"),
     "borne-lane.socket": ("lane", "/run/borne/lane.sock", "borne-lane"),
     "borne-kiosk.socket": ("kiosk", "127.0.0.1:8080", "borne-lane"),
     "borne-uplink.socket": ("uplink", "/run/borne/uplink.sock", "borne-uplink"),
+    "borne-agent.socket": ("agent", "/run/borne/agent.sock", "borne-agent"),
 }
 
 Settings = dict[str, list[str]]
@@ -175,7 +180,7 @@ def test_ok_only_capture_has_devices_and_only_uplink_a_way_out() -> None:
 
 def test_ok_who_is_called_sees_who_calls() -> None:
     """Under PrivateUsers, SO_PEERCRED names every other user `nobody`: all callers would look alike."""
-    for name in ("capture", "lane", "uplink"):
+    for name in SERVICES:
         assert "yes" not in service(name)["PrivateUsers"], name
 
 
@@ -197,7 +202,7 @@ def test_ok_what_differs_between_services_is_not_in_the_common_drop_in() -> None
 def test_ok_who_may_call_whom() -> None:
     members = groups()
     assert members["borne-capture"] == {"borne-capture", "borne-devices"}
-    assert members["borne-lane"] == {"borne-lane", "borne-capture", "borne-uplink"}
+    assert members["borne-lane"] == {"borne-lane", "borne-capture", "borne-uplink", "borne-agent"}
     assert members["borne-uplink"] == {"borne-uplink", "borne-lane"}
     assert members["borne-agent"] == {"borne-agent", "borne-capture", "borne-lane", "borne-uplink"}
 
@@ -210,7 +215,7 @@ def test_ok_sysusers_makes_every_user_without_a_complaint(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     assert "borne.conf" not in done.stdout + done.stderr
     made = {line.split(":")[0] for line in (tmp_path / "etc/passwd").read_text().splitlines()}
-    assert made == {f"borne-{name}" for name in (*SERVICES, "display", "provision")}
+    assert made == {f"borne-{name}" for name in (*SERVICES, "display", "provision", "gnss")}
 
 
 def test_ok_records_and_keys_are_lane_s_alone() -> None:
@@ -291,6 +296,24 @@ def test_ok_a_oneshot_waits_for_no_configuration_and_feeds_no_watchdog(name: str
     assert unit["Restart"][-1] == "no"
     assert "OnFailure" not in unit  # such a list can be added to, and never emptied again
     assert "/etc/borne/borne.toml" not in unit["ConditionPathExists"][unit["ConditionPathExists"].index("") :]
+
+
+@pytest.mark.parametrize("name", OF_TIME)
+def test_ok_time_from_satellites_waits_for_a_receiver_and_has_neither_keys_nor_network(name: str) -> None:
+    unit = service(name)
+    assert unit["ConditionPathExists"][0] == "/run/chrony.d/gnss"  # what borne-provision writes
+    assert (unit["Type"][-1], unit["WatchdogSec"][-1], unit["Restart"][-1]) == ("exec", "0", "on-failure")
+    assert unit["PrivateNetwork"] == ["yes"]
+    assert {"-/etc/borne/keys", "-/var/lib/borne"} <= set(unit["InaccessiblePaths"][0].split())
+    assert bool(unit["DeviceAllow"]) == (name == "gnss")
+
+
+def test_ok_the_time_daemon_s_drop_in_and_the_services_mean_the_same_socket() -> None:
+    folder = REPOSITORY / "image-build/overlay/usr/lib/systemd/system/chrony.service.d"
+    text = (folder / "10-borne.conf").read_text("utf-8")
+    assert str(SOCKET) == GNSS_SOCKET
+    assert text.count(GNSS_SOCKET) == 2
+    assert GNSS_REFID == REFID
 
 
 def test_ok_a_dead_screen_takes_nothing_with_it() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
+import appliance
 from appliance.contracts.capture import (
     Capture,
     Devices,
@@ -24,8 +25,9 @@ from appliance.contracts.capture import (
 )
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Lane, LaneStatus
-from appliance.contracts.uplink import Uplink
+from appliance.contracts.uplink import Uplink, UplinkStatus
 from appliance.services.agent.health import box_health
+from appliance.services.agent.updates import Slots, UpdaterUnavailable
 
 Result = dict[str, Any]
 """{"id", "verdict", "reason", "evidence"}, as every check of this house."""
@@ -37,6 +39,9 @@ FLUSH_BYTES: Final = 4096
 HONEST_FLUSH_SECONDS: Final = 50e-6
 """No card or eMMC has data on its medium in less: a disk that says so does not flush."""
 UNSURE: Final = "unsure"
+ELSEWHERE: Final = frozenset({"clock_unsure", "power_failing", "support_access"})
+"""Lane's notices that are no fault of the journal: another check says so."""
+CARD_WORN: Final = "card_worn"
 WAITING: Final = "waiting"
 """Lane's step while nobody is at the box (lane.workflow.Step)."""
 PICTURE_SECONDS: Final = 3.0
@@ -59,7 +64,9 @@ class SelfTest:
         disk: Path | None = None,
         ask: Callable[[str], bool] | None = None,
         signal_seconds: float = SIGNAL_SECONDS,
+        slots: Callable[[], Slots] | None = None,
     ) -> None:
+        """`slots`: which of the two runs; None where the software has none."""
         self._capture = capture
         self._lane = lane
         self._uplink = uplink
@@ -67,21 +74,34 @@ class SelfTest:
         self._disk = disk
         self._ask = ask
         self._signal_seconds = signal_seconds
+        self._slots = slots
 
-    async def run(self) -> list[Result]:
-        """All of it, in the order in which a technician would look."""
+    async def run(self, told: Callable[[int, int, list[Result]], None] | None = None) -> list[Result]:
+        """All of it, in the order in which a technician would look; `told` hears after each part how many of
+        how many are done, and every result so far."""
+        parts: tuple[Callable[[list[Result]], Awaitable[list[Result]]], ...] = (
+            self._capture_s_part,
+            self._lights,
+            lambda _: self._each(self._lane.status, self._records, "records.lane"),
+            lambda _: self._each(self._uplink.status, self._link, "central.uplink"),
+            lambda _: asyncio.to_thread(self._flush),
+            lambda _: asyncio.to_thread(self._software),
+            lambda _: asyncio.to_thread(self._box),
+        )
+        results: list[Result] = []
+        for done, part in enumerate(parts):
+            if told is not None:
+                told(done, len(parts), results)
+            results += await part(results)
+        return results
+
+    async def _capture_s_part(self, _: list[Result]) -> list[Result]:
         try:
             found = await self._capture.devices(Nothing())
             results = await self._devices(found)
-            results += await self._picture(found)
+            return results + await self._picture(found)
         except ServiceError as error:
-            results = [_result("devices.capture", "CANNOT", error.code)]
-        results += await self._lights(results)
-        results += await self._each(self._lane.status, self._records, "records.lane")
-        results += await self._each(self._uplink.status, self._link, "central.uplink")
-        results.append(await asyncio.to_thread(self._flush))
-        results.append(await asyncio.to_thread(self._box))
-        return results
+            return [_result("devices.capture", "CANNOT", error.code)]
 
     async def _each(
         self,
@@ -148,7 +168,7 @@ class SelfTest:
         return [_result("panel.lights", "PASS" if seen else "FAIL", "seen" if seen else "not_seen")]
 
     def _records(self, status: LaneStatus) -> list[Result]:
-        notices = [one for one in status.notices if one not in {"clock_unsure", "support_access"}]
+        notices = [one for one in status.notices if one not in ELSEWHERE]
         results = [
             _result(
                 "records.journal",
@@ -161,7 +181,9 @@ class SelfTest:
                 "clock.quality",
                 "FAIL" if status.time_quality == UNSURE else "PASS",
                 status.time_quality,
+                **({} if status.uncertainty_ms is None else {"uncertainty_ms": status.uncertainty_ms}),
             ),
+            *_trust(status),
         ]
         for one in status.lists:
             reason = "stale" if one.stale else "current"
@@ -175,14 +197,35 @@ class SelfTest:
             results.append(_result("lists.any", "NOT_DONE", "no_list"))
         return results
 
-    def _link(self, status: Any) -> list[Result]:
+    def _link(self, status: UplinkStatus) -> list[Result]:
+        """The cable, the broker, central's word: each stands only on the one before."""
+        up = [one.name for one in status.links if one.up]
+        network = _result(
+            "central.network",
+            "PASS" if up else "FAIL" if status.links else "NOT_DONE",
+            "link" if up else "no_link" if status.links else "not_told",
+            links={one.name: one.up for one in status.links},
+        )
         verdict, reason = ("PASS", "connected") if status.connected else ("FAIL", "not_connected")
-        evidence = {"broker": status.broker, "acknowledged": status.acknowledged_seq}
+        evidence: dict[str, Any] = {"broker": status.broker, "reconnects": status.reconnects}
         if status.last_problem:
             evidence["last_problem"] = status.last_problem
-        return [_result("central.broker", verdict, reason, **evidence)]
+        heard = status.acknowledged_seq > 0
+        return [
+            network,
+            _result("central.broker", verdict, reason, **evidence),
+            _result(
+                "central.word",
+                "PASS" if heard and status.connected else "NOT_DONE",
+                "acknowledged" if heard and status.connected else "nothing_acknowledged",
+                acknowledged=status.acknowledged_seq,
+            ),
+        ]
 
-    def _flush(self) -> Result:
+    def _flush(self) -> list[Result]:
+        return [self._measured_flush()]
+
+    def _measured_flush(self) -> Result:
         """Whether the disk waits for its medium when it is told to (fsync)."""
         if self._disk is None:
             return _result("disk.flush", "NOT_DONE", "no_folder_named")
@@ -204,12 +247,47 @@ class SelfTest:
         verdict, reason = ("FAIL", "too_fast") if median < HONEST_FLUSH_SECONDS else ("PASS", "waits")
         return _result("disk.flush", verdict, reason, median_ms=round(1000 * median, 3), flushes=FLUSHES)
 
-    def _box(self) -> Result:
+    def _software(self) -> list[Result]:
+        """Which version, from which slot, and whether that slot is kept."""
+        evidence: dict[str, Any] = {"version": appliance.__version__}
+        if self._slots is None:
+            return [_result("box.software", "NOT_DONE", "no_slots", **evidence)]
+        try:
+            slots = self._slots()
+        except UpdaterUnavailable as error:
+            return [_result("box.software", "CANNOT", "updater", problem=str(error), **evidence)]
+        evidence["slot"] = slots.running
+        if slots.on_trial:
+            return [_result("box.software", "NOT_DONE", "on_trial", **evidence)]
+        return [_result("box.software", "PASS", "kept", **evidence)]
+
+    def _box(self) -> list[Result]:
+        """The card's wear on its own, because most cards say nothing of it; then all the rest."""
         report = box_health(self._data)
         warnings = report["warnings"]
-        return _result(
-            "box.health", "FAIL" if warnings else "PASS", warnings[0] if warnings else "well", **report
-        )
+        worn = report.get("card_worn_percent")
+        card = _result("disk.card", "NOT_DONE", "not_told")
+        if worn is not None:
+            bad = CARD_WORN in warnings
+            card = _result(
+                "disk.card", "FAIL" if bad else "PASS", CARD_WORN if bad else "well", worn_percent=worn
+            )
+        others = [one for one in warnings if one != CARD_WORN]
+        return [
+            card,
+            _result("box.health", "FAIL" if others else "PASS", others[0] if others else "well", **report),
+        ]
+
+
+def _trust(status: LaneStatus) -> list[Result]:
+    """The anchors against which chips are verified; a lane of before says nothing of them."""
+    trust = status.trust
+    if trust is None:
+        return []
+    evidence = {"authorities": trust.authorities, "version": trust.version, "age_hours": trust.age_hours}
+    if not trust.authorities:
+        return [_result("trust.anchors", "FAIL", "no_anchors", **evidence)]
+    return [_result("trust.anchors", "PASS", "installed", **evidence)]
 
 
 def _result(id_: str, verdict: str, reason: str, **evidence: Any) -> Result:

@@ -13,14 +13,18 @@ import msgspec
 
 import appliance
 from appliance.config import Box
+from appliance.contracts.agent import AgentStatus, NoteResults, SelfTestState, WatchSelfTest
 from appliance.contracts.capture import Capture, Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import Diagnostics, Lane
 from appliance.contracts.telemetry import flat
+from appliance.contracts.transport import Operation
 from appliance.contracts.uplink import Telemetry, Uplink
 from appliance.services.agent.health import box_health
 from appliance.services.agent.installing import Installing
+from appliance.services.agent.power_fail import PowerWatch
 from appliance.services.agent.selftest import WAITING, SelfTest
+from appliance.services.agent.selftest_runs import SelfTestRuns
 from appliance.services.agent.updates import Confirmation, Slots, UpdaterUnavailable
 
 RETENTION_SECONDS = 3600.0
@@ -55,12 +59,15 @@ class AgentService:
         updater: Updater | None = None,
         installing: Installing | None = None,
         self_test: SelfTest | None = None,
+        power: PowerWatch | None = None,
         bundle: Callable[[dict[str, Any]], bytes] | None = None,
         report_seconds: float = REPORT_SECONDS,
         retention_seconds: float = RETENTION_SECONDS,
     ) -> None:
-        """`updater`: None where the software is not updated by slots, as on a developer's machine. `bundle`
-        makes of the health report what support sees while it is let in; None: that report alone."""
+        """`updater`: None where the software is not updated by slots, as on a developer's machine; `power`:
+        None where the box cannot switch itself off. `bundle` makes of the health report what support sees
+        while it is let in; None: that report alone."""
+        self._power = power
         self._bundle = bundle
         self._support_due: tuple[str, float] = ("", 0.0)
         self._box = box
@@ -72,15 +79,62 @@ class AgentService:
         self._retention_seconds = retention_seconds
         self._updater = updater
         self._installing = installing
-        self._self_test = self_test
-        self._testing: asyncio.Task[None] | None = None
+        self._testing = SelfTestRuns(self_test)
+        self._tests = self_test is not None
         self._test_due = time.monotonic()
-        self._tested: dict[str, Any] = {}
         self._confirmation = Confirmation(capture=capture, lane=lane, uplink=uplink)
         self._update: dict[str, Any] = {}
 
+    # The service's socket
+
+    def operations(self) -> tuple[Operation, ...]:
+        """What the service's socket offers."""
+        return (
+            Operation("status", Nothing, self.status),
+            Operation("run_self_test", Nothing, self.run_self_test),
+            Operation("watch_self_test", WatchSelfTest, self.watch_self_test),
+            Operation("note_results", NoteResults, self.note_results),
+        )
+
+    async def status(self, request: Nothing) -> AgentStatus:
+        """How the box is now."""
+        try:
+            link = await self._uplink.status(request)
+        except ServiceError:
+            link = None
+        return AgentStatus(
+            version=appliance.__version__,
+            device=self._box.device,
+            profile=self._box.profile.value,
+            box=await asyncio.to_thread(box_health, self._data),
+            update=self._update | (self._installing.state if self._installing else {}),
+            link=link,
+            self_test=self._testing.state,
+        )
+
+    async def run_self_test(self, request: Nothing) -> SelfTestState:  # noqa: ARG002 - the Protocol's shape
+        self._testing.start()
+        return self._testing.state
+
+    async def watch_self_test(self, request: WatchSelfTest) -> SelfTestState:
+        return await self._testing.watch(request)
+
+    async def note_results(self, request: NoteResults) -> SelfTestState:
+        return self._testing.note(request)
+
+    # The rounds
+
     async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
         """Report until cancelled; `progressed` is called after every round, for the watchdog."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                if self._power is not None:
+                    tasks.create_task(self._power.run())
+                tasks.create_task(self._rounds(progressed))
+        finally:
+            await self._testing.stop()
+
+    async def _rounds(self, progressed: Callable[[], None]) -> None:
         retention_due = time.monotonic()  # at a start too: a box may be switched off every night
         while True:
             if time.monotonic() >= retention_due:
@@ -111,7 +165,9 @@ class AgentService:
             "box": await asyncio.to_thread(box_health, self._data),
             "devices": await self._devices(),
             "records": records,
-        } | {name: part for name, part in (("update", update), ("selftest", self._tested)) if part}
+        } | {
+            name: part for name, part in (("update", update), ("selftest", self._testing.telemetry())) if part
+        }
 
     async def _confirm(self) -> None:
         """A trial start that is well is kept."""
@@ -139,12 +195,11 @@ class AgentService:
 
     async def _test(self) -> None:
         """The self-test, beside all else, when it is due and nobody is at the box."""
-        busy = self._testing is not None and not self._testing.done()
-        if self._self_test is None or busy or time.monotonic() < self._test_due:
+        if not self._tests or self._testing.running or time.monotonic() < self._test_due:
             return
         if (await self._records()).get("step") == WAITING:
             self._test_due = time.monotonic() + SELF_TEST_SECONDS
-            self._testing = asyncio.create_task(self._run_test(self._self_test))
+            self._testing.start()
 
     async def _support(self) -> None:
         """As long as central's two keys let support in: the box's state, at once and every half hour."""
@@ -162,16 +217,6 @@ class AgentService:
             return  # the next round
         if said.accepted:
             self._support_due = (let_in.request, time.monotonic() + SUPPORT_SECONDS)
-
-    async def _run_test(self, test: SelfTest) -> None:
-        results = await test.run()
-        self._tested = {
-            "time": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "passed": sum(one["verdict"] == "PASS" for one in results),
-        } | {
-            verdict.lower(): [f"{one['id']}: {one['reason']}" for one in results if one["verdict"] == verdict]
-            for verdict in ("FAIL", "CANNOT", "NOT_DONE")
-        }
 
     async def _devices(self) -> Any:
         try:

@@ -12,16 +12,25 @@ from appliance.whole_files import write_whole
 
 RUN: Final = Path("/run/chrony.d")
 FILE: Final = "borne.conf"
+GNSS_MARK: Final = "gnss"
+"""Beside it where there is a receiver: borne-gnss.service and borne-clock.service wait for it."""
+GNSS_SOCKET: Final = "/run/chrony.gnss.sock"
+GNSS_REFID: Final = "GNSS"
+"""Both as `borne time` has them (appliance.gnss_time, appliance.time_followed)."""
 
 
 def chrony_lines(time: TimeSources) -> str:
     """Servers that prove who they are (NTS, RFC 8915), or plain ones; never the second beside the first."""
-    lines = [f"server {name} iburst nts" for name in time.nts]
+    trusted = " prefer trust" if time.gnss is not None else ""  # satellites alone do not outvote a proof
+    lines = [f"server {name} iburst nts{trusted}" for name in time.nts]
     if time.nts:
         # A box without a battery wakes up in the past, where every certificate is of the future: the first
         # setting of the clock does not ask for dates.
         lines += ["authselectmode require", "nocerttimecheck 1"]
     lines += [f"server {name} iburst" for name in time.ntp]
+    if time.gnss is not None:
+        # `delay`: how little a sentence on a serial line says of the moment in which it came.
+        lines.append(f"refclock SOCK {GNSS_SOCKET} refid {GNSS_REFID} poll 4 delay 0.5 precision 0.05")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -32,4 +41,9 @@ def write_time_sources(configuration: Path, run: Path = RUN) -> None:
         ConfigError: the configuration cannot be used.
         OSError: the lines cannot be written.
     """
-    write_whole(run / FILE, chrony_lines(load_config(configuration).time).encode("ascii"), mode=0o644)
+    time = load_config(configuration).time
+    write_whole(run / FILE, chrony_lines(time).encode("ascii"), mode=0o644)
+    if time.gnss is not None:
+        write_whole(run / GNSS_MARK, time.gnss.port.encode("ascii"), mode=0o644)
+    else:
+        (run / GNSS_MARK).unlink(missing_ok=True)

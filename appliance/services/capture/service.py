@@ -18,6 +18,8 @@ from appliance.contracts.capture import (
     ChipOpened,
     Devices,
     Guidance,
+    Looked,
+    LookThrough,
     MrzEvidence,
     Nothing,
     PageHint,
@@ -42,6 +44,7 @@ from appliance.services.capture.chips import ChipDesk
 from appliance.services.capture.device_desk import DeviceDesk, translate
 from appliance.services.capture.document import DocumentStation
 from appliance.services.capture.fingers import FingerStation, compare_fingers
+from appliance.services.capture.looking import looked_at
 from appliance.services.capture.page_lights import under_each_light
 from appliance.services.capture.pictures import PictureError
 from appliance.services.capture.portrait import PortraitStation
@@ -112,6 +115,7 @@ class CaptureService:
             Operation("devices", Nothing, self.devices),
             Operation("watch_devices", WatchDevices, self.watch_devices),
             Operation("self_test", RunSelfTest, self.self_test),
+            Operation("look_through", LookThrough, self.look_through),
         )
 
     async def run(self, *, progressed: Callable[[], None] = lambda: None) -> None:
@@ -275,6 +279,14 @@ class CaptureService:
 
     async def self_test(self, request: RunSelfTest) -> SelfTested:
         return await self._desk.self_test(request)
+
+    async def look_through(self, request: LookThrough) -> Looked:
+        device = next((one for one in self.all_devices if one.identity.key == request.key), None)
+        if device is None or Capability.IMAGE not in device.capabilities:
+            raise ServiceError("no_device", f"This box has no camera {request.key[:100]}.")
+        assert isinstance(device, Camera)
+        seconds = _bounded(request.timeout)
+        return await self._desk.ask(device, lambda: looked_at(device.capture(seconds)))
 
     def _able(self, capability: Capability, *, pages: bool = False) -> list[Device]:
         """Devices that can do it, ready ones first; of cameras, those that look at pages, or at faces."""

@@ -35,6 +35,8 @@ class Duty:
         self.officer: OfficerView | None = None
         self.known: tuple[OfficerView, ...] = ()
         """Those who may log in."""
+        self.readable = True
+        """Whether the book could be read: an unreadable one is no box without officers."""
         self.look()
 
     @property
@@ -46,9 +48,9 @@ class Duty:
     def look(self) -> None:
         """Read the book again: another process writes it. While it cannot be read nobody new logs in."""
         try:
-            self.known = self._officers.all()
+            self.known, self.readable = self._officers.all(), True
         except StorageError as error:
-            self.known = ()
+            self.known, self.readable = (), False
             log.error("%s", error)  # noqa: TRY400 - the sentence says it all
 
     def login(self, login: Login) -> OfficerAnswer:
@@ -92,6 +94,10 @@ class Duty:
         """
         self._record(act, self.name, **more)
 
+    def visited(self, act: str, name: str) -> None:
+        """A technician came or went; on a disk that is to be mended nothing can be written down."""
+        self._try_to_record(act, name)
+
     def _logout(self) -> OfficerAnswer:
         if self.officer is not None:
             try:
@@ -118,7 +124,7 @@ class Duty:
         return officer
 
     def _try_to_record(self, act: str, name: str) -> None:
-        """A wrong PIN is refused whether or not that can be written down."""
+        """What happened has happened, whether or not it can be written down: a wrong PIN is refused."""
         try:
             self._record(act, name)
         except StorageError as error:

@@ -28,6 +28,7 @@ from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane import workflow
 from appliance.services.lane.advance.desk import AdvanceDesk
+from appliance.services.lane.aside import Aside
 from appliance.services.lane.asked_desk import AskedDesk, Make
 from appliance.services.lane.asking import Asking, Referred
 from appliance.services.lane.assessment import assess, document_of, movement_of, subject_of
@@ -106,6 +107,7 @@ class Engine:
         self._live = live
         self._late_checks: asyncio.Queue[Check] = asyncio.Queue()
         self._changed = changed
+        self.aside = Aside()
         self._asking = Asking(capture, changed)
         self.button = self._asking.button
         self.documents = DocumentStation(capture, changed)
@@ -235,11 +237,12 @@ class Engine:
         await self._start()
 
     def _ready_offer(self) -> Offer:
-        return Offer(press="start", hold=SEEN if self._chaser.late_hits() else None)
+        start = None if self.aside.power_failing else "start"
+        return Offer(press=start, hold=SEEN if self._chaser.late_hits() else None)
 
-    def late_hits_changed(self) -> None:
-        """There is something to read while nobody stands here."""
-        if self.state.step is Step.WAITING and self.button.offer.press == "start":
+    def ready_offer_changed(self) -> None:
+        """There is something to read while nobody stands here, or the power fails, or is back."""
+        if self.state.step is Step.WAITING and self.button.offer.press in ("start", None):
             self.button.change(self._ready_offer())
 
     async def _seen(self) -> None:
@@ -251,7 +254,8 @@ class Engine:
         """A document on the reader, or a press, begins the crossing."""
         wait = Wait(timeout=self._policy.pace.document_seconds)
         try:
-            evidence = await self._asking.or_button(self.documents.read(wait), self._ready_offer())
+            reading = self.aside.unless(self.documents.read(wait))
+            evidence = await self._asking.or_button(reading, self._ready_offer())
         except ServiceError as error:
             if error.code != "timeout":
                 await asyncio.sleep(CAPTURE_RETRY_SECONDS)
@@ -273,12 +277,9 @@ class Engine:
 
     async def _read_document(self) -> None:
         await read_document(
-            self.documents,
-            self._asking,
-            seconds=self._policy.pace.document_seconds,
-            keep=self._keep,
-            miss=self._miss,
-        )
+            self.documents, self._asking, seconds=self._policy.pace.document_seconds,
+            keep=self._keep, miss=self._miss,
+        )  # fmt: skip
 
     def enter(self, entry: TypedEntry) -> TypedAnswer:
         """The officer's form: what is wrong with it, what it would be, or that it is taken."""
@@ -310,12 +311,9 @@ class Engine:
 
     async def _read_visa(self) -> None:
         await read_visa(
-            self.documents,
-            self._asking,
-            seconds=self._policy.pace.document_seconds,
-            today=self.today,
-            keep=self._keep,
-        )
+            self.documents, self._asking, seconds=self._policy.pace.document_seconds,
+            today=self.today, keep=self._keep,
+        )  # fmt: skip
 
     def _verify_ahead(self, files: Mapping[str, bytes]) -> None:
         verify_ahead(files, trusted(self._trust), moment_of(self._clock.stamp(), self._clock.floor))

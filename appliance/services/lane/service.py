@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from appliance.clock import Clock
 from appliance.config import Box, Retention
@@ -26,6 +27,8 @@ from appliance.contracts.lane import (
     LiveQueries,
     MakeRoom,
     OutboxPage,
+    PowerHeard,
+    PowerNews,
     Press,
     PressTaken,
     ReportSigned,
@@ -56,6 +59,7 @@ from appliance.reference_data.errors import Refused
 from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.advance.desk import AdvanceDesk
+from appliance.services.lane.boot import BootToReady
 from appliance.services.lane.button import ButtonEvent
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.disk import DiskWatch
@@ -66,6 +70,8 @@ from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
 from appliance.services.lane.outbox import Outbox
 from appliance.services.lane.paper_desk import PaperDesk
+from appliance.services.lane.power import NOTICE as POWER_FAILING
+from appliance.services.lane.power import hear
 from appliance.services.lane.presenter import Presenter, Situation
 from appliance.services.lane.printing import PrintDesk
 from appliance.services.lane.receipt import ReceiptDesk
@@ -73,6 +79,8 @@ from appliance.services.lane.records_desk import RecordsDesk
 from appliance.services.lane.second_line.desk import SecondLine
 from appliance.services.lane.second_line.post_desk import PostKeys
 from appliance.services.lane.support_desk import SupportDesk
+from appliance.services.lane.technician import TechnicianDesk
+from appliance.services.lane.trust_view import trust_view
 from appliance.services.lane.workflow import Step
 
 REFRESH_SECONDS = 5.0
@@ -115,7 +123,9 @@ class LaneService:
         expected: Expected | None = None,
         post: tuple[Post, PostKeys] | None = None,
         visas: Visas | None = None,
+        data: Path | None = None,
     ) -> None:
+        """`data`: the folder in which lane remembers when this start of the box was ready."""
         self._loop_of_run: asyncio.AbstractEventLoop | None = None
         self._book = book
         self._box = box
@@ -134,13 +144,9 @@ class LaneService:
         self.printing = PrintDesk(capture)
         self._memory = memory
         self._chaser = Chaser(
-            journal=journal,
-            memory=memory,
-            lists=lists,
-            clock=clock,
-            recent_days=lambda: in_force.policy.memory.recent_days,
-            changed=self._late_hits_came,
-        )
+            journal=journal, memory=memory, lists=lists, clock=clock,
+            recent_days=lambda: in_force.policy.memory.recent_days, changed=self._late_hits_came,
+        )  # fmt: skip
         duty = Duty(
             officers=officers,
             journal=journal,
@@ -170,41 +176,28 @@ class LaneService:
             device=box.device, keys=gateway, signing=lambda: journal.signing_key, late=self._late_answer
         )
         self.engine = Engine(
-            box=box,
-            in_force=in_force,
-            capture=capture,
-            journal=journal,
-            lists=lists,
-            trust=trust,
-            clock=clock,
-            memory=memory,
-            chaser=self._chaser,
-            live=self._live,
-            duty=duty,
+            box=box, in_force=in_force, capture=capture, journal=journal, lists=lists, trust=trust,
+            clock=clock, memory=memory, chaser=self._chaser, live=self._live, duty=duty,
             fingers=FingerDesk(
                 capture, self._refresh, settings=finger or FingerSettings(), enrolments=enrolments
             ),
-            changed=self._refresh,
-            face=face,
-            book=book,
-            history=history,
+            changed=self._refresh, face=face, book=book, history=history,
             keep_case=self.second_line.keep if self.second_line is not None else None,
             advance=self.advance,
-        )
+        )  # fmt: skip
         if self.second_line is not None:
             self.engine.asked.applying = self.second_line.applying(in_force, post=box.post)
+        self._trust = trust
+        self._boot = BootToReady(data)
+        self.technician = TechnicianDesk(
+            capture=capture, duty=duty, clock=clock, trust=trust, aside=self.engine.aside,
+            step=lambda: self.engine.state.step, devices=lambda: self._presenter.devices, status=self.status,
+        )  # fmt: skip
         self._history = history
         self._paper = PaperDesk(
-            box=box,
-            journal=journal,
-            lists=lists,
-            clock=clock,
-            in_force=in_force,
-            known=memory,
-            chaser=self._chaser,
-            history=history,
-            book=book,
-        )
+            box=box, journal=journal, lists=lists, clock=clock, in_force=in_force, known=memory,
+            chaser=self._chaser, history=history, book=book,
+        )  # fmt: skip
         self._desk = RecordsDesk(
             journal=journal,
             memory=memory,
@@ -264,6 +257,7 @@ class LaneService:
             Operation("link", LinkState, self.link),
             Operation("fetch_queries", FetchQueries, self.fetch_queries),
             Operation("answer", SignedData, self.answer),
+            Operation("power", PowerNews, self.power),
             Operation("status", Nothing, self.status),
         )
 
@@ -322,6 +316,9 @@ class LaneService:
     async def answer(self, request: SignedData) -> Installed:
         return await self._live.take(request)
 
+    async def power(self, request: PowerNews) -> PowerHeard:
+        return await hear(self.engine, request, self._refresh)
+
     async def status(self, request: Nothing) -> LaneStatus:  # noqa: ARG002 - the Protocol's shape
         try:
             status = self._journal.status()
@@ -341,6 +338,8 @@ class LaneService:
             uncertainty_ms=self._clock.stamp().uncertainty_ms,
             updates=self._in_force.updates,
             support=self.support.state,
+            trust=trust_view(self._trust, self._lists, self._clock),
+            boot_to_ready_seconds=self._boot.seconds,
         )
 
     # The kiosk's source
@@ -351,6 +350,7 @@ class LaneService:
 
     async def wait_for_change(self, revision: int, timeout: float) -> View:
         """The view as soon as it differs from `revision`, or after `timeout` seconds as it is."""
+        self._boot.ready()
         return await self._presenter.wait_for_change(revision, timeout)
 
     async def press(self, press: Press) -> PressTaken:
@@ -458,7 +458,7 @@ class LaneService:
 
     def _late_hits_came(self) -> None:
         self._outbox.grew()
-        self.engine.late_hits_changed()
+        self.engine.ready_offer_changed()
         self._refresh()
 
     async def _late_answer(self, crossing: str, check: Check) -> None:
@@ -468,6 +468,7 @@ class LaneService:
         engine = self.engine
         now, quality = self._clock.now()
         self._receipts.look(engine.state)
+        self.technician.look()
         if engine.state.step is Step.WAITING:
             self._outbox.grew()
         self._presenter.present(
@@ -485,6 +486,7 @@ class LaneService:
                     *self._in_force.notices,
                     *self._disk.notices,
                     *self.support.notices,
+                    *((POWER_FAILING,) if engine.aside.power_failing else ()),
                 ),
                 last_outcome=engine.last_outcome,
                 page_hint=engine.documents.page.hint or engine.chips.hint,

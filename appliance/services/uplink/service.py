@@ -24,6 +24,7 @@ from appliance.contracts.uplink import Telemetry, UplinkStatus
 from appliance.services.uplink.bundles import Bundles
 from appliance.services.uplink.drain import Drain
 from appliance.services.uplink.link import Announcement, Credentials, Link, LinkError, User
+from appliance.services.uplink.network import network_links
 from appliance.services.uplink.pace import MIN_BACKOFF_SECONDS, Backoff
 
 RESEND_SECONDS = 10.0
@@ -98,6 +99,7 @@ class UplinkService:
             repeated=self._drain.repeated,
             reconnects=max(0, self._connections - 1),
             last_problem=self._last_problem,
+            links=network_links(),
         )
 
     async def fetch_update(self, request: UpdateOffer) -> Fetched:

@@ -9,6 +9,7 @@ from conformance.testbed import testbed
 from hal.illumination import Illumination, Light, gpio
 from hal.illumination import simulated as simulated_lights
 from hal.power import PowerState, PowerSupply, sysfs
+from hal.power import gpio as power_fail
 from hal.power import simulated as simulated_power
 
 PINS = {Light.WHITE: 5, Light.OBLIQUE: 6, Light.INFRARED: 13, Light.ULTRAVIOLET: 19}
@@ -149,6 +150,34 @@ class SysfsPretended(Sysfs):
         super().tear_down()
         if self.there:
             self.unplug()
+
+
+class PowerFailPin(Bench):
+    protocol = PowerSupply
+    lies = True
+    not_applicable = (
+        dict.fromkeys(UNPLUGGING, SOLDERED) | NEVER_SILENT | {"malformed": "a pin is high or low"}
+    )
+
+    def __init__(self, tmp_path):
+        super().__init__(tmp_path)
+        self.pins = MockFactory()
+        self.device = power_fail.GpioPower(power_fail.Options(pin=26), make_pins=lambda: self.pins)
+        self.wanted = 0
+
+    def provide(self, number=0):
+        self.wanted = number
+
+    def operate(self, timeout):
+        self.device.open()  # a mock pin forgets what drove it when it is pulled
+        if self.wanted:
+            self.pins.pin(26).drive_low()
+        else:
+            self.pins.pin(26).drive_high()
+        return self.device.read_power()
+
+    def number_of(self, result):
+        return 0 if result.on_mains else 1
 
 
 class SimulatedPower(Scripted):

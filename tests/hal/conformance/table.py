@@ -82,6 +82,8 @@ CASES: tuple[Case, ...] = (
     Case("printer", "escpos", "", "ESC/POS receipt printers, 58 or 80 mm", printers.Escpos,
          Proof.EMULATED, PTY, "RS-232, or USB set to a COM port; `port = ...`; `dots = 384` for 58 mm",
          fixtures=PTYS),
+    Case("power", "gpio", "", "a pin that says the mains are away", fixtures_of_the_box.PowerFailPin,
+         Proof.EMULATED, "gpiozero's mock pins", "one of the board's pins, BCM number; extra `pi`"),
     Case("panel", "gpio", "", "button, three lights or one RGB, buzzer", panels.Pins, Proof.EMULATED,
          "gpiozero's mock pins", "the board's pins, BCM numbers; extra `pi`"),
     Case("panel", "keyboard", "", "a terminal: space = press, `h` = hold", on_a_pty.Keyboard, Proof.EMULATED,

@@ -22,11 +22,12 @@ DIALOGS: Final = (
 """Forms of the page: while one is open, help is its help."""
 SECOND_LINE: Final = ("second_line", "second_line_case", "release_review", "visa_label")
 """Pages of their own, which say in `data-screen` which they are."""
+TECHNICIAN: Final = "technician"
 LOST: Final = "lost"
 LATE: Final = "late_hits"
 SCREENS: Final = (
     *(step for step in STEPS if step not in ("deciding", "recording")),
-    *("green", "amber", "red", LATE, *TROUBLES, *DIALOGS, *SECOND_LINE, LOST),
+    *("green", "amber", "red", LATE, *TROUBLES, *DIALOGS, *SECOND_LINE, TECHNICIAN, LOST),
 )
 """Every screen that has help; a test holds each language's page to them."""
 

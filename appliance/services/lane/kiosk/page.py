@@ -40,6 +40,7 @@ from appliance.services.lane.kiosk.paper import PaperPage
 from appliance.services.lane.kiosk.receipt import ReceiptPages
 from appliance.services.lane.kiosk.screen import screen_of
 from appliance.services.lane.kiosk.second_line import SecondLinePage, SecondLineSource
+from appliance.services.lane.kiosk.technician import TechnicianPage, TechnicianSource
 from appliance.services.lane.kiosk.traveller import TravellerPage
 from appliance.services.lane.kiosk.visas import OFFICIAL, VisaPages
 from appliance.services.lane.kiosk.words import UnknownLanguage, Words, load_words
@@ -80,6 +81,11 @@ class ViewSource(NoteSource, Protocol):
     @property
     def second_line(self) -> SecondLineSource | None:
         """Where referred crossings wait; None where nobody keeps them."""
+        ...
+
+    @property
+    def technician(self) -> TechnicianSource:
+        """The self-test, part by part."""
         ...
 
     def view(self) -> View: ...
@@ -181,6 +187,7 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             *kiosk.traveller.routes(),
             *SecondLinePage(source, kiosk.words, kiosk.templates, kiosk.version).routes(),
             *VisaPages(source, kiosk.words, kiosk.label, kiosk.templates, kiosk.version).routes(),
+            *TechnicianPage(source, kiosk.words, kiosk.templates, kiosk.version).routes(),
             *kiosk.help.routes(),
             *kiosk.receipt.routes(),
             *kiosk.paper.routes(),

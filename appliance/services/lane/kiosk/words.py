@@ -20,6 +20,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
+from appliance.contracts.agent import SELF_TEST_CHECKS, SELF_TEST_REASONS
 from appliance.contracts.asked import (
     GROUPS,
     NOTE_PROBLEMS,
@@ -37,6 +38,7 @@ from appliance.contracts.finger import FINGER_INSTRUCTIONS, POSITIONS
 from appliance.contracts.lane import LAY_DOWN_AGAIN
 from appliance.contracts.officers import OFFICER_PROBLEMS
 from appliance.contracts.paper import PAPER_PROBLEMS
+from appliance.contracts.technician import BENCH_PROBLEMS, SIGNALS
 from appliance.contracts.visas import VISA_PROBLEMS, VisaOutcome
 from appliance.services.lane.second_line.indicators import INDICATORS
 from appliance.services.lane.second_line.routines import FEATURES, LIGHTS, PROPERTIES, RESULTS
@@ -114,6 +116,7 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
         "disk_almost_full",
         "signed_data_unreadable",
         "clock_unsure",
+        "power_failing",
     ),
     "outcome": ("admitted", "referred"),
     "direction": ("entry", "exit"),
@@ -155,6 +158,12 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "note_problem": NOTE_PROBLEMS,
     "typed_problem": PAPER_PROBLEMS,
     "officer_problem": tuple(code for code in OFFICER_PROBLEMS if code != "locked"),
+    "bench_check": SELF_TEST_CHECKS,
+    "bench_reason": SELF_TEST_REASONS,
+    "bench_signal": SIGNALS,
+    "bench_light": ("good", "dark", "bright", "contrast"),
+    "bench_fact": (*("temperature", "voltage", "mains", "battery", "disk", "memory", "uptime", "ready"),),
+    "bench_problem": BENCH_PROBLEMS,
     "plural": ("hours", "days", "entries", "unsent", "PASS", "FAIL", "NOT_DONE", "CANNOT"),
 }
 """Every code that the box is known to say, by kind; each has words in every catalogue."""

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from appliance import cli
+from appliance.contracts.agent import SELF_TEST_CHECKS, SELF_TEST_REASONS, NoteResults, WatchSelfTest
 from appliance.contracts.capture import (
     Devices,
     DeviceStatus,
@@ -21,13 +22,16 @@ from appliance.contracts.capture import (
     Show,
     TakePortrait,
 )
+from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face import Measure
-from appliance.contracts.lane import LaneStatus, ListView
+from appliance.contracts.lane import LaneStatus, ListView, TrustView
 from appliance.contracts.transport import Operation, application, listen_unix, serve
-from appliance.contracts.uplink import UplinkStatus
+from appliance.contracts.uplink import NetworkLink, UplinkStatus
 from appliance.services.agent import selftest
 from appliance.services.agent.selftest import SIGNALS, SelfTest
+from appliance.services.agent.selftest_runs import MOST_RESULTS, SelfTestRuns
+from appliance.services.agent.updates import Slots, UpdaterUnavailable
 
 
 def a_device(kind: str, state: str = "READY", **changes) -> DeviceStatus:
@@ -52,6 +56,8 @@ class Box:
         self.connected = True
         self.shown: list[str] = []
         self.silent: set[str] = set()
+        self.links: tuple[NetworkLink, ...] = ()
+        self.trust: TrustView | None = None
 
     def _speak(self, name: str) -> None:
         if name in self.silent:
@@ -83,7 +89,7 @@ class Box:
         self._speak("lane")
         return LaneStatus(
             epoch="e", last_seq=5, acknowledged_seq=3, unsent=2, step=self.step, notices=self.notices,
-            lists=self.lists, time_quality=self.quality,
+            lists=self.lists, time_quality=self.quality, trust=self.trust,
         )  # fmt: skip
 
     async def say_link(self, _: Nothing) -> UplinkStatus:
@@ -91,7 +97,7 @@ class Box:
         return UplinkStatus(
             connected=self.connected, broker="b:8883", acknowledged_seq=3, published=3,
             repeated=0, reconnects=0,
-            last_problem="" if self.connected else "The broker does not answer.",
+            last_problem="" if self.connected else "The broker does not answer.", links=self.links,
         )  # fmt: skip
 
     def test(self, tmp_path, **more) -> dict[str, dict]:
@@ -115,7 +121,8 @@ def test_ok_a_box_that_is_well(box, tmp_path) -> None:
     results = box.test(tmp_path, ask=lambda question: True)
     assert box.shown == [*SIGNALS, "off"]
     verdicts = {id_: one["verdict"] for id_, one in results.items() if id_ != "box.health"}
-    assert verdicts.pop("disk.flush") == "NOT_DONE"
+    undone = {"disk.flush", "disk.card", "box.software", "central.network"}
+    assert {verdicts.pop(id_) for id_ in undone} == {"NOT_DONE"}
     assert set(verdicts.values()) == {"PASS"}
     assert {"devices.camera.2", "panel.lights", "records.journal", "clock.quality"} <= verdicts.keys()
     assert {"lists.persons", "central.broker"} <= verdicts.keys()
@@ -294,3 +301,125 @@ def test_fail_nobody_answers(tmp_path, capsys) -> None:
 def test_fail_no_configuration(tmp_path, capsys) -> None:
     assert cli.main(["selftest", "--config", str(tmp_path / "none")]) == 2
     assert os.linesep in capsys.readouterr().err
+
+
+# Its state, for the technician's page and the telemetry
+
+
+def runs_of(box: Box, tmp_path, **more) -> SelfTestRuns:
+    capture = SimpleNamespace(
+        devices=box.say_devices, show=box.show, self_test=box.say_tested, take_portrait=box.take_portrait
+    )
+    lane, uplink = SimpleNamespace(status=box.say_status), SimpleNamespace(status=box.say_link)
+    return SelfTestRuns(SelfTest(capture=capture, lane=lane, uplink=uplink, data=tmp_path, **more))
+
+
+def test_ok_a_run_is_watched_as_it_goes_on(box, tmp_path) -> None:
+    async def main() -> None:
+        runs = runs_of(box, tmp_path)
+        assert runs.telemetry() == {}
+        runs.start()
+        runs.start()  # one goes on: nothing begins anew
+        seen = [runs.state]
+        async with asyncio.timeout(60):
+            while seen[-1].running:
+                seen.append(await runs.watch(WatchSelfTest(after=seen[-1].revision, timeout=30.0)))
+        assert [one.revision for one in seen] == sorted({one.revision for one in seen})
+        assert (seen[-1].done, seen[-1].total) == (7, 7)
+        assert {"panel.lights", "box.health", "central.network"} <= {one.id for one in seen[-1].results}
+        told = runs.telemetry()
+        assert "panel.lights: nobody_looks" in told["not_done"]
+        assert told["passed"] == sum(one.verdict == "PASS" for one in seen[-1].results)
+
+    asyncio.run(main())
+
+
+def test_ok_what_a_technician_confirmed_goes_with_the_telemetry_until_the_next_run(box, tmp_path) -> None:
+    async def main() -> None:
+        runs = runs_of(box, tmp_path)
+        runs.start()
+        seen = Check(id="panel.lights", verdict="PASS", reason="seen")
+        runs.note(NoteResults(results=(seen,)))
+        async with asyncio.timeout(60):
+            while runs.state.running:
+                await runs.watch(WatchSelfTest(after=runs.state.revision, timeout=30.0))
+        assert seen in runs.state.results, "the run could not do it, a person could"
+        assert not any(one.startswith("panel.lights") for one in runs.telemetry()["not_done"])
+        runs.start()
+        assert seen not in runs.state.results
+        await runs.stop()
+        assert not runs.running
+
+    asyncio.run(main())
+
+
+def test_fail_more_than_a_box_has_and_no_self_test_at_all(box, tmp_path) -> None:
+    runs = runs_of(box, tmp_path)
+    many = tuple(Check(id=f"x.{n}", verdict="PASS", reason="seen") for n in range(MOST_RESULTS + 1))
+    with pytest.raises(ServiceError, match="more than a box"):
+        runs.note(NoteResults(results=many))
+    assert runs.state.results == ()
+    with pytest.raises(ServiceError, match="no self-test"):
+        SelfTestRuns(None).start()
+
+
+@pytest.mark.parametrize(
+    ("slots", "expected"),
+    [
+        (Slots(running="A", primary="A"), ("PASS", "kept")),
+        (Slots(running="B", primary="A"), ("NOT_DONE", "on_trial")),
+        (UpdaterUnavailable("RAUC does not answer."), ("CANNOT", "updater")),
+    ],
+)
+def test_ok_which_slot_runs_and_whether_it_is_kept(box, tmp_path, slots, expected) -> None:
+    def say() -> Slots:
+        if isinstance(slots, Exception):
+            raise slots
+        return slots
+
+    software = box.test(tmp_path, slots=say)["box.software"]
+    assert (software["verdict"], software["reason"]) == expected
+
+
+def test_ok_the_card_s_wear_stands_on_its_own(box, tmp_path, monkeypatch) -> None:
+    for worn, warnings, verdict in ((30, [], "PASS"), (90, ["card_worn"], "FAIL")):
+        report = {"warnings": warnings, "card_worn_percent": worn}
+        monkeypatch.setattr(selftest, "box_health", lambda data, report=report: report)
+        results = box.test(tmp_path)
+        assert (results["disk.card"]["verdict"], results["box.health"]["verdict"]) == (verdict, "PASS")
+
+
+def test_ok_the_cable_the_broker_and_central_s_word_are_three_things(box, tmp_path) -> None:
+    box.links = (NetworkLink(name="eth0", up=False),)
+    box.connected = False
+    results = box.test(tmp_path)
+    told = {name: results[f"central.{name}"]["reason"] for name in ("network", "broker", "word")}
+    assert told == {"network": "no_link", "broker": "not_connected", "word": "nothing_acknowledged"}
+    box.links, box.connected = (NetworkLink(name="eth0", up=True),), True
+    results = box.test(tmp_path)
+    told = {name: results[f"central.{name}"]["reason"] for name in ("network", "broker", "word")}
+    assert told == {"network": "link", "broker": "connected", "word": "acknowledged"}
+
+
+@pytest.mark.parametrize(("authorities", "verdict"), [(588, "PASS"), (0, "FAIL")])
+def test_ok_trust_anchors_are_counted(box, tmp_path, authorities, verdict) -> None:
+    box.trust = TrustView(authorities=authorities, version=3, age_hours=2.0)
+    assert box.test(tmp_path)["trust.anchors"]["verdict"] == verdict
+
+
+def test_ok_every_part_and_reason_has_words_on_the_page(box, tmp_path) -> None:
+    """What agent can say is what contracts.agent lists: the page's catalogues are held to that list."""
+    import ast
+    import inspect
+
+    strings = {
+        node.value
+        for node in ast.walk(ast.parse(inspect.getsource(selftest)))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    unused = {"document.page", "document.chip", "finger.image"}  # lane's own
+    assert set(SELF_TEST_CHECKS) - unused <= strings
+    said = {one["id"] for one in box.test(tmp_path).values()}
+    plain = {one for one in said if not one.startswith(("devices.", "lists."))}
+    assert plain <= set(SELF_TEST_CHECKS)
+    assert SELF_TEST_REASONS

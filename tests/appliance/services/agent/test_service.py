@@ -3,9 +3,12 @@ import asyncio
 import pytest
 
 from appliance.config import Box
+from appliance.contracts.agent import AgentClient, NoteResults, WatchSelfTest
 from appliance.contracts.capture import Devices, DeviceStatus, Nothing
+from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import LaneStatus, Retained
+from appliance.contracts.transport import application, listen_unix, serve
 from appliance.services.agent import health
 from appliance.services.agent.service import AgentService
 
@@ -148,3 +151,49 @@ def test_ok_the_hottest_zone_counts_and_a_sensor_that_is_not_there_is_left_out(t
         (zones / zone / "temp").write_text(reading)
     assert health.box_health(tmp_path, system=tmp_path)["temperature_celsius"] == pytest.approx(52.5)
     assert "temperature_celsius" not in health.box_health(tmp_path, system=tmp_path / "nothing")
+
+
+def test_ok_lane_asks_across_the_socket(tmp_path):
+    """Status, a run and its state, and what a technician confirmed, as the technician's page has it."""
+    others = Others()
+
+    class Test:
+        async def run(self, told):
+            told(0, 2, [])
+            told(1, 2, [{"id": "box.health", "verdict": "PASS", "reason": "well", "evidence": {"x": 1.5}}])
+            return [{"id": "box.health", "verdict": "FAIL", "reason": "too_hot", "evidence": {}}]
+
+    async def main():
+        box = Box(device="box-1", post="Post")
+        service = AgentService(
+            box=box, data=tmp_path, capture=others, lane=others, uplink=others, self_test=Test()
+        )
+        serving = asyncio.create_task(
+            serve(application(service.operations()), listen_unix(tmp_path / "agent.sock"))
+        )
+        client = AgentClient(tmp_path / "agent.sock")
+        try:
+            async with asyncio.timeout(60):
+                state = await client.run_self_test(Nothing())
+                while state.running:
+                    state = await client.watch_self_test(WatchSelfTest(after=state.revision, timeout=10.0))
+                assert [(one.id, one.verdict) for one in state.results] == [("box.health", "FAIL")]
+                assert (state.done, state.total) == (2, 2)
+                seen = Check(id="panel.lights", verdict="PASS", reason="seen")
+                state = await client.note_results(NoteResults(results=(seen,)))
+                assert seen in state.results
+                status = await client.status(Nothing())
+                assert (status.device, status.self_test) == ("box-1", state)
+                assert status.link is None
+                assert status.box["disk_total_bytes"] > 0
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+            await client.close()
+
+    others.status = unreachable
+    asyncio.run(main())
+
+
+async def unreachable(_request):
+    raise ServiceError("unreachable", "Nobody answers.")

@@ -80,7 +80,9 @@ document.addEventListener("keydown", (event) => {
   if (!["F3", "F4", "F8"].includes(event.key)) return;
   event.preventDefault();
   if (event.key === "F3") open(login);
-  else if (event.key === "F8") {
+  else if (event.key === "F8" && event.shiftKey) {
+    if (!document.querySelector("dialog[open]")) location.assign("/technician"); // the box says who may
+  } else if (event.key === "F8") {
     if (now.second_line !== null && !document.querySelector("dialog[open]")) location.assign("/second-line");
   }
   else if (now.releasing) open(release);

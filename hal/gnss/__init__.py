@@ -1,0 +1,1 @@
+"""Satellite receivers (GNSS) that say the time on a serial line."""
