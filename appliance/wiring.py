@@ -198,6 +198,7 @@ def make_lane(config: Config, *, capture: Capture, post: Post | None = None) -> 
             retention=config.retention,
             cases=cases,
             expected=expected,
+            stick=config.paths.run / "stick",
             post=(post, of_post) if post is not None and of_post is not None else None,
         )
         opened.pop_all()

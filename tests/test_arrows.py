@@ -84,8 +84,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.whole_files",
     ),
     "appliance.paxlst": ("appliance.contracts",),
+    "appliance.csv_lines": (),
+    "appliance.advance_file": ("appliance.contracts", "appliance.csv_lines", "appliance.paxlst"),
+    "appliance.plain_files": (),
     # the stick that stands in for the network: both ends' format, and the box's courier
-    "appliance.carry": ("appliance.contracts",),
+    "appliance.carry": ("appliance.contracts", "appliance.plain_files"),
     # the services: each knows the libraries of its work, and of the others the contracts alone
     "appliance.services": (),
     "appliance.services.capture": (
@@ -103,6 +106,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "appliance.services.lane": (
         VERSION,
+        "appliance.advance_file",
         "appliance.clock",
         "appliance.config",
         "appliance.contracts",
@@ -111,6 +115,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.finger_settings",
         "appliance.live_query",
         "appliance.key_files",
+        "appliance.plain_files",
         "appliance.post",
         "appliance.records",
         "appliance.reference_data",

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from appliance.clock import Clock
 from appliance.config import Box, Retention
@@ -111,6 +112,7 @@ class LaneService:
         cases: Cases | None = None,
         expected: Expected | None = None,
         post: tuple[Post, PostKeys] | None = None,
+        stick: Path | None = None,
     ) -> None:
         self._loop_of_run: asyncio.AbstractEventLoop | None = None
         self._book = book
@@ -159,6 +161,7 @@ class LaneService:
                 changed=lambda: self._in_loop(self._records_changed),
                 post=post,
                 advance=self.advance,
+                stick=stick,
             )
         self._live = LiveDesk(
             device=box.device, keys=gateway, signing=lambda: journal.signing_key, late=self._late_answer
@@ -431,7 +434,7 @@ class LaneService:
             keep_days = self._in_force.policy.fingers.keep_days
             await self.engine.fingers.forget(self._clock.now()[0], days=keep_days)
             if self.advance is not None:
-                await self.advance.look()
+                await self.advance.look(idle=self.engine.state.step is Step.WAITING)
             with contextlib.suppress(Refused):  # said by the list's own state
                 await asyncio.to_thread(self._lists.merge)
             await asyncio.sleep(LISTS_SECONDS)

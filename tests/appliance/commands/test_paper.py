@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.commands.csv_lines import MAX_FILE_BYTES
 from appliance.commands.output import CouldNot
+from appliance.csv_lines import MAX_FILE_BYTES
 from appliance.commands.paper import read_file
 from appliance.contracts.paper import PAPER_COLUMNS
 

@@ -17,7 +17,7 @@ from appliance.services.lane.kiosk.words import STEPS, TROUBLES, Words
 
 DIALOGS: Final = ("login", "release", "typing", "paper", "receipt", "asked", "proof", "group", "looks")
 """Forms of the page: while one is open, help is its help."""
-SECOND_LINE: Final = ("second_line", "second_line_case", "release_review")
+SECOND_LINE: Final = ("second_line", "second_line_case", "second_line_lists", "release_review")
 """Pages of their own, which say in `data-screen` which they are."""
 LOST: Final = "lost"
 LATE: Final = "late_hits"

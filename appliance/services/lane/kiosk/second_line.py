@@ -35,9 +35,11 @@ from appliance.contracts.checks import Check
 from appliance.contracts.lane import View
 from appliance.contracts.officers import OfficerAnswer
 from appliance.records.errors import StorageError
+from appliance.services.lane.advance.intake import IntakeDesk
 from appliance.services.lane.kiosk.expected import expected_line
 from appliance.services.lane.kiosk.form import Choice, Refusal, refusal
 from appliance.services.lane.kiosk.guard import sent
+from appliance.services.lane.kiosk.lists import ListsPage
 from appliance.services.lane.kiosk.looks import look_of
 from appliance.services.lane.kiosk.screen import group, screen_of
 from appliance.services.lane.kiosk.words import Words
@@ -59,6 +61,11 @@ MAX_EVIDENCE: Final = 400
 
 class SecondLineSource(Protocol):
     """What the pages ask of the desk; it may look at a disk or a PIN, so it is called in a thread."""
+
+    @property
+    def lists(self) -> IntakeDesk | None:
+        """Where advance lists are taken in."""
+        ...
 
     def queue(self) -> Queue | None:
         """None for who does not work here."""
@@ -154,12 +161,14 @@ class SecondLinePage:
         self._words = words
         self._templates = templates
         self._version = version
+        self._lists = ListsPage(source, words, templates, self._page)
 
     def routes(self) -> list[Route]:
         return [
             Route("/second-line", self.queue),
             Route("/second-line/work", self.work, methods=["POST"]),
             Route("/second-line/close", self.close, methods=["POST"]),
+            *self._lists.routes(),
             Route("/second-line/{crossing}", self.case),
             Route("/second-line/{crossing}/picture/{name}", self.picture),
         ]

@@ -8,6 +8,7 @@ import asyncio
 import datetime as dt
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from appliance.clock import Clock, wall_of
@@ -38,6 +39,7 @@ from appliance.records.errors import StorageError
 from appliance.records.history import History, Passage
 from appliance.records.journal import Journal
 from appliance.services.lane.advance.desk import AdvanceDesk
+from appliance.services.lane.advance.intake import IntakeDesk
 from appliance.services.lane.duty import Duty
 from appliance.services.lane.second_line.indicators import INDICATORS
 from appliance.services.lane.second_line.post_desk import PostDesk, PostKeys
@@ -91,9 +93,14 @@ class SecondLine:
         changed: Callable[[], None],
         post: tuple[Post, PostKeys] | None = None,
         advance: AdvanceDesk | None = None,
+        stick: Path | None = None,
     ) -> None:
         self.cases = cases
         self._advance = advance
+        self.lists: IntakeDesk | None = None
+        """Where advance lists are taken in."""
+        if advance is not None:
+            self.lists = IntakeDesk(advance, officer=self._works_here, stick=stick)
         self._duty = duty
         self._journal = journal
         self._clock = clock
@@ -172,6 +179,10 @@ class SecondLine:
     def role(self) -> Role | None:
         """In which role the officer on duty works here; None: they do not."""
         return _role_of(self._duty.officer)
+
+    def _works_here(self) -> str:
+        officer = self._duty.officer
+        return officer.name if officer is not None and _role_of(officer) is not None else ""
 
     def summary(self) -> SecondLineView | None:
         """For the officer's screen; None for who does not work at the second line."""

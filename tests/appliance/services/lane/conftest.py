@@ -140,6 +140,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
                 history=History.open(tmp_path / "history.db", storage=keys.storage),
                 expected=Expected.open(tmp_path / "expected.db", storage=keys.storage),
                 cases=Cases.open(tmp_path / "cases.db", storage=keys.storage),
+                stick=tmp_path / "stick",
                 post=post,
                 officers=Officers(tmp_path, keys.storage),
                 gateway=gateway,

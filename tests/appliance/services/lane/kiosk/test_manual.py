@@ -45,7 +45,9 @@ def test_ok__every_form_of_the_pages_has_help() -> None:
     forms = {one for page in text.values() for one in re.findall(r'<dialog [^>]*id="([a-z_]+)"', page)}
     assert forms - {"help"} == set(DIALOGS)
     pages = " ".join(re.findall(r"block screen %}(.*?){% endblock", "".join(text.values())))
-    assert set(re.findall(r"second_line_case|release_review|second_line(?!_)", pages)) == set(SECOND_LINE)
+    assert set(
+        re.findall(r"second_line_case|second_line_lists|release_review|second_line(?!_)", pages)
+    ) == set(SECOND_LINE)
 
 
 def test_ok__the_guides_are_there_in_english_and_french() -> None:
