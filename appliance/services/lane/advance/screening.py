@@ -141,7 +141,7 @@ def key_of(watchlists: OpenLists) -> str:
 
 
 def _with(listed: Listed, checks: tuple[Check, ...]) -> Listed:
-    """What was found, and of what failed before and cannot be said now (a list expired) what was said then."""
+    """What was found; of what failed before and cannot be said now (a list expired) what was said then."""
     said = {one.id: one for one in checks}
     for old in listed.checks:
         now = said.get(old.id)

@@ -1,5 +1,4 @@
-"""The page of advance lists, for who works at the second line: files looked at and taken in, lists counted and
-removed."""
+"""The page of advance lists, for who works at the second line: looked at, taken in, counted, removed."""
 
 import datetime as dt
 from collections.abc import Callable

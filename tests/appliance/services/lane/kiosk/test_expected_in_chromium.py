@@ -130,7 +130,9 @@ def test_ok__a_list_is_looked_at_taken_in_and_removed(browser: Kiosk, make_lane,
         assert "train 4" not in browser.text("#lists-known")
         browser.driver.find_element("css selector", "[data-take]").click()
         wait_until(lambda: "train 4" in browser.text("#lists-known"))
-        part = "[...document.querySelectorAll('#lists-known li')].find((li) => li.innerText.includes('bus 17'))"
+        part = (
+            "[...document.querySelectorAll('#lists-known li')].find((li) => li.innerText.includes('bus 17'))"
+        )
         script(browser, f"{part}.querySelector('summary').click()")
         looked("large")
         script(browser, f"{part}.querySelector('[data-remove]').click()")
