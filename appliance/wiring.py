@@ -99,7 +99,18 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
         for entry, device in zip(config.device, devices, strict=True)
         if entry.kind == "camera" and entry.use is Use.DOCUMENT
     ]
-    return CaptureService(devices, chip_transport=chip_transport, document_cameras=pages, face=config.face)
+    cards = [
+        device.identity.key
+        for entry, device in zip(config.device, devices, strict=True)
+        if entry.kind == "document_reader" and entry.use is Use.CARDS
+    ]
+    return CaptureService(
+        devices,
+        chip_transport=chip_transport,
+        document_cameras=pages,
+        card_readers=cards,
+        face=config.face,
+    )
 
 
 def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) -> "AgentService":

@@ -87,6 +87,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "appliance.csv_lines": (),
     "appliance.advance_file": ("appliance.contracts", "appliance.csv_lines", "appliance.paxlst"),
     "appliance.plain_files": (),
+    "appliance.officer_card": (),
     # the stick that stands in for the network: both ends' format, and the box's courier
     "appliance.carry": ("appliance.contracts", "appliance.plain_files"),
     # the services: each knows the libraries of its work, and of the others the contracts alone
@@ -107,6 +108,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "appliance.services.lane": (
         VERSION,
         "appliance.advance_file",
+        "appliance.csv_lines",
         "appliance.clock",
         "appliance.config",
         "appliance.contracts",
@@ -115,6 +117,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.finger_settings",
         "appliance.live_query",
         "appliance.key_files",
+        "appliance.officer_card",
         "appliance.plain_files",
         "appliance.post",
         "appliance.records",

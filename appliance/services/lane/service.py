@@ -57,6 +57,7 @@ from appliance.reference_data.store import ReferenceStore
 from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.advance.desk import AdvanceDesk
 from appliance.services.lane.button import ButtonEvent
+from appliance.services.lane.card import CardReader
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.disk import DiskWatch
 from appliance.services.lane.duty import Duty
@@ -139,11 +140,10 @@ class LaneService:
             changed=self._late_hits_came,
         )
         duty = Duty(
-            officers=officers,
-            journal=journal,
-            clock=clock,
+            officers=officers, journal=journal, clock=clock, cards=CardReader(capture, box),
             changed=lambda: self._in_loop(self.engine.duty_changed),
-        )
+            asked=lambda: in_force.policy.officers,
+        )  # fmt: skip
         self.advance = AdvanceDesk(
             expected=expected, journal=journal, lists=lists, known=memory, clock=clock, post=box.post,
             keep_hours=lambda: in_force.policy.memory.advance_hours,
@@ -234,6 +234,7 @@ class LaneService:
             tasks.create_task(self._keep_the_screen_fresh(progressed))
             tasks.create_task(self._watch_the_lists())
             tasks.create_task(self.engine.run())
+            tasks.create_task(self.engine.duty.run())
             if self.second_line is not None:
                 tasks.create_task(self.second_line.run())
 

@@ -267,11 +267,13 @@ class SecondLinePage:
 
     def _page(self, template: str, request: Request, **values: Any) -> Response:
         view = self._source.view()
+        name = view.officer.name if view.officer else ""
         html = self._templates.get_template(template).render(
             words=self._words(request),
             look=look_of(request),
             version=self._version,
-            officer=view.officer.name if view.officer else "",
+            officer=name,
+            carded=any(one.card for one in view.officers if one.name == name),
             revision=view.second_line.revision if view.second_line else 0,
             simulated=bool(view.simulated) or view.profile != "production",
             **values,

@@ -4,7 +4,7 @@
 import { offerHelp } from "./help.js";
 import { follow } from "./live.js";
 
-const ANSWER_MS = 10000; // a PIN takes its time on a small board
+const ANSWER_MS = 30000; // a PIN takes its time on a small board, and a card is waited for
 const KEEP_MS = 400; // after the last key, what was typed goes to the box
 const QUEUE_MS = 60_000; // waiting times are told anew
 
