@@ -107,8 +107,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "appliance.services.lane": (
         VERSION,
-        "appliance.advance_file",
-        "appliance.csv_lines",
+        *("appliance.advance_file", "appliance.csv_lines", "appliance.officer_card", "appliance.plain_files"),
         "appliance.clock",
         "appliance.config",
         "appliance.contracts",
@@ -117,8 +116,6 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.finger_settings",
         "appliance.live_query",
         "appliance.key_files",
-        "appliance.officer_card",
-        "appliance.plain_files",
         "appliance.post",
         "appliance.records",
         "appliance.reference_data",
@@ -179,10 +176,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # the other end of the wire
     "central": (
         VERSION,
-        "appliance.cbor",
-        "appliance.carry",
-        "appliance.contracts",
-        "appliance.cose",
+        *("appliance.cbor", "appliance.carry", "appliance.contracts", "appliance.cose"),
         "appliance.key_files",
         "appliance.live_query",
         "appliance.records.commands",

@@ -1,4 +1,4 @@
-"""Officers' cards at a real lane: the real capture service, pcscd, its virtual reader, a simulated PIV card."""
+"""Officers' cards at a real lane: real capture service, pcscd, its virtual reader, a simulated PIV card."""
 
 import asyncio
 from collections.abc import Iterator
