@@ -3,6 +3,7 @@
 It is asked for when lane asks, and not otherwise: whatever else is laid down is left alone.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from appliance.chip.errors import ChipGone
@@ -24,11 +25,17 @@ class CardDesk:
     def __init__(self, *, ask: Ask, find: Find) -> None:
         self._ask = ask
         self._find = find
+        self._turn = asyncio.Lock()
+        """Looking for a card ends an earlier look."""
 
     async def prove(self, reader: Device, request: ProveCard, *, own: bool) -> CardProof:
         """Raises:
         ServiceError: no_card, foreign_card, card_error, or the device's own codes.
         """
+        async with self._turn:
+            return await self._prove(reader, request, own=own)
+
+    async def _prove(self, reader: Device, request: ProveCard, *, own: bool) -> CardProof:
         assert isinstance(reader, ChipReader)
         try:
             connection = await self._find(reader, request.timeout)

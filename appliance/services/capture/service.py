@@ -97,6 +97,7 @@ class CaptureService:
         self._chips = ChipDesk(transport=chip_transport, ask=self._desk.ask)
         self._chip_turn = asyncio.Lock()
         """Finding a chip ends an earlier connection: a card and a document do not find one at once."""
+        self._card_waited_for: asyncio.Task[CardProof] | None = None
         self._cards = CardDesk(ask=self._desk.ask, find=self._find_chip)
 
     def operations(self) -> tuple[Operation, ...]:
@@ -172,6 +173,8 @@ class CaptureService:
     async def open_chip(self, request: ReadChip) -> ChipOpened:
         device = self._first(Capability.CHIP)
         assert isinstance(device, ChipReader)
+        if self._card_waited_for is not None:  # a traveller's document goes first
+            self._card_waited_for.cancel()
         async with self._chip_turn:
             began = time.monotonic()
             try:
@@ -193,11 +196,20 @@ class CaptureService:
         own = [one for one in self.all_devices if one.identity.key in self._card_readers]
         if own:
             return await self._cards.prove(own[0], request, own=True)
-        reader = self._first(Capability.CHIP)
+        reader, busy = self._first(Capability.CHIP), "A document's chip is being read."
         async with self._chip_turn:
             if self._chips.holds:
-                raise ServiceError("busy", "A document's chip is being read.", retry=True)
-            return await self._cards.prove(reader, request, own=False)
+                raise ServiceError("busy", busy, retry=True)
+            proving = asyncio.create_task(self._cards.prove(reader, request, own=False))
+            self._card_waited_for = proving
+            try:
+                await asyncio.wait({proving})
+            finally:
+                self._card_waited_for = None
+                proving.cancel()
+            if proving.cancelled():
+                raise ServiceError("busy", busy, retry=True)
+            return proving.result()
 
     async def authenticate_chip(self, request: AuthenticateChip) -> ChipAnswer:
         return await self._chips.authenticate(request)

@@ -191,8 +191,10 @@ class Duty:
             card = self._ask()
             officer = self._officers.holder(card.key, now=self._now())
         except CardProblem as problem:
+            self._try_to_record(str(problem), "")
             return OfficerAnswer(taken=False, problem=str(problem))
         except OfficerLocked as locked:
+            self._try_to_record("locked", "", card=name_of(card.key))
             return OfficerAnswer(taken=False, problem="locked", minutes=locked.minutes)
         except StorageError:
             return OfficerAnswer(taken=False, problem="storage")

@@ -81,6 +81,10 @@ class IntakeDesk:
         except ServiceError as error:
             raise IntakeError("storage") from error
 
+    def shown(self) -> IntakeProgress:
+        """How far it is, for who works here; idle for anybody else."""
+        return self.progress if self._officer() else IntakeProgress()
+
     async def stick(self) -> tuple[PlainFile, ...]:
         """The lists that lie on the stick; none without one.
 

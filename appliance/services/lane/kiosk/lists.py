@@ -198,7 +198,7 @@ class ListsPage:
     async def progress(self, request: Request) -> Response:
         """How far it is: counts of lines, and nobody's name."""
         desk = self._desk
-        return _json(told(desk.progress if desk else IntakeProgress(), self._words(request)))
+        return _json(told(desk.shown() if desk else IntakeProgress(), self._words(request)))
 
     @property
     def _desk(self) -> IntakeDesk | None:

@@ -213,6 +213,23 @@ def test_fail__while_a_document_is_being_read_no_card_is_asked_for(at_lane) -> N
     at_lane(work)
 
 
+def test_ok__a_document_goes_before_a_card_that_is_waited_for(at_lane) -> None:
+    async def work(officer, reader):
+        proving = asyncio.create_task(reader.service.prove_card(ProveCard(digest=bytes(32), timeout=50)))
+        while reader.service._card_waited_for is None:
+            await asyncio.sleep(0.02)
+        with pytest.raises(ServiceError) as none:
+            await reader.service.open_chip(ReadChip(mrz_information=MRZ_INFORMATION, timeout=0.2))
+        assert none.value.code == "no_chip"
+        with pytest.raises(ServiceError) as busy:
+            await proving
+        assert busy.value.code == "busy"
+        reader.lay(EMIL)
+        assert (await officer.lane.login(login("Emil"))).taken
+
+    at_lane(work)
+
+
 def test_ok__a_card_alone_logs_in_where_the_policy_says_so(at_lane, house, book) -> None:
     async def work(officer, reader):
         alone = Login(name="", card=True)
