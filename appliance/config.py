@@ -87,10 +87,12 @@ class Paths(_Section, frozen=True, kw_only=True):
 
 
 class Use(enum.StrEnum):
-    """What a camera looks at."""
+    """What a camera looks at, or what a reader of chips is for."""
 
     PORTRAIT = "portrait"
     DOCUMENT = "document"
+    CARDS = "cards"
+    """Officers' cards alone."""
 
 
 class DeviceEntry(_Section, frozen=True, kw_only=True):
@@ -100,7 +102,7 @@ class DeviceEntry(_Section, frozen=True, kw_only=True):
     driver: str
     options: dict[str, Any] = {}
     use: Use = Use.PORTRAIT
-    """Of a camera."""
+    """Of a camera: portrait or document. Of a document reader: cards, where it is for officers' alone."""
 
 
 class KeyTier(enum.StrEnum):

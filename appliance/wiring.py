@@ -104,7 +104,18 @@ def make_capture(config: Config, *, chip_transport: str = "pcscd") -> "CaptureSe
         for entry, device in zip(config.device, devices, strict=True)
         if entry.kind == "camera" and entry.use is Use.DOCUMENT
     ]
-    return CaptureService(devices, chip_transport=chip_transport, document_cameras=pages, face=config.face)
+    cards = [
+        device.identity.key
+        for entry, device in zip(config.device, devices, strict=True)
+        if entry.kind == "document_reader" and entry.use is Use.CARDS
+    ]
+    return CaptureService(
+        devices,
+        chip_transport=chip_transport,
+        document_cameras=pages,
+        card_readers=cards,
+        face=config.face,
+    )
 
 
 def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) -> "AgentService":
@@ -210,6 +221,7 @@ def make_lane(config: Config, *, capture: Capture, post: Post | None = None) -> 
             cases=cases,
             expected=expected,
             visas=visas,
+            stick=config.paths.run / "stick",
             post=(post, of_post) if post is not None and of_post is not None else None,
             data=config.paths.data,
         )

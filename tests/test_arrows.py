@@ -79,17 +79,16 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.whole_files",
     ),
     "appliance.records": (
-        "appliance.cbor",
-        "appliance.clock",
-        "appliance.config",
-        "appliance.contracts",
-        "appliance.cose",
-        "appliance.key_files",
-        "appliance.whole_files",
+        *("appliance.cbor", "appliance.clock", "appliance.config", "appliance.contracts"),
+        *("appliance.cose", "appliance.key_files", "appliance.whole_files"),
     ),
     "appliance.paxlst": ("appliance.contracts",),
+    "appliance.csv_lines": (),
+    "appliance.advance_file": ("appliance.contracts", "appliance.csv_lines", "appliance.paxlst"),
+    "appliance.plain_files": (),
+    "appliance.officer_card": (),
     # the stick that stands in for the network: both ends' format, and the box's courier
-    "appliance.carry": ("appliance.contracts",),
+    "appliance.carry": ("appliance.contracts", "appliance.plain_files"),
     # the services: each knows the libraries of its work, and of the others the contracts alone
     "appliance.services": (),
     "appliance.services.capture": (
@@ -107,6 +106,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "appliance.services.lane": (
         VERSION,
+        *("appliance.advance_file", "appliance.csv_lines", "appliance.officer_card", "appliance.plain_files"),
         "appliance.clock",
         "appliance.config",
         "appliance.contracts",
@@ -176,10 +176,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # the other end of the wire
     "central": (
         VERSION,
-        "appliance.cbor",
-        "appliance.carry",
-        "appliance.contracts",
-        "appliance.cose",
+        *("appliance.cbor", "appliance.carry", "appliance.contracts", "appliance.cose"),
         "appliance.key_files",
         "appliance.live_query",
         *("appliance.records.commands", "appliance.records.support"),

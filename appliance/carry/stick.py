@@ -8,7 +8,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Final
 from appliance.carry.errors import StickBroken, StickFull
 from appliance.carry.names import DIGEST_DIGITS, BatchName, is_device, is_epoch, read_batch_name
 from appliance.contracts import wire
+from appliance.plain_files import read_plain
 
 TO_CENTRAL: Final = "to-central"
 TO_BOX: Final = "to-box"
@@ -29,7 +29,6 @@ MAX_REFERENCE_BYTES: Final = 64 * 1024 * 1024
 MAX_ENTRIES: Final = 100_000
 """Files of one folder that are looked at: ten million records in batches of a hundred."""
 _PART: Final = ".part"
-_PIECE: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,19 +194,9 @@ class Stick:
     def _read(self, path: Path, most: int) -> bytes | None:
         """The bytes of a plain file of at most so many; None for anything else that somebody put there."""
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            return read_plain(path, most)
         except OSError as error:
-            if error.errno in (errno.ELOOP, errno.ENOENT, errno.ENXIO, errno.EACCES):
-                return None
             raise StickBroken(f"The stick cannot be read ({error.strerror}).") from error
-        with _translating(), os.fdopen(descriptor, "rb") as file:
-            about = os.fstat(descriptor)
-            if not stat.S_ISREG(about.st_mode) or about.st_size > most:
-                return None
-            data = bytearray()
-            while piece := file.read(min(_PIECE, most + 1 - len(data))):
-                data += piece
-            return bytes(data) if len(data) <= most else None
 
     def _folders(self, folder: Path) -> list[str]:
         return [entry.name for entry in self._entries(folder) if entry.is_dir(follow_symlinks=False)]

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from appliance.contracts.advance import AdvanceLine, AdvanceList
     from appliance.contracts.lane import LaneClient
 
-MAX_FILE_LINES: Final = 5000
 SAYS: Final = PAPER_SAYS | {
     "too_old": "is over: its people would be forgotten at once",
     "too_early": "is more than 31 days ahead",
@@ -117,23 +116,13 @@ def read_file(
     Raises:
         CouldNot: the file is no list at all.
     """
-    import msgspec
+    from appliance.advance_file import AdvanceFileError, read_advance
 
-    from appliance.contracts.advance import ADVANCE_COLUMNS, AdvanceLine
-    from appliance.contracts.typed import MAX_FIELD
-    from appliance.paxlst import PaxlstError, looks_like_edifact, read_paxlst
-
-    data = csv_lines.whole_file(path)
-    if looks_like_edifact(data):
-        try:
-            return read_paxlst(data, direction=direction, kind=kind), []
-        except PaxlstError as error:
-            raise CouldNot(f"{path.name}: {error}") from error
-    lines, wrong = csv_lines.read_lines(path, ADVANCE_COLUMNS, most=MAX_FILE_LINES, longest=MAX_FIELD)
-    return (
-        [msgspec.convert(one, AdvanceLine) for one in lines],
-        [_result(number, problems=problems) for number, problems in wrong],
-    )
+    try:
+        lines, wrong = read_advance(csv_lines.whole_file(path), direction=direction, kind=kind)
+    except AdvanceFileError as error:
+        raise CouldNot(f"{path.name}: {error}") from error
+    return lines, [_result(one.number, problems=list(one.sentences)) for one in wrong]
 
 
 def _ask(arguments: argparse.Namespace, question: "Callable[[LaneClient], Awaitable[Any]]") -> Any:

@@ -78,7 +78,7 @@ def read_file(path: Path) -> tuple[list["PaperLine"], list[dict[str, Any]]]:
     lines, wrong = csv_lines.read_lines(path, PAPER_COLUMNS, most=MAX_FILE_LINES, longest=MAX_FIELD)
     return (
         [msgspec.convert(one, PaperLine) for one in lines],
-        [_result(number, problems=problems) for number, problems in wrong],
+        [_result(one.number, problems=list(one.sentences)) for one in wrong],
     )
 
 

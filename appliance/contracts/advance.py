@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from appliance.contracts.checks import Check
+from appliance.contracts.checks import Check, Direction
 from appliance.contracts.typed import MAX_FIELD, PROBLEMS
 
 ADVANCE_COLUMNS: Final = (
@@ -84,6 +84,65 @@ class AdvanceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One result a line, in the order of the request."""
 
     results: tuple[AdvanceResult, ...]
+
+
+class LookAtStick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of the stick is to be looked at."""
+
+    name: Annotated[str, msgspec.Meta(max_length=255)]
+    direction: Direction = Direction.ENTRY
+    """Of a PAXLST's people, which does not say."""
+    kind: Text = ""
+    """One of KINDS, or empty: the same."""
+
+
+class TakeLooked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was looked at is to be taken in."""
+
+    token: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class RemoveAdvance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A list was taken in by mistake."""
+
+    list: Annotated[str, msgspec.Meta(max_length=64)]
+    """Its id."""
+
+
+class Looked(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was looked at, and of which nothing is kept yet."""
+
+    token: str
+    """What it is taken in by; empty: there is nothing to take in."""
+    name: str
+    good: int = 0
+    """Lines."""
+    bad: int = 0
+    lists: tuple[tuple[str, int], ...] = ()
+    """The carrier's references and how many good lines each has; the first MAX_SHOWN."""
+    wrong: tuple[AdvanceResult, ...] = ()
+    """The first MAX_SHOWN wrong lines; a field named "" is the line itself."""
+    refused: str = ""
+    """Why the file is no list at all, in an English sentence for whoever wrote it."""
+
+
+class IntakeProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a list is taken in."""
+
+    state: str = "idle"
+    """idle, going, done, or stopped: the disk did not take it."""
+    name: str = ""
+    total: int = 0
+    """Lines, the wrong ones too."""
+    done: int = 0
+    taken: int = 0
+    known: int = 0
+    bad: int = 0
+
+
+MAX_SHOWN: Final = 200
+INTAKE_PROBLEMS: Final = ("busy", "gone", "not_allowed", "storage", "stick")
+"""Why nothing was looked at, taken in or removed."""
 
 
 class AdvanceList(msgspec.Struct, frozen=True, kw_only=True):

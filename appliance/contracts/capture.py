@@ -4,6 +4,7 @@ from typing import Protocol
 
 import msgspec
 
+from appliance.contracts.card import CardProof, ProveCard
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face import Measure
 from appliance.contracts.finger import CompareFingers, FingerEvidence, FingerScores, TakeFinger
@@ -400,6 +401,7 @@ class Capture(Protocol):
     async def authenticate_chip(self, request: AuthenticateChip) -> ChipAnswer: ...
     async def watch_page(self, request: WatchPage) -> PageHint: ...
     async def read_chip(self, request: ReadChip) -> ChipEvidence: ...
+    async def prove_card(self, request: ProveCard) -> CardProof: ...
     async def take_portrait(self, request: TakePortrait) -> PortraitEvidence: ...
     async def take_finger(self, request: TakeFinger) -> FingerEvidence: ...
     async def compare_fingers(self, request: CompareFingers) -> FingerScores: ...
@@ -430,6 +432,9 @@ class CaptureClient(RemoteService):
 
     async def read_chip(self, request: ReadChip) -> ChipEvidence:
         return await self.call("read_chip", request, ChipEvidence, wait=request.timeout)
+
+    async def prove_card(self, request: ProveCard) -> CardProof:
+        return await self.call("prove_card", request, CardProof, wait=request.timeout)
 
     async def take_portrait(self, request: TakePortrait) -> PortraitEvidence:
         return await self.call("take_portrait", request, PortraitEvidence, wait=request.timeout)

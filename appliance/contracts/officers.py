@@ -27,10 +27,12 @@ class Role(enum.StrEnum):
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An officer takes the box over; an empty name: the shift ends."""
+    """An officer takes the box over; an empty name: the shift ends, or whose card it is says who."""
 
     name: Annotated[str, msgspec.Meta(max_length=64)]
     pin: Pin = ""
+    card: bool = False
+    """The card alone, without name and PIN."""
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +49,10 @@ class OfficerView(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     roles: tuple[Role, ...]
+    card: bool = False
+    """Has a card, which is asked for with the PIN."""
+    card_alone: bool = False
+    """And may log in with it alone."""
 
 
 class OfficerAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,4 +65,11 @@ class OfficerAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """With `locked`: how long still."""
 
 
-OFFICER_PROBLEMS = ("unknown", "wrong_pin", "locked", "not_allowed", "no_reason", "gone", "storage")
+CARD_PROBLEMS = (
+    *("no_reader", "no_card", "foreign_card", "card_unproven", "card_busy"),
+    *("wrong_card", "unknown_card", "card_and_pin"),
+)
+OFFICER_PROBLEMS = (
+    *("unknown", "wrong_pin", "locked", "not_allowed", "no_reason", "gone", "storage"),
+    *CARD_PROBLEMS,
+)

@@ -35,6 +35,10 @@ CREATE TABLE IF NOT EXISTS persons (
 CREATE INDEX IF NOT EXISTS persons_by_list ON persons (list);
 CREATE INDEX IF NOT EXISTS persons_by_document ON persons (document);
 CREATE INDEX IF NOT EXISTS persons_by_person ON persons (person);
+CREATE TABLE IF NOT EXISTS screened (
+    id TEXT PRIMARY KEY, list TEXT NOT NULL, watchlists TEXT NOT NULL, again INTEGER NOT NULL,
+    new INTEGER NOT NULL
+);
 """
 Kept = TypeVar("Kept", bound=msgspec.Struct)
 CAME: Final = 2
@@ -60,7 +64,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     sex: str
     expiry_date: str
     checks: tuple[Check, ...]
-    """The watchlist checks as they were then, with the lists' ages."""
+    """The watchlist checks as they were then, or with newer lists since, with the lists' ages."""
     hit: bool
     """One of them failed."""
 
@@ -72,6 +76,16 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     list: AdvanceList
     sure: bool
     """Number and issuing state are the same; else name and birth date are."""
+
+
+class Screened(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one list when its people were screened again."""
+
+    list: str
+    persons: int
+    hits: int
+    new_hits: int
+    """People whom an entry names that did not name them before."""
 
 
 class Expected:
@@ -114,8 +128,9 @@ class Expected:
         """
         return bool(self._read("SELECT 1 FROM persons WHERE id = ?", person))
 
-    def add(self, list_: AdvanceList, persons: tuple[Listed, ...]) -> None:
-        """All of them or none; who is there already stays as they are, came or not.
+    def add(self, list_: AdvanceList, persons: tuple[Listed, ...], *, watchlists: str = "") -> None:
+        """All of them or none; who is there already stays as they are, came or not. `watchlists` names what
+        they were screened with.
 
         Raises:
             StorageError: it is not on disk.
@@ -135,6 +150,59 @@ class Expected:
                     for one in persons
                 ],
             )
+            connection.executemany(
+                "INSERT INTO screened VALUES (?, ?, ?, 0, 0) ON CONFLICT (id) DO NOTHING",
+                [(one.id, one.list, watchlists) for one in persons],
+            )
+
+    def to_screen(self, watchlists: str, *, most: int) -> tuple[tuple[str, Listed | None], ...]:
+        """People who have not come and were not screened with these watchlists; None for one who cannot be
+        read.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        rows = self._read(
+            "SELECT id, sealed FROM persons WHERE came = 0 AND NOT EXISTS"
+            " (SELECT 1 FROM screened WHERE screened.id = persons.id AND watchlists = ?) LIMIT ?",
+            watchlists,
+            most,
+        )
+        return tuple((id_, self._opened(id_, sealed, Listed)) for id_, sealed in rows)
+
+    def note_screened(self, watchlists: str, people: tuple[tuple[str, Listed | None, bool], ...]) -> None:
+        """They were screened with these: who, what was found, and whether something new was.
+
+        Raises:
+            StorageError: it is not on disk.
+        """
+        with writing(self._connection, self._lock) as connection:
+            for id_, listed, new in people:
+                if listed is not None:
+                    connection.execute(
+                        "UPDATE persons SET hit = ?, sealed = ? WHERE id = ?",
+                        (listed.hit, self._sealed(id_, listed), id_),
+                    )
+                connection.execute(  # nobody whose list was removed meanwhile
+                    "INSERT OR REPLACE INTO screened SELECT id, list, ?, 1, ? FROM persons WHERE id = ?",
+                    (watchlists, new, id_),
+                )
+
+    def screened_again(self, watchlists: str) -> tuple[Screened, ...]:
+        """What these watchlists have found, list by list, beyond imports.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        return tuple(
+            Screened(list=list_, persons=count, hits=hits, new_hits=new)
+            for list_, count, hits, new in self._read(
+                "SELECT screened.list, count(*), sum(hit), sum(new) FROM screened"
+                " JOIN persons ON persons.id = screened.id WHERE watchlists = ? AND again"
+                " GROUP BY screened.list",
+                watchlists,
+            )
+        )
 
     def find(
         self, *, issuing_state: str, document_number: str, name: tuple[str, str], birth_date: str
@@ -212,10 +280,20 @@ class Expected:
         """
         ended = msgspec.structs.replace(list_, ended=True)
         with writing(self._connection, self._lock) as connection:
-            connection.execute("DELETE FROM persons WHERE list = ?", (list_.id,))
+            _forget_people(connection, list_.id)
             connection.execute(
                 "UPDATE lists SET sealed = ? WHERE id = ?", (self._sealed(list_.id, ended), list_.id)
             )
+
+    def remove(self, id_: str) -> None:
+        """The list and its people, as if it had never come.
+
+        Raises:
+            StorageError: it is still there.
+        """
+        with writing(self._connection, self._lock) as connection:
+            _forget_people(connection, id_)
+            connection.execute("DELETE FROM lists WHERE id = ?", (id_,))
 
     def forget_counts(self, *, now: dt.datetime) -> None:
         """Of lists that ended long ago.
@@ -274,3 +352,8 @@ class Expected:
                 return self._connection.execute(query, parameters).fetchall()
             except sqlite3.Error as error:
                 raise translated(error) from error
+
+
+def _forget_people(connection: sqlite3.Connection, list_: str) -> None:
+    for table in ("persons", "screened"):
+        connection.execute(f"DELETE FROM {table} WHERE list = ?", (list_,))  # noqa: S608 - our own names

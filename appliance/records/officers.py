@@ -18,6 +18,7 @@ from nacl.secret import SecretBox
 
 from appliance.contracts.officers import OfficerView, Role
 from appliance.records.errors import StorageBroken
+from appliance.records.officer_cards import CardTaken, OfficerCards
 from appliance.whole_files import write_whole
 
 FILE: Final = "officers.sealed"
@@ -58,6 +59,7 @@ class Officers:
         self._path = folder / FILE
         self._storage = storage
         self._lock = threading.Lock()
+        self.cards = OfficerCards(folder, storage)
 
     def all(self) -> tuple[OfficerView, ...]:
         """By name.
@@ -66,7 +68,11 @@ class Officers:
             StorageBroken: the book cannot be read.
         """
         found = sorted(self._read().values(), key=lambda officer: officer.name)
-        return tuple(OfficerView(name=one.name, roles=tuple(sorted(one.roles))) for one in found)
+        cards = self.cards.all()
+        return tuple(
+            OfficerView(name=one.name, roles=tuple(sorted(one.roles)), card=one.name in cards)
+            for one in found
+        )
 
     def add(self, name: str, pin: str, roles: frozenset[Role]) -> None:
         """A new officer, or an old one with a new PIN and these roles.
@@ -97,6 +103,35 @@ class Officers:
             if officers.pop(name, None) is None:
                 raise OfficerError(f"There is no officer called {name}.")
             self._write(officers)
+        self.cards.take_away(name)
+
+    def give_card(self, name: str, key: bytes) -> None:
+        """This officer's card from now on: the key that it has proved.
+
+        Raises:
+            OfficerError: there is none of this name, or the card is somebody else's.
+            StorageBroken: it is not on disk.
+        """
+        if name not in self._read():
+            raise OfficerError(f"There is no officer called {name}.")
+        try:
+            self.cards.give(name, key)
+        except CardTaken as error:
+            raise OfficerError(str(error)) from error
+
+    def holder(self, key: bytes, *, now: dt.datetime) -> Officer | None:
+        """The officer whose card has this key; None: nobody's.
+
+        Raises:
+            OfficerLocked: too many wrong PINs before; until when.
+            StorageBroken: the book cannot be read.
+        """
+        officers = self._read()
+        name = next((one for one, known in self.cards.all().items() if known == key), None)
+        officer = None if name is None else officers.get(name)
+        if officer is not None:
+            _refuse_locked(officer, now)
+        return officer
 
     def check(self, name: str, pin: str, *, now: dt.datetime) -> Officer | None:
         """The officer whose PIN this is; None for a wrong one, which is counted.
@@ -112,10 +147,7 @@ class Officers:
             if officer is None:
                 _prove(pin)  # it takes as long as a wrong PIN
                 raise OfficerUnknown(f"There is no officer called {name}.")
-            if officer.locked_until is not None and now < officer.locked_until:
-                # A clock that was set back locks nobody out for longer than it would have.
-                left = min(officer.locked_until - now, LOCKED_FOR)
-                raise OfficerLocked(left)
+            _refuse_locked(officer, now)
             if _proves(officer.proof, pin):
                 if officer.tries:
                     self._write(officers | {name: _tried(officer, 0, None)})
@@ -169,6 +201,12 @@ def check_pin(pin: str) -> None:
     steps = {(int(after) - int(before)) % 10 for before, after in itertools.pairwise(pin)}
     if len(steps) == 1 and steps <= {0, 1, 9}:
         raise OfficerError("This PIN is the first that anybody would try: choose another.")
+
+
+def _refuse_locked(officer: Officer, now: dt.datetime) -> None:
+    if officer.locked_until is not None and now < officer.locked_until:
+        # A clock that was set back locks nobody out for longer than it would have.
+        raise OfficerLocked(min(officer.locked_until - now, LOCKED_FOR))
 
 
 def _tried(officer: Officer, tries: int, locked: dt.datetime | None) -> Officer:

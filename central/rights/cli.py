@@ -21,6 +21,7 @@ from central.rights.change import correct, restrict
 from central.rights.erase import erase
 from central.rights.export import export
 from central.rights.find import ERASED, Found, Subject, find, pseudonym
+from central.rights.groups import groups_of
 from central.rights.journal import entries, note, problems_of
 from central.store import Batch, Store
 
@@ -73,6 +74,8 @@ def _rights(arguments: argparse.Namespace) -> int:
     with store.batch() as batch:
         behind = waiting.count(batch.connection)
         found = find(batch.connection, subject)
+        if arguments.what == "erase":
+            found += groups_of(batch.connection, found, keys=load_keys(arguments.keys))
         request = note(
             batch.connection,
             by=arguments.by,

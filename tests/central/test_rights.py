@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from nacl.signing import VerifyKey
 
 from appliance.contracts.checks import Direction
-from appliance.contracts.movement import to_plain
+from appliance.contracts.movement import GroupLink, to_plain
 from appliance.records import envelope as envelopes
 from appliance.records.commands import Action, read_command, read_message
 from appliance.records.errors import Erased
@@ -24,6 +24,7 @@ from central.rights.erase import erase, keyless
 from central.rights.find import CannotSearch, Subject, find
 from central.rights.journal import PurposeMissing, note, problems_of
 from central.rights.tables import JOURNAL
+from central.statistics.groups import GROUP_CROSSINGS, GROUPS
 from central.statistics.tables import FACTS, read_facts
 from central.store import Store
 from central.tables import CROSSINGS, RECORDS
@@ -217,9 +218,56 @@ def test_ok__erased_and_the_chain_verifies(either, filled, keys, tmp_path) -> No
     assert facts.document_link is None
     assert len(set(people)) == 3  # and belongs to nobody any more
     assert found(either) == ()
-    operator = VerifyKey(bytes.fromhex((tmp_path / "central-keys" / "operator.pub").read_text().split()[1]))
-    (order,) = [read_command(one, verify_key_for=lambda _: operator).order for one in command_]
+    (order,) = [read_command(one, verify_key_for=lambda _: operator_key(tmp_path)).order for one in command_]
     assert (order.action, order.seqs) == (Action.ERASE, (1, 3, 4))
+
+
+GROUP = {"act": "closed", "kind": "vehicle", "declared": 2, "seen": 2, "detached": 0}
+
+
+def test_ok__what_a_group_s_record_points_with_goes_and_its_counts_stay(
+    either, keys, make_box, tmp_path
+) -> None:
+    """The group of an older box, with plate and crossings, between one of today's and somebody else's."""
+    box = make_box()
+    box.register(either)
+    link = GroupLink(group="g1", kind="vehicle", declared=2, place=1, plate="01KG123ABC", plate_state="KGZ")
+    older = GROUP | {"plate": "01KG123ABC", "plate_state": "KGZ"}
+    box.journal.commit("group/g1/opened", "group", older | {"act": "opened", "group": "g1"}, STAMP)
+    box.cross("in", group=link)
+    box.cross("else", document=OTHER, group=replace(link, place=2))
+    box.journal.commit("group/g1/closed", "group", older | {"group": "g1", "members": ["in", "else"]}, STAMP)
+    box.cross("out", direction=Direction.EXIT, group=replace(link, group="g2"))
+    box.journal.commit("group/g2/closed", "group", GROUP | {"group": "g2", "reason": ""}, STAMP)
+    box.journal.commit("group/g3/closed", "group", older | {"group": "g3", "members": ["x"]}, STAMP)
+    take(either, keys, "box-1", *box.envelopes())
+    assert main(command(either, "rights", "erase", *ASKED, "--keys", str(tmp_path / "central-keys"))) == 0
+    prev, types = envelopes.GENESIS, {}
+    with either.reading() as batch:
+        for row in batch.connection.execute(sa.select(RECORDS).order_by(RECORDS.c.seq)):
+            sealed = envelopes.verify(
+                bytes(row.envelope), verify_key_for=lambda _: box.keys.signing.verify_key
+            )
+            assert sealed.header.prev == prev
+            prev = sealed.chain_hash
+            types[row.seq] = row.type
+        (order,) = [
+            read_command(one, verify_key_for=lambda _: operator_key(tmp_path)).order
+            for one in read_message(pending(batch.connection, "box-1"))
+        ]
+    assert types == {
+        1: "erased", 2: "erased", 3: "movement", 4: "erased", 5: "erased", 6: "group", 7: "group"
+    }  # fmt: skip
+    assert sorted(order.seqs) == [1, 2, 4, 5]
+    with either.reading() as batch:
+        counted = batch.connection.execute(sa.select(GROUPS.c.group_id, GROUPS.c.seen)).all()
+        with_somebody = batch.connection.execute(sa.select(GROUP_CROSSINGS.c.crossing)).scalars().all()
+    assert sorted(counted) == [("g1", 2), ("g2", 2), ("g3", 2)]
+    assert with_somebody == ["else"]
+
+
+def operator_key(folder: Path) -> VerifyKey:
+    return VerifyKey(bytes.fromhex((folder / "central-keys" / "operator.pub").read_text().split()[1]))
 
 
 def test_ok__nothing_of_the_erased_is_left_in_the_file(store, keys, make_box, tmp_path) -> None:

@@ -87,6 +87,11 @@ class ChipDesk:
         self._ask = ask
         self._held: _Held | None = None
 
+    @property
+    def holds(self) -> bool:
+        """Whether a chip is open between two requests."""
+        return self._held is not None
+
     def close(self) -> None:
         """Let go of a chip that is held."""
         held, self._held = self._held, None

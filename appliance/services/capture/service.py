@@ -35,11 +35,13 @@ from appliance.contracts.capture import (
     WatchGuidance,
     WatchPage,
 )
+from appliance.contracts.card import CardProof, ProveCard
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.finger import POSITIONS, CompareFingers, FingerEvidence, FingerScores, TakeFinger
 from appliance.contracts.transport import Operation
 from appliance.face_settings import FaceSettings
 from appliance.services.capture.barcodes import BarcodeDesk
+from appliance.services.capture.cards import CardDesk
 from appliance.services.capture.chips import ChipDesk
 from appliance.services.capture.device_desk import DeviceDesk, translate
 from appliance.services.capture.document import DocumentStation
@@ -56,7 +58,7 @@ from hal.device import (
     HalError,
     State,
 )
-from hal.document_reader import ChipReader, MrzLineReader
+from hal.document_reader import ChipConnection, ChipReader, MrzLineReader
 from hal.fingerprint_sensor import FingerprintSensor
 from hal.panel import Panel, Signal
 from hal.printer import Printer
@@ -84,18 +86,25 @@ class CaptureService:
         *,
         chip_transport: str = "pcscd",
         document_cameras: Collection[str] = (),
+        card_readers: Collection[str] = (),
         document: DocumentStation | None = None,
         face: FaceSettings | None = None,
     ) -> None:
-        """`document_cameras`: the identity keys of cameras that look at pages, not at faces."""
+        """`document_cameras`: the identity keys of cameras that look at pages, not at faces; `card_readers`:
+        of readers that are for officers' cards, not for documents."""
         self._desk = DeviceDesk(devices)
         self.all_devices = self._desk.devices
         self._document_cameras = frozenset(document_cameras)
+        self._card_readers = frozenset(card_readers)
         self._document = document or DocumentStation()
         self._portraits = PortraitStation(face or FaceSettings())
         self._fingers = FingerStation(self._portraits.board)
         self._barcodes = BarcodeDesk(self._desk)
         self._chips = ChipDesk(transport=chip_transport, ask=self._desk.ask)
+        self._chip_turn = asyncio.Lock()
+        """Finding a chip ends an earlier connection: a card and a document do not find one at once."""
+        self._card_waited_for: asyncio.Task[CardProof] | None = None
+        self._cards = CardDesk(ask=self._desk.ask, find=self._find_chip)
 
     def operations(self) -> tuple[Operation, ...]:
         """What the service's socket offers."""
@@ -105,6 +114,7 @@ class CaptureService:
             Operation("authenticate_chip", AuthenticateChip, self.authenticate_chip),
             Operation("watch_page", WatchPage, self.watch_page),
             Operation("read_chip", ReadChip, self.read_chip),
+            Operation("prove_card", ProveCard, self.prove_card),
             Operation("take_portrait", TakePortrait, self.take_portrait),
             Operation("take_finger", TakeFinger, self.take_finger),
             Operation("compare_fingers", CompareFingers, self.compare_fingers),
@@ -171,20 +181,50 @@ class CaptureService:
     async def open_chip(self, request: ReadChip) -> ChipOpened:
         device = self._first(Capability.CHIP)
         assert isinstance(device, ChipReader)
-        began = time.monotonic()
-        try:
-            connection = await self._desk.again(
-                device,
-                lambda left: self._wait_for(device, device.wait_for_chip, left),
-                _bounded(request.timeout if request.appear is None else min(request.appear, request.timeout)),
-            )
-        except ServiceError as error:
-            if error.code != "timeout":
-                raise
-            if device.under_page:
-                raise ServiceError("chip_absent", "No chip answers in the document on the reader.") from error
-            raise ServiceError("no_chip", "No chip came into the reader's field.", retry=True) from error
-        return await self._chips.open(device, connection, request, began)
+        if self._card_waited_for is not None:  # a traveller's document goes first
+            self._card_waited_for.cancel()
+        async with self._chip_turn:
+            began = time.monotonic()
+            try:
+                connection = await self._find_chip(
+                    device,
+                    request.timeout if request.appear is None else min(request.appear, request.timeout),
+                )
+            except ServiceError as error:
+                if error.code != "timeout":
+                    raise
+                if device.under_page:
+                    raise ServiceError(
+                        "chip_absent", "No chip answers in the document on the reader."
+                    ) from error
+                raise ServiceError("no_chip", "No chip came into the reader's field.", retry=True) from error
+            return await self._chips.open(device, connection, request, began)
+
+    async def _find_chip(self, device: Device, timeout: float) -> ChipConnection:
+        assert isinstance(device, ChipReader)
+        return await self._desk.again(
+            device, lambda left: self._wait_for(device, device.wait_for_chip, left), _bounded(timeout)
+        )
+
+    async def prove_card(self, request: ProveCard) -> CardProof:
+        """On a reader of the officers' own, or else on the documents' while no document is being read."""
+        own = [one for one in self.all_devices if one.identity.key in self._card_readers]
+        if own:
+            return await self._cards.prove(own[0], request, own=True)
+        reader, busy = self._first(Capability.CHIP), "A document's chip is being read."
+        async with self._chip_turn:
+            if self._chips.holds:
+                raise ServiceError("busy", busy, retry=True)
+            proving = asyncio.create_task(self._cards.prove(reader, request, own=False))
+            self._card_waited_for = proving
+            try:
+                await asyncio.wait({proving})
+            finally:
+                self._card_waited_for = None
+                proving.cancel()
+            if proving.cancelled():
+                raise ServiceError("busy", busy, retry=True)
+            return proving.result()
 
     async def authenticate_chip(self, request: AuthenticateChip) -> ChipAnswer:
         return await self._chips.authenticate(request)
@@ -294,6 +334,7 @@ class CaptureService:
             device
             for device in self.all_devices
             if capability in device.capabilities
+            and device.identity.key not in self._card_readers
             and (
                 capability is not Capability.IMAGE or (device.identity.key in self._document_cameras) == pages
             )

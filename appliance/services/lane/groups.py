@@ -100,14 +100,13 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def body(self, act: str, **more: Any) -> dict[str, Any]:
-        """What is recorded of it: counts and crossings, no name."""
+        """What is recorded of it: counts. Plate and place stand in each person's own record, which is erased
+        with the person; nothing here points to anybody."""
         return {
             "act": act,
             "group": self.group,
             "kind": self.kind,
             "declared": self.declared,
-            "plate": self.plate,
-            "plate_state": self.plate_state,
             **({"advance": self.advance} if self.advance else {}),
             **more,
         }
@@ -201,7 +200,6 @@ class GroupDesk:
             seen=seen,
             detached=group.detached,
             reason=reason,
-            members=[one.crossing for one in group.members],
         )
         return NoteTaken(taken=True)
 

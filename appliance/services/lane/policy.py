@@ -133,10 +133,26 @@ class Children(_Section, frozen=True, kw_only=True):
     """Years; 0: nobody is asked after."""
 
 
+class CardAsked(enum.StrEnum):
+    """What an officer's card is worth at a login; a release and a decision always want the PIN with it."""
+
+    WITH_PIN = "with_pin"
+    ALONE = "alone"
+
+
+class CardRemoved(enum.StrEnum):
+    """What becomes of the shift when the card is taken from a reader that is for cards alone."""
+
+    STAY = "stay"
+    LOGOUT = "logout"
+
+
 class OfficersAsked(_Section, frozen=True, kw_only=True):
-    """Whether somebody must have logged in before travellers are served."""
+    """Whether somebody must have logged in before travellers are served, and how cards count."""
 
     login: bool = False
+    card: CardAsked = CardAsked.WITH_PIN
+    card_removed: CardRemoved = CardRemoved.STAY
 
 
 class Fingers(_Section, frozen=True, kw_only=True):

@@ -61,6 +61,7 @@ from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.advance.desk import AdvanceDesk
 from appliance.services.lane.boot import BootToReady
 from appliance.services.lane.button import ButtonEvent
+from appliance.services.lane.card import CardReader
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.disk import DiskWatch
 from appliance.services.lane.duty import Duty
@@ -124,6 +125,7 @@ class LaneService:
         post: tuple[Post, PostKeys] | None = None,
         visas: Visas | None = None,
         data: Path | None = None,
+        stick: Path | None = None,
     ) -> None:
         """`data`: the folder in which lane remembers when this start of the box was ready."""
         self._loop_of_run: asyncio.AbstractEventLoop | None = None
@@ -148,11 +150,10 @@ class LaneService:
             recent_days=lambda: in_force.policy.memory.recent_days, changed=self._late_hits_came,
         )  # fmt: skip
         duty = Duty(
-            officers=officers,
-            journal=journal,
-            clock=clock,
+            officers=officers, journal=journal, clock=clock, cards=CardReader(capture, box),
             changed=lambda: self._in_loop(self.engine.duty_changed),
-        )
+            asked=lambda: in_force.policy.officers,
+        )  # fmt: skip
         self.advance = AdvanceDesk(
             expected=expected, journal=journal, lists=lists, known=memory, clock=clock, post=box.post,
             keep_hours=lambda: in_force.policy.memory.advance_hours,
@@ -171,6 +172,7 @@ class LaneService:
                 post=post,
                 advance=self.advance,
                 visas=visas,
+                stick=stick,
             )
         self._live = LiveDesk(
             device=box.device, keys=gateway, signing=lambda: journal.signing_key, late=self._late_answer
@@ -234,6 +236,7 @@ class LaneService:
             tasks.create_task(self._keep_the_screen_fresh(progressed))
             tasks.create_task(self._watch_the_lists())
             tasks.create_task(self.engine.run())
+            tasks.create_task(self.engine.duty.run())
             if self.second_line is not None:
                 tasks.create_task(self.second_line.run())
 
@@ -443,7 +446,7 @@ class LaneService:
             keep_days = self._in_force.policy.fingers.keep_days
             await self.engine.fingers.forget(self._clock.now()[0], days=keep_days)
             if self.advance is not None:
-                await self.advance.look()
+                await self.advance.look(idle=self.engine.state.step is Step.WAITING)
             with contextlib.suppress(Refused):  # said by the list's own state
                 await asyncio.to_thread(self._lists.merge)
             await asyncio.sleep(LISTS_SECONDS)

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.commands.advance import MAX_FILE_LINES, read_file, sentence_of
-from appliance.commands.csv_lines import MAX_FILE_BYTES
+from appliance.advance_file import MAX_FILE_LINES
+from appliance.commands.advance import read_file, sentence_of
 from appliance.commands.output import CouldNot
 from appliance.contracts.advance import ADVANCE_COLUMNS, AdvanceList
+from appliance.csv_lines import MAX_FILE_BYTES
 
 TEMPLATE = Path(__file__).parents[3] / "docs/advance-template.csv"
 SOON = dt.datetime.now().astimezone() + dt.timedelta(hours=3)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.commands.csv_lines import MAX_FILE_BYTES
 from appliance.commands.output import CouldNot
 from appliance.commands.paper import read_file
 from appliance.contracts.paper import PAPER_COLUMNS
+from appliance.csv_lines import MAX_FILE_BYTES
 
 TEMPLATE = Path(__file__).parents[3] / "docs/paper-template.csv"
 HEAD = ",".join(PAPER_COLUMNS)

@@ -8,6 +8,7 @@ traveller's (promise 8).
 import asyncio
 import datetime as dt
 import hashlib
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -32,9 +33,10 @@ from appliance.records.errors import StorageError
 from appliance.records.expected import MAX_EXPECTED, Expected, Listed, Match
 from appliance.records.journal import Journal
 from appliance.reference_data.store import ReferenceStore
-from appliance.screening import OpenLists, Subject, screen
+from appliance.screening import Subject
 from appliance.screening.pairs import KnownPairs
 from appliance.services.lane.advance.lines import Read, read_line, same_list
+from appliance.services.lane.advance.screening import Screening, key_of
 from appliance.travel_document import MrzError, transliterate
 
 ID: Final = "advance.list"
@@ -64,9 +66,10 @@ class AdvanceDesk:
     ) -> None:
         self._expected = expected
         self._journal = journal
-        self._lists = lists
-        self._known = known
         self._clock = clock
+        self._screening = Screening(
+            expected=expected, lists=lists, known=known, clock=clock, record=self._record_again
+        )
         self._post = post
         self._keep_hours = keep_hours
         self._tell = changed
@@ -114,87 +117,82 @@ class AdvanceDesk:
         except StorageError as error:
             raise ServiceError("storage_broken", str(error), retry=True) from error
         finally:
-            await self.forget()
-            self._changed()
+            if not request.check_only:
+                await self.forget()
+                self._changed()
 
     def _take(self, request: ImportAdvance) -> AdvanceAnswer:
         now = self._clock.now()[0]
         results: list[AdvanceResult] = []
-        watchlists = self._lists.open_lists()
+        watchlists = self._screening.open_lists()
         new: dict[str, tuple[AdvanceList, list[Listed]]] = {}
         for line in request.lines:
             read, problems = read_line(line, post=self._post, now=now, keep=self._keep)
             if read is not None:
-                problems = self._room(read, len(new[read.list.id][1]) if read.list.id in new else 0)
-            if read is None or problems or request.check_only:
+                problems = self._room(read, *new.get(read.list.id, (None, [])))
+            if read is None or problems:
                 results.append(AdvanceResult(number=line.number, taken=False, problems=problems))
                 continue
             known = self._expected.has(read.person)
+            if request.check_only:
+                new.setdefault(read.list.id, (read.list, []))
+                results.append(AdvanceResult(number=line.number, taken=False, known=known))
+                continue
             people = new.setdefault(read.list.id, (read.list, []))[1]
             known = known or any(one.id == read.person for one in people)
             if not known:
-                people.append(self._screened(read, watchlists, now))
+                people.append(self._screening.first(read, watchlists))
             results.append(AdvanceResult(number=line.number, taken=True, known=known))
         for list_, people in new.values():
             if people:
-                self._expected.add(list_, tuple(people))
+                # The record first: after a power cut between the two the same file makes the same record.
                 self._record_import(list_, people, request.by)
+                self._expected.add(list_, tuple(people), watchlists=key_of(watchlists))
         return AdvanceAnswer(results=tuple(results))
 
-    def _room(self, read: Read, here: int) -> dict[str, str]:
-        """Whether one more fits on this list, which says the same of itself as before."""
+    def _room(self, read: Read, begun: AdvanceList | None, people: list[Listed]) -> dict[str, str]:
+        """Whether one more fits on this list, which says the same of itself as before; `begun` and `people`
+        are what this very request has of it."""
         standing = self._expected.known_list(read.list.id)
-        if standing is not None and (standing.ended or not same_list(standing, read.list)):
-            return {"list": "list_differs"}
-        on_it = here + (standing.persons if standing else 0)
-        if on_it >= MAX_PERSONS or self._expected.count() + here >= MAX_EXPECTED:
+        for one in (standing, begun):
+            if one is not None and (one.ended or not same_list(one, read.list)):
+                return {"list": "list_differs"}
+        on_it = len(people) + (standing.persons if standing else 0)
+        if on_it >= MAX_PERSONS or self._expected.count() + len(people) >= MAX_EXPECTED:
             return {} if self._expected.has(read.person) else {"list": "too_many"}
         return {}
 
-    def _screened(self, read: Read, watchlists: OpenLists, now: dt.datetime) -> Listed:
-        subject = Subject(
-            primary_identifier=read.primary_identifier,
-            secondary_identifier=read.secondary_identifier,
-            birth_date=read.birth_date,
-            sex=read.sex,
-            nationality=read.nationality,
-            issuing_state=read.issuing_state,
-            document_number=read.document_number,
-            document_type=read.document_code,
-        )
-        checks = screen(
-            subject,
-            watchlists,
-            direction=Direction(read.list.direction),
-            now=now,
-            time_quality=self._clock.stamp().quality,
-            known=self._known,
-        )
-        return Listed(
-            id=read.person,
-            list=read.list.id,
-            coach=read.coach,
-            seat=read.seat,
-            role=read.role,
-            document_code=read.document_code,
-            issuing_state=read.issuing_state,
-            document_number=read.document_number,
-            primary_identifier=read.primary_identifier,
-            secondary_identifier=read.secondary_identifier,
-            nationality=read.nationality,
-            birth_date=read.birth_date,
-            sex=read.sex,
-            expiry_date=read.expiry_date,
-            checks=checks,
-            hit=any(one.verdict is Verdict.FAIL for one in checks),
-        )
-
     def _record_import(self, list_: AdvanceList, people: list[Listed], by: str) -> None:
         piece = hashlib.sha256("".join(sorted(one.id for one in people)).encode()).hexdigest()[:16]
+        removals = self._removals(list_)
         self._record(
-            f"advance/{list_.id}/{piece}",
+            f"advance/{list_.id}/{piece}" + (f"/{removals}" if removals else ""),
             _body(list_, "imported", persons=len(people), hits=sum(one.hit for one in people), by=by),
         )
+
+    def _removals(self, list_: AdvanceList) -> int:
+        """How often it was removed: what is taken in again afterwards is recorded again."""
+        return next(
+            n for n in itertools.count() if not self._journal.has_record(f"advance/{list_.id}/removed/{n}")
+        )
+
+    def remove(self, id_: str, *, by: str) -> bool:
+        """A list that was taken in by mistake: its people are forgotten, and it may be taken in again. False:
+        there is none of this name.
+
+        Raises:
+            StorageError: it is still there.
+        """
+        list_ = self._expected.known_list(id_)
+        if list_ is None:
+            return False
+        counts = {"persons": list_.persons, "came": list_.came, "perhaps": list_.perhaps}
+        name = f"advance/{list_.id}/removed/{self._removals(list_)}"
+        self._record(name, _body(list_, "removed", **counts, by=by))
+        self._expected.remove(list_.id)
+        self._forget()
+        self._changed()
+        return True
 
     def lists(self) -> AdvanceLists:
         """All lists with their counts.
@@ -297,11 +295,18 @@ class AdvanceDesk:
 
     # Afterwards
 
-    async def look(self) -> None:
-        """From time to time: forget whose time is over."""
+    async def look(self, *, idle: bool = True) -> None:
+        """From time to time: forget whose time is over and, while nobody stands here, screen again who is
+        expected, when there are newer watchlists."""
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + LOOK_SECONDS
             await self.forget()
+        if idle:
+            try:
+                if await asyncio.to_thread(self._screening.again):
+                    self._changed()
+            except StorageError as error:
+                log.warning("who is expected is not screened again yet: %s", type(error).__name__)
 
     async def forget(self) -> int:
         """The people of lists whose time is over: how many lists ended, each with a record of its counts."""
@@ -328,6 +333,9 @@ class AdvanceDesk:
             self._expected.end(list_)
         self._expected.forget_counts(now=now)
         return len(over)
+
+    def _record_again(self, list_: AdvanceList, name: str, found: dict[str, Any]) -> None:
+        self._record(f"advance/{list_.id}/{name}", _body(list_, "screened_again", **found))
 
     def _record(self, name: str, body: dict[str, Any]) -> None:
         self._journal.commit(name, RECORD_TYPE_ADVANCE, body, self._clock.stamp())

@@ -58,19 +58,29 @@ class SameSite:
 
 async def sent(request: Request, type_: type[Sent], *, limit: int) -> Sent | Response:
     """What the kiosk's own page has sent, or the answer that refuses it."""
-    if request.headers.get(PRESS_HEADER) != "1":
-        return PlainTextResponse("Only the kiosk's own page may do that.", status_code=403)
-    if request.headers.get("content-type") != "application/json":
-        return PlainTextResponse("This is sent as JSON.", status_code=415)
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            return PlainTextResponse("That is longer than it can be.", status_code=413)
+    body = await sent_bytes(request, limit=limit, media_type="application/json")
+    if isinstance(body, Response):
+        return body
     try:
         return msgspec.json.decode(body, type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return PlainTextResponse("That is not what is sent here.", status_code=400)
+
+
+async def sent_bytes(
+    request: Request, *, limit: int, media_type: str = "application/octet-stream"
+) -> bytes | Response:
+    """The same of a file, of at most `limit` bytes."""
+    if request.headers.get(PRESS_HEADER) != "1":
+        return PlainTextResponse("Only the kiosk's own page may do that.", status_code=403)
+    if request.headers.get("content-type") != media_type:
+        return PlainTextResponse(f"This is sent as {media_type}.", status_code=415)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            return PlainTextResponse("That is longer than it can be.", status_code=413)
+    return bytes(body)
 
 
 def guards() -> list[Middleware]:

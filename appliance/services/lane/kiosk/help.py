@@ -20,7 +20,9 @@ DIALOGS: Final = (
     *("asked", "proof", "arrival", "group", "looks"),
 )
 """Forms of the page: while one is open, help is its help."""
-SECOND_LINE: Final = ("second_line", "second_line_case", "release_review", "visa_label")
+SECOND_LINE: Final = (
+    *("second_line", "second_line_case", "second_line_lists", "release_review", "visa_label"),
+)
 """Pages of their own, which say in `data-screen` which they are."""
 TECHNICIAN: Final = "technician"
 LOST: Final = "lost"

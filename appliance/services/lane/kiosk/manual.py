@@ -19,7 +19,7 @@ import appliance
 
 PACKAGE: Final = Path(appliance.__file__).parent
 HELP: Final = "help"
-GUIDES: Final = (HELP, "operation", "recovery", "paper", "installation", "procurement")
+GUIDES: Final = (HELP, "operation", "recovery", "paper", "advance", "installation", "procurement")
 """For the people at the post, in this order; the other pages stand behind them."""
 ENGLISH: Final = "en"
 MAX_PAGE_BYTES: Final = 1024 * 1024

@@ -145,6 +145,10 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     hold: str | None
     officers: tuple[str, ...]
     """Who may log in."""
+    carded: tuple[str, ...]
+    """Those of them who have a card, which is asked for with the PIN."""
+    card_alone: bool
+    """Some of them may log in with the card alone."""
     officer: str
     releasing: str | None
     """The crossing that may be released from RED."""
@@ -318,6 +322,8 @@ class _Kiosk:
             press=view.press,
             hold=view.hold,
             officers=tuple(one.name for one in view.officers),
+            carded=tuple(one.name for one in view.officers if one.card),
+            card_alone=any(one.card_alone for one in view.officers),
             officer=view.officer.name if view.officer else "",
             releasing=view.crossing if view.may_release and view.officers else None,
             typing=view.crossing if view.takes_typed else None,

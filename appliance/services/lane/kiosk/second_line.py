@@ -35,9 +35,11 @@ from appliance.contracts.checks import Check
 from appliance.contracts.lane import View
 from appliance.contracts.officers import OfficerAnswer
 from appliance.records.errors import StorageError
+from appliance.services.lane.advance.intake import IntakeDesk
 from appliance.services.lane.kiosk.expected import expected_line
 from appliance.services.lane.kiosk.form import Choice, Refusal, refusal
 from appliance.services.lane.kiosk.guard import sent
+from appliance.services.lane.kiosk.lists import ListsPage
 from appliance.services.lane.kiosk.looks import look_of
 from appliance.services.lane.kiosk.screen import group, screen_of
 from appliance.services.lane.kiosk.visas import VisaSource, applied_of, decided, visa_lines
@@ -64,6 +66,11 @@ class SecondLineSource(Protocol):
     @property
     def visas(self) -> VisaSource | None:
         """Visas on arrival; None where none are kept."""
+        ...
+
+    @property
+    def lists(self) -> IntakeDesk | None:
+        """Where advance lists are taken in."""
         ...
 
     def queue(self) -> Queue | None:
@@ -160,12 +167,14 @@ class SecondLinePage:
         self._words = words
         self._templates = templates
         self._version = version
+        self._lists = ListsPage(source, words, templates, self._page)
 
     def routes(self) -> list[Route]:
         return [
             Route("/second-line", self.queue),
             Route("/second-line/work", self.work, methods=["POST"]),
             Route("/second-line/close", self.close, methods=["POST"]),
+            *self._lists.routes(),
             Route("/second-line/{crossing}", self.case),
             Route("/second-line/{crossing}/picture/{name}", self.picture),
         ]
@@ -268,11 +277,13 @@ class SecondLinePage:
 
     def _page(self, template: str, request: Request, **values: Any) -> Response:
         view = self._source.view()
+        name = view.officer.name if view.officer else ""
         html = self._templates.get_template(template).render(
             words=self._words(request),
             look=look_of(request),
             version=self._version,
-            officer=view.officer.name if view.officer else "",
+            officer=name,
+            carded=any(one.card for one in view.officers if one.name == name),
             revision=view.second_line.revision if view.second_line else 0,
             simulated=bool(view.simulated) or view.profile != "production",
             **values,

@@ -20,6 +20,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
+from appliance.contracts.advance import INTAKE_PROBLEMS, KINDS
 from appliance.contracts.agent import SELF_TEST_CHECKS, SELF_TEST_REASONS
 from appliance.contracts.asked import (
     GROUPS,
@@ -156,6 +157,9 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "group_kind": GROUPS,
     "group_role": ROLES,
     "note_problem": NOTE_PROBLEMS,
+    "list_kind": KINDS,
+    "advance_problem": ("too_old", "too_early", "list_differs", "too_many", "fields"),
+    "intake_problem": INTAKE_PROBLEMS,
     "typed_problem": PAPER_PROBLEMS,
     "officer_problem": tuple(code for code in OFFICER_PROBLEMS if code != "locked"),
     "bench_check": SELF_TEST_CHECKS,

@@ -8,6 +8,7 @@ import asyncio
 import datetime as dt
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from appliance.clock import Clock, wall_of
@@ -39,6 +40,7 @@ from appliance.records.history import History, Passage
 from appliance.records.journal import Journal
 from appliance.records.visas import Visas
 from appliance.services.lane.advance.desk import AdvanceDesk
+from appliance.services.lane.advance.intake import IntakeDesk
 from appliance.services.lane.duty import Duty
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.on_arrival.applying import Applying
@@ -96,6 +98,7 @@ class SecondLine:
         post: tuple[Post, PostKeys] | None = None,
         advance: AdvanceDesk | None = None,
         visas: Visas | None = None,
+        stick: Path | None = None,
     ) -> None:
         self.cases = cases
         self.visas: VisaDesk | None = None
@@ -106,6 +109,10 @@ class SecondLine:
                 device=device, changed=self.came,
             )  # fmt: skip
         self._advance = advance
+        self.lists: IntakeDesk | None = None
+        """Where advance lists are taken in."""
+        if advance is not None:
+            self.lists = IntakeDesk(advance, officer=self._works_here, stick=stick)
         self._duty = duty
         self._journal = journal
         self._clock = clock
@@ -215,6 +222,10 @@ class SecondLine:
     def role(self) -> Role | None:
         """In which role the officer on duty works here; None: they do not."""
         return role_of(self._duty.officer)
+
+    def _works_here(self) -> str:
+        officer = self._duty.officer
+        return officer.name if officer is not None and role_of(officer) is not None else ""
 
     def summary(self) -> SecondLineView | None:
         """For the officer's screen; None for who does not work at the second line."""

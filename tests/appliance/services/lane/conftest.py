@@ -142,6 +142,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
                 expected=Expected.open(tmp_path / "expected.db", storage=keys.storage),
                 cases=Cases.open(tmp_path / "cases.db", storage=keys.storage),
                 visas=Visas.open(tmp_path / "visas.db", storage=keys.storage),
+                stick=tmp_path / "stick",
                 post=post,
                 officers=Officers(tmp_path, keys.storage),
                 gateway=gateway,

@@ -114,9 +114,12 @@ def test_ok__two_people_in_a_car(car, house) -> None:
         *((1, 2, "vehicle"), (2, 2, "vehicle")),
     ]
     opened, closed = group_records(car.lane, house)
-    assert (opened["act"], opened["plate"], opened["declared"]) == ("opened", "01KG123ABC", 2)
+    assert (opened["act"], opened["declared"]) == ("opened", 2)
     assert (closed["act"], closed["seen"], closed["detached"], closed["reason"]) == ("closed", 2, 0, "")
-    assert closed["members"] == [first.crossing, second.crossing]
+    # What points to the people stands in their own records, which are erased with them.
+    assert [one.group.plate for one in records_of(car.lane, house)] == ["01KG123ABC"] * 2
+    for pointing in ("01KG123ABC", first.crossing, second.crossing):
+        assert pointing not in str((opened, closed))
 
 
 def test_ok__one_is_detached_and_the_others_go_on(car, house) -> None:

@@ -1,13 +1,13 @@
-// Who is on duty, and letting a traveller go on under RED: two forms with a PIN. The box judges both; a PIN leaves
-// the page with the form, and nothing of it stays.
+// Who is on duty, and letting a traveller go on under RED: two forms with a PIN, and the card of who has one. The box
+// judges both; a PIN leaves the page with the form, and nothing of it stays.
 
-const ANSWER_MS = 10000; // a PIN takes its time on a small board
+const ANSWER_MS = 30000; // a PIN takes its time on a small board, and a card is waited for
 
 const login = document.getElementById("login");
 const release = document.getElementById("release");
 const letGo = document.getElementById("let-go");
 
-const NOTHING = { officers: [], officer: "", releasing: null, second_line: null };
+const NOTHING = { officers: [], carded: [], card_alone: false, officer: "", releasing: null, second_line: null };
 let now = NOTHING;
 let releasingFor = null;
 
@@ -25,12 +25,27 @@ function open(dialog) {
   select.replaceChildren(...now.officers.map((name) => new Option(name, name, false, name === now.officer)));
   const leave = dialog.querySelector("[data-do=logout]");
   if (leave) leave.hidden = !now.officer;
+  const alone = dialog.querySelector("[data-do=card]");
+  if (alone) alone.hidden = !now.card_alone;
+  tell(dialog);
   releasingFor = dialog === release ? now.releasing : null;
   dialog.showModal();
   dialog.querySelector(dialog === release ? "textarea" : "[name=name]").focus();
 }
 
+/** Whose card is asked for too. */
+function tell(dialog) {
+  dialog.querySelector("[data-card]").hidden = !now.carded.includes(dialog.querySelector("[name=name]").value);
+}
+
 async function send(dialog, path, message) {
+  if (dialog.dataset.sent) return; // a card is waited for
+  dialog.dataset.sent = "yes";
+  await ask(dialog, path, message);
+  delete dialog.dataset.sent;
+}
+
+async function ask(dialog, path, message) {
   const failed = dialog.querySelector(".typing-failed");
   failed.hidden = true;
   let answer;
@@ -65,6 +80,7 @@ for (const [dialog, path] of [[login, "/login"], [release, "/release"]]) {
     if (dialog === release) message.crossing = releasingFor;
     send(dialog, path, message);
   });
+  dialog.querySelector("[name=name]").addEventListener("change", () => tell(dialog));
   dialog.querySelector("[data-do=cancel]").addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => {
     form.reset();
@@ -72,6 +88,10 @@ for (const [dialog, path] of [[login, "/login"], [release, "/release"]]) {
   });
 }
 login.querySelector("[data-do=logout]").addEventListener("click", () => send(login, "/login", { name: "" }));
+login.querySelector("[data-do=card]").addEventListener("click", () => {
+  login.querySelector("[data-card]").hidden = false;
+  send(login, "/login", { name: "", card: true });
+});
 letGo.addEventListener("click", () => now.releasing && open(release));
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-open=login]")) open(login);

@@ -4,7 +4,7 @@
 import { offerHelp } from "./help.js";
 import { follow } from "./live.js";
 
-const ANSWER_MS = 10000; // a PIN takes its time on a small board
+const ANSWER_MS = 30000; // a PIN takes its time on a small board, and a card is waited for
 const KEEP_MS = 400; // after the last key, what was typed goes to the box
 const QUEUE_MS = 60_000; // waiting times are told anew
 
@@ -33,7 +33,8 @@ function told(update) {
   refresh();
 }
 
-async function refresh() {
+/** Tell anew what the page shows of the box: the parts marked `data-live`, or those of these ids. */
+export async function refresh(ids = [...document.querySelectorAll("[data-live]")].map((part) => part.id)) {
   let page;
   try {
     const response = await fetch(location.href);
@@ -42,13 +43,26 @@ async function refresh() {
   } catch {
     return; // it is told again
   }
-  if (!body.dataset.crossing) {
-    const focused = document.activeElement?.dataset?.crossing;
-    document.getElementById("second").replaceWith(document.adoptNode(page.getElementById("second")));
-    if (focused) document.querySelector(`[data-crossing="${CSS.escape(focused)}"]`)?.focus();
-  } else if (!deciding && page.body.dataset.state !== body.dataset.state) {
-    location.reload(); // closed elsewhere: here nothing can be decided any more
+  if (body.dataset.crossing) {
+    // Closed elsewhere: here nothing can be decided any more.
+    if (!deciding && page.body.dataset.state !== body.dataset.state) location.reload();
+    return;
   }
+  for (const id of ids) {
+    const [old, part] = [document.getElementById(id), page.getElementById(id)];
+    if (!part || old.isEqualNode(part)) continue;
+    const focused = old.contains(document.activeElement) ? nameOf(document.activeElement) : "";
+    const opened = [...old.querySelectorAll("details[open][data-list]")].map((one) => one.dataset.list);
+    old.replaceWith(document.adoptNode(part));
+    for (const list of opened) part.querySelector(`details[data-list="${CSS.escape(list)}"]`)?.setAttribute("open", "");
+    if (focused) part.querySelector(focused)?.focus();
+  }
+}
+
+/** How a part finds again what had the focus: by what it stands for. */
+function nameOf(element) {
+  for (const [key, value] of Object.entries(element.dataset)) return `[data-${key}="${CSS.escape(value)}"]`;
+  return "";
 }
 
 follow("/events", "view", told, () => {});

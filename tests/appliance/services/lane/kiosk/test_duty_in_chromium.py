@@ -4,9 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from kiosk_axe import violations
+from kiosk_beside import picture
 from kiosk_browser import SIZES, Kiosk, served, wait_until
 from kiosk_looks import FAINT, MISFITS
 from kiosk_scripted import TRAVELLERS, WAITING, ScriptedSource
+from msgspec import structs
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -57,6 +60,26 @@ def test_ok__on_duty_and_off_again(browser: Kiosk, source: ScriptedSource) -> No
         wait_until(lambda: not opened(browser, "login"))
         wait_until(lambda: "Nobody on duty" in browser.text(".officer"))
         assert source.presses == []
+
+
+def test_ok__who_has_a_card_is_told_to_lay_it_down(browser: Kiosk, source: ScriptedSource) -> None:
+    aida, bek = STAFF
+    carded = structs.replace(bek, card=True, card_alone=True)
+    source.show(WAITING, officers=(aida, carded), needs_login=True, press=None)
+    with served(kiosk_app(source, languages=LANGUAGES, default_language="en")) as server:
+        for size in SIZES:
+            browser.open(server.address, size=SIZES[size])
+            keys(browser, Keys.F3)
+            wait_until(lambda: opened(browser, "login"))
+            assert "Lay your card" not in browser.text("#login")
+            keys(browser, "B")
+            wait_until(lambda: "Lay your card on the reader" in browser.text("#login"))
+            picture(browser, f"login-with-card-{size}")
+            assert violations(browser) == []
+            assert [one for one in browser.driver.execute_script(MISFITS) if "DIALOG" in one] == []
+        browser.driver.find_element("css selector", "#login [data-do=card]").click()
+        wait_until(lambda: source.logins and source.logins[-1].card)
+        assert source.logins[-1].name == ""
 
 
 def test_ok__let_go_on_under_red(browser: Kiosk, source: ScriptedSource) -> None:

@@ -11,6 +11,7 @@ from kiosk_axe import violations
 from kiosk_beside import beside, keys, picture, script
 from kiosk_browser import SIZES, Kiosk, wait_until
 from kiosk_looks import FAINT
+from lists_scripted import csv_of, row
 from second_line_scripted import HONEST, LitReader, login, staff
 from selenium.webdriver.common.keys import Keys
 
@@ -90,6 +91,55 @@ def test_ok__an_expected_hit_is_the_second_line_s_alone(browser: Kiosk, make_lan
         assert not script(browser, "return document.documentElement.scrollWidth > innerWidth")
 
     house.run(lane, with_the_list(lane, officer_s_work))
+
+
+def test_ok__a_list_is_looked_at_taken_in_and_removed(browser: Kiosk, make_lane, house, tmp_path) -> None:
+    lane = make_lane(LitReader(HONEST))
+    stick = tmp_path / "stick/borne-advance"
+    stick.mkdir(parents=True)
+    (stick / "train.csv").write_bytes(csv_of(row("ZZ7", list="train 4", kind="train")))
+    file = tmp_path / "bus 17.csv"
+    file.write_bytes(csv_of(*(row(f"ZZ{one}") for one in range(120)), row("№"), "a,b"))
+
+    def looked(size: str) -> None:
+        browser.resize(SIZES[size])
+        browser.settle()
+        picture(browser, f"advance-lists-{size}")
+        assert violations(browser) == []
+        assert not script(browser, "return document.documentElement.scrollWidth > innerWidth")
+
+    def officer_s_work(officer, address: str, call) -> None:
+        browser.open(address, size=SIZES["small"])
+        call(lane.login(login("Emil")))
+        wait_until(lambda: "Emil" in browser.text(".officer"))
+        browser.driver.get(f"{address}/second-line")
+        wait_until(lambda: script(browser, "return 'ready' in document.body.dataset"))
+        script(browser, "document.getElementById('to-lists').click()")
+        wait_until(lambda: "train.csv" in browser.text("#lists-stick"))
+        wait_until(lambda: script(browser, "return 'ready' in document.body.dataset"))
+        browser.driver.find_element("name", "file").send_keys(str(file))
+        browser.driver.find_element("css selector", "#lists-file [type=submit]").click()
+        wait_until(lambda: "120 lines can be taken in, 2 are wrong" in browser.text("#lists-looked"))
+        for size in ("small", "large"):
+            looked(size)
+        browser.driver.find_element("css selector", "[data-take]").click()
+        wait_until(lambda: "120 people are expected now" in browser.text("#lists-progress"))
+        wait_until(lambda: "120 listed" in browser.text("#lists-known"))
+        browser.driver.find_element("css selector", "[data-stick='train.csv']").click()
+        wait_until(lambda: browser.driver.find_elements("css selector", "[data-take]"))
+        assert "train 4" not in browser.text("#lists-known")
+        browser.driver.find_element("css selector", "[data-take]").click()
+        wait_until(lambda: "train 4" in browser.text("#lists-known"))
+        part = (
+            "[...document.querySelectorAll('#lists-known li')].find((li) => li.innerText.includes('bus 17'))"
+        )
+        script(browser, f"{part}.querySelector('summary').click()")
+        looked("large")
+        script(browser, f"{part}.querySelector('[data-remove]').click()")
+        wait_until(lambda: "bus 17" not in browser.text("#lists-known"))
+        assert [one.reference for one in call(lane.second_line.lists.lists())] == ["train 4"]
+
+    house.run(lane, beside(lane, officer_s_work, languages=("en", "fr", "ar")))
 
 
 def test_ok__a_bus_s_group_takes_its_count_from_the_list(browser: Kiosk, make_lane, house) -> None:
