@@ -8,6 +8,7 @@ from appliance.contracts.card import CardProof, ProveCard
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face import Measure
 from appliance.contracts.finger import CompareFingers, FingerEvidence, FingerScores, TakeFinger
+from appliance.contracts.printing import PrintPage
 from appliance.contracts.transport import RemoteService
 
 MAX_WAIT_SECONDS = 120.0
@@ -268,16 +269,6 @@ class Button(msgspec.Struct, frozen=True, kw_only=True):
     event: str | None
 
 
-class PrintPage(msgspec.Struct, frozen=True, kw_only=True):
-    """A page for the receipt printer's paper."""
-
-    rows: bytes
-    """Each of `dots` / 8 bytes, the first dot in the highest bit, 1 is black."""
-    dots: int
-    timeout: float = 30.0
-    """Until it is on paper; a person may have to load a roll."""
-
-
 class PowerReading(msgspec.Struct, frozen=True, kw_only=True):
     """What feeds the box; None where the kernel does not say."""
 
@@ -494,7 +485,6 @@ __all__ = [
     "PageHint",
     "PortraitEvidence",
     "PowerReading",
-    "PrintPage",
     "ReadChip",
     "RunSelfTest",
     "SelfTestFinding",

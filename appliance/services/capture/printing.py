@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from appliance.contracts.capture import PrintPage
 from appliance.contracts.errors import ServiceError
+from appliance.contracts.printing import PrintPage
 from hal.printer import MAX_ROWS
 
 

@@ -24,7 +24,6 @@ from appliance.contracts.capture import (
     Nothing,
     PageHint,
     PortraitEvidence,
-    PrintPage,
     ReadChip,
     RunSelfTest,
     SelfTested,
@@ -38,6 +37,7 @@ from appliance.contracts.capture import (
 from appliance.contracts.card import CardProof, ProveCard
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.finger import POSITIONS, CompareFingers, FingerEvidence, FingerScores, TakeFinger
+from appliance.contracts.printing import PrintPage
 from appliance.contracts.transport import Operation
 from appliance.face_settings import FaceSettings
 from appliance.services.capture.barcodes import BarcodeDesk

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from appliance.contracts.capture import Capture, Nothing, PrintPage
+from appliance.contracts.capture import Capture, Nothing
 from appliance.contracts.errors import ServiceError
+from appliance.contracts.printing import PrintPage
 
 PRINT_SECONDS: Final = 25.0
 """For the whole page, a new roll included: the next traveller waits."""

@@ -162,18 +162,10 @@ class LaneService:
         self.second_line: SecondLine | None = None
         if cases is not None:
             self.second_line = SecondLine(
-                cases=cases,
-                duty=duty,
-                journal=journal,
-                clock=clock,
-                history=history,
-                device=box.device,
-                changed=lambda: self._in_loop(self._records_changed),
-                post=post,
-                advance=self.advance,
-                visas=visas,
-                stick=stick,
-            )
+                cases=cases, duty=duty, journal=journal, clock=clock, history=history, device=box.device,
+                changed=lambda: self._in_loop(self._records_changed), post=post, advance=self.advance,
+                visas=visas, stick=stick,
+            )  # fmt: skip
         self._live = LiveDesk(
             device=box.device, keys=gateway, signing=lambda: journal.signing_key, late=self._late_answer
         )
@@ -201,15 +193,10 @@ class LaneService:
             chaser=self._chaser, history=history, book=book,
         )  # fmt: skip
         self._desk = RecordsDesk(
-            journal=journal,
-            memory=memory,
-            history=history,
-            clock=clock,
-            retention=retention or Retention(),
-            history_days=lambda: in_force.policy.memory.history_days,
-            changed=self._records_changed,
-            second_line=self.second_line,
-        )
+            journal=journal, memory=memory, history=history, clock=clock,
+            retention=retention or Retention(), history_days=lambda: in_force.policy.memory.history_days,
+            changed=self._records_changed, second_line=self.second_line,
+        )  # fmt: skip
         self.support = SupportDesk(journal, clock, self._records_changed)
         self.diagnostics = self.support.diagnostics
         self._refresh()

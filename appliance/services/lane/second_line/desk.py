@@ -113,24 +113,16 @@ class SecondLine:
         """Where advance lists are taken in."""
         if advance is not None:
             self.lists = IntakeDesk(advance, officer=self._works_here, stick=stick)
-        self._duty = duty
-        self._journal = journal
-        self._clock = clock
-        self._history = history
-        self._device = device
-        self._changed = changed
+        self._duty, self._journal = duty, journal
+        self._clock, self._history = clock, history
+        self._device, self._changed = device, changed
         self.post: PostDesk | None = None
         """The other boxes of the post; None: this box stands alone."""
         if post is not None:
             self.post = PostDesk(
-                post=post[0],
-                keys=post[1],
-                cases=cases,
-                clock=clock,
-                came=self.came,
-                closed_elsewhere=self._was_closed,
-                taken_back=self._was_taken_back,
-            )
+                post=post[0], keys=post[1], cases=cases, clock=clock, came=self.came,
+                closed_elsewhere=self._was_closed, taken_back=self._was_taken_back,
+            )  # fmt: skip
             if history is not None:
                 history.post = self.post
         self._opened_by: set[tuple[str, str]] = set()
@@ -206,9 +198,7 @@ class SecondLine:
 
     def applying(self, in_force: InForce, *, post: str) -> Applying | None:
         """What the booth knows of visas on arrival."""
-        if self.visas is None:
-            return None
-        return Applying(visas=self.visas.visas, in_force=in_force, post=post)
+        return Applying(visas=self.visas.visas, in_force=in_force, post=post) if self.visas else None
 
     def let_go(self) -> None:
         """Let go of the files."""

@@ -5,8 +5,9 @@ import asyncio
 import numpy as np
 import pytest
 
-from appliance.contracts.capture import Nothing, PrintPage
+from appliance.contracts.capture import Nothing
 from appliance.contracts.errors import ServiceError
+from appliance.contracts.printing import PrintPage
 from appliance.services.capture.service import CaptureService
 from hal.printer import MAX_ROWS
 from hal.printer.simulated import Options, SimulatedPrinter
