@@ -94,7 +94,7 @@ class BoxData:
         for folder in {self._data, self._outbox}:
             for path in sorted(folder.iterdir()):
                 if path.name not in KEPT and not path.name.startswith(JOURNAL):
-                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                    _remove(path)
         if journal.exists():
             set_aside(journal, why="reset")
         connection = open_database(journal, device=device, check=lambda _: None)
@@ -137,3 +137,14 @@ class BoxData:
         except sqlite3.Error:
             return {}
         return {name: meta[name] for name in CARRIED_OVER if name in meta}
+
+
+def _remove(path: Path) -> None:
+    """A file or a folder with all in it; a disk of its own (the image's for lists) stays, and is empty."""
+    if not path.is_dir() or path.is_symlink():
+        path.unlink()
+    elif path.is_mount():
+        for part in sorted(path.iterdir()):
+            _remove(part)
+    else:
+        shutil.rmtree(path)
