@@ -16,7 +16,7 @@ import msgspec
 from appliance.clock import Clock
 from appliance.contracts.cases import CaseKind, CaseOutcome, CloseCase
 from appliance.contracts.checks import Outcome
-from appliance.contracts.movement import Movement
+from appliance.contracts.movement import DocumentFacts, Movement
 from appliance.contracts.officers import MIN_REASON, OfficerAnswer, Role
 from appliance.contracts.visas import (
     MAX_NUMBER,
@@ -91,10 +91,7 @@ class VisaDesk:
             return ""
         if application is None or request.outcome is not CaseOutcome.ADMITTED:
             return "visa_terms"
-        document = movement.document
-        expires = (
-            PartialDate.parse(document.expiry_date).as_date() if document and document.expiry_date else None
-        )
+        expires = _expiry(movement.document)
         return "" if within(application.terms, grant, today=self.today, expires=expires) else "visa_terms"
 
     def decision(self, movement: Movement, request: CloseCase) -> VisaDecision | None:
@@ -223,7 +220,7 @@ class VisaDesk:
                 valid_until=dt.date.fromisoformat(grant.valid_until),
                 today=self.today,
             )
-        except MrzError as error:
+        except ValueError as error:  # also of terms that another box sent
             log.warning("a label cannot be composed: %s", error)
             raise Unfit("not_representable") from error
         at = self._clock.now()[0].astimezone(dt.UTC).isoformat(timespec="seconds")
@@ -357,6 +354,14 @@ class VisaDesk:
             )
         except StorageError as error:
             log.warning("a visa's first entry will not be counted: %s", error)
+
+
+def _expiry(document: DocumentFacts | None) -> dt.date | None:
+    """When the passport expires; None where that is not known, or not whole."""
+    try:
+        return PartialDate.parse(document.expiry_date).as_date() if document else None
+    except MrzError:
+        return None
 
 
 def _typed(number: str) -> str:

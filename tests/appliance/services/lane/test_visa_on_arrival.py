@@ -17,7 +17,8 @@ from appliance.contracts.visas import IssueLabel, PrintLabel, VisaGrant, VoidLab
 from appliance.records import officers
 from appliance.records.errors import StorageFull
 from appliance.reference_data.sealed import ContentType
-from appliance.travel_document import parse_mrz
+from appliance.services.lane.on_arrival import desk
+from appliance.travel_document import MrzFormat, parse_mrz
 
 TODAY = dt.datetime.now(dt.UTC).date()
 RULES = f"""
@@ -408,6 +409,19 @@ def test_fail__wrong_orders_of_a_label(ruled, house) -> None:
     ]
     blank = next(body for type_, body in told if type_ == "visa_label" and body["number"] == "KV9")
     assert (blank["crossing"], blank["reason"]) == ("", "The printer jammed, it is torn.")
+
+
+def test_fail__a_label_that_cannot_be_written_takes_no_blank(ruled, house, monkeypatch) -> None:
+    lane = ruled(Reader())
+
+    async def work(officer):
+        crossing = await granted(lane, officer)
+        monkeypatch.setattr(desk, "visa_label_lines", lambda *_a, **_k: MrzFormat("another box's"))
+        assert lane.second_line.visas.issue(label(crossing, "KV1")).problem == "not_representable"
+        monkeypatch.undo()
+        return lane.second_line.visas.issue(label(crossing, "KV1"))
+
+    assert house.run(lane, work).taken
 
 
 def test_ok__a_number_stays_used_when_the_book_was_lost(ruled, house, make_lane, tmp_path) -> None:
