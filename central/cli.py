@@ -105,8 +105,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_broker(gateway)
     gateway.set_defaults(run=_gateway)
 
-    publish = actions.add_parser("publish", help="give a signed list to all boxes")
-    publish.add_argument("name", help="of the list; the topic's last level")
+    publish = actions.add_parser("publish", help="give signed lists to all boxes")
+    publish.add_argument("name", nargs="+", help="of the list; the topic's last level")
     publish.add_argument(
         "package", type=Path, metavar="REPOSITORY", help="the repository, or a message of it in a file"
     )
@@ -219,12 +219,15 @@ def _register_of(text: str) -> FileRegister:
 
 def _publish(arguments: argparse.Namespace) -> int:
     package: Path = arguments.package
-    message = (
-        Repository(package).message(arguments.name, only_changes=arguments.only_changes)
-        if package.is_dir()
-        else package.read_bytes()
-    )
-    publish_reference(_access(arguments), arguments.name, message)
+    if len(arguments.name) > 1 and not package.is_dir():
+        raise ValueError("A message in a file is of one list: give one name, or a repository.")
+    for name in arguments.name:
+        message = (
+            Repository(package).message(name, only_changes=arguments.only_changes)
+            if package.is_dir()
+            else package.read_bytes()
+        )
+        publish_reference(_access(arguments), name, message)
     return 0
 
 

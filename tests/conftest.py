@@ -1,6 +1,7 @@
 """What tests of several rooms need of the machine."""
 
 import os
+import sys
 
 # There is one virtual reader a machine. Read when the module that holds it is imported, also by the commands
 # that tests start.
@@ -24,3 +25,8 @@ def pseudo_terminals() -> None:
 # A slow or busy machine is no error: what may take how long is measured in benchmarks/.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+# Tests start some hundred processes of ours. Where the machine says that Python keeps no bytecode, each would
+# compile all of it anew: half a second of a core.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False

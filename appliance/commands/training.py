@@ -13,6 +13,7 @@ RESULTS = Path("borne-training")
 SEAT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 MAX_PORT = 65535
 MAX_LISTS_HOURS = 480.0
+MAX_NOTICE_SECONDS = 60
 """What is signed for training is good for 30 days."""
 
 
@@ -54,6 +55,12 @@ def _add_session_options(training: argparse.ArgumentParser) -> None:
         help="what begins a crossing, as in the policy",
     )
     training.add_argument(
+        "--notice",
+        type=_notice,
+        metavar="SECONDS",
+        help="how long a traveller is told what is taken before the picture, as in the policy: 0 to 60",
+    )
+    training.add_argument(
         "--lists-age", type=_hours, default=3.0, metavar="HOURS", help="how old the watchlists are: 0 to 480"
     )
     training.add_argument(
@@ -84,6 +91,12 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _notice(text: str) -> int:
+    if not 0 <= int(text) <= MAX_NOTICE_SECONDS:
+        raise ValueError("out of range")
+    return int(text)
+
+
 def _hours(text: str) -> float:
     hours = float(text)
     if not 0 <= hours <= MAX_LISTS_HOURS:
@@ -91,7 +104,7 @@ def _hours(text: str) -> float:
     return hours
 
 
-_seat.__name__, _port.__name__, _hours.__name__ = "seat", "port", "hours"
+_seat.__name__, _port.__name__, _hours.__name__, _notice.__name__ = "seat", "port", "hours", "seconds"
 """What argparse calls them in "invalid ... value"."""
 
 
@@ -122,6 +135,7 @@ def run_training(arguments: argparse.Namespace) -> int:
                 headless=arguments.headless,
                 realistic=arguments.realistic,
                 start=arguments.start,
+                notice=arguments.notice,
                 lists_age=dt.timedelta(hours=arguments.lists_age),
                 clock=arguments.clock,
                 port=arguments.port,

@@ -47,6 +47,7 @@ BROKER = ["--host", "127.0.0.1", "--port", "1", "--ca", "x", "--certificate", "x
         (["run", "--database", "{db}", "--keys", "{keys}", *BROKER], "certificates"),
         (["publish", "list", "{public}", *BROKER], "certificates"),
         (["publish", "list", "{missing}", *BROKER], "No such file"),
+        (["publish", "list", "other", "{public}", *BROKER], "is of one list"),
     ],
 )
 def test_fail__one_line_and_code_2(tmp_path, keys, capsys, arguments, said) -> None:

@@ -51,6 +51,8 @@ class SessionSettings:
     """Headless, with all the time that the shipped policy gives."""
     start: str = "press"
     """What begins a crossing: press, or document."""
+    notice: int | None = None
+    """Seconds that a traveller is told what is taken; None: as the shipped policy says."""
     lists_age: dt.timedelta = LISTS_AGE
     clock: str = "host"
     """auto: the box asks the kernel how sure the time is, as at a post."""
@@ -136,6 +138,7 @@ class TrainingSession:
             language=settings.language,
             hurried=settings.headless and not settings.unhurried,
             start=settings.start,
+            notice=settings.notice,
             clock=settings.clock,
         )
         setting.remember_passages()

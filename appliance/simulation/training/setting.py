@@ -123,12 +123,15 @@ class Setting:
         language: str,
         hurried: bool,
         start: str = "press",
+        notice: int | None = None,
         clock: str = "host",
     ) -> Path:
-        """The box's configuration file. `hurried`: nobody sits here, so no time is given to anybody; `start`
-        and `clock` as in the policy and the configuration."""
+        """The box's configuration file. `hurried`: nobody sits here, so no time is given to anybody; `start`,
+        `notice` (seconds; None: as shipped) and `clock` as in the policy and the configuration."""
         policy = self.folder / "policy.toml"
         pace: dict[str, float | str] = {"start": start}
+        if notice is not None:
+            pace["notice_seconds"] = notice
         if hurried:
             pace |= {
                 "notice_seconds": 0,

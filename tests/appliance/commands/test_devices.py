@@ -5,10 +5,12 @@ import threading
 import time
 import tty
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import appliance.commands.devices as command
+from appliance.commands import devices_watch
 from appliance.commands.devices_source import device_source
 from appliance.contracts.capture import RunSelfTest
 from appliance.contracts.errors import ServiceError
@@ -102,8 +104,28 @@ def test_ok__watched_while_one_comes(borne, config, tmp_path: Path, pseudo_termi
     assert answer.code == 0  # as they are at the end
 
 
-def test_ok__the_running_service_is_asked(borne, config, tmp_path: Path) -> None:
-    """It holds the devices, so nobody else could."""
+def test_ok__the_running_service_is_asked(
+    borne, config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds the devices, so nobody else could. Each thing happens when the one before has been said."""
+    absent, lost = threading.Event(), threading.Event()
+    devices, problem = devices_watch._Said.devices, devices_watch._Said.problem
+
+    def said_devices(said, statuses) -> None:
+        devices(said, statuses)
+        if any(one.state == "ABSENT" for one in statuses):
+            absent.set()
+
+    def said_problem(said, sentence: str) -> None:
+        problem(said, sentence)
+        if "does not answer" in sentence:  # a request that was under way is cut off, which is another problem
+            lost.set()
+
+    monkeypatch.setattr(devices_watch._Said, "devices", said_devices)
+    monkeypatch.setattr(devices_watch._Said, "problem", said_problem)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + (600 if lost.is_set() else 0))
+    monkeypatch.setattr(devices_watch, "time", clock)  # the watch's end
+    monkeypatch.setattr(devices_watch, "SLICE_SECONDS", 0.5)
     panel = SimulatedPanel()
     (tmp_path / "run").mkdir()
     file = config(f'[paths]\nrun = "{tmp_path / "run"}"\n', table("camera", "file", path="/nowhere"))
@@ -113,23 +135,36 @@ def test_ok__the_running_service_is_asked(borne, config, tmp_path: Path) -> None
 
     async def serve_until(stop: asyncio.Event) -> None:
         running = [service.run(), serve(application(service.operations()), listener)]
-        tasks = [asyncio.ensure_future(one) for one in running]
+        _held = [asyncio.ensure_future(one) for one in running]
         await stop.wait()
-        left = asyncio.all_tasks() - {asyncio.current_task()}  # requests that were under way among them
-        for task in (*tasks, *left):
-            task.cancel()
-        await asyncio.gather(*tasks, *left, return_exceptions=True)
+        # requests that were under way among them, and what these begin when they are cancelled
+        while left := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     stop = asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(serve_until(stop),))
     thread.start()
     try:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while panel.state.value != "READY" and time.monotonic() < until:
             time.sleep(0.02)
-        threading.Timer(0.8, lambda: (panel.unplug(), panel.close())).start()
-        threading.Timer(1.6, loop.call_soon_threadsafe, [stop.set]).start()
-        answer = borne("devices", "--config", file, "--watch", "--seconds", "3")
+
+        def happen() -> None:
+            panel.unplug()
+            panel.close()
+            assert absent.wait(60)
+            loop.call_soon_threadsafe(stop.set)
+
+        watched = devices_watch.watch
+
+        def watch(*words, **named):
+            threading.Thread(target=happen, daemon=True).start()
+            return watched(*words, **named)
+
+        monkeypatch.setattr(devices_watch, "watch", watch)
+        answer = borne("devices", "--config", file, "--watch", "--seconds", "120")
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join()

@@ -21,6 +21,9 @@ from training_process import running_training  # noqa: E402
 from appliance.clock import Clock, TimeQuality  # noqa: E402
 from appliance.config import ClockSource  # noqa: E402
 
+PACE = ("--realistic",) if writing() else ("--notice", "0")
+"""The pages tell the seconds of real devices, and of a traveller who is told what is taken."""
+
 CAR = 13
 """The scenario whose people come as a group."""
 
@@ -70,7 +73,7 @@ def test_ok__a_scenario_by_keyboard_alone(scenario: Scenario, tmp_path: Path) ->
     chosen = [word for id_ in scenario.travellers for word in ("--traveller", id_)]
     seen: list[Seen] = []
     with (
-        running_training(tmp_path / "results", "--realistic", *chosen, *scenario.options) as address,
+        running_training(tmp_path / "results", *PACE, *chosen, *scenario.options) as address,
         chromium() as kiosk,
     ):
         kiosk.open(address, size=SIZES[scenario.size])

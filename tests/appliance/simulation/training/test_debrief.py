@@ -146,6 +146,7 @@ def test_ok__names_are_no_html() -> None:
         (("--seat", "../etc"), "invalid seat value"),
         (("--port", "70000"), "invalid port value"),
         (("--lists-age", "481"), "invalid hours value"),
+        (("--notice", "61"), "invalid seconds value"),
         (("--traveller", "nobody"), "no traveller `nobody`"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 
 from appliance.config import load_config
 from appliance.records.history import History
+from appliance.services.lane.policy import load_policy
 from appliance.simulation.training.script import load_book
 from appliance.simulation.training.session import devices
 from appliance.simulation.training.setting import NotHere, Setting, refuse_on_a_real_box
@@ -42,6 +43,13 @@ def test_ok__no_broker_and_no_gateway_are_configured(tmp_path: Path) -> None:
     assert all(entry.driver == "simulated" for entry in config.device)
     assert str(config.paths.data).startswith(str(tmp_path)), "nothing is kept outside the session's folder"
     assert len(tuple(setting.packages())) == 4
+
+
+@pytest.mark.parametrize(("notice", "seconds"), [(None, 7), (0, 0), (12, 12)])
+def test_ok__the_notice_takes_as_long_as_the_policy_or_the_trainer_says(tmp_path, notice, seconds) -> None:
+    setting = Setting(tmp_path, load_book(), now=NOW)
+    setting.write_configuration(devices(realistic=False), port=0, language="en", hurried=False, notice=notice)
+    assert load_policy(tmp_path / "policy.toml").pace.notice_seconds == seconds
 
 
 def test_fail__the_other_half_of_central_s_key_is_nowhere(tmp_path: Path) -> None:
