@@ -46,7 +46,6 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("appliance.key_files", "appliance.whole_files"),
     ),
     "appliance.clock": ("appliance.config", "appliance.contracts"),
-    # time from satellites: a receiver's word, and the time daemon's
     "appliance.gnss_time": ("appliance.clock", "hal.device", "hal.gnss"),
     "appliance.time_followed": ("appliance.clock", "appliance.whole_files"),
     # the libraries: no service, no device
@@ -122,8 +121,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.rules",
         "appliance.screening",
         "appliance.secure_messaging",
-        "appliance.travel_document",
-        "appliance.whole_files",  # what lane remembers of this start of the box
+        *("appliance.travel_document", "appliance.whole_files"),
     ),
     "appliance.services.uplink": (
         VERSION,

@@ -271,7 +271,8 @@ class Demo:
             self._say(
                 "  Travellers 1 to 4 are scripted: ordinary, near match, stolen document, wrong check digit."
             )
-        self._say("  SIMULATED officers, to log in with F3 and open the second line with F8 (no need to):")
+        self._say("  SIMULATED officers, to log in with F3 and open the second line with F8 (no need to);")
+        self._say("  the technician's page opens with Shift+F8:")
         for name, pin in pins.items():
             self._say(f"    {name}, PIN {pin} (of this run alone)")
         real = settings.serial or settings.reader or settings.camera

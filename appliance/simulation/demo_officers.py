@@ -17,6 +17,7 @@ from appliance.simulation.world import WorldUnavailable
 OFFICERS: Final = {
     "Simulated officer": frozenset({Role.OFFICER, Role.SECOND_LINE}),
     "Simulated supervisor": frozenset({Role.SUPERVISOR}),
+    "Simulated technician": frozenset({Role.TECHNICIAN}),
 }
 
 

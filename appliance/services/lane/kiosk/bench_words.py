@@ -83,6 +83,7 @@ def bench_of(view: BenchView, words: Words, *, now: dt.datetime) -> Bench:
     """The page in these words."""
     specimen = view.specimen
     agent = view.agent
+    doing = {"specimen": words.ui("bench_specimen_do"), "finger": words.ui("bench_finger_do")}
     return Bench(
         results=tuple(_result(one, words) for one in view.results),
         counts=words.comma.join(_counts(view.results, words)),
@@ -92,7 +93,7 @@ def bench_of(view: BenchView, words: Words, *, now: dt.datetime) -> Bench:
         progress=words.ui("bench_progress", done=view.done, total=view.total) if view.running else "",
         done=view.done,
         total=view.total,
-        doing=words.ui(f"bench_{view.doing}_do") if view.doing else "",
+        doing=doing.get(view.doing, ""),
         signal=words.say("bench_signal", view.signal) if view.signal else "",
         specimen=specimen.lines if specimen is not None else (),
         specimen_checks=tuple(
@@ -134,7 +135,8 @@ def _name(id_: str, words: Words) -> str:
     if area == "lists":
         return words.ui("pair", what=words.ui("lists"), how=rest)
     if area == "panel":
-        return words.ui("pair", what=words.say("device", "panel"), how=words.say("bench_signal", rest))
+        panel, light = words.say("device", "panel"), words.say("bench_signal", rest)
+        return words.ui("pair", what=panel, how=light)
     return id_
 
 

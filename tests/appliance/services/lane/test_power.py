@@ -15,8 +15,9 @@ from appliance.contracts.capture import Nothing
 from appliance.contracts.lane import PowerNews
 from appliance.services.agent.power_fail import PowerWatch
 from appliance.services.capture.service import CaptureService
+from appliance.services.lane import boot as boot_module
 from appliance.services.lane import policy
-from appliance.services.lane.boot import FILE, MAX_FILE_BYTES, BootToReady
+from appliance.services.lane.boot import FILE, MAX_FILE_BYTES, STARTED_WITHIN_SECONDS, BootToReady
 from appliance.simulation.travellers import traveller
 from hal.power.gpio import GpioPower, Options
 
@@ -184,7 +185,17 @@ def test_ok_a_folder_that_cannot_be_written_hides_nothing(tmp_path: Path) -> Non
     assert boot.seconds == 9.0
 
 
-def test_ok_the_lane_tells_it_once_somebody_follows_the_screen(house, make_lane, capture) -> None:
+def test_ok_a_lane_that_a_person_starts_later_measures_nothing(tmp_path: Path) -> None:
+    boot = BootToReady(tmp_path, kernel=kernel("a", STARTED_WITHIN_SECONDS + 1))
+    boot.ready()
+    assert boot.seconds is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ok_the_lane_tells_it_once_somebody_follows_the_screen(
+    house, make_lane, capture, monkeypatch
+) -> None:
+    monkeypatch.setattr(boot_module, "STARTED_WITHIN_SECONDS", float("inf"))  # this machine is up for long
     lane = make_lane(capture)
 
     async def work(_):

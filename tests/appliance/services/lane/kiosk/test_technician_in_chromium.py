@@ -16,7 +16,7 @@ from selenium.webdriver.common.keys import Keys
 
 from appliance.services.lane.kiosk.words import LANGUAGES
 
-MANUAL = Path(__file__).parents[5] / "docs/screens/guide"
+MANUAL = Path(__file__).parents[5] / "docs/screens"
 ALL = {"doing": "specimen", "signal": "working", "running": True, "done": 3, "specimen": SPECIMEN}
 
 
