@@ -7,7 +7,7 @@ recommended for whom. Then part of another day with devices as slow as real ones
 shipped policy gives (7 s of notice, 20 s for a chip that must be there), before an officer who thinks for 2 s
 before each answer and each decision: what a traveller waits; then ordinary travellers alone. Last a family of
 six at the same delays, from the first press to the last decision. The mix is in
-`appliance/simulation/training/day.py`; all are invented.
+`appliance/simulation/training/day.py`; everybody is invented.
 """
 
 import argparse

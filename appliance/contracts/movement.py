@@ -115,8 +115,6 @@ class Accompanied(msgspec.Struct, frozen=True, kw_only=True):
 
     guardian: str = ""
     """The crossing of the adult; empty: nobody, the child is alone."""
-    name: str = ""
-    """Their primary identifier, as their own record has it."""
     officer: str = ""
     """Who stated it; empty where nobody has logged in."""
 

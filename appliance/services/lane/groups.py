@@ -31,7 +31,7 @@ from appliance.contracts.asked import (
 )
 from appliance.contracts.checks import Check, Outcome, Recommendation, Verdict
 from appliance.contracts.errors import ServiceError
-from appliance.contracts.movement import RECORD_TYPE_GROUP, DocumentFacts, GroupLink
+from appliance.contracts.movement import RECORD_TYPE_GROUP, Accompanied, DocumentFacts, GroupLink
 from appliance.records.errors import StorageError
 from appliance.records.journal import Journal
 from appliance.records.memory import Memory
@@ -46,7 +46,7 @@ from appliance.services.lane.guardians import (
     child_age,
     guardian_check,
     guardian_of,
-    said_of,
+    named_by,
     views,
 )
 from appliance.services.lane.typed_entry import read_number
@@ -297,7 +297,7 @@ class GroupDesk:
         age = child_age(asking, link)
         if age is not None:
             member, said = self.guardian_of(link), state.accompanied
-            guardian = _as_guardian(member) if member else guardian_of(said)
+            guardian = _as_guardian(member) if member else guardian_of(said, state.guardian_name)
             found.append(guardian_check(guardian, asking.child, age, said))
         return tuple(found)
 
@@ -321,9 +321,11 @@ class GroupDesk:
         """The officer's word on who is with the child, and its place in the group where there is one."""
         if self.child(state, asking) is None:
             return None, {"guardian": "choose"}
-        said, problems = said_of(note, self.guardians.offered(asking), officer=self._officer())
-        if said is None:
+        adult, problems = named_by(note, self.guardians.offered(asking))
+        if problems:
             return None, problems
+        said = Accompanied(guardian=adult.crossing if adult else "", officer=self._officer())
+        name = adult.primary if adult else ""
         members = {one.crossing for one in self._group.members} if self._group else set()
 
         def make(state: State) -> GuardianNoted:
@@ -331,7 +333,7 @@ class GroupDesk:
             if place is not None:
                 guardian = said.guardian if said.guardian in members else ""
                 place = msgspec.structs.replace(place, role="child", guardian=guardian, shared_document=False)
-            return GuardianNoted(accompanied=said, group=place)
+            return GuardianNoted(accompanied=said, name=name, group=place)
 
         return make, {}
 

@@ -128,11 +128,11 @@ class GuardianDesk:
         return tuple(adults[:MAX_OFFERED])
 
 
-def guardian_of(said: Accompanied | None) -> Guardian | None:
+def guardian_of(said: Accompanied | None, name: str) -> Guardian | None:
     """Whoever the officer named: they were admitted, or they could not have been."""
     if said is None or not said.guardian:
         return None
-    return Guardian(crossing=said.guardian, name=said.name, admitted=True)
+    return Guardian(crossing=said.guardian, name=name, admitted=True)
 
 
 def _remembered(crossing: str, moment: str, payload: bytes) -> Adult | None:
@@ -239,13 +239,9 @@ def views(adults: Iterable[Adult]) -> tuple[GuardianView, ...]:
     )
 
 
-def said_of(
-    note: SayGuardian, offered: Iterable[Adult], *, officer: str
-) -> tuple[Accompanied | None, dict[str, str]]:
-    """The officer's statement, or what is wrong with it."""
-    if note.alone:
-        return (None, {"guardian": "choose"}) if note.guardian else (Accompanied(officer=officer), {})
+def named_by(note: SayGuardian, offered: Iterable[Adult]) -> tuple[Adult | None, dict[str, str]]:
+    """The adult whom the officer names, None for nobody; or what is wrong with the answer."""
     adult = next((one for one in offered if one.crossing == note.guardian), None)
-    if adult is None:
+    if note.alone == (adult is not None) or (note.alone and note.guardian):
         return None, {"guardian": "choose"}
-    return Accompanied(guardian=adult.crossing, name=adult.primary, officer=officer), {}
+    return adult, {}

@@ -144,6 +144,8 @@ class GuardianNoted(Event, frozen=True, kw_only=True):
     """The officer said who is with this child, or that nobody is."""
 
     accompanied: Accompanied
+    name: str = ""
+    """The adult's primary identifier: it is compared, and stands in their own record only."""
     group: GroupLink | None = None
     """The child's new place, where it belongs to a group."""
 
@@ -287,6 +289,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     other_papers: OtherPapers | None = None
     group: GroupLink | None = None
     accompanied: Accompanied | None = None
+    guardian_name: str = ""
+    """Of the adult who was named in `accompanied`."""
     noticed: NoticeShown | None = None
     portrait: PortraitEvidence | None = None
     fingers: dict[str, FingerEvidence] = {}
@@ -364,8 +368,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
                 asked = self.referral_asked or bool(group.detached)
                 said = None if group.guardian else self.accompanied  # the later word counts
                 return msgspec.structs.replace(self, group=group, referral_asked=asked, accompanied=said)
-            case GuardianNoted(accompanied=accompanied, group=place):
-                return msgspec.structs.replace(self, accompanied=accompanied, group=place or self.group)
+            case GuardianNoted(accompanied=accompanied, name=name, group=place):
+                return msgspec.structs.replace(
+                    self, accompanied=accompanied, guardian_name=name, group=place or self.group
+                )
             case NoticeShown():
                 return msgspec.structs.replace(self, noticed=event)
             case PortraitTaken(evidence=portrait):

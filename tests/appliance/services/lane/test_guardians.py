@@ -69,7 +69,7 @@ def test_ok__with_its_mother_by_one_key(lane_of_one, house) -> None:
 
     house.run(car.lane, work)
     mother, little = records_of(car.lane, house)
-    assert little.accompanied == Accompanied(guardian=mother.crossing, name=NAME)
+    assert little.accompanied == Accompanied(guardian=mother.crossing)
     assert mother.accompanied is None
     assert little.recommendation is Recommendation.GREEN
 

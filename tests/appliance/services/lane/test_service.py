@@ -194,7 +194,7 @@ def test_ok_a_dead_reader_ends_in_a_recorded_referral(make_lane, house):
 @pytest.mark.parametrize(
     ("failures", "colour", "reason"),
     [
-        ({"read_chip": ["no_chip"]}, Recommendation.GREEN, "no_chip"),
+        ({"read_chip": ["no_chip"] * 2}, Recommendation.GREEN, "no_chip"),  # laid down again, in vain
         ({"read_chip": ["removed"]}, Recommendation.GREEN, "read"),
         ({"read_chip": ["access_denied"]}, Recommendation.AMBER, "access_denied"),
         ({"read_chip": ["protection_broken"] * 2}, Recommendation.RED, "protection_broken"),
