@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +117,8 @@ class Machine:
         self._folder = tempfile.TemporaryDirectory(prefix="borne-qemu-")
         self._process: subprocess.Popen[bytes] | None = None
         self._began = 0.0
+        self._rest = b""
+        self._unread: deque[Line] = deque()
         self.lines: list[Line] = []
 
     def __enter__(self) -> Self:
@@ -165,7 +168,7 @@ class Machine:
             self._process.wait()
 
     def follow(self, seconds: float) -> Iterator[Line]:
-        """Its lines as they come, until it ends or the time is over.
+        """Its lines as they come, until it ends or the time is over; the next call goes on from there.
 
         Raises:
             QemuCrashed: QEMU was ended by a signal that is not ours.
@@ -174,11 +177,13 @@ class Machine:
         assert self._process.stdout is not None
         end = time.monotonic() + seconds
         descriptor = self._process.stdout.fileno()
-        rest = b""
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
-            while (left := end - time.monotonic()) > 0:
-                if not selector.select(left):
+            while True:
+                while self._unread:
+                    yield self._unread.popleft()
+                left = end - time.monotonic()
+                if left <= 0 or not selector.select(left):
                     return
                 block = os.read(descriptor, LINE_BYTES)
                 if not block:  # it has closed its console: it ends
@@ -187,14 +192,14 @@ class Machine:
                     if (code := self._process.returncode or 0) < 0:
                         raise QemuCrashed(f"QEMU itself ended by signal {-code} after {self.now:.0f} s.")
                     return
-                *whole, rest = (rest + block).split(b"\n")
+                *whole, self._rest = (self._rest + block).split(b"\n")
                 for raw in whole:
                     text = raw.decode("utf-8", "replace").rstrip("\r")
                     line = Line(time.monotonic() - self._began, text)
                     self.lines.append(line)
                     if self._console is not None:
                         print(f"{line.at:8.1f} {text}", file=self._console, flush=True)
-                    yield line
+                    self._unread.append(line)
 
     @property
     def now(self) -> float:

@@ -210,9 +210,9 @@ class TestMake:
             ("test", '-m pytest -m "not soak"'),
             ("soak", "-m pytest -m soak"),
             ("lint", "-m mypy"),
-            ("image", "image-build/build.py qemu-amd64"),
-            ("image-test", "image-build/acceptance.py qemu-amd64"),
-            ("update-test", "image-build/slots.py qemu-amd64"),
+            ("image", "image-build/build.py qemu-arm64"),
+            ("image-test", "image-build/acceptance.py qemu-arm64"),
+            ("update-test", "image-build/slots.py qemu-arm64"),
         ],
     )
     def test_ok_each_sets_up_before_it_runs(self, target: str, command: str) -> None:

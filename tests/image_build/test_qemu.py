@@ -1,5 +1,6 @@
 """The machine's console and first stage, with a shell script in QEMU's place."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -93,3 +94,17 @@ def test_fail_qemu_s_own_death_is_told_from_the_box_s_end(disk, tmp_path, monkey
     with Machine(disk, BOARD) as machine:
         assert [line.text for line in machine.follow(10)] == ["up"]
         assert machine.ended
+
+
+def test_ok_no_line_is_lost_between_one_look_and_the_next(disk, tmp_path, monkeypatch) -> None:
+    """Who waits for a word leaves in the middle of what came with it, or of a line."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    in_place(monkeypatch, tmp_path, f"printf 'one\\ntwo\\nthr'; cat {fifo} >/dev/null; printf 'ee\\nfour\\n'")
+    with Machine(disk, BOARD) as machine:
+        assert next(iter(machine.follow(10))).text == "one"
+        assert next(iter(machine.follow(10))).text == "two"
+        assert [line.text for line in machine.follow(0.2)] == []
+        fifo.write_bytes(b"go")
+        assert [line.text for line in machine.follow(10)] == ["three", "four"]
+        assert [line.text for line in machine.lines] == ["one", "two", "three", "four"]

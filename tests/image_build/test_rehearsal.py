@@ -1,0 +1,42 @@
+"""The scripted officer of QEMU's boards: when it asks for the self-test again."""
+
+import importlib.util
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "image-build/rehearsal/rehearsal"
+WELL = [["disk.flush", "PASS", "flushed", None], ["panel.lights", "NOT_DONE", "nobody_looks", None]]
+SLOW = [["disk.flush", "PASS", "flushed", None], ["camera.picture", "CANNOT", "unreachable", None]]
+BROKEN = [["devices.camera.2", "FAIL", "absent", None]]
+
+
+@pytest.fixture
+def rehearsal() -> ModuleType:
+    loader = SourceFileLoader("rehearsal", str(SCRIPT))
+    spec = importlib.util.spec_from_loader("rehearsal", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([WELL], WELL),
+        ([SLOW, SLOW, WELL], WELL),
+        ([BROKEN], BROKEN),  # what a service did answer is not asked again
+        (["it did not start"], "it did not start"),
+        ([SLOW] * 5, SLOW),
+    ],
+)
+def test_ok_what_no_service_answered_in_time_is_asked_again(
+    rehearsal, monkeypatch, answers, expected
+) -> None:
+    left = list(answers)
+    monkeypatch.setattr(rehearsal, "one_selftest", lambda: left.pop(0))
+    assert rehearsal.selftest() == expected
+    assert not left
