@@ -183,7 +183,7 @@ def test_fail_nobody_puts_a_document_down():
 
 def test_fail_no_chip_in_the_document():
     request = ReadChip(mrz_information=INFORMATION, timeout=0.2)
-    assert code_of(CaptureService([reader_with(None)]), "read_chip", request) == "no_chip"
+    assert code_of(CaptureService([reader_with(None)]), "read_chip", request) == "chip_absent"
 
 
 def test_fail_another_documents_mrz_does_not_open_the_chip():
@@ -194,7 +194,7 @@ def test_fail_another_documents_mrz_does_not_open_the_chip():
 @pytest.mark.parametrize("misbehaviour", [one for one in Misbehaviour if one is not Misbehaviour.NONE])
 def test_fail_or_ok_no_misbehaving_chip_gets_further_than_a_service_error(misbehaviour):
     service = CaptureService([reader_with(chip(misbehaviour, slow_seconds=0.3))])
-    codes = {"access_denied", "chip_error", "protection_broken", "removed", "no_chip"}
+    codes = {"access_denied", "chip_error", "protection_broken", "removed", "no_chip", "chip_absent"}
     try:
         evidence = ask(service, "read_chip", ReadChip(mrz_information=INFORMATION, timeout=2))
         code, first_group = None, evidence.files.get("DG1", FILES["DG1"])
