@@ -16,7 +16,7 @@ from appliance.contracts import wire
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import FetchOutbox, OutboxPage, SealedRecord
 from appliance.services.uplink.link import Link, LinkError
-from appliance.services.uplink.pace import Again, Patience, Rate, Window
+from appliance.services.uplink.pace import Again, Patience, Rate, Said, Window
 
 BATCH_RECORDS: Final = 64
 BATCH_BYTES = 256 * 1024
@@ -138,7 +138,9 @@ class Drain:
             self._window.committed(begun - self.acknowledged, after=after, under_way=len(self._ahead))
             self.acknowledged = begun
             self._alerts = {seq for seq in self._alerts if seq > begun}
-            self._patience.heard(None if self._again.heard(begun) else after)
+            said = self._again.heard(begun)
+            if said is not Said.UNKNOWN:  # else as patient as before, until a word tells more
+                self._patience.heard(after if said is Said.HAD else None)
             self._progress_at = now
         self._sent = max(self._sent, begun)
         while self._ahead and self._ahead[0][0] <= begun:
@@ -165,13 +167,13 @@ class Drain:
         few go, and the alerts."""
         gaps = [(first, min(last, self._sent)) for first, last in page.gaps if first <= self._sent]
         if gaps:
-            self._again.sent(gaps[-1][1], named=True)
+            self._again.sent(gaps[-1][1], under_way=self._sent, named=True)
             # Where one alert was lost of those before their turn, so were others.
             if any(first <= seq <= last for seq in self._alerts for first, last in gaps):
                 self._alerts.clear()
         else:
             last = min(self._sent, self.acknowledged + self._again.records)
-            self._again.sent(last)
+            self._again.sent(last, under_way=self._sent)
             self._alerts.clear()
             gaps = [(self.acknowledged + 1, last)]
         for first, last in gaps:

@@ -1,5 +1,6 @@
 """How fast: central's ordered rate, the window that fits its speed, the wait before the next connection."""
 
+import enum
 import random
 import time
 from collections.abc import Callable
@@ -122,29 +123,40 @@ class Window:
         self._count, self._took = 0, 0.0
 
 
+class Said(enum.Enum):
+    """What central's word tells of records that were sent again before it came."""
+
+    HAD = enum.auto()
+    """It had them all the time, and was slow; or none were sent again."""
+    LACKED = enum.auto()
+    UNKNOWN = enum.auto()
+
+
 class Again:
     """How many records are sent again when central is silent: few, as nearly always it is only slow.
 
-    What it then says tells more. A word that ends with what was sent again says that the rest may be lost
-    too: twice as many the next time. One that goes beyond says that it had them, and was slow.
+    What it then says tells more. A word that goes beyond what was sent again says that it was slow. One that
+    ends with that, while more was under way, says that the rest may be lost too: twice as many the next time.
     """
 
     def __init__(self, least: int, most: int) -> None:
         self._least, self._most = least, most
         self._through: int | None = None
-        self._named = False
+        self._when_there = Said.HAD
         self.records = least
 
-    def sent(self, through: int, *, named: bool = False) -> None:
-        """Up to this number, just now; `named` by central as what it lacks: those were lost."""
-        self._through, self._named = through, named
+    def sent(self, through: int, *, under_way: int, named: bool = False) -> None:
+        """Up to this number, just now, of all up to `under_way`; `named` by central as what it lacks."""
+        self._through = through
+        self._when_there = Said.LACKED if named or through < under_way else Said.UNKNOWN
+        if named:
+            self._through = under_way
 
-    def heard(self, through: int) -> bool:
-        """Central has all up to this number; whether something had been lost."""
+    def heard(self, through: int) -> Said:
+        """Central has all up to this number."""
         if self._through is None:
-            return False
-        lost = self._named or through <= self._through
-        if not self._named:
-            self.records = min(2 * self.records, self._most) if lost else self._least
+            return Said.HAD
+        said = Said.HAD if through > self._through else self._when_there
+        self.records = min(2 * self.records, self._most) if said is Said.LACKED else self._least
         self._through = None
-        return lost
+        return said

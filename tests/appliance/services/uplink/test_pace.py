@@ -1,6 +1,6 @@
 """Rate and backoff, with a clock of the test's own."""
 
-from appliance.services.uplink.pace import MAX_BACKOFF_SECONDS, Again, Backoff, Patience, Rate, Window
+from appliance.services.uplink.pace import MAX_BACKOFF_SECONDS, Again, Backoff, Patience, Rate, Said, Window
 
 
 class Hands:
@@ -163,29 +163,34 @@ def test_ok_patience_doubles_while_central_is_silent() -> None:
 def test_ok_few_are_sent_again_to_who_is_only_slow() -> None:
     again = Again(16, 1024)
     for _ in range(10):  # silence says nothing of what was lost
-        again.sent(16)
+        again.sent(16, under_way=64)
     assert again.records == 16
-    assert not again.heard(64)  # it had them all the time
+    assert again.heard(64) is Said.HAD
     assert again.records == 16
 
 
 def test_ok_ever_more_are_sent_again_to_who_has_nothing_else() -> None:
     again, reached, sent = Again(16, 1024), 0, []
-    while reached < 1024:
-        sent.append(min(again.records, 1024 - reached))
+    while reached < 1000:
+        sent.append(min(again.records, 1000 - reached))
         reached += sent[-1]
-        again.sent(reached)
-        assert again.heard(reached)
-    assert sent == [16, 32, 64, 128, 256, 512, 16]
-    assert not again.heard(2000)  # what was not sent again says nothing
-    assert again.records == 1024
-    again.sent(2016)
-    assert not again.heard(2100)
+        again.sent(reached, under_way=1024)
+        assert again.heard(reached) is Said.LACKED
+    assert sent == [16, 32, 64, 128, 256, 504]
+    assert again.heard(2000) is Said.HAD  # what was not sent again says nothing
+    again.sent(2016, under_way=2100)
+    assert again.heard(2100) is Said.HAD
+    assert again.records == 16
+
+
+def test_ok_when_all_was_sent_again_nobody_knows_which_of_the_two_arrived() -> None:
+    again = Again(16, 1024)
+    again.sent(16, under_way=16)
+    assert again.heard(16) is Said.UNKNOWN
     assert again.records == 16
 
 
 def test_ok_what_central_names_was_lost_however_far_it_then_has_them() -> None:
     again = Again(16, 1024)
-    again.sent(20, named=True)
-    assert again.heard(500)
-    assert again.records == 16
+    again.sent(20, under_way=500, named=True)
+    assert again.heard(500) is Said.LACKED
