@@ -14,6 +14,7 @@ SMALLEST = {
     ("barcode_reader", "wedge"): {"device": "/dev/input/event3"},
     ("illumination", "gpio"): {"white_pin": 5},
     ("fingerprint_sensor", "zfm"): {"port": "/dev/ttyUSB0"},
+    ("power", "gpio"): {"pin": 26},
     ("printer", "escpos"): {"port": "/dev/ttyUSB0"},
     ("camera", "file"): {"path": "picture.png"},
 }

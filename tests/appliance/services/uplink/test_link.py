@@ -251,6 +251,7 @@ def test_ok__large_batches_in_haste_arrive_whole(lane, run_uplink, tmp_path: Pat
     monkeypatch.setattr(drain, "BATCH_BYTES", 8_000_000)
     monkeypatch.setattr(drain, "WINDOW_BYTES", 10**9)
     monkeypatch.setattr(drain, "MIN_WINDOW_RECORDS", 160)
+    monkeypatch.setattr(drain, "BATCH_RECORDS", 160)  # the window begins with so many
     # Fails when paho writes from the caller's thread beside its own: packets get torn into each other.
     lane.record(160, size=300_000)
     seen = set()
