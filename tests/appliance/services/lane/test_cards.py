@@ -27,6 +27,7 @@ from appliance.simulation.chip.pcscd import PcscdUnavailable, VirtualReader, vir
 from appliance.simulation.chip.piv_card import PivCard, Trick
 from appliance.simulation.portraits import draw_portrait
 from appliance.simulation.travellers import traveller
+from hal.device import HalError, Timeout
 from hal.document_reader.pcsc import PcscReader
 
 FILES = build_files(mrz_lines=traveller(1).lines, picture=draw_portrait(1))
@@ -62,7 +63,7 @@ class Reader:
 
     def __init__(self, virtual: VirtualReader, *, own: bool) -> None:
         self.virtual = virtual
-        device = PcscReader(reader_name=virtual.name)
+        self._device = device = PcscReader(reader_name=virtual.name)
         self.service = CaptureService([device], card_readers=[device.identity.key] if own else ())
         self._running: asyncio.Task[None] | None = None
 
@@ -70,6 +71,18 @@ class Reader:
         self._running = asyncio.create_task(self.service.run())
         while (await self.service.devices(Nothing())).devices[0].state != "READY":
             await asyncio.sleep(0.02)
+        while not await asyncio.to_thread(self._is_empty):
+            await asyncio.sleep(0.02)
+
+    def _is_empty(self) -> bool:
+        """pcscd takes a moment to notice that the last test's card is gone."""
+        try:
+            self._device.wait_for_chip(0.05).close()
+        except Timeout:
+            return True
+        except HalError:
+            return False  # it went just now, or the reader is being looked at
+        return False
 
     async def stop(self) -> None:
         self.virtual.remove()
@@ -217,6 +230,7 @@ def test_ok__a_document_goes_before_a_card_that_is_waited_for(at_lane) -> None:
     async def work(officer, reader):
         proving = asyncio.create_task(reader.service.prove_card(ProveCard(digest=bytes(32), timeout=50)))
         while reader.service._card_waited_for is None:
+            assert not proving.done(), proving.exception()
             await asyncio.sleep(0.02)
         with pytest.raises(ServiceError) as none:
             await reader.service.open_chip(ReadChip(mrz_information=MRZ_INFORMATION, timeout=0.2))
