@@ -31,7 +31,10 @@ demo: setup ## the whole house with simulated devices; prints the kiosk's addres
 # Many tests wait for a device or a process more than they compute: one worker more than there are cores.
 JOBS ?= $(shell echo $$(( $$(nproc) < 4 ? $$(nproc) + 1 : 4 )))
 test: setup ## every test but the long ones (ARGS="-k name" for some of them, JOBS=0 for one after the other)
-	@$(PYTHON) -m pytest -m "not soak" --numprocesses $(JOBS) --dist worksteal $(ARGS)
+	@$(PYTHON) -m pytest -m "not soak" --numprocesses $(JOBS) --dist worksteal $(ARGS) || { \
+		code=$$?; [ $$code = 1 ] || exit $$code; \
+		echo "test: what failed beside others, once more alone: who fails again fails"; \
+		$(PYTHON) -m pytest -m "not soak" --last-failed --last-failed-no-failures none $(ARGS); }
 
 lint: setup ## ruff's rules, ruff's format, mypy strict
 	@$(PYTHON) -m ruff check .

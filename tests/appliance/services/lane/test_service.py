@@ -62,7 +62,8 @@ def test_ok_what_is_not_done_is_said_and_never_passed(make_lane, house):
     checks = {check.id: check for check in house.run(lane, crossing).checks}
     for id_ in ("fingerprint.taken",):
         assert (checks[id_].verdict, checks[id_].reason) == ("NOT_DONE", "no_device")
-    assert checks["watchlist.person"].evidence["list_age_hours"] == pytest.approx(5.0, abs=0.1)
+    age = checks["watchlist.person"].evidence["list_age_hours"]
+    assert 4.9 < age < 6.5  # five hours when this run's lists were made, which may be an hour ago
 
 
 def test_ok_the_reasons_name_what_stands_against_green(make_lane, house):
