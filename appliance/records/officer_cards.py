@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import nacl.exceptions
 from nacl.secret import SecretBox
 
-from appliance.records.errors import StorageBroken
-from appliance.whole_files import write_whole
+from appliance.records.sealed_book import SealedBook
 
 FILE: Final = "officer-cards.sealed"
-MAX_FILE_BYTES: Final = 256 * 1024
 
 
 class CardTaken(Exception):
@@ -31,8 +28,7 @@ class OfficerCards:
     """The file, read anew when another process has replaced it. Safe to use from several threads."""
 
     def __init__(self, folder: Path, storage: SecretBox) -> None:
-        self._path = folder / FILE
-        self._storage = storage
+        self._file = SealedBook(folder / FILE, storage, _Book, what="The book of officers' cards")
         self._lock = threading.Lock()
 
     def all(self) -> dict[str, bytes]:
@@ -41,17 +37,8 @@ class OfficerCards:
         Raises:
             StorageBroken: the file cannot be read.
         """
-        try:
-            with self._path.open("rb") as file:
-                sealed = file.read(MAX_FILE_BYTES)
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise StorageBroken("The officers' cards cannot be read.") from error
-        try:
-            return msgspec.msgpack.decode(bytes(self._storage.decrypt(sealed)), type=_Book).keys
-        except (nacl.exceptions.CryptoError, ValueError, TypeError, msgspec.MsgspecError) as error:
-            raise StorageBroken("The officers' cards are damaged, or another box's.") from error
+        book = self._file.read()
+        return {} if book is None else book.keys
 
     def give(self, name: str, key: bytes) -> None:
         """This officer's card from now on, in place of an earlier one.
@@ -81,8 +68,4 @@ class OfficerCards:
             return True
 
     def _write(self, keys: dict[str, bytes]) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_whole(self._path, bytes(self._storage.encrypt(msgspec.msgpack.encode(_Book(keys)))))
-        except OSError as error:
-            raise StorageBroken("The officers' cards cannot be written.") from error
+        self._file.write(_Book(keys))

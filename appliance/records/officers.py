@@ -17,12 +17,10 @@ import nacl.pwhash
 from nacl.secret import SecretBox
 
 from appliance.contracts.officers import OfficerView, Role
-from appliance.records.errors import StorageBroken
 from appliance.records.officer_cards import CardTaken, OfficerCards
-from appliance.whole_files import write_whole
+from appliance.records.sealed_book import SealedBook
 
 FILE: Final = "officers.sealed"
-MAX_FILE_BYTES: Final = 256 * 1024
 MAX_OFFICERS: Final = 200
 MIN_PIN: Final = 6
 MAX_TRIES: Final = 5
@@ -56,8 +54,7 @@ class Officers:
     """The book, read anew when another process has replaced it. Safe to use from several threads."""
 
     def __init__(self, folder: Path, storage: SecretBox) -> None:
-        self._path = folder / FILE
-        self._storage = storage
+        self._file = SealedBook(folder / FILE, storage, _Book, what="The book of officers")
         self._lock = threading.Lock()
         self.cards = OfficerCards(folder, storage)
 
@@ -160,24 +157,11 @@ class Officers:
             return None
 
     def _read(self) -> dict[str, Officer]:
-        try:
-            with self._path.open("rb") as file:
-                sealed = file.read(MAX_FILE_BYTES)
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise StorageBroken("The book of officers cannot be read.") from error
-        try:
-            return msgspec.msgpack.decode(bytes(self._storage.decrypt(sealed)), type=_Book).officers
-        except (nacl.exceptions.CryptoError, ValueError, TypeError, msgspec.MsgspecError) as error:
-            raise StorageBroken("The book of officers is damaged, or another box's.") from error
+        book = self._file.read()
+        return {} if book is None else book.officers
 
     def _write(self, officers: dict[str, Officer]) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_whole(self._path, bytes(self._storage.encrypt(msgspec.msgpack.encode(_Book(officers)))))
-        except OSError as error:
-            raise StorageBroken("The book of officers cannot be written.") from error
+        self._file.write(_Book(officers))
 
 
 class OfficerUnknown(OfficerError):
