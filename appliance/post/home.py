@@ -1,7 +1,8 @@
 """A box's folder for its post: its key and certificate, the authority, and who belongs to the post.
 
-The key is made here and never leaves. Key and certificate are one file, so that a power cut never leaves a
-key beside another's certificate. A cut between two files is mended by installing the same paper once more.
+The key is made here and never leaves; until it is certified it lies in a folder that no service may open. Key
+and certificate are one file, so that a power cut never leaves a key beside another's certificate. A cut
+between two files is mended by installing the same paper once more.
 """
 
 import datetime as dt
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -29,9 +31,11 @@ from appliance.post.papers import (
     read_paper,
     same_letters,
 )
-from appliance.whole_files import sync_folder, write_whole
+from appliance.whole_files import as_owner_of, sync_folder, write_whole
 
-PAIR, AUTHORITY, NEXT_KEY, NUMBER = "box.pem", "post-ca.pem", "next.key", "number"
+PAIR, AUTHORITY, NUMBER = "box.pem", "post-ca.pem", "number"
+ASKED: Final = "asked"
+NEXT_KEY, REQUEST = f"{ASKED}/next.key", f"{ASKED}/request.json"
 MEMBERS: Final = "members"
 GROUP_READS: Final = 0o640
 """uplink's group reads the key that it serves with."""
@@ -67,13 +71,50 @@ class PostHome:
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         key = ec.generate_private_key(ec.SECP256R1())
-        write_whole(self._folder / NEXT_KEY, _pem(key))
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device)])
         csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
         text = csr.public_bytes(serialization.Encoding.PEM).decode("ascii")
-        return Request(
+        request = Request(
             device=device, signing_key=bytes(signing).hex(), sealing_key=bytes(sealing).hex(), csr=text
         )
+        with as_owner_of(self._folder):
+            (self._folder / ASKED).mkdir(exist_ok=True, mode=0o700)
+            write_whole(self._folder / NEXT_KEY, _pem(key))
+            write_whole(self._folder / REQUEST, msgspec.json.encode(request))
+        return request
+
+    def standing_request(self, device: str, signing: VerifyKey, sealing: PublicKey) -> Request:
+        """What this box has asked and has had no answer to, so that an answer on its way stays good; it asks
+        anew where it has not, or has other keys since.
+
+        Raises:
+            OSError: the key is not on disk.
+        """
+        try:
+            request = msgspec.json.decode((self._folder / REQUEST).read_bytes(), type=Request)
+            key = serialization.load_pem_private_key((self._folder / NEXT_KEY).read_bytes(), None)
+            csr = x509.load_pem_x509_csr(request.csr.encode())
+            same = csr.public_key() == key.public_key()
+        except (OSError, ValueError, msgspec.MsgspecError):
+            return self.request(device, signing, sealing)
+        own = (device, bytes(signing).hex(), bytes(sealing).hex())
+        if same and own == (request.device, request.signing_key, request.sealing_key):
+            return request
+        return self.request(device, signing, sealing)
+
+    def holds(self, paper: Paper, ca: x509.Certificate) -> bool:
+        """Whether this paper was installed: it says nothing new."""
+        if paper.certificate is None:
+            return paper.number == self._number_of(ca)
+        try:
+            pair = x509.load_pem_x509_certificate((self._folder / PAIR).read_bytes())
+            return pair == x509.load_pem_x509_certificate(paper.certificate.encode())
+        except (OSError, ValueError):
+            return False
+
+    def is_older(self, paper: Paper, ca: x509.Certificate) -> bool:
+        """Whether this box has had a newer one of this authority."""
+        return paper.number < self._number_of(ca)
 
     def install(
         self,
@@ -99,7 +140,7 @@ class PostHome:
         """
         paper, ca = read_paper(file)
         self._know(ca, letters)
-        if paper.number < self._number_of(ca):
+        if self.is_older(paper, ca):
             raise PostPaperError("The paper is older than one that this box has had.")
         own = paper.certificate is not None and paper.device == device
         pair = b""
@@ -109,15 +150,18 @@ class PostHome:
         elif not (self._folder / PAIR).exists():
             raise PostPaperError("This box has no certificate of its post yet: its own paper comes first.")
         index = _index_for(paper, device, sealing)
-        if own:
-            write_whole(self._folder / PAIR, pair, mode=GROUP_READS)
-        write_whole(self._folder / AUTHORITY, pem_of(ca).encode(), mode=0o644)
-        self._take_members(paper)
+        with as_owner_of(self._folder):
+            if own:
+                write_whole(self._folder / PAIR, pair, mode=GROUP_READS)
+            write_whole(self._folder / AUTHORITY, pem_of(ca).encode(), mode=0o644)
+            self._take_members(paper)
         write_index(keys, index, keeper)
-        number = f"{paper.number} {authority_letters(ca)}\n"
-        write_whole(self._folder / NUMBER, number.encode(), mode=0o644)
-        if own:
-            (self._folder / NEXT_KEY).unlink(missing_ok=True)
+        with as_owner_of(self._folder):
+            number = f"{paper.number} {authority_letters(ca)}\n"
+            write_whole(self._folder / NUMBER, number.encode(), mode=0o644)
+            if own:
+                for name in (REQUEST, NEXT_KEY):
+                    (self._folder / name).unlink(missing_ok=True)
         return paper
 
     def state(self) -> PostState:

@@ -1,0 +1,474 @@
+"""A box without a shell joins its post: its errands, a technician's stick, and the post's real authority."""
+
+import asyncio
+import datetime as dt
+import json
+import os
+import shutil
+import stat
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from cryptography import x509
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from post_lanes import NOW, Lane, Post, carried, item_of
+
+from appliance import whole_files
+from appliance.commands import post_box
+from appliance.config import ConfigError, load_config
+from appliance.contracts.post_joining import PostReport, PostWanted
+from appliance.key_files import HashingKey, read_keys
+from appliance.post import joining
+from appliance.post.index_keys import FILE
+from appliance.post.papers import MAX_FILE_BYTES, read_request
+
+
+class Box(Lane):
+    """One without a shell: its errands run at its start, and when a stick comes."""
+
+    def __init__(self, borne, folder: Path, device: str, *, authority: str | None) -> None:
+        super().__init__(folder, device)
+        self.borne = borne
+        self.card, self.slot = self.folder / "card", self.folder / "stick"
+        self.gathered, self.reported = self.folder / "gathered", self.folder / "reported"
+        for one in (self.card, self.gathered, self.reported):
+            one.mkdir()
+        self.plain = self.config.read_text()
+        self.configure(authority)
+
+    def configure(self, authority: str | None, *, more: str = "") -> None:
+        line = "" if authority is None else f'authority = "{authority}"\n'
+        files = {"ca": "post-ca.pem", "certificate": "box.pem", "key": "box.pem", "members": "members"}
+        paths = "".join(f'{name} = "{self.home}/{file}"\n' for name, file in files.items())
+        self.config.write_text(
+            f'{self.plain}[post]\nhub = "lane-1"\naddress = "127.0.0.1"\n{line}{more or paths}'
+        )
+
+    def errand(self, name: str, *more: object) -> int:
+        places = {
+            "gather": ("--card", self.card, "--stick", self.slot, "--identity", self.folder),
+            "take": ("--identity", self.folder, "--reported", self.reported),
+            "tell": ("--card", self.card, "--reported", self.reported),
+        }[name]
+        between = ("--gathered", self.gathered, "--home", self.home) if name != "tell" else ()
+        return int(self.borne("post", name, *places, *between, *more).code)
+
+    def start(self) -> PostReport:
+        """As systemd runs them, one behind the other, whatever each says of a paper."""
+        for name in ("gather", "take", "tell"):
+            assert self.errand(name) in (0, 1)
+        return self.report
+
+    def plug_in(self, stick: Path) -> PostReport:
+        shutil.rmtree(self.slot, ignore_errors=True)
+        shutil.copytree(stick, self.slot, symlinks=True)
+        return self.start()
+
+    @property
+    def report(self) -> PostReport:
+        return msgspec.json.decode((self.reported / "report.json").read_bytes(), type=PostReport)
+
+    @property
+    def request_file(self) -> Path:
+        return self.card / f"{self.device}.post-request.json"
+
+    @property
+    def status(self) -> str:
+        return (self.card / "status.txt").read_text()
+
+    def kept(self) -> dict[str, bytes]:
+        """All that the box has of its post, but for what it asks."""
+        files = [file for part in (self.home, self.keys) for file in part.rglob("*") if file.is_file()]
+        return {str(file): file.read_bytes() for file in files if file.parent.name != "asked"}
+
+    def index(self) -> tuple[HashingKey, ...]:
+        return read_keys(self.keys / FILE, HashingKey)
+
+
+@pytest.fixture
+def post(borne, tmp_path: Path) -> Post:
+    return Post(borne, tmp_path)
+
+
+@pytest.fixture
+def box(borne, post: Post, tmp_path: Path) -> Box:
+    return Box(borne, tmp_path, "lane-2", authority=post.letters)
+
+
+def answer(post: Post, box: Box, *more: object) -> None:
+    """The technician carries the card's request to the authority, reads its letters from the box's screen,
+    and has the answer on the stick."""
+    shutil.copy(box.request_file, post.stick)
+    assert post.enrol(box, box.report.letters, *more).code == 0
+    (post.stick / box.request_file.name).unlink()
+
+
+def join(post: Post, box: Box) -> None:
+    box.start()
+    answer(post, box)
+    assert box.plug_in(post.stick).state == "member"
+
+
+class TestAsking:
+    def test_ok_the_request_on_the_card_is_the_one_that_borne_post_request_makes(self, post, box) -> None:
+        report = box.start()
+        assert (report.state, report.event) == ("asked", "")
+        request, csr = read_request(box.request_file)
+        assert request.device == "lane-2"
+        assert request.signing_key == bytes(box.signing.verify_key).hex()
+        assert isinstance(csr, x509.CertificateSigningRequest)
+        assert box.status == (
+            "post_asked: This box has no certificate of its post. lane-2.post-request.json is for the post's "
+            f"authority. Its letters are {report.letters}: read them there.\n"
+        )
+        assert box.request_file.read_text().strip() == report.request
+        assert not any("PRIVATE" in file.read_text() for file in box.card.iterdir()), "no key travels"
+
+    def test_ok_the_same_request_at_every_start_until_it_is_answered(self, box) -> None:
+        first = box.start().request
+        written = box.request_file.stat().st_mtime_ns
+        assert box.start().request == first
+        assert box.request_file.stat().st_mtime_ns == written, "a card wears"
+        box.request_file.unlink()
+        box.start()
+        assert box.request_file.read_text().strip() == first
+
+    def test_ok_the_key_that_waits_is_in_a_folder_of_its_own(self, box) -> None:
+        box.start()
+        assert stat.S_IMODE((box.home / "asked").stat().st_mode) == 0o700
+        assert stat.S_IMODE((box.home / "asked" / "next.key").stat().st_mode) == 0o600
+
+    def test_ok_of_device_toml_before_there_is_a_configuration(self, box, post) -> None:
+        box.config.unlink()
+        claim = f'[claim]\ntoken = "{"A" * 32}"\ncentral_key = "{"00" * 32}"\n'
+        text = f'[box]\ndevice = "lane-2"\npost = "p"\n{claim}[post]\nhub = "lane-1"\naddress = "127.0.0.1"\n'
+        paths = (
+            f'ca = "{box.home}/post-ca.pem"\ncertificate = "{box.home}/box.pem"\nkey = "{box.home}/box.pem"\n'
+        )
+        (box.card / "device.toml").write_text(f'{text}{paths}members = "{box.home}/members"\n')
+        assert box.start().state == "asked"
+        assert read_request(box.request_file)[0].device == "lane-2"
+
+    def test_ok_a_box_that_has_no_post_asks_for_nothing(self, box) -> None:
+        box.config.write_text(box.plain)
+        assert box.errand("gather") == 0
+        assert list(box.gathered.iterdir()) == []
+        assert box.errand("tell") == 0
+        assert list(box.card.iterdir()) == []
+
+    def test_ok_whoever_names_files_of_his_own_installs_by_hand(self, box) -> None:
+        box.configure(
+            None, more='ca = "/x/ca.pem"\ncertificate = "/x/b.pem"\nkey = "/x/b.key"\nmembers = "/x/m"\n'
+        )
+        assert box.start().state == "by_hand"
+        assert not box.home.exists()
+        assert box.status.startswith("post_by_hand: ")
+
+    def test_ok_asked_anew_90_days_before_the_end_and_with_a_new_key_of_its_own(self, post, box) -> None:
+        box.start()
+        answer(post, box, "--days", "89")
+        report = box.plug_in(post.stick)
+        assert (report.state, report.event) == ("renewal", "taken")
+        assert box.request_file.exists()
+        pair = (box.home / "box.pem").read_bytes()
+        assert box.start().request == report.request
+        assert (box.home / "box.pem").read_bytes() == pair, "the present one goes on until the answer"
+        answer(post, box)
+        assert box.plug_in(post.stick).state == "member"
+        assert (box.home / "box.pem").read_bytes() != pair
+        assert not box.request_file.exists()
+
+
+class TestTaking:
+    @pytest.mark.parametrize("folder", ["", "lane-2"])
+    def test_ok_from_the_stick_at_its_top_or_in_the_box_s_folder(self, post, box, folder: str) -> None:
+        box.start()
+        answer(post, box)
+        if folder:
+            (post.stick / folder).mkdir()
+            for file in post.stick.glob("*.json"):
+                file.rename(post.stick / folder / file.name)
+        report = box.plug_in(post.stick)
+        assert (report.state, report.event, report.members) == ("member", "taken", 1)
+        assert report.authority == post.letters
+        assert report.new_certificate_at is not None
+        assert stat.S_IMODE((box.home / "box.pem").stat().st_mode) == 0o640
+        assert stat.S_IMODE((box.keys / FILE).stat().st_mode) == 0o600
+        assert "post_member: " in box.status
+        assert "post_taken: " in box.status
+        assert not box.request_file.exists()
+        assert not (box.home / "asked" / "next.key").exists()
+        assert box.start().event == "", "the stick is in still, and says nothing new"
+
+    def test_ok_from_the_card_which_it_leaves(self, post, box) -> None:
+        box.start()
+        answer(post, box)
+        for file in post.stick.glob("*.post.json"):
+            shutil.copy(file, box.card)
+        assert box.start().state == "member"
+        assert [file.name for file in box.card.iterdir()] == ["status.txt"]
+
+    def test_ok_two_boxes_then_give_each_other_an_item_through_the_hub(
+        self, borne, post, box, tmp_path
+    ) -> None:
+        hub = Box(borne, tmp_path, "lane-1", authority=post.letters.lower().replace(" ", ""))
+        for one in (hub, box):
+            join(post, one)
+        assert hub.plug_in(post.stick).members == 2, "the list that came with the second box's paper"
+        assert hub.index() == box.index()
+        assert asyncio.run(carried(hub, box, item_of(box))) == ""
+
+    def test_ok_a_list_after_a_theft(self, borne, post, box, tmp_path) -> None:
+        join(post, box)
+        (before,) = box.index()
+        other = Box(borne, tmp_path, "lane-3", authority=post.letters)
+        join(post, other)
+        words = ("post", "put-out", "lane-3", post.stick, "--authority-folder", post.authority)
+        assert borne(*words).code == 0
+        report = box.plug_in(post.stick)
+        assert (report.event, report.members) == ("taken", 1)
+        assert box.index()[1:] == (before,)
+        gone = other.plug_in(post.stick)
+        assert gone.event == "refused"
+        assert "does not belong to this post any more" in gone.sentence
+
+
+class TestNotTaking:
+    def test_fail_a_foreign_authority_on_a_stick_introduces_itself_to_nobody(
+        self, borne, box, tmp_path
+    ) -> None:
+        (tmp_path / "elsewhere").mkdir()
+        foreign = Post(borne, tmp_path / "elsewhere")
+        box.start()
+        answer(foreign, box)
+        before = box.kept()
+        report = box.plug_in(foreign.stick)
+        assert (report.state, report.event) == ("asked", "refused")
+        assert f"its authority is another, with the letters {foreign.letters}" in report.sentence
+        assert "post_refused: lane-2.post.json on the stick: its authority is another" in box.status
+        assert box.kept() == before
+
+    def test_fail_the_same_where_take_alone_is_deceived(self, borne, box, tmp_path) -> None:
+        """Whoever has taken over what reads the sticks has not the box's keys, nor their trust."""
+        (tmp_path / "elsewhere").mkdir()
+        foreign = Post(borne, tmp_path / "elsewhere")
+        box.start()
+        answer(foreign, box)
+        shutil.copy(foreign.stick / "lane-2.post.json", box.gathered / "own.post.json")
+        wanted = json.loads((box.gathered / "wanted.json").read_text())
+        wanted["papers"] = [{"file": "own.post.json", "where": "lane-2.post.json on the stick"}]
+        (box.gathered / "wanted.json").write_text(json.dumps(wanted))
+        before = box.kept()
+        assert box.errand("take") == 1
+        assert "authority is another" in box.report.sentence
+        assert box.kept() == before
+
+    def test_fail_without_the_authority_s_letters_nothing_is_taken(self, post, box) -> None:
+        box.configure(None)
+        box.start()
+        answer(post, box)
+        before = box.kept()
+        report = box.plug_in(post.stick)
+        assert (report.state, report.event) == ("asked", "no_authority")
+        assert 'lacks the line authority = "LETTERS"' in box.status
+        assert post.letters not in box.status, "a stick does not say whom to trust"
+        assert box.kept() == before
+        box.configure(post.letters)
+        assert box.start().state == "member"
+
+    def test_fail_an_older_list(self, borne, post, box, tmp_path) -> None:
+        join(post, box)
+        shutil.copy(post.stick / "members.post.json", tmp_path / "older")
+        join(post, Box(borne, tmp_path, "lane-3", authority=post.letters))
+        assert box.plug_in(post.stick).members == 2
+        before = box.kept()
+        stick = tmp_path / "another"
+        stick.mkdir()
+        shutil.copy(tmp_path / "older", stick / "members.post.json")
+        report = box.plug_in(stick)
+        assert (report.state, report.event, report.members) == ("member", "refused", 2)
+        assert "older" in box.status
+        assert box.kept() == before
+
+    def test_fail_another_box_s_paper_under_this_box_s_name(self, borne, post, box, tmp_path) -> None:
+        other = Box(borne, tmp_path, "lane-3", authority=post.letters)
+        for one in (box, other):
+            one.start()
+        answer(post, other)
+        (post.stick / "lane-3.post.json").rename(post.stick / "lane-2.post.json")
+        (post.stick / "members.post.json").unlink()
+        report = box.plug_in(post.stick)
+        assert (report.state, report.event) == ("asked", "refused")
+        assert "it is for lane-3, and this box is lane-2" in report.sentence
+
+    def test_fail_a_list_alone_before_the_box_s_own_paper(self, post, box) -> None:
+        box.start()
+        answer(post, box)
+        (post.stick / "lane-2.post.json").unlink()
+        report = box.plug_in(post.stick)
+        assert (report.state, report.event) == ("asked", "refused")
+        assert "its own paper comes first" in report.sentence
+
+    @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "large", "link", "pipe", "folder"])
+    def test_fail_a_damaged_paper_and_what_is_none(self, post, box, damage: str) -> None:
+        box.start()
+        answer(post, box)
+        paper = post.stick / "lane-2.post.json"
+        (post.stick / "members.post.json").unlink()
+        whole = paper.read_bytes()
+        paper.unlink()
+        before = box.kept()
+        if damage == "link":
+            (post.stick / "there").write_bytes(whole)
+            paper.symlink_to("there")
+        elif damage == "pipe":
+            os.mkfifo(paper)
+        elif damage == "folder":
+            paper.mkdir()
+        else:
+            at = whole.index(b"members") + 40
+            paper.write_bytes({
+                "cut": whole[: len(whole) // 2], "empty": b"", "large": whole + b" " * MAX_FILE_BYTES,
+                "flipped": whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :],
+            }[damage])  # fmt: skip
+        if damage == "pipe":  # a copy of a folder does not go with one
+            box.slot = post.stick
+            report = box.start()
+        else:
+            report = box.plug_in(post.stick)
+        assert (report.state, report.event) == ("asked", "refused")
+        assert report.sentence.startswith("lane-2.post.json on the stick: ")
+        assert box.kept() == before
+
+    def test_ok_a_stick_of_thousands_of_files_is_not_looked_through(self, post, box, monkeypatch) -> None:
+        box.start()
+        answer(post, box)
+        for number in range(3000):
+            (post.stick / f"lane-{number}.post.json.{number}").touch()
+        looked: list[str] = []
+        real = os.open
+
+        def counted(path, *words, **more):
+            if str(path).startswith(str(box.slot)):
+                looked.append(Path(path).name)
+            return real(path, *words, **more)
+
+        monkeypatch.setattr(os, "open", counted)
+        shutil.copytree(post.stick, box.slot)
+        looked.clear()
+        assert box.errand("gather") == 0
+        assert sorted(looked) == [
+            "lane-2.post.json",
+            "lane-2.post.json",
+            "members.post.json",
+            "members.post.json",
+        ]
+
+    def test_fail_no_keys_yet_and_nothing_gathered(self, box, could_not) -> None:
+        words = ("--gathered", box.gathered, "--reported", box.reported, "--home", box.home)
+        assert "gather` comes first" in could_not("post", "take", *words)
+        box.errand("gather")
+        (box.keys / "signing.pub").unlink()
+        assert "signing.pub cannot be read" in could_not("post", "take", *words)
+        (box.gathered / "wanted.json").write_text("[")
+        assert "not understood" in could_not("post", "take", *words)
+
+
+class PowerCut(BaseException):
+    """Nothing after it happens."""
+
+
+class TestPowerCuts:
+    def test_ok_cut_at_every_write_and_the_next_start_ends_it_without_the_stick(
+        self, post, box, monkeypatch
+    ) -> None:
+        box.start()
+        answer(post, box)
+        shutil.copytree(post.stick, box.slot)
+        box.errand("gather")
+        fresh = box.folder.with_name("fresh")
+        shutil.copytree(box.folder, fresh)
+        real, cuts = whole_files.write_with, 0
+
+        for cut in range(100):
+            shutil.rmtree(box.folder)
+            shutil.copytree(fresh, box.folder)
+            left = cut
+
+            def write_with(path, write, *, mode=0o600):
+                nonlocal left
+                if left == 0:
+                    raise PowerCut
+                left -= 1
+                real(path, write, mode=mode)
+
+            monkeypatch.setattr(whole_files, "write_with", write_with)
+            try:
+                box.errand("take")
+            except PowerCut:
+                cuts += 1
+            else:
+                break
+            finally:
+                monkeypatch.setattr(whole_files, "write_with", real)
+            shutil.rmtree(box.slot)  # whoever brought it has gone
+            begun = (box.home / joining.TAKING).exists()
+            report = box.start()
+            if begun:
+                assert report.state == "member", f"cut {cut}"
+                assert len(box.index()) == 1
+                assert not (box.home / joining.TAKING).exists()
+                assert not (box.home / "asked" / "next.key").exists()
+            else:
+                assert report.state in ("asked", "member")
+        assert cuts > 6
+        assert box.report.state == "member"
+
+
+def test_ok__the_files_of_a_post_need_no_naming(tmp_path: Path) -> None:
+    """On an image they are where the errands keep them."""
+    file = tmp_path / "borne.toml"
+    text = (
+        '[box]\ndevice = "a"\npost = "p"\n[central]\nsealing_key = "s"\nwatermark_key = "w"\n'
+        '[post]\nhub = "a"\naddress = "10.0.0.1"\nauthority = "1a2B3C4D 5E6F7A8B"\n'
+    )
+    file.write_text(text)
+    post = load_config(file).post
+    assert post is not None
+    wanted = post_box._wanted("a", post, load_config(file).protection, Path("/k"), post_box.HOME)
+    assert wanted is not None
+    assert (wanted.by_hand, wanted.authority) == (False, "1a2B3C4D 5E6F7A8B")
+    for wrong in (
+        "1A2B 3C4D 5E6F",
+        "1A2B 3C4D 5E6F 7A8G",
+        "",
+        "1A2B  3C4D 5E6F 7A8B",
+        "1A2B 3C4D 5E6F 7A8B ",
+    ):
+        file.write_text(text.replace("1a2B3C4D 5E6F7A8B", wrong))
+        with pytest.raises(ConfigError, match=r"line 10: `post.authority`: 16 letters as `borne post init` shows them"):
+            load_config(file)
+
+
+@pytest.mark.parametrize(
+    ("days", "state"), [(-20_000, "member"), (709, "member"), (711, "renewal"), (801, "ended")]
+)
+def test_ok__by_the_box_s_clock(post, box, days: int, state: str) -> None:
+    """A clock that is wrong asks too early or too late, and puts nobody out."""
+    join(post, box)
+    errand = joining.Joining(
+        msgspec.json.decode((box.gathered / "wanted.json").read_bytes(), type=PostWanted, dec_hook=text_of),
+        folder=box.home, signing=box.signing.verify_key, sealing_public=box.sealing.public_key,
+        sealing=lambda: box.sealing, keeper=lambda: None,
+    )  # fmt: skip
+    report = errand.run(box.gathered, now=NOW + dt.timedelta(days=days))
+    assert (report.state, bool(report.request)) == (state, state != "member")
+    assert (box.home / "box.pem").exists()
+
+
+def text_of(kind: type, text: object) -> object:
+    return kind(text)
