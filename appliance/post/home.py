@@ -34,8 +34,9 @@ from appliance.post.papers import (
 from appliance.whole_files import as_owner_of, sync_folder, write_whole
 
 PAIR, AUTHORITY, NUMBER = "box.pem", "post-ca.pem", "number"
-ASKED: Final = "asked"
-NEXT_KEY, REQUEST = f"{ASKED}/next.key", f"{ASKED}/request.json"
+NEXT_KEY, REQUEST = "next.key", "request.json"
+ASKED: Final = "-asked"
+"""What the folder's name has behind it where the two lie: beside it, so that systemd-tmpfiles can make it."""
 MEMBERS: Final = "members"
 GROUP_READS: Final = 0o640
 """uplink's group reads the key that it serves with."""
@@ -61,6 +62,7 @@ class PostHome:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._asks = folder.with_name(folder.name + ASKED)
 
     def request(self, device: str, signing: VerifyKey, sealing: PublicKey) -> Request:
         """Ask for a certificate, with a key that is made for it; the present one goes on until the answer is
@@ -77,10 +79,10 @@ class PostHome:
         request = Request(
             device=device, signing_key=bytes(signing).hex(), sealing_key=bytes(sealing).hex(), csr=text
         )
-        with as_owner_of(self._folder):
-            (self._folder / ASKED).mkdir(exist_ok=True, mode=0o700)
-            write_whole(self._folder / NEXT_KEY, _pem(key))
-            write_whole(self._folder / REQUEST, msgspec.json.encode(request))
+        self._asks.mkdir(exist_ok=True, mode=0o700)
+        with as_owner_of(self._asks):
+            write_whole(self._asks / NEXT_KEY, _pem(key))
+            write_whole(self._asks / REQUEST, msgspec.json.encode(request))
         return request
 
     def standing_request(self, device: str, signing: VerifyKey, sealing: PublicKey) -> Request:
@@ -91,8 +93,8 @@ class PostHome:
             OSError: the key is not on disk.
         """
         try:
-            request = msgspec.json.decode((self._folder / REQUEST).read_bytes(), type=Request)
-            key = serialization.load_pem_private_key((self._folder / NEXT_KEY).read_bytes(), None)
+            request = msgspec.json.decode((self._asks / REQUEST).read_bytes(), type=Request)
+            key = serialization.load_pem_private_key((self._asks / NEXT_KEY).read_bytes(), None)
             csr = x509.load_pem_x509_csr(request.csr.encode())
             same = csr.public_key() == key.public_key()
         except (OSError, ValueError, msgspec.MsgspecError):
@@ -159,9 +161,9 @@ class PostHome:
         with as_owner_of(self._folder):
             number = f"{paper.number} {authority_letters(ca)}\n"
             write_whole(self._folder / NUMBER, number.encode(), mode=0o644)
-            if own:
-                for name in (REQUEST, NEXT_KEY):
-                    (self._folder / name).unlink(missing_ok=True)
+        if own:
+            for name in (REQUEST, NEXT_KEY):
+                (self._asks / name).unlink(missing_ok=True)
         return paper
 
     def state(self) -> PostState:
@@ -206,13 +208,13 @@ class PostHome:
 
     def _asked(self) -> ec.EllipticCurvePrivateKey:
         """The key that this box has asked with; that of its pair, when the paper is installed once more."""
-        for name in (NEXT_KEY, PAIR):
+        for file in (self._asks / NEXT_KEY, self._folder / PAIR):
             try:
-                key = serialization.load_pem_private_key((self._folder / name).read_bytes(), None)
+                key = serialization.load_pem_private_key(file.read_bytes(), None)
             except FileNotFoundError:
                 continue
             except ValueError as error:
-                raise PostPaperError(f"{self._folder / name} holds no key.") from error
+                raise PostPaperError(f"{file} holds no key.") from error
             if isinstance(key, ec.EllipticCurvePrivateKey):
                 return key
         raise PostPaperError("This box has asked for nothing: `borne post request` comes first.")

@@ -98,7 +98,7 @@ class TestPapers:
         hub, other, _ = lanes
         assert stat.S_IMODE((post.authority / "post-ca.key").stat().st_mode) == 0o600
         assert stat.S_IMODE((hub.home / "box.pem").stat().st_mode) == 0o640
-        assert not (hub.home / "asked" / "next.key").exists()
+        assert not (hub.folder / "post-asked" / "next.key").exists()
         assert not any("PRIVATE KEY" in file.read_text() for file in post.stick.iterdir()), "no key travels"
         members = Members(other.home / "members")
         assert all(members.has(lane.device) for lane in lanes)

@@ -83,7 +83,7 @@ class Box(Lane):
     def kept(self) -> dict[str, bytes]:
         """All that the box has of its post, but for what it asks."""
         files = [file for part in (self.home, self.keys) for file in part.rglob("*") if file.is_file()]
-        return {str(file): file.read_bytes() for file in files if file.parent.name != "asked"}
+        return {str(file): file.read_bytes() for file in files}
 
     def index(self) -> tuple[HashingKey, ...]:
         return read_keys(self.keys / FILE, HashingKey)
@@ -139,8 +139,8 @@ class TestAsking:
 
     def test_ok_the_key_that_waits_is_in_a_folder_of_its_own(self, box) -> None:
         box.start()
-        assert stat.S_IMODE((box.home / "asked").stat().st_mode) == 0o700
-        assert stat.S_IMODE((box.home / "asked" / "next.key").stat().st_mode) == 0o600
+        assert stat.S_IMODE((box.folder / "post-asked").stat().st_mode) == 0o700
+        assert stat.S_IMODE((box.folder / "post-asked" / "next.key").stat().st_mode) == 0o600
 
     def test_ok_of_device_toml_before_there_is_a_configuration(self, box, post) -> None:
         box.config.unlink()
@@ -201,7 +201,7 @@ class TestTaking:
         assert "post_member: " in box.status
         assert "post_taken: " in box.status
         assert not box.request_file.exists()
-        assert not (box.home / "asked" / "next.key").exists()
+        assert not (box.folder / "post-asked" / "next.key").exists()
         assert box.start().event == "", "the stick is in still, and says nothing new"
 
     def test_ok_from_the_card_which_it_leaves(self, post, box) -> None:
@@ -422,7 +422,7 @@ class TestPowerCuts:
                 assert report.state == "member", f"cut {cut}"
                 assert len(box.index()) == 1
                 assert not (box.home / joining.TAKING).exists()
-                assert not (box.home / "asked" / "next.key").exists()
+                assert not (box.folder / "post-asked" / "next.key").exists()
             else:
                 assert report.state in ("asked", "member")
         assert cuts > 6
