@@ -82,3 +82,12 @@ class PostReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Papers on the card that say nothing new any more."""
     new_certificate_at: float | None = None
     """By the kernel's monotonic clock: what started before it has the certificate of before, or none."""
+
+
+def read_report(path: Path = REPORT) -> PostReport | None:
+    """What `take` said last; None: this box has no post, or nothing was said yet."""
+    try:
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.read(MAX_JOINING_BYTES), type=PostReport)
+    except (OSError, msgspec.MsgspecError):
+        return None

@@ -311,7 +311,8 @@ def test_ok_what_reads_a_stick_for_the_post_has_no_key_and_what_has_the_keys_no_
         assert unit["RestrictAddressFamilies"] == ["AF_UNIX"]
         assert unit["WantedBy"] == ["multi-user.target run-borne-stick.mount"]
     assert service("post-gather")["ReadWritePaths"] == []
-    assert service("post-take")["ReadWritePaths"] == ["-/etc/borne/keys -/etc/borne/post -/etc/borne/post-asked"]
+    own = "-/etc/borne/keys -/etc/borne/post -/etc/borne/post-asked"
+    assert service("post-take")["ReadWritePaths"] == [own]
     assert {"borne-lane.service", "borne-uplink.service"} <= set(service("post-take")["Before"][0].split())
 
 

@@ -450,7 +450,7 @@ def test_ok__the_files_of_a_post_need_no_naming(tmp_path: Path) -> None:
         "1A2B 3C4D 5E6F 7A8B ",
     ):
         file.write_text(text.replace("1a2B3C4D 5E6F7A8B", wrong))
-        with pytest.raises(ConfigError, match=r"line 10: `post.authority`: 16 letters as `borne post init` shows them"):
+        with pytest.raises(ConfigError, match=r"line 10: `post.authority`: 16 letters as `borne post init`"):
             load_config(file)
 
 
