@@ -313,6 +313,10 @@ def test_ok_what_reads_a_stick_for_the_post_has_no_key_and_what_has_the_keys_no_
     assert service("post-gather")["ReadWritePaths"] == []
     own = "-/etc/borne/keys -/etc/borne/post -/etc/borne/post-asked"
     assert service("post-take")["ReadWritePaths"] == [own]
+    # a box that is never switched off asks for its next certificate all the same
+    assert parse(UNITS / "borne-post-gather.timer")["OnUnitActiveSec"] == ["1d"]
+    assert service("post-gather")["OnSuccess"] == ["borne-post-take.service"]
+    assert service("post-take")["OnSuccess"] == ["borne-post-tell.service"]
     assert {"borne-lane.service", "borne-uplink.service"} <= set(service("post-take")["Before"][0].split())
 
 

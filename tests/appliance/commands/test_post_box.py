@@ -15,7 +15,10 @@ from cryptography import x509
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "services/agent"))
+
 from post_lanes import NOW, Lane, Post, carried, item_of
+from provisioning_scripted import Post as Start
 
 from appliance import whole_files
 from appliance.commands import post_box
@@ -23,8 +26,10 @@ from appliance.config import ConfigError, load_config
 from appliance.contracts.post_joining import PostReport, PostWanted
 from appliance.key_files import HashingKey, read_keys
 from appliance.post import joining
-from appliance.post.index_keys import FILE
+from appliance.post.index_keys import FILE, IndexKeys
 from appliance.post.papers import MAX_FILE_BYTES, read_request
+from appliance.records.keys import load_box_keys
+from appliance.records.vault import BoardVault
 
 
 class Box(Lane):
@@ -236,6 +241,51 @@ class TestTaking:
         assert gone.event == "refused"
         assert "does not belong to this post any more" in gone.sentence
 
+    def test_ok_under_the_tier_of_the_box_s_other_keys(self, post, box) -> None:
+        (box.folder / "board.key").write_text("1f2e" * 16)
+        (box.folder / "board.key").chmod(0o600)
+        shutil.rmtree(box.keys)
+        protection = f'[protection]\nkeys = "board"\nboard_key = "{box.folder}/board.key"\n'
+        box.plain = box.plain.replace("[central]", f"{protection}[central]")
+        box.configure(post.letters)
+        load_box_keys(box.keys, BoardVault.of_file(box.folder / "board.key"))
+        join(post, box)
+        assert sorted(file.name for file in box.keys.glob("post-index.*")) == ["post-index.sealed"]
+        assert len(IndexKeys(box.keys / FILE, BoardVault.of_file(box.folder / "board.key")).all()) == 1
+
+    def test_ok_from_the_claim_to_the_post_with_both_requests_on_one_card(
+        self, borne, post, tmp_path, capsys
+    ) -> None:
+        """device.toml's [post] is asked for before the box has its name, and is the configuration's then."""
+        start = Start(tmp_path / "start")
+        start.claim(capsys, "lane-2")
+        file, home = start.card / "device.toml", start.identity / "post"
+        lines = f'[post]\nhub = "lane-1"\naddress = "10.0.0.1"\nauthority = "{post.letters}"\n'
+        for name, own in (("ca", "post-ca"), ("certificate", "box"), ("key", "box")):
+            lines += f'{name} = "{home}/{own}.pem"\n'
+        file.write_text(f'{file.read_text()}\n{lines}members = "{home}/members"\n')
+        box = Box.__new__(Box)
+        box.borne, box.device, box.folder, box.home = borne, "lane-2", start.identity, home
+        box.card, box.slot, box.keys = start.card, start.stick, start.identity / "keys"
+        box.gathered, box.reported = tmp_path / "gathered", tmp_path / "reported"
+        box.gathered.mkdir()
+        box.reported.mkdir()
+        assert start.box.look().code == "asked"
+        assert box.start().state == "asked"
+        assert start.box.look().code == "asked"
+        codes = [line.partition(":")[0] for line in box.status.splitlines()]
+        assert codes == ["asked", "post_asked"], "each has its line, whoever writes last"
+        assert start.enrol() == 0
+        assert start.box.look().code == "done"
+        answer(post, box)
+        # the configuration's keys are the image's own
+        text = (start.identity / "borne.toml").read_text()
+        (start.identity / "borne.toml").write_text(f'{text}[paths]\nkeys = "{box.keys}"\n')
+        assert box.plug_in(post.stick).state == "member"
+        codes = [line.partition(":")[0] for line in box.status.splitlines()]
+        assert codes == ["done", "post_member", "post_taken"]
+        assert [one.name for one in start.card.iterdir()] == ["status.txt"]
+
 
 class TestNotTaking:
     def test_fail_a_foreign_authority_on_a_stick_introduces_itself_to_nobody(
@@ -343,6 +393,17 @@ class TestNotTaking:
         assert (report.state, report.event) == ("asked", "refused")
         assert report.sentence.startswith("lane-2.post.json on the stick: ")
         assert box.kept() == before
+
+    def test_fail_a_folder_that_is_a_link(self, post, box) -> None:
+        box.start()
+        answer(post, box)
+        there = post.stick / "there"
+        there.mkdir()
+        for file in post.stick.glob("*.post.json"):
+            file.rename(there / file.name)
+        (post.stick / "lane-2").symlink_to("there")
+        report = box.plug_in(post.stick)
+        assert (report.state, report.event) == ("asked", "")
 
     def test_ok_a_stick_of_thousands_of_files_is_not_looked_through(self, post, box, monkeypatch) -> None:
         box.start()
