@@ -2,8 +2,6 @@
 
 import asyncio
 import datetime as dt
-import json
-import os
 import shutil
 import stat
 import sys
@@ -17,81 +15,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "services/agent"))
 
-from post_lanes import NOW, Lane, Post, carried, item_of
+from post_boxes import Box, answer, join
+from post_lanes import NOW, Post, carried, item_of
 from provisioning_scripted import Post as Start
 
-from appliance import whole_files
 from appliance.commands import post_box
 from appliance.config import ConfigError, load_config
-from appliance.contracts.post_joining import PostReport, PostWanted
-from appliance.key_files import HashingKey, read_keys
+from appliance.contracts.post_joining import PostWanted
 from appliance.post import joining
 from appliance.post.index_keys import FILE, IndexKeys
-from appliance.post.papers import MAX_FILE_BYTES, read_request
+from appliance.post.papers import read_request
 from appliance.records.keys import load_box_keys
 from appliance.records.vault import BoardVault
-
-
-class Box(Lane):
-    """One without a shell: its errands run at its start, and when a stick comes."""
-
-    def __init__(self, borne, folder: Path, device: str, *, authority: str | None) -> None:
-        super().__init__(folder, device)
-        self.borne = borne
-        self.card, self.slot = self.folder / "card", self.folder / "stick"
-        self.gathered, self.reported = self.folder / "gathered", self.folder / "reported"
-        for one in (self.card, self.gathered, self.reported):
-            one.mkdir()
-        self.plain = self.config.read_text()
-        self.configure(authority)
-
-    def configure(self, authority: str | None, *, more: str = "") -> None:
-        line = "" if authority is None else f'authority = "{authority}"\n'
-        files = {"ca": "post-ca.pem", "certificate": "box.pem", "key": "box.pem", "members": "members"}
-        paths = "".join(f'{name} = "{self.home}/{file}"\n' for name, file in files.items())
-        self.config.write_text(
-            f'{self.plain}[post]\nhub = "lane-1"\naddress = "127.0.0.1"\n{line}{more or paths}'
-        )
-
-    def errand(self, name: str, *more: object) -> int:
-        places = {
-            "gather": ("--card", self.card, "--stick", self.slot, "--identity", self.folder),
-            "take": ("--identity", self.folder, "--reported", self.reported),
-            "tell": ("--card", self.card, "--reported", self.reported),
-        }[name]
-        between = ("--gathered", self.gathered, "--home", self.home) if name != "tell" else ()
-        return int(self.borne("post", name, *places, *between, *more).code)
-
-    def start(self) -> PostReport:
-        """As systemd runs them, one behind the other, whatever each says of a paper."""
-        for name in ("gather", "take", "tell"):
-            assert self.errand(name) in (0, 1)
-        return self.report
-
-    def plug_in(self, stick: Path) -> PostReport:
-        shutil.rmtree(self.slot, ignore_errors=True)
-        shutil.copytree(stick, self.slot, symlinks=True)
-        return self.start()
-
-    @property
-    def report(self) -> PostReport:
-        return msgspec.json.decode((self.reported / "report.json").read_bytes(), type=PostReport)
-
-    @property
-    def request_file(self) -> Path:
-        return self.card / f"{self.device}.post-request.json"
-
-    @property
-    def status(self) -> str:
-        return (self.card / "status.txt").read_text()
-
-    def kept(self) -> dict[str, bytes]:
-        """All that the box has of its post, but for what it asks."""
-        files = [file for part in (self.home, self.keys) for file in part.rglob("*") if file.is_file()]
-        return {str(file): file.read_bytes() for file in files}
-
-    def index(self) -> tuple[HashingKey, ...]:
-        return read_keys(self.keys / FILE, HashingKey)
 
 
 @pytest.fixture
@@ -102,20 +37,6 @@ def post(borne, tmp_path: Path) -> Post:
 @pytest.fixture
 def box(borne, post: Post, tmp_path: Path) -> Box:
     return Box(borne, tmp_path, "lane-2", authority=post.letters)
-
-
-def answer(post: Post, box: Box, *more: object) -> None:
-    """The technician carries the card's request to the authority, reads its letters from the box's screen,
-    and has the answer on the stick."""
-    shutil.copy(box.request_file, post.stick)
-    assert post.enrol(box, box.report.letters, *more).code == 0
-    (post.stick / box.request_file.name).unlink()
-
-
-def join(post: Post, box: Box) -> None:
-    box.start()
-    answer(post, box)
-    assert box.plug_in(post.stick).state == "member"
 
 
 class TestAsking:
@@ -285,209 +206,6 @@ class TestTaking:
         codes = [line.partition(":")[0] for line in box.status.splitlines()]
         assert codes == ["done", "post_member", "post_taken"]
         assert [one.name for one in start.card.iterdir()] == ["status.txt"]
-
-
-class TestNotTaking:
-    def test_fail_a_foreign_authority_on_a_stick_introduces_itself_to_nobody(
-        self, borne, box, tmp_path
-    ) -> None:
-        (tmp_path / "elsewhere").mkdir()
-        foreign = Post(borne, tmp_path / "elsewhere")
-        box.start()
-        answer(foreign, box)
-        before = box.kept()
-        report = box.plug_in(foreign.stick)
-        assert (report.state, report.event) == ("asked", "refused")
-        assert f"its authority is another, with the letters {foreign.letters}" in report.sentence
-        assert "post_refused: lane-2.post.json on the stick: its authority is another" in box.status
-        assert box.kept() == before
-
-    def test_fail_the_same_where_take_alone_is_deceived(self, borne, box, tmp_path) -> None:
-        """Whoever has taken over what reads the sticks has not the box's keys, nor their trust."""
-        (tmp_path / "elsewhere").mkdir()
-        foreign = Post(borne, tmp_path / "elsewhere")
-        box.start()
-        answer(foreign, box)
-        shutil.copy(foreign.stick / "lane-2.post.json", box.gathered / "own.post.json")
-        wanted = json.loads((box.gathered / "wanted.json").read_text())
-        wanted["papers"] = [{"file": "own.post.json", "where": "lane-2.post.json on the stick"}]
-        (box.gathered / "wanted.json").write_text(json.dumps(wanted))
-        before = box.kept()
-        assert box.errand("take") == 1
-        assert "authority is another" in box.report.sentence
-        assert box.kept() == before
-
-    def test_fail_without_the_authority_s_letters_nothing_is_taken(self, post, box) -> None:
-        box.configure(None)
-        box.start()
-        answer(post, box)
-        before = box.kept()
-        report = box.plug_in(post.stick)
-        assert (report.state, report.event) == ("asked", "no_authority")
-        assert 'lacks the line authority = "LETTERS"' in box.status
-        assert post.letters not in box.status, "a stick does not say whom to trust"
-        assert box.kept() == before
-        box.configure(post.letters)
-        assert box.start().state == "member"
-
-    def test_fail_an_older_list(self, borne, post, box, tmp_path) -> None:
-        join(post, box)
-        shutil.copy(post.stick / "members.post.json", tmp_path / "older")
-        join(post, Box(borne, tmp_path, "lane-3", authority=post.letters))
-        assert box.plug_in(post.stick).members == 2
-        before = box.kept()
-        stick = tmp_path / "another"
-        stick.mkdir()
-        shutil.copy(tmp_path / "older", stick / "members.post.json")
-        report = box.plug_in(stick)
-        assert (report.state, report.event, report.members) == ("member", "refused", 2)
-        assert "older" in box.status
-        assert box.kept() == before
-
-    def test_fail_another_box_s_paper_under_this_box_s_name(self, borne, post, box, tmp_path) -> None:
-        other = Box(borne, tmp_path, "lane-3", authority=post.letters)
-        for one in (box, other):
-            one.start()
-        answer(post, other)
-        (post.stick / "lane-3.post.json").rename(post.stick / "lane-2.post.json")
-        (post.stick / "members.post.json").unlink()
-        report = box.plug_in(post.stick)
-        assert (report.state, report.event) == ("asked", "refused")
-        assert "it is for lane-3, and this box is lane-2" in report.sentence
-
-    def test_fail_a_list_alone_before_the_box_s_own_paper(self, post, box) -> None:
-        box.start()
-        answer(post, box)
-        (post.stick / "lane-2.post.json").unlink()
-        report = box.plug_in(post.stick)
-        assert (report.state, report.event) == ("asked", "refused")
-        assert "its own paper comes first" in report.sentence
-
-    @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "large", "link", "pipe", "folder"])
-    def test_fail_a_damaged_paper_and_what_is_none(self, post, box, damage: str) -> None:
-        box.start()
-        answer(post, box)
-        paper = post.stick / "lane-2.post.json"
-        (post.stick / "members.post.json").unlink()
-        whole = paper.read_bytes()
-        paper.unlink()
-        before = box.kept()
-        if damage == "link":
-            (post.stick / "there").write_bytes(whole)
-            paper.symlink_to("there")
-        elif damage == "pipe":
-            os.mkfifo(paper)
-        elif damage == "folder":
-            paper.mkdir()
-        else:
-            at = whole.index(b"members") + 40
-            paper.write_bytes({
-                "cut": whole[: len(whole) // 2], "empty": b"", "large": whole + b" " * MAX_FILE_BYTES,
-                "flipped": whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :],
-            }[damage])  # fmt: skip
-        if damage == "pipe":  # a copy of a folder does not go with one
-            box.slot = post.stick
-            report = box.start()
-        else:
-            report = box.plug_in(post.stick)
-        assert (report.state, report.event) == ("asked", "refused")
-        assert report.sentence.startswith("lane-2.post.json on the stick: ")
-        assert box.kept() == before
-
-    def test_fail_a_folder_that_is_a_link(self, post, box) -> None:
-        box.start()
-        answer(post, box)
-        there = post.stick / "there"
-        there.mkdir()
-        for file in post.stick.glob("*.post.json"):
-            file.rename(there / file.name)
-        (post.stick / "lane-2").symlink_to("there")
-        report = box.plug_in(post.stick)
-        assert (report.state, report.event) == ("asked", "")
-
-    def test_ok_a_stick_of_thousands_of_files_is_not_looked_through(self, post, box, monkeypatch) -> None:
-        box.start()
-        answer(post, box)
-        for number in range(3000):
-            (post.stick / f"lane-{number}.post.json.{number}").touch()
-        looked: list[str] = []
-        real = os.open
-
-        def counted(path, *words, **more):
-            if str(path).startswith(str(box.slot)):
-                looked.append(Path(path).name)
-            return real(path, *words, **more)
-
-        monkeypatch.setattr(os, "open", counted)
-        shutil.copytree(post.stick, box.slot)
-        looked.clear()
-        assert box.errand("gather") == 0
-        assert sorted(looked) == [
-            "lane-2.post.json",
-            "lane-2.post.json",
-            "members.post.json",
-            "members.post.json",
-        ]
-
-    def test_fail_no_keys_yet_and_nothing_gathered(self, box, could_not) -> None:
-        words = ("--gathered", box.gathered, "--reported", box.reported, "--home", box.home)
-        assert "gather` comes first" in could_not("post", "take", *words)
-        box.errand("gather")
-        (box.keys / "signing.pub").unlink()
-        assert "signing.pub cannot be read" in could_not("post", "take", *words)
-        (box.gathered / "wanted.json").write_text("[")
-        assert "not understood" in could_not("post", "take", *words)
-
-
-class PowerCut(BaseException):
-    """Nothing after it happens."""
-
-
-class TestPowerCuts:
-    def test_ok_cut_at_every_write_and_the_next_start_ends_it_without_the_stick(
-        self, post, box, monkeypatch
-    ) -> None:
-        box.start()
-        answer(post, box)
-        shutil.copytree(post.stick, box.slot)
-        box.errand("gather")
-        fresh = box.folder.with_name("fresh")
-        shutil.copytree(box.folder, fresh)
-        real, cuts = whole_files.write_with, 0
-
-        for cut in range(100):
-            shutil.rmtree(box.folder)
-            shutil.copytree(fresh, box.folder)
-            left = cut
-
-            def write_with(path, write, *, mode=0o600):
-                nonlocal left
-                if left == 0:
-                    raise PowerCut
-                left -= 1
-                real(path, write, mode=mode)
-
-            monkeypatch.setattr(whole_files, "write_with", write_with)
-            try:
-                box.errand("take")
-            except PowerCut:
-                cuts += 1
-            else:
-                break
-            finally:
-                monkeypatch.setattr(whole_files, "write_with", real)
-            shutil.rmtree(box.slot)  # whoever brought it has gone
-            begun = (box.home / joining.TAKING).exists()
-            report = box.start()
-            if begun:
-                assert report.state == "member", f"cut {cut}"
-                assert len(box.index()) == 1
-                assert not (box.home / joining.TAKING).exists()
-                assert not (box.folder / "post-asked" / "next.key").exists()
-            else:
-                assert report.state in ("asked", "member")
-        assert cuts > 6
-        assert box.report.state == "member"
 
 
 def test_ok__the_files_of_a_post_need_no_naming(tmp_path: Path) -> None:
