@@ -4,14 +4,15 @@
     .venv/bin/python image-build/acceptance.py BOARD [--image FILE] [--json]
 
 A central and a broker run on this machine. The box starts with a technician's card, makes its keys, asks to
-be enrolled; the power is cut; central answers onto the card; the box starts again, a document reader is
-plugged into its USB while it runs, a document is swept through it, and the crossing is recorded and
-acknowledged. The camera and the panel are simulated; the serial reader is QEMU's USB serial port behind the
-real driver in the real sandbox.
+be enrolled; the power is cut; central answers onto the card; the box starts again and takes trust anchors and
+a list over MQTT; a document reader is plugged into its USB while it runs, a document of that list is swept
+through it, the box says RED, and the crossing is recorded and acknowledged. The camera and the panel are
+simulated; the serial reader is QEMU's USB serial port behind the real driver in the real sandbox.
 """
 
 import argparse
 import contextlib
+import datetime as dt
 import json
 import math
 import os
@@ -31,12 +32,14 @@ sys.path[:0] = [str(HERE), str(REPOSITORY)]
 
 import msgspec
 from board import Board, BoardError, board_names, load_board
+from nacl.public import PublicKey
 from nacl.signing import SigningKey
 from qemu import Line, Machine, QemuCrashed, QemuError, read_fat, write_fat
 
 from appliance.contracts.provisioning import Request, fingerprint
 from appliance.key_files import write_key
 from appliance.simulation.broker import CENTRAL, Broker, BrokerUnavailable
+from appliance.simulation.chip.authority import trust_store_for
 
 NAME = "image-test-1"
 HOST = "10.0.2.2"
@@ -59,6 +62,8 @@ MRZ = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F120
 READER_IDS, KEYBOARD_IDS = "0403:6001", "0627:0001"
 """QEMU's USB serial port and its keyboard."""
 DOCUMENT_NUMBER = "L898902C3"
+LIST = "image-test"
+ENTRIES = f"number,issuing_state,status\n{DOCUMENT_NUMBER},UTO,stolen\n"
 DEVICE = """
 [box]
 device = "{name}"
@@ -94,11 +99,18 @@ class Central:
         self.folder = folder
         self.broker = Broker(folder / "broker", devices=[], also_at=[HOST])
         self._keys, self._claims, self._database = folder / "keys", folder / "claims", folder / "central.db"
+        self.box = folder / "box.pub"
+        """Its sealing key, from its request."""
         self._receiver: subprocess.Popen[bytes] | None = None
         self._update_version = 0
 
     def __enter__(self) -> "Central":
         self.broker.start()
+        self.make_keys()
+        return self
+
+    def make_keys(self) -> None:
+        """Central's own, and those of the repository from which boxes take what is signed."""
         self._central("keys", "--folder", str(self._keys))
         for name in ("root", "publisher"):
             write_key(self._keys / f"{name}.key", SigningKey.generate())
@@ -107,7 +119,6 @@ class Central:
             *("--issuer-key", str(self._keys / "reference.key")),
             *("--publisher-key", str(self._keys / "publisher.key"), "--root-file", str(self._root_file)),
         )
-        return self
 
     @property
     def _root_file(self) -> Path:
@@ -126,6 +137,8 @@ class Central:
         authority = self.folder / "ca.key"
         self.broker.authority.write_key(authority)
         asked = msgspec.json.decode(request.read_bytes(), type=Request)
+        if not self.box.exists():
+            write_key(self.box, PublicKey(bytes.fromhex(asked.sealing_key)))
         self._central(
             *("enrol", str(request), str(answer), "--claims", str(self._claims), "--keys", str(self._keys)),
             *("--database", str(self._database), "--broker", f"{HOST}:{self.broker.port}"),
@@ -145,28 +158,42 @@ class Central:
                 command, cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True
             )
 
-    def publish_update(self, source: Path, box: Path) -> None:
-        """Sign these offers of software for one box, and give them to the broker."""
+    def publish_update(self, source: Path) -> None:
+        """Sign these offers of software for the box, and give them to the broker."""
         self._update_version += 1
-        repository = str(self.folder / "repository")
+        self._sign(source, "--type", "update", "--list-version", str(self._update_version))
+        self._publish("update")
+
+    def publish_lists(self) -> None:
+        """Sign trust anchors, and a list with the document that is going to be swept, for the box, and give
+        them to the broker."""
+        anchors, entries, listed = (self.folder / name for name in ("trust.store", "entries.csv", LIST))
+        anchors.write_bytes(
+            trust_store_for(["UTO"], now=dt.datetime.now(dt.UTC), crl_age=dt.timedelta(hours=1)).to_bytes()
+        )
+        entries.write_text(ENTRIES, "utf-8")
+        hashing = self.folder / "index.key"
         self._run(
-            *(
-                "appliance.cli",
-                "list",
-                "sign",
-                str(source),
-                repository,
-                "--type",
-                "update",
-                "--for",
-                str(box),
-            ),
-            *("--list-version", str(self._update_version), "--key", str(self._keys / "reference.key")),
+            *("appliance.cli", "list", "build", str(entries), str(listed), "--name", LIST),
+            *("--kind", "documents", "--list-version", "1", "--index-key", str(hashing), "--epoch", "1"),
+            *("--contact", "image test", "--action", "keep the document"),
+        )
+        self._sign(listed, "--index-key", str(hashing))
+        self._sign(anchors, "--type", "trust_anchors", "--list-version", "1")
+        self._publish("trust_anchors", LIST)
+
+    def _sign(self, source: Path, *words: str) -> None:
+        self._run(
+            *("appliance.cli", "list", "sign", str(source), str(self.folder / "repository"), *words),
+            *("--for", str(self.box), "--key", str(self._keys / "reference.key")),
             *("--publisher-key", str(self._keys / "publisher.key")),
         )
+
+    def _publish(self, *names: str) -> None:
         access = self.broker.access(CENTRAL)
         self._central(
-            *("publish", "update", repository, "--host", access.host, "--port", str(access.port)),
+            *("publish", *names, str(self.folder / "repository")),
+            *("--host", access.host, "--port", str(access.port)),
             *("--ca", str(access.ca), "--certificate", str(access.certificate), "--key", str(access.key)),
         )
 
@@ -270,16 +297,23 @@ class Acceptance:
         central.enrol(request, answer)
         write_fat(self.disk, self._board, 1, answer, "answer.cose")
         central.receive()
+        central.publish_lists()
 
     def cross(self, central: Central, then: Callable[[Machine], None] | None = None) -> None:
         """The second start: a crossing, acknowledged, and the self-test; `then`: while the box still runs."""
         reader = Reader(self._folder)
-        words = (*LOG, "borne.rehearsal=1", "borne.rehearsal_after=/dev/ttyUSB0")
+        words = (
+            *LOG,
+            "borne.rehearsal=1",
+            "borne.rehearsal_after=/dev/ttyUSB0",
+            f"borne.rehearsal_lists=trust_anchors,{LIST}",
+        )
         with Machine(
             self.disk, self._board, words=words, options=reader.options, console=self._console
         ) as machine:
             ready = self.wait(machine, '"ready"', SECOND_SECONDS)
             self.figures["start_to_page_seconds"] = round(ready.at, 1)
+            self.wait(machine, '"listed"', STEP_SECONDS)
             reader.plug()
             self.wait(machine, '"plugged"', STEP_SECONDS)
             self.wait(machine, '"started"', STEP_SECONDS)
@@ -311,6 +345,7 @@ class Acceptance:
                 raise NotAccepted("Central has no crossing.")
             if central.document_numbers() != [DOCUMENT_NUMBER]:
                 raise NotAccepted("The crossing is not of the document that was swept.")
+            self._check_answers()
             self._check_selftest()
             if then is not None:
                 then(machine)
@@ -327,6 +362,12 @@ class Acceptance:
             raise NotAccepted(f"Python finds no library {' and no '.join(missing)} on the box.")
         if deaf := [line.text for line in machine.lines if DEAF in line.text]:
             raise NotAccepted(f"A device that is plugged in is not heard: {deaf[0]}")
+
+    def _check_answers(self) -> None:
+        """What was swept is on the list that came from central."""
+        found = [one["recommendation"] for one in self.figures["events"] if one["event"] == "answered"]
+        if found != ["RED"]:
+            raise NotAccepted(f"The document is on the list that the box has, and the box says {found}.")
 
     def _check_selftest(self) -> None:
         """It ran on the box, and found nothing that failed or that it could not ask."""
