@@ -176,7 +176,7 @@ class Central:
         self._run(
             *("appliance.cli", "list", "build", str(entries), str(listed), "--name", LIST),
             *("--kind", "documents", "--list-version", "1", "--index-key", str(hashing), "--epoch", "1"),
-            *("--contact", "image test", "--action", "keep the document"),
+            *("--owner", "Image test", "--legal-basis", "none", "--contact", "nobody", "--action", "none"),
         )
         self._sign(listed, "--index-key", str(hashing))
         self._sign(anchors, "--type", "trust_anchors", "--list-version", "1")
