@@ -12,12 +12,10 @@ simulated; the serial reader is QEMU's USB serial port behind the real driver in
 
 import argparse
 import contextlib
-import datetime as dt
 import json
 import math
 import os
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -30,20 +28,12 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
 sys.path[:0] = [str(HERE), str(REPOSITORY)]
 
-import msgspec
 from board import Board, BoardError, board_names, load_board
-from nacl.public import PublicKey
-from nacl.signing import SigningKey
+from host import DOCUMENT_NUMBER, LIST, NAME, Central, NotAccepted
 from qemu import Line, Machine, QemuCrashed, QemuError, read_fat, write_fat
 
-from appliance.contracts.provisioning import Request, fingerprint
-from appliance.key_files import write_key
-from appliance.simulation.broker import CENTRAL, Broker, BrokerUnavailable
-from appliance.simulation.chip.authority import trust_store_for
+from appliance.simulation.broker import BrokerUnavailable
 
-NAME = "image-test-1"
-HOST = "10.0.2.2"
-"""This machine, as a guest on QEMU's own network sees it."""
 CARD_MIB = 1900
 FIRST_SECONDS, SECOND_SECONDS, STEP_SECONDS = 1800.0, 2400.0, 1800.0
 """Emulated on a loaded machine, a multiple of what was seen on the slowest; a box takes a hundredth."""
@@ -61,9 +51,6 @@ MRZ = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F120
 """ICAO 9303-4's own specimen."""
 READER_IDS, KEYBOARD_IDS = "0403:6001", "0627:0001"
 """QEMU's USB serial port and its keyboard."""
-DOCUMENT_NUMBER = "L898902C3"
-LIST = "image-test"
-ENTRIES = f"number,issuing_state,status\n{DOCUMENT_NUMBER},UTO,stolen\n"
 DEVICE = """
 [box]
 device = "{name}"
@@ -86,141 +73,6 @@ driver = "simulated"
 
 {claim}
 """
-
-
-class NotAccepted(Exception):
-    """What did not come about, in one plain sentence."""
-
-
-class Central:
-    """Broker, receiver and enrolment on this machine."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.broker = Broker(folder / "broker", devices=[], also_at=[HOST])
-        self._keys, self._claims, self._database = folder / "keys", folder / "claims", folder / "central.db"
-        self.box = folder / "box.pub"
-        """Its sealing key, from its request."""
-        self._receiver: subprocess.Popen[bytes] | None = None
-        self._update_version = 0
-
-    def __enter__(self) -> "Central":
-        self.broker.start()
-        self.make_keys()
-        return self
-
-    def make_keys(self) -> None:
-        """Central's own, and those of the repository from which boxes take what is signed."""
-        self._central("keys", "--folder", str(self._keys))
-        for name in ("root", "publisher"):
-            write_key(self._keys / f"{name}.key", SigningKey.generate())
-        self._central(
-            *("trust", "init", str(self.folder / "repository"), "--root-key", str(self._keys / "root.key")),
-            *("--issuer-key", str(self._keys / "reference.key")),
-            *("--publisher-key", str(self._keys / "publisher.key"), "--root-file", str(self._root_file)),
-        )
-
-    @property
-    def _root_file(self) -> Path:
-        return self.folder / "reference-root.json"
-
-    def __exit__(self, *_: object) -> None:
-        if self._receiver is not None:
-            self._receiver.terminate()
-            self._receiver.wait(10)
-        self.broker.stop()
-
-    def claim(self) -> str:
-        return self._central("claim", "--claims", str(self._claims), "--keys", str(self._keys), NAME)
-
-    def enrol(self, request: Path, answer: Path) -> None:
-        authority = self.folder / "ca.key"
-        self.broker.authority.write_key(authority)
-        asked = msgspec.json.decode(request.read_bytes(), type=Request)
-        if not self.box.exists():
-            write_key(self.box, PublicKey(bytes.fromhex(asked.sealing_key)))
-        self._central(
-            *("enrol", str(request), str(answer), "--claims", str(self._claims), "--keys", str(self._keys)),
-            *("--database", str(self._database), "--broker", f"{HOST}:{self.broker.port}"),
-            *("--ca", str(self.broker.authority.certificate), "--ca-key", str(authority)),
-            *("--reference-root", str(self._root_file), "--fingerprint", fingerprint(asked)),
-        )
-
-    def receive(self) -> None:
-        access = self.broker.access(CENTRAL)
-        command = [
-            *(sys.executable, "-m", "central.cli", "run", "--json", "--keys", str(self._keys)),
-            *("--database", str(self._database), "--host", access.host, "--port", str(access.port)),
-            *("--ca", str(access.ca), "--certificate", str(access.certificate), "--key", str(access.key)),
-        ]
-        with (self.folder / "receiver.log").open("ab") as log:
-            self._receiver = subprocess.Popen(
-                command, cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True
-            )
-
-    def publish_update(self, source: Path) -> None:
-        """Sign these offers of software for the box, and give them to the broker."""
-        self._update_version += 1
-        self._sign(source, "--type", "update", "--list-version", str(self._update_version))
-        self._publish("update")
-
-    def publish_lists(self) -> None:
-        """Sign trust anchors, and a list with the document that is going to be swept, for the box, and give
-        them to the broker."""
-        anchors, entries, listed = (self.folder / name for name in ("trust.store", "entries.csv", LIST))
-        anchors.write_bytes(
-            trust_store_for(["UTO"], now=dt.datetime.now(dt.UTC), crl_age=dt.timedelta(hours=1)).to_bytes()
-        )
-        entries.write_text(ENTRIES, "utf-8")
-        hashing = self.folder / "index.key"
-        self._run(
-            *("appliance.cli", "list", "build", str(entries), str(listed), "--name", LIST),
-            *("--kind", "documents", "--list-version", "1", "--index-key", str(hashing), "--epoch", "1"),
-            *("--owner", "Image test", "--legal-basis", "none", "--contact", "nobody", "--action", "none"),
-        )
-        self._sign(listed, "--index-key", str(hashing))
-        self._sign(anchors, "--type", "trust_anchors", "--list-version", "1")
-        self._publish("trust_anchors", LIST)
-
-    def _sign(self, source: Path, *words: str) -> None:
-        self._run(
-            *("appliance.cli", "list", "sign", str(source), str(self.folder / "repository"), *words),
-            *("--for", str(self.box), "--key", str(self._keys / "reference.key")),
-            *("--publisher-key", str(self._keys / "publisher.key")),
-        )
-
-    def _publish(self, *names: str) -> None:
-        access = self.broker.access(CENTRAL)
-        self._central(
-            *("publish", *names, str(self.folder / "repository")),
-            *("--host", access.host, "--port", str(access.port)),
-            *("--ca", str(access.ca), "--certificate", str(access.certificate), "--key", str(access.key)),
-        )
-
-    def counts(self) -> dict[str, int]:
-        counted = json.loads(self._central("count", "--json", "--database", str(self._database)))
-        assert isinstance(counted, dict)
-        return counted
-
-    def telemetry(self) -> dict[str, Any]:
-        """The box's last health report; empty before the first."""
-        with contextlib.closing(sqlite3.connect(self._database)) as database:
-            rows = database.execute("select telemetry from devices where device = ?", (NAME,)).fetchall()
-        return json.loads(rows[0][0]) if rows and rows[0][0] else {}
-
-    def document_numbers(self) -> list[str]:
-        with contextlib.closing(sqlite3.connect(self._database)) as database:
-            return [row[0] for row in database.execute("select document_number from crossings")]
-
-    def _central(self, *words: str) -> str:
-        return self._run("central.cli", *words)
-
-    def _run(self, program: str, *words: str) -> str:
-        command = [sys.executable, "-m", program, *words]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise NotAccepted(f"{program} {words[0]}: {done.stderr.strip()[-200:]}")
-        return done.stdout
 
 
 class Reader:
@@ -328,6 +180,8 @@ class Acceptance:
                 )
             done = self.wait(machine, '"done"', STEP_SECONDS)
             self.figures["rehearsal"] = json.loads(done.text[done.text.index("{") :])
+            if failed := self.figures["rehearsal"]["failed_units"]:
+                raise NotAccepted(f"Units that failed on the box: {', '.join(failed)}")
             self._check_usb(self.figures["rehearsal"]["usb"])
             self._check_libraries(machine)
             self.figures["events"] = [
@@ -346,6 +200,7 @@ class Acceptance:
             if central.document_numbers() != [DOCUMENT_NUMBER]:
                 raise NotAccepted("The crossing is not of the document that was swept.")
             self._check_answers()
+            self._see_as_support(central, machine)
             self._check_selftest()
             if then is not None:
                 then(machine)
@@ -363,6 +218,17 @@ class Acceptance:
         if deaf := [line.text for line in machine.lines if DEAF in line.text]:
             raise NotAccepted(f"A device that is plugged in is not heard: {deaf[0]}")
 
+    def _see_as_support(self, central: Central, machine: Machine) -> None:
+        """Agent reads in its sandbox what the services logged, and central reads it by its two keys."""
+        central.let_support_in()
+        for _ in self._patiently(STEP_SECONDS, machine, "The box tells support nothing."):
+            if told := central.diagnostics():
+                break
+        units = {one.get("unit") for one in told[-1]["journal"]}
+        self.figures["support"] = {"bytes": len(json.dumps(told[-1])), "units": sorted(filter(None, units))}
+        if not {"borne-lane.service", "borne-capture.service"} <= units:
+            raise NotAccepted(f"Support does not see what the services logged: {told[-1]['journal'][:3]}")
+
     def _check_answers(self) -> None:
         """What was swept is on the list that came from central."""
         found = [one["recommendation"] for one in self.figures["events"] if one["event"] == "answered"]
@@ -377,13 +243,18 @@ class Acceptance:
         if failed := [one for one in checks if one[1] in {"FAIL", "CANNOT"}]:
             raise NotAccepted(f"The self-test on the box: {failed}")
 
-    def _patiently(self, seconds: float, machine: Machine) -> Iterator[None]:
+    def _patiently(
+        self,
+        seconds: float,
+        machine: Machine,
+        otherwise: str = "Central's acknowledgement did not come back to the box.",
+    ) -> Iterator[None]:
         end = min(time.monotonic() + seconds, self._end)
         while time.monotonic() < end:
             yield
             for _ in machine.follow(3):
                 pass
-        raise NotAccepted("Central's acknowledgement did not come back to the box.")
+        raise NotAccepted(otherwise)
 
     def wait(self, machine: Machine, word: str, seconds: float) -> Line:
         seconds = max(0.0, min(seconds, self._end - time.monotonic()))

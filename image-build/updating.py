@@ -32,17 +32,10 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
 sys.path[:0] = [str(HERE), str(REPOSITORY)]
 
-from acceptance import (
-    HOST,
-    LOG,
-    SECOND_SECONDS,
-    Acceptance,
-    Central,
-    NotAccepted,
-    Reader,
-)
+from acceptance import LOG, SECOND_SECONDS, Acceptance, Reader
 from board import Board, BoardError, board_names, load_board
 from bundle import BundleError, make_bundle
+from host import HOST, Central, NotAccepted
 from qemu import Line, Machine, QemuError, boot_partition, read_fat
 from signer import make_signer
 

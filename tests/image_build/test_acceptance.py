@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import acceptance
 import pytest
-from acceptance import DEAF, Acceptance, NotAccepted, accept
+from acceptance import DEAF, Acceptance, accept
 from board import load_board
+from host import LIST, Central, NotAccepted
 from nacl.public import PrivateKey
 from qemu import Line, QemuCrashed
 
@@ -134,7 +135,7 @@ def test_ok_a_document_of_the_list_that_came_is_red(run, answers, passes) -> Non
 
 def test_ok_central_signs_and_seals_what_the_box_can_take(tmp_path, monkeypatch) -> None:
     """With the commands of an operator; only the broker is left out."""
-    central = acceptance.Central(tmp_path)
+    central = Central(tmp_path)
     published: list[str] = []
     monkeypatch.setattr(central, "_publish", lambda *names: published.extend(names))
     central.make_keys()
@@ -142,4 +143,4 @@ def test_ok_central_signs_and_seals_what_the_box_can_take(tmp_path, monkeypatch)
     write_key(central.box, box.public_key)
     central.publish_lists()
     targets = Repository(tmp_path / "repository").targets()
-    assert {one.name for one in targets.values()} == set(published) == {"trust_anchors", acceptance.LIST}
+    assert {one.name for one in targets.values()} == set(published) == {"trust_anchors", LIST}
