@@ -1,4 +1,4 @@
-"""Central and its broker on this machine, for a box that is started in QEMU: every step an operator's command."""
+"""Central and its broker on this machine, for a box started in QEMU: all by the operators' own commands."""
 
 import contextlib
 import datetime as dt
