@@ -197,13 +197,8 @@ class Officer:
             return view
 
     async def press(self, event: str = "press") -> View:
-        """Answer what is on the screen now; returns that view.
-
-        A press in the moment of a note decides nothing: it was of a screen without the note.
-        """
+        """Answer what is on the screen now; returns that view."""
         while True:
-            while self.lane.view().step == "deciding" and self.lane.engine.asked.news.is_set():
-                await asyncio.sleep(0.01)
             view = await self.until(lambda view: (view.press if event == "press" else view.hold) is not None)
             taken = await self.lane.press(Press(event=event, revision=view.revision))
             if taken.taken:
