@@ -16,10 +16,9 @@ APPOINTMENT_PROBLEMS: Final = (
 NAMING_PROBLEMS: Final = (
     *("pins_differ", "bad_pin", "easy_pin", "bad_name", "no_roles", "full"),
     *("there_already", "not_there", "last_supervisor", "card_taken", "no_card_here"),
-    *("traveller", "closed", "idle", "leave", "busy", "no_supervisor"),
-    *("wrong_code", "not_appointed", *APPOINTMENT_PROBLEMS),
+    *("no_supervisor", "wrong_code", "not_appointed", *APPOINTMENT_PROBLEMS),
 )
-"""Why something was not done, besides OFFICER_PROBLEMS."""
+"""Why something was not done, besides OFFICER_PROBLEMS and what ends a visit (BENCH_PROBLEMS)."""
 
 
 class Appoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -98,7 +98,7 @@ class AppointingDesk:
         except StorageError:
             return Named(taken=False, problem="storage")
         self.names = tuple(one for one in self.names if one != appointment.name)
-        self._duty.look()
+        self._duty.renew()
         self._duty.login(Login(name=appointment.name, pin=request.pin))
         return Named(taken=True)
 

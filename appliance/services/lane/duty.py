@@ -102,6 +102,11 @@ class Duty:
             self.known, self.readable = (), False
             log.error("%s", error)  # noqa: TRY400 - the sentence says it all
 
+    def renew(self) -> None:
+        """The book was changed at this lane: the screen knows at once."""
+        self.look()
+        self._changed()
+
     def login(self, login: Login) -> OfficerAnswer:
         """Take the lane over, or, with neither a name nor a card, end the shift."""
         if not login.name and not login.card:

@@ -27,7 +27,7 @@ from appliance.services.lane.card import CardProblem, CardReader
 from appliance.services.lane.duty import DECIDE, Duty
 from appliance.services.lane.workflow import Step
 
-IDLE_SECONDS: Final = 300.0
+IDLE_SECONDS: Final = 600.0
 CARD_SECONDS: Final = 30.0
 """To lay a new officer's card down, and to take one's own away before."""
 LOOK_SECONDS: Final = 3.0
@@ -211,7 +211,7 @@ class OfficersDesk:
 
     async def _changed(self) -> None:
         """The lane knows at once; who may no longer decide is no longer on duty."""
-        await asyncio.to_thread(self._duty.look)
+        await asyncio.to_thread(self._duty.renew)
         known = {one.name: one for one in self._duty.known}
         if not self._duty.readable:
             return

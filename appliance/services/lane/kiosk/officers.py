@@ -1,7 +1,7 @@
 """The supervisor's page of who works here, and the form for whom central has appointed.
 
-The page is one of its own, and a visit ends with the traveller who comes. The word of the visit is a cookie that
-no script reads; without it every route here answers nothing. PINs pass through and stay nowhere.
+The page is one of its own, and a visit ends with the traveller who comes. The word of the visit is a cookie
+that no script reads; without it every route here answers nothing. PINs pass through and stay nowhere.
 """
 
 import asyncio
@@ -225,7 +225,7 @@ def _said(named: Named, words: Words) -> Refusal:
 
 
 def _problem(code: str, words: Words) -> str:
-    return words.find(f"naming_problem.{code}", f"officer_problem.{code}") or code
+    return words.find(*(f"{kind}_problem.{code}" for kind in ("naming", "officer", "bench"))) or code
 
 
 def _json(said: Refusal) -> Response:
