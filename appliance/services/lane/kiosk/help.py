@@ -17,7 +17,7 @@ from appliance.services.lane.kiosk.words import STEPS, TROUBLES, Words
 
 DIALOGS: Final = (
     *("login", "appoint", "release", "typing", "paper", "receipt"),
-    *("asked", "proof", "arrival", "group", "looks"),
+    *("asked", "proof", "arrival", "group", "looks", "naming"),
 )
 """Forms of the page: while one is open, help is its help."""
 SECOND_LINE: Final = (

@@ -11,7 +11,7 @@ const body = document.body;
 const said = document.getElementById("said");
 const now = document.getElementById("now");
 const list = document.getElementById("list");
-const dialog = document.getElementById("act");
+const dialog = document.getElementById("naming");
 const form = dialog.querySelector("form");
 const failed = dialog.querySelector(".typing-failed");
 const acts = [...document.querySelectorAll("[data-act]")];
@@ -98,7 +98,7 @@ function begin(act) {
   }
   what = act;
   for (const part of form.querySelectorAll("[data-for]")) part.hidden = !part.dataset.for.split(" ").includes(act);
-  document.getElementById("act-title").textContent = acts.find((one) => one.dataset.act === act).lastChild.textContent.trim();
+  document.getElementById("naming-title").textContent = acts.find((one) => one.dataset.act === act).lastChild.textContent.trim();
   document.getElementById("about").textContent = chosen;
   const has = act === "roles" ? (roles[chosen] ?? []) : [];
   for (const box of form.querySelectorAll("[name=roles]")) box.checked = has.includes(box.value);

@@ -28,7 +28,7 @@ PIN, NEW = "271828", "161803"
 AIDA, BEK = "Aida Osmonova", "Bek Toktogulov"
 TOKEN = "the-word-of-this-visit"
 FITS = """
-const form = document.getElementById("act");
+const form = document.getElementById("naming");
 return form.scrollWidth <= form.clientWidth && form.scrollHeight <= form.clientHeight;
 """
 VIEW = OfficersView(
@@ -152,38 +152,42 @@ def test_ok__every_form_with_keys_alone(
     begin(browser)
     wait_until(lambda: "locked for 12 more minutes" in browser.text("#list"))
     keys(browser, "1")
-    wait_until(lambda: opened(browser, "act"))
+    wait_until(lambda: opened(browser, "naming"))
     keys(browser, "Emil  Berg", Keys.TAB, " ", Keys.TAB, Keys.TAB, Keys.TAB, Keys.TAB, Keys.TAB)
     keys(browser, NEW, Keys.TAB, NEW, Keys.TAB, "000000", Keys.ENTER)
-    wait_until(lambda: browser.text("#act .typing-failed") == "This is not the PIN. It is recorded.")
-    assert script(browser, "return document.querySelector('#act [name=own_pin]').value") == ""
+    wait_until(lambda: browser.text("#naming .typing-failed") == "This is not the PIN. It is recorded.")
+    assert script(browser, "return document.querySelector('#naming [name=own_pin]').value") == ""
     keys(browser, PIN, Keys.ENTER)
-    wait_until(lambda: not opened(browser, "act"))
+    wait_until(lambda: not opened(browser, "naming"))
     assert desk.acts[-1] == Act(
         what="add", name="Emil  Berg", roles=(Role.OFFICER,), pin=NEW, again=NEW, own_pin=PIN
     )
     choose(browser, BEK)
     keys(browser, "5")
-    wait_until(lambda: opened(browser, "act"))
-    assert BEK in browser.text("#act")
-    assert script(browser, "return document.querySelector('#act [name=pin]').checkVisibility()") is False
+    wait_until(lambda: opened(browser, "naming"))
+    assert BEK in browser.text("#naming")
+    keys(browser, Keys.F1)
+    wait_until(lambda: "The last supervisor stays one" in browser.text("#help"))
+    keys(browser, Keys.ESCAPE)
+    wait_until(lambda: not opened(browser, "help"))
+    assert script(browser, "return document.querySelector('#naming [name=pin]').checkVisibility()") is False
     keys(browser, PIN, Keys.ENTER)
-    wait_until(lambda: not opened(browser, "act"))
+    wait_until(lambda: not opened(browser, "naming"))
     assert desk.acts[-1] == Act(what="unlock", name=BEK, own_pin=PIN)
     keys(browser, "3")
-    wait_until(lambda: opened(browser, "act"))
-    ticked = "return [...document.querySelectorAll('#act :checked')].map((one) => one.value)"
+    wait_until(lambda: opened(browser, "naming"))
+    ticked = "return [...document.querySelectorAll('#naming :checked')].map((one) => one.value)"
     assert script(browser, ticked) == ["officer"]
     keys(browser, Keys.TAB, " ", Keys.TAB, Keys.TAB, Keys.TAB, Keys.TAB, PIN, Keys.ENTER)
-    wait_until(lambda: not opened(browser, "act"))
+    wait_until(lambda: not opened(browser, "naming"))
     assert desk.acts[-1].roles == (Role.OFFICER, Role.SECOND_LINE)
     choose(browser, AIDA)
     keys(browser, "4")
-    wait_until(lambda: opened(browser, "act"))
+    wait_until(lambda: opened(browser, "naming"))
     keys(browser, PIN, Keys.ENTER)
-    wait_until(lambda: browser.text("#act .typing-failed").startswith("This is the last supervisor"))
+    wait_until(lambda: browser.text("#naming .typing-failed").startswith("This is the last supervisor"))
     keys(browser, Keys.ESCAPE)
-    wait_until(lambda: not opened(browser, "act"))
+    wait_until(lambda: not opened(browser, "naming"))
     assert browser.driver.current_url.endswith("/officers"), "Esc leaves the form first"
     keys(browser, Keys.ESCAPE)
     wait_until(lambda: browser.driver.current_url == f"{server.address}/")
@@ -196,7 +200,7 @@ def test_ok__a_traveller_who_comes_ends_it_at_once(
 ) -> None:
     enter(browser, server)
     keys(browser, "2")
-    wait_until(lambda: opened(browser, "act"))
+    wait_until(lambda: opened(browser, "naming"))
     desk.end("traveller")
     wait_until(lambda: browser.driver.current_url == f"{server.address}/")
     browser.wait_for_phase("idle")
@@ -260,7 +264,7 @@ def test_ok__it_fits_can_be_read_and_axe_has_nothing_against_it(
     assert violations(browser) == []
     picture(browser, f"officers-{language}-{size}")
     keys(browser, "1")
-    wait_until(lambda: opened(browser, "act"))
+    wait_until(lambda: opened(browser, "naming"))
     assert script(browser, FITS)
     assert violations(browser) == []
     raw = [word for word in ("officers_", "naming_", "role.") if word in browser.text("body")]
@@ -278,7 +282,7 @@ def test_ok__in_every_look(
     browser.driver.get(f"{server.address}/officers")
     wait_until(lambda: browser.driver.find_elements("css selector", "#list tbody tr"))
     keys(browser, "1")
-    wait_until(lambda: opened(browser, "act"))
+    wait_until(lambda: opened(browser, "naming"))
     assert script(browser, "return document.documentElement.scrollWidth <= innerWidth")
     assert violations(browser) == []
     picture(browser, f"officers-{'-'.join(look)}")
@@ -326,10 +330,10 @@ def test_ok__from_central_s_word_to_an_officer_who_decides(
         begin(browser)
         wait_until(lambda: "supervisor" in browser.text("#list"))
         keys(browser, "1")
-        wait_until(lambda: opened(browser, "act"))
+        wait_until(lambda: opened(browser, "naming"))
         keys(browser, BEK, Keys.TAB, " ", Keys.TAB, Keys.TAB, Keys.TAB, Keys.TAB, Keys.TAB)
         keys(browser, NEW, Keys.TAB, NEW, Keys.TAB, PIN, Keys.ENTER)
-        wait_until(lambda: not opened(browser, "act") and BEK in browser.text("#list"))
+        wait_until(lambda: not opened(browser, "naming") and BEK in browser.text("#list"))
         keys(browser, Keys.ESCAPE)
         wait_until(lambda: browser.driver.current_url == f"{address}/" and browser.phase == "idle")
         wait_until(lambda: opened(browser, "login") or keys(browser, Keys.F3))
