@@ -24,7 +24,7 @@ from appliance.officer_card import name_of
 from appliance.records.errors import StorageError
 from appliance.records.officers import OfficerError, Officers, check_name, check_pin
 from appliance.services.lane.card import CardProblem, CardReader
-from appliance.services.lane.duty import DECIDE, Duty
+from appliance.services.lane.duty import Duty
 from appliance.services.lane.workflow import Step
 
 IDLE_SECONDS: Final = 600.0
@@ -137,7 +137,7 @@ class OfficersDesk:
         self._card_problem = ""
         if act.what == "card":
             self._card_for = act.name
-            self._giving = asyncio.create_task(self._give_card(self._by, act.name))
+            self._giving = asyncio.create_task(self._give_card(token, self._by, act.name))
         else:
             await self._changed()
         return done
@@ -210,32 +210,37 @@ class OfficersDesk:
             book.cards.take_away(name)
 
     async def _changed(self) -> None:
-        """The lane knows at once; who may no longer decide is no longer on duty."""
+        """The lane knows at once; who is on duty in roles that they have no more logs in again."""
         await asyncio.to_thread(self._duty.renew)
         known = {one.name: one for one in self._duty.known}
         if not self._duty.readable:
             return
-        if (on_duty := self._duty.name) and not _may(known.get(on_duty), DECIDE):
+        on_duty = self._duty.officer
+        now = known.get(on_duty.name) if on_duty is not None else None
+        if on_duty is not None and (now is None or now.roles != on_duty.roles):
             await asyncio.to_thread(self._duty.login, Login(name=""))
-        if self._token and not _may(known.get(self._by), SUPERVISOR):
+        if self._by not in self.names:
             self._end("leave")
 
     # A card
 
-    async def _give_card(self, by: str, name: str) -> None:
+    async def _give_card(self, token: str, by: str, name: str) -> None:
         """The first card on the reader that is not the supervisor's own, unless it is for them."""
         try:
-            self._card_problem = await asyncio.to_thread(self._card, by, name)
+            problem = await asyncio.to_thread(self._card, token, by, name)
+            if self.knows(token):
+                self._card_problem = problem
         finally:
             self._card_for = ""
         await self._changed()
 
-    def _card(self, by: str, name: str) -> str:
+    def _card(self, token: str, by: str, name: str) -> str:
+        """What went wrong; empty: nothing."""
         try:
             own = None if name == by else self._officers.cards.all().get(by)
-            key = self._laid(own)
-            if not self._token or self._by != by:
-                return self.ended or "closed"
+            key = self._laid(token, own)
+            if not self.knows(token):
+                return "closed"
             holder = next((one for one, held in self._officers.cards.all().items() if held == key), name)
             if holder != name:
                 return "card_taken"
@@ -249,9 +254,9 @@ class OfficersDesk:
             return "storage"
         return ""
 
-    def _laid(self, own: bytes | None) -> bytes:
+    def _laid(self, token: str, own: bytes | None) -> bytes:
         until = time.monotonic() + self._card_seconds
-        while (left := until - time.monotonic()) > 0 and self._token:
+        while (left := until - time.monotonic()) > 0 and self.knows(token):
             try:
                 key = self._cards.ask(min(left, LOOK_SECONDS)).key
             except CardProblem as problem:
@@ -277,10 +282,6 @@ class OfficersDesk:
             return
         self._token, self._card_problem, self.ended = "", "", why
         asyncio.get_running_loop().run_in_executor(None, self._duty.visited, "supervisor_went", self._by)
-
-
-def _may(officer: OfficerView | None, roles: frozenset[Role]) -> bool:
-    return officer is not None and bool(roles & set(officer.roles))
 
 
 def _refuse_last(known: dict[str, OfficerView], name: str) -> None:

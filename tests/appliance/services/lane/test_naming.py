@@ -366,6 +366,31 @@ def test_ok__a_supervisor_goes_once_there_is_another(staffed, house) -> None:
     assert roles_of(staffed) == {BEK: (Role.SUPERVISOR,)}
 
 
+def test_ok__who_is_on_duty_in_other_roles_logs_in_again(staffed, house) -> None:
+    async def work(_):
+        desk, token = staffed.naming.desk, await begun(staffed)
+        await asyncio.to_thread(staffed.naming.duty.login, Login(name=BEK, pin=OTHER))
+        assert (await desk.act(token, act("pin", BEK, pin=WRONG, again=WRONG))).taken
+        assert staffed.naming.duty.name == BEK
+        assert (await desk.act(token, act("roles", BEK, roles=(Role.OFFICER, Role.SECOND_LINE)))).taken
+        assert staffed.naming.duty.name == ""
+        assert desk.knows(token)
+
+    house.run(staffed, work)
+
+
+def test_fail__a_card_that_comes_when_the_supervisor_has_gone(staffed, house, capture) -> None:
+    async def work(_):
+        desk, token = staffed.naming.desk, await begun(staffed)
+        assert (await desk.act(token, act("card", BEK))).taken
+        desk.leave(token)
+        capture.card = KEY
+        assert await given(staffed) == ""
+
+    house.run(staffed, work)
+    assert book_of(staffed).cards.all() == {}
+
+
 def test_ok__a_traveller_ends_the_visit_and_the_crossing_goes_on(staffed, house) -> None:
     async def work(officer):
         desk, token = staffed.naming.desk, await begun(staffed)
