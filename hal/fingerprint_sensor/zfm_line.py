@@ -140,8 +140,8 @@ class ZfmLine:
     ) -> bytes:
         """Send a command and return its answer, without the confirmation code.
 
-        An answer does not say to what, so one that comes after the command was sent again must not be left for
-        the next command: the line is silent before this returns, but for an image that follows.
+        An answer does not say to what, so one that comes after the command was sent again must not be left
+        for the next command: the line is silent before this returns, but for an image that follows.
 
         Raises:
             Refused: the module answers with another code than OK.
