@@ -44,6 +44,7 @@ TRIES = 3
 """Begun again when QEMU itself has died: that says nothing of the box. Whatever else fails is tried twice,
 because an emulated machine slips where a board does not; what failed at first stays in what is printed."""
 SHOWN_LINES = 40
+FELL = "rehearsal.service: Failed"
 DEAF = "Hot-plug cannot be listened to"
 LOG = ("systemd.journald.forward_to_console=1", "systemd.default_timeout_start_sec=900")
 """What it says comes to the console; mounts take long where every instruction is emulated."""
@@ -261,6 +262,8 @@ class Acceptance:
         for line in machine.follow(seconds):
             if word in line.text:
                 return line
+            if FELL in line.text:
+                raise NotAccepted(f"The officer at the page fell: {machine.lines[-2].text}")
         last = machine.lines[-1].text if machine.lines else "nothing"
         when = "before it ended" if machine.ended else f"within {seconds:.0f} s"
         raise NotAccepted(f"The box did not say {word} {when}; its last line: {last}")
