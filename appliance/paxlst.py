@@ -1,11 +1,15 @@
 """UN/EDIFACT PAXLST, the passenger list of the WCO/IATA/ICAO API guidelines, as lines of an advance list.
 
-Syntax: ISO 9735 version 4. A parser of our own: the maintained library (pydifact 0.2.3) makes file names of
-what a message says of itself, takes service characters from the middle of one, and is not bounded.
+Syntax: ISO 9735 version 4, read by pydifact's tokenizer and the step of its parser that makes segments of
+tokens. The rest of the library is left alone: its Parser.parse takes service characters from the middle of a
+text, its factory looks for files under the syntax version that a message names, and nothing there is bounded.
+So the text is measured and cut here, and the library gets one segment at a time, with service characters that
+were looked at.
 """
 
 import datetime as dt
 import re
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,9 +21,11 @@ from appliance.contracts.typed import MAX_FIELD
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 MAX_SEGMENTS: Final = 100_000
-"""Of all messages; a person has about ten."""
+"""Of all messages; a person has about ten. Ends that are released count too."""
 MAX_SEGMENT: Final = 4096
 """Characters; ISO 9735 repeats no element so often in these segments."""
+MAX_PARTS: Final = 400_000
+"""Elements and components of all messages; a person has about sixty. Each costs memory, even an empty one."""
 DEFAULT: Final = ":+.? '"
 """The service characters where no UNA says others: of components, elements, decimals, release, repetition,
 segments."""
@@ -86,53 +92,67 @@ def looks_like_edifact(data: bytes) -> bool:
 
 
 def segments(text: str) -> Iterator[Segment]:
-    """The segments of an interchange, in their order.
+    """The segments of an interchange, in their order. Ends of lines say nothing, wherever they stand.
 
     Raises:
         PaxlstError: what stands there is none, is too long, or ends in the middle.
     """
-    text = text.strip()
-    service = DEFAULT
+    from pydifact import Characters, Parser, Tokenizer  # most days bring no EDIFACT: not at the box's start
+
+    text = text.strip(string.whitespace)
+    service = _service(text)
     if text.startswith("UNA"):
-        service, text = text[3:9], text[9:]
-        if (
-            len(set(service[:4] + service[5:])) != 5
-            or len(service) != 6
-            or any(one.isalnum() for one in service)
-        ):
-            raise PaxlstError("Its UNA names no service characters.")
-    component, element, release, end = service[0], service[1], service[3], service[5]
-    parts: list[list[str]] = [[""]]
-    released, size, count = False, 0, 0
-    for character in text:
-        size += 1
-        if size > MAX_SEGMENT:
-            raise PaxlstError(f"A segment is longer than {MAX_SEGMENT} characters.")
-        if released:
-            parts[-1][-1] += character
-            released = False
-        elif character == release:
-            released = True
-        elif character == component:
-            parts[-1].append("")
-        elif character == element:
-            parts.append([""])
-        elif character == end:
-            yield _segment(parts)
-            parts, size, count = [[""]], 0, count + 1
-            if count > MAX_SEGMENTS:
-                raise PaxlstError(f"It has more than {MAX_SEGMENTS} segments.")
-        elif character not in "\r\n":
-            parts[-1][-1] += character
-    if released or parts != [[""]]:
+        text = text[9:]
+    text = text.replace("\r", "").replace("\n", "")
+    if text.count(service[0]) + text.count(service[1]) > MAX_PARTS:
+        raise PaxlstError(f"It has more than {MAX_PARTS} elements.")
+    if text.count(service[5]) > MAX_SEGMENTS:
+        raise PaxlstError(f"It has more than {MAX_SEGMENTS} segments.")
+    characters, parser = Characters.from_str(service), Parser()
+    for one in _cut(text, release=service[3], end=service[5]):
+        try:
+            found = list(parser.convert_tokens_to_raw_segments(Tokenizer().get_tokens(one, characters)))
+        except Exception as error:  # whatever the library says of a stranger's text
+            raise PaxlstError("A segment cannot be read.") from error
+        yield _segment(found)
+
+
+def _service(text: str) -> str:
+    """The six characters of its UNA, or those that count where there is none."""
+    if not text.startswith("UNA"):
+        return DEFAULT
+    service = text[3:9]
+    used = service[:4] + service[5:]
+    if len(service) != 6 or len(set(used)) != 5:
+        raise PaxlstError("Its UNA names no service characters.")
+    # ISO 9735-1 version 4 takes no space either, but for the repetition, where older versions have one
+    if any(one.isalnum() for one in service) or set(used) & set(string.whitespace):
+        raise PaxlstError("Its UNA names no service characters.")
+    return service
+
+
+def _cut(text: str, *, release: str, end: str) -> Iterator[str]:
+    """Each segment as it stands, with its end; a released character ends none."""
+    start = 0
+    for found in re.finditer(f"{re.escape(release)}.|{re.escape(end)}", text, re.DOTALL):
+        if found.end() - start > MAX_SEGMENT:
+            break
+        if found[0] == end:
+            yield text[start : found.end()]
+            start = found.end()
+    if len(text) - start > MAX_SEGMENT:
+        raise PaxlstError(f"A segment is longer than {MAX_SEGMENT} characters.")
+    if start < len(text):
         raise PaxlstError("It ends in the middle of a segment: it was cut short.")
 
 
-def _segment(parts: list[list[str]]) -> Segment:
-    tag = parts[0][0].strip()
-    if not _TAG.fullmatch(tag):
+def _segment(found: list[list[str | list[str]]]) -> Segment:
+    """The library's one segment, of strings and of lists of them; it has none where only an end stands."""
+    tag, *elements = [[one] if isinstance(one, str) else one for one in found[0]] if found else [[""]]
+    name = tag[0].strip()
+    if not _TAG.fullmatch(name):
         raise PaxlstError("What stands where a segment's tag should be is none.")
-    return tag, tuple(tuple(one.strip() for one in components) for components in parts[1:])
+    return name, tuple(tuple(one.strip() for one in components) for components in elements)
 
 
 def _messages(found: Iterator[Segment]) -> Iterator[list[Segment]]:

@@ -130,6 +130,7 @@ class Machine:
             (folder / name).write_bytes(read_fat(self._disk, self._board, slot, name))
         words = [(folder / "cmdline.txt").read_text("ascii").strip(), f"borne.partition={slot}", *self._words]
         command = [
+            *("setpriv", "--pdeathsig", "KILL"),  # QEMU ends with whoever started it, however that ends
             *(program, *machine, "-accel", "tcg,thread=multi", "-smp", "2", "-m", str(MEMORY_MIB)),
             *("-nographic", "-no-reboot", "-serial", "stdio", "-monitor", "none"),
             *("-drive", f"file={self._disk},if=virtio,format=raw,cache=writethrough"),

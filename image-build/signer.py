@@ -4,7 +4,8 @@
     .venv/bin/python image-build/signer.py FOLDER
 
 Whoever builds for boxes in the field has an authority of their own, its key on no build machine; a box takes
-what leads to the certificate that its image was built with (`build.py --update-ca`). What is there stays.
+what leads to the certificate that its image was built with (`build.py --update-ca`). What is there stays, as
+long as it is good.
 """
 
 import datetime as dt
@@ -55,13 +56,21 @@ def make_signer(folder: Path, name: str) -> tuple[Path, Path, Path]:
     return paths[0], paths[1], paths[2]
 
 
+def still_good(certificate: Path) -> bool:
+    """Whether it is there, and will be good for a day of tests more."""
+    if not certificate.exists():
+        return False
+    end = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    return end > dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+
+
 def main() -> int:
     if len(sys.argv) != 2:
         print("signer: usage: image-build/signer.py FOLDER", file=sys.stderr)
         return 2
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "lab-signer.key").exists():
+    if not still_good(folder / "lab-signer.pem"):
         make_signer(folder, "lab")
     return 0
 

@@ -23,8 +23,9 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
 sys.path[:0] = [str(HERE), str(REPOSITORY)]
 
-from acceptance import NotAccepted, fresh_disk
+from acceptance import fresh_disk
 from board import Board, board_names, load_board
+from host import NotAccepted
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 from qemu import Line, Machine

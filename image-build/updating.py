@@ -32,22 +32,13 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
 sys.path[:0] = [str(HERE), str(REPOSITORY)]
 
-from acceptance import (
-    HOST,
-    LOG,
-    SECOND_SECONDS,
-    Acceptance,
-    Central,
-    NotAccepted,
-    Reader,
-)
+from acceptance import LOG, SECOND_SECONDS, Acceptance, Reader
 from board import Board, BoardError, board_names, load_board
 from bundle import BundleError, make_bundle
-from nacl.public import PublicKey
+from host import HOST, Central, NotAccepted
 from qemu import Line, Machine, QemuError, boot_partition, read_fat
 from signer import make_signer
 
-from appliance.key_files import write_key
 from appliance.services.agent.toml_text import toml_text
 from appliance.simulation.broker import BrokerUnavailable
 
@@ -301,12 +292,9 @@ class Updating:
             {"compatible": self._board.compatible, "version": version, "url": server.url(bundle.name),
              "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         ]  # fmt: skip
-        source, box = self._folder / "update.json", self._folder / "box.pub"
+        source = self._folder / "update.json"
         source.write_text(json.dumps({"updates": offers}))
-        asked = json.loads((self._folder / "request.json").read_text())
-        if not box.exists():
-            write_key(box, PublicKey(bytes.fromhex(asked["sealing_key"])))
-        central.publish_update(source, box)
+        central.publish_update(source)
 
     def _start(self, *options: str, reader: bool = True) -> "Started":
         return Started(self.disk, self._board, self._folder, options, self._console, plugged=reader)

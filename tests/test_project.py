@@ -226,9 +226,14 @@ class TestMake:
 
 @pytest.mark.parametrize(
     ("failing", "code", "says"),
-    [("none", 0, ""), ("lint", 1, "failed: lint"), ("test", 1, "failed: test")],
+    [
+        ("none", 0, ""),
+        ("lint", 1, "failed: lint"),
+        ("test", 1, "failed: test"),
+        ("image-test", 1, "failed: image-test"),
+    ],
 )
-def test_ok_ci_runs_both_and_keeps_the_failure(tmp_path: Path, failing: str, code: int, says: str) -> None:
+def test_ok_ci_runs_all_and_keeps_the_failure(tmp_path: Path, failing: str, code: int, says: str) -> None:
     """A `make` that only says what it was asked for, and fails where it is told to."""
     make = tmp_path / "make"
     make.write_text(f'#!/bin/sh\necho "$2 ran"\n[ "$2" != {failing} ]\n', encoding="utf-8")
@@ -246,6 +251,7 @@ def test_ok_ci_runs_both_and_keeps_the_failure(tmp_path: Path, failing: str, cod
         "setup ran",
         "lint ran",
         "test ran",
+        "image-test ran",
     ]
     assert says in done.stdout
 

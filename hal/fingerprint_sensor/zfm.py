@@ -260,6 +260,8 @@ class ZfmSensor(Driver):
             except DeviceFault as error:
                 worst = error
             else:
+                if worst is not None:  # it may have been slow, and answer what was asked before too
+                    module.settle()
                 return
         assert worst is not None
         raise worst

@@ -140,14 +140,17 @@ class ZfmLine:
     ) -> bytes:
         """Send a command and return its answer, without the confirmation code.
 
+        An answer does not say to what, so one that comes after the command was sent again must not be left
+        for the next command: the line is silent before this returns, but for an image that follows.
+
         Raises:
             Refused: the module answers with another code than OK.
-            DeviceFault: every answer is damaged.
+            DeviceFault: every answer is damaged, or the line is never silent.
             DeviceGone: nothing answers.
         """
         packet = Packet(Kind.COMMAND, self._address, bytes([code]) + content).encode()
         heard = False
-        for _ in range(tries):
+        for attempt in range(tries):
             self._port.reset_input_buffer()
             self._forget()
             self._port.write(packet)
@@ -161,6 +164,8 @@ class ZfmLine:
             heard = True
             if answer[0] == Confirm.PACKET_ERROR:  # our command was damaged on its way
                 continue
+            if attempt and code is not Code.UP_IMAGE:
+                self.drain()
             if answer[0] != Confirm.OK:
                 raise Refused(code, answer[0])
             return answer[1:]

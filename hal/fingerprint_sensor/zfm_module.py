@@ -50,6 +50,14 @@ class ZfmModule:
         """
         self._line.command(Code.VFY_PWD, password.to_bytes(4, "big"), wait=wait, tries=tries)
 
+    def settle(self) -> None:
+        """Wait until it says nothing more.
+
+        Raises:
+            DeviceFault: its line is never silent.
+        """
+        self._line.drain()
+
     def system_parameters(self) -> SystemParameters:
         """ReadSysPara.
 

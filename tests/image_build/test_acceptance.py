@@ -5,9 +5,14 @@ from types import SimpleNamespace
 
 import acceptance
 import pytest
-from acceptance import DEAF, Acceptance, NotAccepted, accept
+from acceptance import DEAF, Acceptance, accept
 from board import load_board
+from host import LIST, Central, NotAccepted
+from nacl.public import PrivateKey
 from qemu import Line, QemuCrashed
+
+from appliance.key_files import write_key
+from appliance.reference_data.repository import Repository
 
 BOARD = load_board("qemu-amd64")
 
@@ -114,3 +119,28 @@ def test_ok_the_reader_was_let_in_and_the_keyboard_was_not(run, reader, keyboard
     else:
         with pytest.raises(NotAccepted, match="allow-list"):
             run._check_usb(found)
+
+
+@pytest.mark.parametrize(("answers", "passes"), [(["RED"], True), (["AMBER"], False), ([], False)])
+def test_ok_a_document_of_the_list_that_came_is_red(run, answers, passes) -> None:
+    run.figures["events"] = [{"event": "ready"}] + [
+        {"event": "answered", "recommendation": one} for one in answers
+    ]
+    if passes:
+        run._check_answers()
+    else:
+        with pytest.raises(NotAccepted, match="on the list"):
+            run._check_answers()
+
+
+def test_ok_central_signs_and_seals_what_the_box_can_take(tmp_path, monkeypatch) -> None:
+    """With the commands of an operator; only the broker is left out."""
+    central = Central(tmp_path)
+    published: list[str] = []
+    monkeypatch.setattr(central, "_publish", lambda *names: published.extend(names))
+    central.make_keys()
+    box = PrivateKey.generate()
+    write_key(central.box, box.public_key)
+    central.publish_lists()
+    targets = Repository(tmp_path / "repository").targets()
+    assert {one.name for one in targets.values()} == set(published) == {"trust_anchors", LIST}

@@ -1,11 +1,16 @@
 """The scripted officer of QEMU's boards: when it asks for the self-test again."""
 
+import asyncio
 import importlib.util
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from unittest.mock import create_autospec
 
 import pytest
+
+from appliance.contracts.errors import ServiceError
+from appliance.contracts.lane import LaneClient, ListView, TrustView
 
 SCRIPT = Path(__file__).parents[2] / "image-build/rehearsal/rehearsal"
 WELL = [["disk.flush", "PASS", "flushed", None], ["panel.lights", "NOT_DONE", "nobody_looks", None]]
@@ -40,3 +45,16 @@ def test_ok_what_no_service_answered_in_time_is_asked_again(
     monkeypatch.setattr(rehearsal, "one_selftest", lambda: left.pop(0))
     assert rehearsal.selftest() == expected
     assert not left
+
+
+def test_ok_it_begins_when_the_lists_have_come(rehearsal, monkeypatch) -> None:
+    def status(names, authorities):
+        lists = tuple(ListView(name=name, entries=1, age_hours=0.0, stale=False) for name in names)
+        trust = TrustView(authorities=authorities, version=1, age_hours=0.0)
+        return SimpleNamespace(lists=lists, trust=trust)
+
+    lane = create_autospec(LaneClient, instance=True)
+    monkeypatch.setattr(rehearsal, "LaneClient", lambda _path: lane)
+    lane.status.side_effect = [ServiceError("unreachable", "x", retry=True), status([], 0), status(["a"], 2)]
+    found = [asyncio.run(rehearsal.lists_in_force()) for _ in range(3)]
+    assert found == [set(), set(), {"a", "trust_anchors"}]

@@ -31,9 +31,11 @@ class Asking:
         self.pressed: str | None = None
         """What broke the latest work off."""
 
-    async def ask(self, offer: Offer, *, look_first: float = 0.0) -> str:
+    async def ask(
+        self, offer: Offer, *, look_first: float = 0.0, outdated: Callable[[], bool] | None = None
+    ) -> str:
         """Put the offer on the screen and wait for the officer."""
-        answer = self.button.stand(offer, look_first=look_first)
+        answer = self.button.stand(offer, look_first=look_first, outdated=outdated)
         self._changed()
         try:
             return await answer

@@ -3,6 +3,7 @@
 import asyncio
 import enum
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,27 +45,32 @@ class Button:
     def __init__(self) -> None:
         self.offer = Offer()
         self._counts_from = 0.0
+        self._outdated: Callable[[], bool] = _never
         self._answer: asyncio.Future[str] | None = None
 
-    def stand(self, offer: Offer, *, look_first: float = 0.0) -> "asyncio.Future[str]":
+    def stand(
+        self, offer: Offer, *, look_first: float = 0.0, outdated: Callable[[], bool] | None = None
+    ) -> "asyncio.Future[str]":
         """Offer these actions; the future gets the one chosen.
 
-        For `look_first` seconds the panel's button, which cannot know what was seen, does not count.
+        For `look_first` seconds the panel's button, which cannot know what was seen, does not count; and
+        nothing does once the offer is `outdated`, though whoever waits has not come to withdraw it yet.
         """
         self.offer = offer
         self._counts_from = time.monotonic() + look_first
+        self._outdated = outdated or _never
         self._answer = asyncio.get_running_loop().create_future()
         return self._answer
 
     def change(self, offer: Offer) -> None:
         """The offer that stands is another one from now on; whoever waits for the answer waits on."""
-        if self._answer is not None and not self._answer.done():
+        if self.stands:
             self.offer = offer
 
     @property
     def stands(self) -> bool:
         """Whether somebody waits for an answer."""
-        return self._answer is not None and not self._answer.done()
+        return self._answer is not None and not self._answer.done() and not self._outdated()
 
     def withdraw(self) -> None:
         """Offer nothing."""
@@ -90,3 +96,7 @@ class Button:
             return False
         self._answer.set_result(action)
         return True
+
+
+def _never() -> bool:
+    return False

@@ -105,7 +105,7 @@ class Engine:
         self._refer = keep_case
         self._chaser = chaser
         self._live = live
-        self._late_checks: asyncio.Queue[Check] = asyncio.Queue()
+        self._late_checks: list[Check] = []
         self._changed = changed
         self.aside = Aside()
         self._asking = Asking(capture, changed)
@@ -382,6 +382,10 @@ class Engine:
     async def _decide(self) -> None:
         assessed = self.state.assessed
         assert assessed is not None
+        if self._late_checks:
+            late = self._late_checks.pop(0)
+            await self._assessed(tuple(late if one.id == LIVE else one for one in assessed.checks))
+            return
         renewed = await self.asked.renewed(assessed.checks)
         if renewed is not None:
             await self._assessed(renewed)
@@ -410,22 +414,18 @@ class Engine:
         await self._keep(decided)
 
     async def _unless_late(self, offer: Offer) -> str | None:
-        """The officer's decision; None when a late answer hit, or a note of theirs, came first."""
-        first = await first_of(
-            asyncio.ensure_future(self._asking.ask(offer, look_first=self._policy.pace.look_first_seconds)),
-            asyncio.ensure_future(self._late_checks.get()),
-            asyncio.ensure_future(self.asked.news.wait()),
-        )
-        if isinstance(first, Check):
-            assessed = self.state.assessed
-            assert assessed is not None
-            await self._assessed(tuple(first if one.id == LIVE else one for one in assessed.checks))
+        """The officer's decision; None when a late answer hit, or a note of theirs, came first: what they saw
+        is not what stands there any more."""
+        news, pace = self.asked.news, self._policy.pace
+        asked = self._asking.ask(offer, look_first=pace.look_first_seconds, outdated=news.is_set)
+        first = await first_of(asyncio.ensure_future(asked), asyncio.ensure_future(news.wait()))
         return first if isinstance(first, str) else None
 
     async def late_answer(self, crossing: str, check: Check) -> None:
         """A register answered after its time, and hits: now, if the traveller still stands here."""
         if self._stands_here(crossing) and self.state.decided is None:
-            self._late_checks.put_nowait(check)
+            self._late_checks.append(check)
+            self.asked.news.set()
         else:
             await self._chaser.late_answer(crossing, check)
 
@@ -449,8 +449,8 @@ class Engine:
             history=self._history if self._policy.memory.history_days > 0 else None,
             visa=visa,
         )
-        while not self._late_checks.empty():
-            await self._chaser.late_answer(started.crossing, self._late_checks.get_nowait())
+        while self._late_checks:
+            await self._chaser.late_answer(started.crossing, self._late_checks.pop(0))
         self.last_outcome = decided.outcome
         self.guide.forget()
         self.state = State()

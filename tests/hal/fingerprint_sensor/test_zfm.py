@@ -164,6 +164,17 @@ def test_ok__a_damaged_answer_is_asked_for_again(pair, fault, at):
     assert module.faults == {fault: 0}, "the fault did strike"
 
 
+@pytest.mark.parametrize("at", START)
+def test_ok__an_answer_that_came_late_is_not_the_next_command_s(pair, at):
+    """The command was sent again meanwhile, so that there are two answers."""
+    sensor, module = pair()
+    module.present(3)
+    module.fail("late", at=at)
+    assert (sensor.capture(6.0).pixels == expected(3)).all()
+    assert module.faults == {"late": 0}
+    assert sensor.state is State.READY
+
+
 @pytest.mark.parametrize("fault", ["bad_sum", "truncated", "lost_byte", "lost_packet", "stall"])
 def test_fail__a_damaged_image_is_not_given_out(pair, fault):
     sensor, module = pair()

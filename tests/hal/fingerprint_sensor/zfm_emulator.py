@@ -25,12 +25,18 @@ FAULTS = (
     "lost_packet",  # the middle data packet is not sent
     "wrong_size",  # data packets are not of the size that ReadSysPara tells
     "silence",  # nothing is answered
+    "late",  # an answer comes when it is no longer waited for, and the next a moment behind it
     "stall",  # an upload stops in the middle
     "endless",  # an upload never says that it has ended
     "garbage",  # random bytes instead of an answer
     "unplug",  # the plug is pulled instead of an answer
     "unplug_in_image",  # the plug is pulled between two data packets
 )
+
+
+LATE_SECONDS, PROBED_LATE_SECONDS = 1.2, 0.4
+"""A driver waits for a second; for a third of one where it asks whether there is a module, and which."""
+BEHIND_SECONDS = 0.05
 
 
 def packet(kind, content, address=0xFFFFFFFF):
@@ -55,6 +61,7 @@ class ZfmEmulator:
         """Data packets as slowly as the baud rate would have them."""
         self.faults = {}
         """Fault -> at how many more answers it strikes; -1: always."""
+        self._behind = ()
         self.fault_at = None
         """The instruction code at which they strike; None: at each."""
         self.commands = []
@@ -149,6 +156,11 @@ class ZfmEmulator:
         answer = self._answer(code, rest)
         if self._strikes(code, "silence"):
             return
+        if self._strikes(code, "late"):
+            self._behind = PROBED_LATE_SECONDS if code in (0x13, 0x3C) else LATE_SECONDS, BEHIND_SECONDS
+        if self._behind and select.select([stop], [], [], self._behind[0])[0]:
+            raise OSError
+        self._behind = self._behind[1:]
         if self._strikes(code, "unplug"):
             self.unplug()
             raise OSError

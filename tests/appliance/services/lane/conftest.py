@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from nacl.public import PrivateKey
-from nacl.signing import SigningKey
+from nacl.signing import SigningKey, VerifyKey
 
 from appliance.clock import Clock
 from appliance.config import Box, ClockSource, Profile
@@ -91,6 +91,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
         gateway: GatewayKeys | None = None,
         finger: FingerSettings | None = None,
         post: Any = None,
+        appointing: VerifyKey | None = None,
     ) -> LaneService:
         for lane in opened:
             lane.close()
@@ -145,6 +146,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
                 stick=tmp_path / "stick",
                 post=post,
                 officers=Officers(tmp_path, keys.storage),
+                appointing=appointing,
                 gateway=gateway,
                 book=Book.open(tmp_path / "statistics.db", storage=keys.storage),
             )
@@ -197,13 +199,8 @@ class Officer:
             return view
 
     async def press(self, event: str = "press") -> View:
-        """Answer what is on the screen now; returns that view.
-
-        A press in the moment of a note decides nothing: it was of a screen without the note.
-        """
+        """Answer what is on the screen now; returns that view."""
         while True:
-            while self.lane.view().step == "deciding" and self.lane.engine.asked.news.is_set():
-                await asyncio.sleep(0.01)
             view = await self.until(lambda view: (view.press if event == "press" else view.hold) is not None)
             taken = await self.lane.press(Press(event=event, revision=view.revision))
             if taken.taken:

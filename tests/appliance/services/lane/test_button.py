@@ -56,3 +56,17 @@ def test_fail_a_withdrawn_offer_is_gone():
         return button.happened(ButtonEvent.PRESS, seen=True)
 
     assert asyncio.run(main()) is False
+
+
+def test_fail_a_press_on_an_offer_that_news_has_overtaken_does_nothing():
+    """Whoever waits has not come to withdraw it yet: the officer saw the screen of before."""
+
+    async def main():
+        button, news = Button(), asyncio.Event()
+        answer = button.stand(Offer(press="admit", hold="refer"), outdated=news.is_set)
+        news.set()
+        taken = [button.happened(event, seen=True) for event in ButtonEvent] + [button.answer("release")]
+        news.clear()
+        return taken, button.happened(ButtonEvent.PRESS, seen=True), await answer
+
+    assert asyncio.run(main()) == ([False, False, False], True, "admit")
