@@ -21,8 +21,8 @@ COMMANDS = (
 )
 """The modules of appliance.commands. Each has `add_to(subparsers)`; what a command needs is imported when it
 runs, so that help is quick."""
-UNITS_CALL = ("run", "provision", "selftest")
-"""Imported alone when they are asked for: four services and the provisioning are started with every box."""
+UNITS_CALL = ("run", "provision", "post", "selftest")
+"""Imported alone when they are asked for: services, provisioning, the post's errands: at every start."""
 
 
 def _modules(arguments: Sequence[str]) -> list[ModuleType]:

@@ -23,8 +23,10 @@ Settings = TypeVar("Settings", bound=msgspec.Struct)
 
 NAME_PATTERN: Final = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\\Z"
 """A box's name is a level of its topics at the broker, so it must not reach beyond its own."""
+LETTERS_PATTERN: Final = "^[0-9A-Fa-f]{4}( ?[0-9A-Fa-f]{4}){3}\\Z"
 TCTI_PATTERN: Final = r"device:/dev/tpm(rm)?[0-9]|tabrmd:|swtpm:host=127\.0\.0\.1,port=[0-9]{1,5}"
 Name = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
+Letters = Annotated[str, msgspec.Meta(pattern=LETTERS_PATTERN)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 AnyPort = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 """0 takes a free one."""
@@ -196,10 +198,13 @@ class PostNetwork(_Section, frozen=True, kw_only=True):
     address: str
     """The hub's address on the post's network: the only one that anything here ever listens on."""
     port: Port = 8884
-    ca: Path
-    certificate: Path
-    key: Path
-    members: Path
+    authority: Letters | None = None
+    """The letters of the post's authority, as `borne post init` shows them: the box takes that one's papers
+    by itself, and no one else's. None: it takes none by itself."""
+    ca: Path = Path("/etc/borne/post/post-ca.pem")
+    certificate: Path = Path("/etc/borne/post/box.pem")
+    key: Path = Path("/etc/borne/post/box.pem")
+    members: Path = Path("/etc/borne/post/members")
     """A folder with DEVICE.signing.pub and DEVICE.sealing.pub of every box of the post."""
     data: Path = Path("/var/lib/borne-uplink")
 
@@ -349,6 +354,8 @@ def _explain(complaint: str, text: str, settings: type[msgspec.Struct]) -> str:
         return f"line {line}: `{'.'.join(steps)}` must be one of {', '.join(choices)}.{guess}"
     if "matching regex" in what:
         what = "1 to 64 letters, digits, - and _, a letter or digit first"
+        if steps[-1:] == ["authority"]:
+            what = "16 letters as `borne post init` shows them, like 1A2B 3C4D 5E6F 7A8B"
     return f"line {line}: `{'.'.join(steps)}`: {what}."
 
 

@@ -23,6 +23,7 @@ from appliance.contracts.agent import AgentClient
 from appliance.contracts.capture import Capture, CaptureClient
 from appliance.contracts.lane import Lane, LaneClient
 from appliance.contracts.post import Post, PostClient
+from appliance.contracts.post_joining import read_report
 from appliance.contracts.transport import Operation, application, listen_unix, serve
 from appliance.contracts.uplink import Uplink, UplinkClient
 from appliance.opening import (
@@ -123,6 +124,7 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
     """`agent`, asking the other three."""
     from appliance.services.agent.diagnostics import bundle, configuration
     from appliance.services.agent.installing import MEMORY, Installing
+    from appliance.services.agent.post_place import PostPlace
     from appliance.services.agent.power_fail import POWER_OFF, PowerWatch
     from appliance.services.agent.selftest import SelfTest
     from appliance.services.agent.service import AgentService
@@ -136,6 +138,7 @@ def make_agent(config: Config, *, capture: Capture, lane: Lane, uplink: Uplink) 
         lane=lane,
         uplink=uplink,
         power=PowerWatch(config.power, capture=capture, lane=lane) if POWER_OFF.parent.is_dir() else None,
+        post=PostPlace(lane=lane) if config.post is not None else None,
         updater=rauc,
         installing=Installing(rauc, lane=lane, uplink=uplink) if rauc else None,
         self_test=SelfTest(
@@ -366,6 +369,8 @@ def _lane_alone(config: Config, handed: dict[str, socket.socket], progress: syst
     post = PostClient(config.paths.run / "uplink.sock") if of_post(config) is not None else None
     lane = make_lane(config, capture=CaptureClient(config.paths.run / "capture.sock"), post=post)
     lane.technician.agent = AgentClient(config.paths.run / "agent.sock")
+    if config.post is not None:
+        lane.technician.post = read_report
     app = kiosk(config, lane)
     page = handed.get("kiosk") or listen_loopback(config.kiosk.port)
     return [

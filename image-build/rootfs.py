@@ -28,6 +28,8 @@ UNITS = (
     ),
     *("borne-capture.socket", "borne-lane.socket", "borne-kiosk.socket", "borne-uplink.socket"),
     *("borne-card.service", "borne-keys.service", "borne-provision.service", "borne-enrol.service"),
+    *("borne-post-gather.service", "borne-post-take.service", "borne-post-tell.service"),
+    "borne-post-gather.timer",
     *("borne-answered.service", "borne-trial.timer", "borne-restart.path", "borne-poweroff.path"),
     *("borne-agent.socket", "borne-gnss.service", "borne-clock.service"),
     *("borne-capture.service", "borne-lane.service", "borne-uplink.service", "borne-agent.service"),

@@ -43,7 +43,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # what the boxes of one post say to each other
     "appliance.post": (
         *("appliance.cbor", "appliance.contracts", "appliance.cose"),
-        *("appliance.key_files", "appliance.whole_files"),
+        *("appliance.key_files", "appliance.plain_files", "appliance.whole_files"),
     ),
     "appliance.clock": ("appliance.config", "appliance.contracts"),
     "appliance.gnss_time": ("appliance.clock", "hal.device", "hal.gnss"),

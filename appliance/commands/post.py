@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.commands import post_box
 from appliance.commands.output import CouldNot, add_json_flag, print_json, sentence
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     status = actions.add_parser("status", help="who belongs to the post, and until when certificates count")
     status.add_argument("--days", type=int, default=SOON_DAYS, help="1 when one ends sooner than this")
     status.set_defaults(run=_status)
+    post_box.add_to(actions)
     for action in (init, enrol, put_out, status):
         action.add_argument("--authority-folder", type=Path, metavar="FOLDER", required=action is not status)
     for action in (request, install, status):

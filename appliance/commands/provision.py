@@ -39,6 +39,7 @@ def add_to(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     card.add_argument(
         "--time-sources", type=Path, metavar="FOLDER", help="of the time daemon (image: /run/chrony.d)"
     )
+    card.add_argument("--post", type=Path, metavar="FILE", help="what `borne post take` has said")
     card.add_argument("--page", type=Path, metavar="FILE", help="HTML for the screen of a box without a name")
     add_json_flag(card)
     card.set_defaults(run=_card)
@@ -68,6 +69,7 @@ def _keys(arguments: argparse.Namespace) -> int:
 def _card(arguments: argparse.Namespace) -> int:
     """0: provisioned, or nothing to do; 1: central must answer, or a file is wrong; 2: no use of the card."""
     from appliance.config import ConfigError
+    from appliance.contracts.post_joining import read_report
     from appliance.services.agent.device_file import CONFIGURATION
     from appliance.services.agent.first_page import first_page
     from appliance.services.agent.provisioning import Provisioning
@@ -83,7 +85,11 @@ def _card(arguments: argparse.Namespace) -> int:
             write_whole(
                 arguments.page,
                 first_page(
-                    result.code, result.sentence, provisioning.asked, by_network=provisioning.by_network
+                    result.code,
+                    result.sentence,
+                    provisioning.asked,
+                    by_network=provisioning.by_network,
+                    post=read_report(arguments.post) if arguments.post is not None else None,
                 ).encode(),
                 mode=0o644,
             )

@@ -9,6 +9,7 @@ from appliance.contracts.capture import DeviceStatus
 from appliance.contracts.checks import Check
 from appliance.contracts.lane import ListView, TrustView
 from appliance.contracts.officers import Pin
+from appliance.contracts.post_joining import PostReport
 
 SIGNALS = ("ready", "working", "officer", "done", "attention")
 """What lights and sound can say, in the order in which they are tried."""
@@ -71,3 +72,5 @@ class BenchView(msgspec.Struct, frozen=True, kw_only=True):
     uncertainty_ms: int | None
     unsent: int
     boot_to_ready_seconds: float | None
+    post: PostReport | None = None
+    """None: this box has no post, or no errand has said how it stands."""

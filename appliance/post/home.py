@@ -1,7 +1,8 @@
 """A box's folder for its post: its key and certificate, the authority, and who belongs to the post.
 
-The key is made here and never leaves. Key and certificate are one file, so that a power cut never leaves a
-key beside another's certificate. A cut between two files is mended by installing the same paper once more.
+The key is made here and never leaves; until it is certified it lies in a folder that no service may open. Key
+and certificate are one file, so that a power cut never leaves a key beside another's certificate. A cut
+between two files is mended by installing the same paper once more.
 """
 
 import datetime as dt
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -29,9 +31,12 @@ from appliance.post.papers import (
     read_paper,
     same_letters,
 )
-from appliance.whole_files import sync_folder, write_whole
+from appliance.whole_files import as_owner_of, sync_folder, write_whole
 
-PAIR, AUTHORITY, NEXT_KEY, NUMBER = "box.pem", "post-ca.pem", "next.key", "number"
+PAIR, AUTHORITY, NUMBER = "box.pem", "post-ca.pem", "number"
+NEXT_KEY, REQUEST = "next.key", "request.json"
+ASKED: Final = "-asked"
+"""What the folder's name has behind it where the two lie: beside it, so that systemd-tmpfiles can make it."""
 MEMBERS: Final = "members"
 GROUP_READS: Final = 0o640
 """uplink's group reads the key that it serves with."""
@@ -57,6 +62,7 @@ class PostHome:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._asks = folder.with_name(folder.name + ASKED)
 
     def request(self, device: str, signing: VerifyKey, sealing: PublicKey) -> Request:
         """Ask for a certificate, with a key that is made for it; the present one goes on until the answer is
@@ -67,13 +73,50 @@ class PostHome:
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         key = ec.generate_private_key(ec.SECP256R1())
-        write_whole(self._folder / NEXT_KEY, _pem(key))
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device)])
         csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
         text = csr.public_bytes(serialization.Encoding.PEM).decode("ascii")
-        return Request(
+        request = Request(
             device=device, signing_key=bytes(signing).hex(), sealing_key=bytes(sealing).hex(), csr=text
         )
+        self._asks.mkdir(exist_ok=True, mode=0o700)
+        with as_owner_of(self._asks):
+            write_whole(self._asks / NEXT_KEY, _pem(key))
+            write_whole(self._asks / REQUEST, msgspec.json.encode(request))
+        return request
+
+    def standing_request(self, device: str, signing: VerifyKey, sealing: PublicKey) -> Request:
+        """What this box has asked and has had no answer to, so that an answer on its way stays good; it asks
+        anew where it has not, or has other keys since.
+
+        Raises:
+            OSError: the key is not on disk.
+        """
+        try:
+            request = msgspec.json.decode((self._asks / REQUEST).read_bytes(), type=Request)
+            key = serialization.load_pem_private_key((self._asks / NEXT_KEY).read_bytes(), None)
+            csr = x509.load_pem_x509_csr(request.csr.encode())
+            same = csr.public_key() == key.public_key()
+        except (OSError, ValueError, msgspec.MsgspecError):
+            return self.request(device, signing, sealing)
+        own = (device, bytes(signing).hex(), bytes(sealing).hex())
+        if same and own == (request.device, request.signing_key, request.sealing_key):
+            return request
+        return self.request(device, signing, sealing)
+
+    def holds(self, paper: Paper, ca: x509.Certificate) -> bool:
+        """Whether this paper was installed: it says nothing new."""
+        if paper.certificate is None:
+            return paper.number == self._number_of(ca)
+        try:
+            pair = x509.load_pem_x509_certificate((self._folder / PAIR).read_bytes())
+            return pair == x509.load_pem_x509_certificate(paper.certificate.encode())
+        except (OSError, ValueError):
+            return False
+
+    def is_older(self, paper: Paper, ca: x509.Certificate) -> bool:
+        """Whether this box has had a newer one of this authority."""
+        return paper.number < self._number_of(ca)
 
     def install(
         self,
@@ -99,7 +142,7 @@ class PostHome:
         """
         paper, ca = read_paper(file)
         self._know(ca, letters)
-        if paper.number < self._number_of(ca):
+        if self.is_older(paper, ca):
             raise PostPaperError("The paper is older than one that this box has had.")
         own = paper.certificate is not None and paper.device == device
         pair = b""
@@ -109,15 +152,18 @@ class PostHome:
         elif not (self._folder / PAIR).exists():
             raise PostPaperError("This box has no certificate of its post yet: its own paper comes first.")
         index = _index_for(paper, device, sealing)
-        if own:
-            write_whole(self._folder / PAIR, pair, mode=GROUP_READS)
-        write_whole(self._folder / AUTHORITY, pem_of(ca).encode(), mode=0o644)
-        self._take_members(paper)
+        with as_owner_of(self._folder):
+            if own:
+                write_whole(self._folder / PAIR, pair, mode=GROUP_READS)
+            write_whole(self._folder / AUTHORITY, pem_of(ca).encode(), mode=0o644)
+            self._take_members(paper)
         write_index(keys, index, keeper)
-        number = f"{paper.number} {authority_letters(ca)}\n"
-        write_whole(self._folder / NUMBER, number.encode(), mode=0o644)
+        with as_owner_of(self._folder):
+            number = f"{paper.number} {authority_letters(ca)}\n"
+            write_whole(self._folder / NUMBER, number.encode(), mode=0o644)
         if own:
-            (self._folder / NEXT_KEY).unlink(missing_ok=True)
+            for name in (REQUEST, NEXT_KEY):
+                (self._asks / name).unlink(missing_ok=True)
         return paper
 
     def state(self) -> PostState:
@@ -162,13 +208,13 @@ class PostHome:
 
     def _asked(self) -> ec.EllipticCurvePrivateKey:
         """The key that this box has asked with; that of its pair, when the paper is installed once more."""
-        for name in (NEXT_KEY, PAIR):
+        for file in (self._asks / NEXT_KEY, self._folder / PAIR):
             try:
-                key = serialization.load_pem_private_key((self._folder / name).read_bytes(), None)
+                key = serialization.load_pem_private_key(file.read_bytes(), None)
             except FileNotFoundError:
                 continue
             except ValueError as error:
-                raise PostPaperError(f"{self._folder / name} holds no key.") from error
+                raise PostPaperError(f"{file} holds no key.") from error
             if isinstance(key, ec.EllipticCurvePrivateKey):
                 return key
         raise PostPaperError("This box has asked for nothing: `borne post request` comes first.")

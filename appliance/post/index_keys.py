@@ -8,9 +8,7 @@ On a box whose keys a TPM or the board protects they lie protected too (`post-in
 their own, which alone is sealed there, because a TPM takes 128 bytes at once.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -23,7 +21,7 @@ from nacl.secret import SecretBox
 from appliance import cbor
 from appliance.key_files import HashingKey, KeyFileError, key_text, read_keys
 from appliance.post.papers import PostPaperError
-from appliance.whole_files import write_whole
+from appliance.whole_files import as_owner_of, write_whole
 
 FILE: Final = "post-index.key"
 NAME: Final = "post-index"
@@ -124,7 +122,7 @@ def write_index(folder: Path, keys: tuple[HashingKey, ...], keeper: Keeper | Non
         OSError: they are not on disk.
     """
     protected = None if keeper is None else _protected(keys, keeper)
-    with _as_owner_of(folder):
+    with as_owner_of(folder):
         if protected is not None:
             # A plain one would count as the newer; a power cut here is mended by installing the paper again.
             (folder / FILE).unlink(missing_ok=True)
@@ -157,22 +155,3 @@ def _split(plain: bytes) -> tuple[HashingKey, ...]:
     if not plain or len(plain) % size or len(plain) > MAX_INDEX_KEYS * size:
         raise ValueError("no index keys")
     return tuple(HashingKey(plain[at : at + size]) for at in range(0, len(plain), size))
-
-
-@contextmanager
-def _as_owner_of(folder: Path) -> Iterator[None]:
-    """Root writes there with the owner's rights alone: nothing that lies in wait there leads further."""
-    user, group = os.geteuid(), os.getegid()
-    owner = folder.stat()
-    if user != 0 or owner.st_uid == 0:
-        yield
-        return
-    os.setegid(owner.st_gid)
-    try:
-        os.seteuid(owner.st_uid)
-        try:
-            yield
-        finally:
-            os.seteuid(user)
-    finally:
-        os.setegid(group)

@@ -129,17 +129,26 @@ def read_paper(path: Path) -> tuple[Paper, x509.Certificate]:
         PostPaperError: it is none, of another version, or its authority has not signed it.
         OSError: it cannot be read.
     """
+    return paper_of(_bounded(path), str(path))
+
+
+def paper_of(data: bytes, name: str) -> tuple[Paper, x509.Certificate]:
+    """The same of bytes that were read; `name` is what complaints call them.
+
+    Raises:
+        PostPaperError: as `read_paper`.
+    """
     try:
-        signed = msgspec.json.decode(_bounded(path), type=_Signed)
+        signed = msgspec.json.decode(data, type=_Signed)
         ca = x509.load_pem_x509_certificate(signed.ca.encode())
         _check_version(signed.paper, "paper")
         paper = msgspec.json.decode(signed.paper, type=Paper)
-        for name in (paper.hub, *paper.members):
-            check_name(name)
+        for box in (paper.hub, *paper.members):
+            check_name(box)
     except PostPaperError:
         raise
     except (msgspec.MsgspecError, WireError, ValueError, RecursionError) as error:
-        raise PostPaperError(f"{path} is no paper of a post's authority.") from error
+        raise PostPaperError(f"{name} is no paper of a post's authority.") from error
     public = ca.public_key()
     if not isinstance(public, ec.EllipticCurvePublicKey):
         raise PostPaperError("The authority's key is of another kind.")

@@ -16,7 +16,8 @@ from hal.families import FAMILIES, SerialPort, Usb
 REPOSITORY = Path(__file__).parents[2]
 UNITS = REPOSITORY / "systemd"
 SERVICES = ("capture", "lane", "uplink", "agent")
-ONESHOTS = ("answered", "card", "keys", "provision", "recover@", "restart", "poweroff", "trial")
+OF_POST = ("post-gather", "post-take", "post-tell")
+ONESHOTS = ("answered", "card", "keys", "provision", "recover@", "restart", "poweroff", "trial", *OF_POST)
 OF_TIME = ("gnss", "clock")
 SCORES = {"capture": 1.2, "lane": 0.7, "uplink": 1.2, "agent": 0.7, "display": 2.5, "enrol": 1.2}
 SCORES |= dict.fromkeys((*ONESHOTS, *OF_TIME), 1.2)
@@ -83,7 +84,7 @@ def test_ok_the_sandbox_is_as_tight_as_promised(name: str) -> None:
 
 
 @needs_systemd
-@pytest.mark.parametrize(("name", "most"), [("lane", 0.8), ("keys", 1.2)])
+@pytest.mark.parametrize(("name", "most"), [("lane", 0.8), ("keys", 1.2), ("post-take", 1.2)])
 def test_ok_a_tpm_opens_a_sandbox_by_one_device_alone(tmp_path: Path, name: str, most: float) -> None:
     """On boards with a TPM: 0.1 more than lane has without one, for the device."""
     own = f"borne-{name}.service.d"
@@ -296,6 +297,37 @@ def test_ok_a_oneshot_waits_for_no_configuration_and_feeds_no_watchdog(name: str
     assert unit["Restart"][-1] == "no"
     assert "OnFailure" not in unit  # such a list can be added to, and never emptied again
     assert "/etc/borne/borne.toml" not in unit["ConditionPathExists"][unit["ConditionPathExists"].index("") :]
+
+
+def test_ok_what_reads_a_stick_for_the_post_has_no_key_and_what_has_the_keys_no_stick() -> None:
+    keys, strangers = {"-/etc/borne/keys", "-/etc/borne/post"}, {"-/boot/borne", "-/run/borne/stick"}
+    hidden = {name: set(service(name)["InaccessiblePaths"][0].split()) for name in OF_POST}
+    assert keys <= hidden["post-gather"]
+    assert keys <= hidden["post-tell"]
+    assert strangers <= hidden["post-take"]
+    for name in OF_POST:
+        unit = service(name)
+        assert unit["PrivateNetwork"] == ["yes"]
+        assert unit["RestrictAddressFamilies"] == ["AF_UNIX"]
+        assert unit["WantedBy"] == ["multi-user.target run-borne-stick.mount"]
+    assert service("post-gather")["ReadWritePaths"] == []
+    own = "-/etc/borne/keys -/etc/borne/post -/etc/borne/post-asked"
+    assert service("post-take")["ReadWritePaths"] == [own]
+    # a box that is never switched off asks for its next certificate all the same
+    assert parse(UNITS / "borne-post-gather.timer")["OnUnitActiveSec"] == ["1d"]
+    assert service("post-gather")["OnSuccess"] == ["borne-post-take.service"]
+    assert service("post-take")["OnSuccess"] == ["borne-post-tell.service"]
+    assert {"borne-lane.service", "borne-uplink.service"} <= set(service("post-take")["Before"][0].split())
+
+
+def test_ok_the_key_that_waits_for_its_certificate_is_no_service_s() -> None:
+    """Its folder belongs to the errand's user, which is lane's: so lane's own sandbox hides it."""
+    lines = (UNITS / "tmpfiles.d/borne.conf").read_text(encoding="utf-8").splitlines()
+    (asked,) = [line.split() for line in lines if "/etc/borne/post-asked" in line]
+    assert asked[2:4] == ["0700", "borne-lane"]
+    assert service("lane")["InaccessiblePaths"] == ["-/etc/borne/post-asked"]
+    for name in ("keys", "card", "provision", "answered", "enrol"):
+        assert "-/etc/borne/post" in service(name)["InaccessiblePaths"][0].split(), name
 
 
 @pytest.mark.parametrize("name", OF_TIME)

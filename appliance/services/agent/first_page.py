@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import zxingcpp
 
+from appliance.contracts.post_joining import PostReport
 from appliance.contracts.provisioning import Request, fingerprint
 
 MAX_QR_BYTES: Final = 2900
@@ -22,6 +23,7 @@ WORDS: Final = {
         "asked": "Central must answer",
         "fingerprint": "Read this to central when they ask for it",
         "qr": "The request: photograph it, or take request.json",
+        "post": "For the post's authority",
         "asked_1": "Send the request to central: the picture of this code, or request.json from the card.",
         "asked_2": "Central asks for the sixteen letters and digits: read them from this screen.",
         "asked_3": "The answer (answer.cose) comes on a stick named BORNE, or onto the card, switched off.",
@@ -46,6 +48,7 @@ WORDS: Final = {
         "asked": "Le centre doit répondre",
         "fingerprint": "À lire au centre quand il le demande",
         "qr": "La demande : photographiez-la, ou prenez request.json",
+        "post": "Pour l'autorité du poste",
         "asked_1": "Envoyez la demande au centre : la photo de ce code, ou request.json de la carte.",
         "asked_2": "Le centre demande les seize lettres et chiffres : lisez-les sur cet écran.",
         "asked_3": "La réponse (answer.cose) vient sur une clé USB nommée BORNE, ou sur la carte (éteinte).",
@@ -73,15 +76,25 @@ img { width: 38vw; image-rendering: pixelated } ol { padding-left: 1.4em; margin
 .said { background: #eee; padding: 1vw; font-family: "DejaVu Sans Mono", monospace; font-size: 1.7vw }
 .code { white-space: nowrap; font: bold 3.1vw "DejaVu Sans Mono", monospace; margin: .5vw 0 }
 iframe { border: 0; width: 100%; height: 14vw; margin-bottom: 1vw }
-[lang=fr] { border-top: 1px solid #999; margin-top: 1.2vw; padding-top: 1.2vw }
+.post { position: fixed; bottom: .5vw; left: 2vw; margin: 0; border-top: 1px solid #999; font-size: 1.2vw }
+.post b { white-space: nowrap; font: bold 1.6vw "DejaVu Sans Mono", monospace }
+div[lang=fr] { border-top: 1px solid #999; margin-top: 1.2vw; padding-top: 1.2vw }
 """
 
 
-def first_page(code: str, sentence: str, request: Request | None, *, by_network: str = "") -> str:
+def first_page(
+    code: str,
+    sentence: str,
+    request: Request | None,
+    *,
+    by_network: str = "",
+    post: PostReport | None = None,
+) -> str:
     """The whole page as HTML.
 
     `code` and `sentence`: where provisioning stands; `request`: what is asked of central, when it is;
-    `by_network`: the address of uplink's small page on how the asking by network stands, where it asks.
+    `by_network`: the address of uplink's small page on how the asking by network stands, where it asks;
+    `post`: what is asked of the post's authority, whose letters are read from here too.
     """
     asks = code == "asked" and request is not None
     blocks = "".join(_block(language, code, asks=asks, by_network=bool(by_network)) for language in WORDS)
@@ -91,8 +104,16 @@ def first_page(code: str, sentence: str, request: Request | None, *, by_network:
         said = f'<iframe title="network" src="{html.escape(by_network)}"></iframe>'
     return (
         f'<!doctype html><meta charset="utf-8"><title>Borne</title><style>{STYLE}</style>'
-        f"<main><section>{said}{blocks}</section>{shown}</main>\n"
+        f"<main><section>{said}{blocks}{_post(post)}</section>{shown}</main>\n"
     )
+
+
+def _post(report: PostReport | None) -> str:
+    if report is None or not report.letters:
+        return ""
+    whom = " / ".join(words["post"] for words in WORDS.values())
+    said = html.escape(f"{whom}: {report.device}.post-request.json")
+    return f'<p class="post">{said}<br><b>{html.escape(report.letters)}</b></p>'
 
 
 def _block(language: str, code: str, *, asks: bool, by_network: bool) -> str:

@@ -29,7 +29,6 @@ from appliance.contracts.provisioning import (
     PROVISIONING_KEY,
     REQUEST_FILE,
     SAID_FILE,
-    STATUS_FILE,
     Answer,
     DoorWord,
     Errand,
@@ -41,8 +40,10 @@ from appliance.contracts.provisioning import (
 )
 from appliance.cose import CONTENT_TYPE, CoseError, key_id, verify1
 from appliance.key_files import write_key
+from appliance.services.agent.card_status import replace_file, say_on_card
 from appliance.services.agent.device_file import CONFIGURATION, WANTED, Claim, DeviceFile, read_device_file
 from appliance.services.agent.toml_text import toml_text
+from appliance.whole_files import sync_folder
 
 PROOF: Final = Path("public") / "proof.json"
 """Where the maker of the keys says what became of them."""
@@ -104,7 +105,7 @@ class Provisioning:
         except ProvisioningError as error:
             result = Result(error.code, str(error))
         if result.code != "unchanged":
-            _replace(self._card / STATUS_FILE, f"{result.code}: {result.sentence}\r\n".encode())
+            say_on_card(self._card, [(result.code, result.sentence)])
         return result
 
     def _look(self) -> Result:
@@ -120,7 +121,7 @@ class Provisioning:
         except ConfigError as error:
             raise ProvisioningError("bad_device_file", str(error)) from error
         request = self.asked = self._request(device)
-        _replace(
+        replace_file(
             self._card / REQUEST_FILE, msgspec.json.format(msgspec.json.encode(request), indent=1) + b"\n"
         )
         self._write_errand(device.claim, request)
@@ -160,7 +161,7 @@ class Provisioning:
             return
         self.by_network = ASKING_PAGE
         errand = Errand(door=claim.door, pins=claim.pins, central_key=claim.central_key, request=request)
-        _replace(path, msgspec.json.encode(errand), mode=0o640)
+        replace_file(path, msgspec.json.encode(errand), mode=0o640)
 
     def _first_answer(self, claim: Claim, request: Request) -> Answer | None:
         """The first that is ours; what is wrong with the card's own is said before what is elsewhere."""
@@ -222,9 +223,9 @@ class Provisioning:
             pem = key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
-            _replace(key_path, pem, mode=0o640)  # uplink's group reads it
+            replace_file(key_path, pem, mode=0o640)  # uplink's group reads it
         csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
-        _replace(csr_path, csr.public_bytes(serialization.Encoding.PEM), mode=0o644)
+        replace_file(csr_path, csr.public_bytes(serialization.Encoding.PEM), mode=0o644)
         return csr_path.read_text("ascii")
 
     def _answer(self, path: Path, claim: Claim, request: Request) -> Answer:
@@ -260,8 +261,8 @@ class Provisioning:
         tls, central = self._identity / "tls", self._identity / "central"
         central.mkdir(exist_ok=True)
         central.chmod(0o755)  # public keys: lane reads them
-        _replace(tls / "box.pem", answer.certificate.encode(), mode=0o644)
-        _replace(tls / "ca.pem", answer.ca.encode(), mode=0o644)
+        replace_file(tls / "box.pem", answer.certificate.encode(), mode=0o644)
+        replace_file(tls / "ca.pem", answer.ca.encode(), mode=0o644)
         keys: dict[str, Path] = {}
         for name in ("sealing", "gateway_sealing"):
             if (said := getattr(answer, name)) is not None:
@@ -272,7 +273,7 @@ class Provisioning:
         # Whose answer this is may appoint supervisors (docs/wire/appointment.md); lane knows it by its place.
         _write_public(central / PROVISIONING_KEY, VerifyKey(bytes.fromhex(claim.central_key)))
         root = msgspec.json.encode(answer.reference_root)
-        _replace(central / "reference-root.json", root, mode=0o644)
+        replace_file(central / "reference-root.json", root, mode=0o644)
         keys["reference_root"] = central / "reference-root.json"
         tables = tomllib.loads((self._card / DEVICE_FILE).read_text("utf-8"))
         tables.pop("claim")
@@ -282,14 +283,14 @@ class Provisioning:
         }  # fmt: skip
         path = self._identity / CONFIGURATION
         draft = path.with_suffix(".draft")
-        _replace(draft, toml_text(tables).encode(), mode=0o644)
+        replace_file(draft, toml_text(tables).encode(), mode=0o644)
         try:
             load_config(draft)
         except ConfigError as error:
             draft.unlink()
             raise ProvisioningError("bad_device_file", str(error)) from error
         os.replace(draft, path)
-        _sync(path.parent)
+        sync_folder(path.parent)
 
 
 def _check_certificate(answer: Answer, request: Request) -> None:
@@ -325,27 +326,3 @@ def _write_public(path: Path, key: PublicKey | VerifyKey) -> Path:
     write_key(path, key)
     path.chmod(0o644)  # whatever the umask: lane reads it
     return path
-
-
-def _replace(path: Path, content: bytes, *, mode: int | None = None) -> None:
-    """A whole new file in its place, on the disk before this returns; a power cut leaves the old or the new.
-
-    No `mode` on the card: a FAT has none.
-    """
-    draft = path.with_name(f"{path.name}.new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        if mode is not None:
-            os.fchmod(file.fileno(), mode)  # whatever the umask
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -22,6 +22,7 @@ from appliance.contracts.transport import Operation
 from appliance.contracts.uplink import Telemetry, Uplink
 from appliance.services.agent.health import box_health
 from appliance.services.agent.installing import Installing
+from appliance.services.agent.post_place import PostPlace
 from appliance.services.agent.power_fail import PowerWatch
 from appliance.services.agent.selftest import WAITING, SelfTest
 from appliance.services.agent.selftest_runs import SelfTestRuns
@@ -32,6 +33,8 @@ RETENTION_SECONDS = 3600.0
 SELF_TEST_SECONDS = 24 * 3600.0
 """And once at the start; unattended, so that what needs eyes is not done."""
 SUPPORT_SECONDS = 1800.0
+GOING_ON = ("installing", "installed", "restarting")
+"""Of an update: it ends in a start of its own."""
 REPORT_SECONDS = 30.0
 """How often health is sent; the broker keeps the last report for whoever asks later."""
 
@@ -60,14 +63,16 @@ class AgentService:
         installing: Installing | None = None,
         self_test: SelfTest | None = None,
         power: PowerWatch | None = None,
+        post: PostPlace | None = None,
         bundle: Callable[[dict[str, Any]], bytes] | None = None,
         report_seconds: float = REPORT_SECONDS,
         retention_seconds: float = RETENTION_SECONDS,
     ) -> None:
         """`updater`: None where the software is not updated by slots, as on a developer's machine; `power`:
-        None where the box cannot switch itself off. `bundle` makes of the health report what support sees
-        while it is let in; None: that report alone."""
+        None where the box cannot switch itself off; `post`: None where the box has none. `bundle` makes of
+        the health report what support sees while it is let in; None: that report alone."""
         self._power = power
+        self._post = post
         self._bundle = bundle
         self._support_due: tuple[str, float] = ("", 0.0)
         self._box = box
@@ -142,6 +147,7 @@ class AgentService:
                 retention_due = time.monotonic() + self._retention_seconds
             await self._confirm()
             await self._install()
+            await self._place()
             await self._test()
             await self._support()
             with contextlib.suppress(ServiceError):  # the report is gathered anew the next time
@@ -166,7 +172,13 @@ class AgentService:
             "devices": await self._devices(),
             "records": records,
         } | {
-            name: part for name, part in (("update", update), ("selftest", self._testing.telemetry())) if part
+            name: part
+            for name, part in (
+                ("update", update),
+                ("selftest", self._testing.telemetry()),
+                ("post", self._post.telemetry() if self._post is not None else {}),
+            )
+            if part
         }
 
     async def _confirm(self) -> None:
@@ -192,6 +204,17 @@ class AgentService:
             await self._installing.look(await asyncio.to_thread(self._updater.slots))
         except (UpdaterUnavailable, OSError) as error:
             log.warning("An update cannot be looked at: %s", error)
+
+    async def _place(self) -> None:
+        """The box's place in its post, and the start that a new certificate needs."""
+        if self._post is None:
+            return
+        installing = self._installing.state.get("state") if self._installing is not None else None
+        tried = self._updater is not None and not self._update.get("confirmed")
+        try:
+            await self._post.look(may_restart=not tried and installing not in GOING_ON)
+        except OSError as error:
+            log.warning("The start for the post's certificate cannot be asked for: %s", error)
 
     async def _test(self) -> None:
         """The self-test, beside all else, when it is due and nobody is at the box."""

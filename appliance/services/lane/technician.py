@@ -18,6 +18,7 @@ from appliance.contracts.errors import ServiceError
 from appliance.contracts.finger import TakeFinger
 from appliance.contracts.lane import LaneStatus
 from appliance.contracts.officers import OfficerAnswer, Role
+from appliance.contracts.post_joining import PostReport
 from appliance.contracts.technician import SIGNALS, BenchView, OpenBench, Specimen, Tried
 from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.aside import Aside
@@ -53,6 +54,8 @@ class TechnicianDesk:
     ) -> None:
         self.agent: Agent | None = None
         """Set by who builds the box; None: nobody runs the self-test here."""
+        self.post: Callable[[], PostReport | None] = lambda: None
+        """Set by who builds the box: how it stands in its post, as the errands say."""
         self.ended = ""
         """Why the latest visit ended: leave, traveller, idle."""
         self._capture = capture
@@ -136,6 +139,7 @@ class TechnicianDesk:
             uncertainty_ms=status.uncertainty_ms,
             unsent=status.unsent,
             boot_to_ready_seconds=status.boot_to_ready_seconds,
+            post=await asyncio.to_thread(self.post),
         )
 
     async def try_(self, token: str, what: str) -> Tried:

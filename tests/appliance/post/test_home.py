@@ -257,7 +257,7 @@ class TestPowerCuts:
         second.install(authority.list_for_all())
         assert first.index() == second.index() == new
         assert first.home.state().members == ("lane-1", "lane-2")
-        assert not (first.folder / "post" / "next.key").exists()
+        assert not (first.folder / "post-asked" / "next.key").exists()
 
     @staticmethod
     def _cut_after(writes: int, work, monkeypatch: pytest.MonkeyPatch) -> bool:

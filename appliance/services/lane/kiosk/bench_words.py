@@ -10,6 +10,7 @@ from babel.dates import format_timedelta
 from appliance.contracts.capture import DeviceStatus
 from appliance.contracts.checks import Check, Verdict
 from appliance.contracts.technician import BenchView
+from appliance.services.lane.kiosk.post_words import PostPlaceWords, post_words
 from appliance.services.lane.kiosk.words import Words
 
 IMAGE: Final = "image"
@@ -75,6 +76,7 @@ class Bench:
     signal: str
     specimen: tuple[str, ...]
     specimen_checks: tuple[Result, ...]
+    post: PostPlaceWords | None
     title: str
     time: str
 
@@ -107,6 +109,7 @@ def bench_of(view: BenchView, words: Words, *, now: dt.datetime) -> Bench:
             )
             for one in (specimen.checks if specimen is not None else ())
         ),
+        post=post_words(view.post, words) if view.post is not None else None,
         title=f"{agent.device}, Borne {agent.version}" if agent is not None else "Borne",
         time=f"{words.date(now.date().isoformat())}, {now:%H:%M}",
     )

@@ -25,6 +25,7 @@ from appliance.services.lane.kiosk.bench_words import Bench, bench_of
 from appliance.services.lane.kiosk.form import Refusal, refusal
 from appliance.services.lane.kiosk.guard import sent
 from appliance.services.lane.kiosk.looks import look_of
+from appliance.services.lane.kiosk.post_words import qr_of
 from appliance.services.lane.kiosk.words import Words
 
 COOKIE: Final = "technician"
@@ -33,7 +34,7 @@ MAX_BYTES: Final = 4 * 1024
 TICK_SECONDS: Final = 1.0
 HEARTBEAT_TICKS: Final = 4
 """The page calls the box lost after 10 seconds of silence."""
-REGIONS: Final = ("now", "results", "devices", "machine", "specimen")
+REGIONS: Final = ("now", "results", "devices", "machine", "post", "specimen")
 MAX_KEY: Final = 200
 
 
@@ -114,6 +115,7 @@ class TechnicianPage:
             Route(f"{PATH}/events", self.events),
             Route(f"{PATH}/look", self.look),
             Route(f"{PATH}/picture", self.picture),
+            Route(f"{PATH}/post-request.svg", self.post_request),
             Route(f"{PATH}/target", self.target),
         ]
 
@@ -185,6 +187,15 @@ class TechnicianPage:
         if not here or request.query_params.get("frame") != str(frame.number) or not frame.jpeg:
             return PlainTextResponse("No such picture.", status_code=404)
         return Response(frame.jpeg, media_type="image/jpeg")
+
+    async def post_request(self, request: Request) -> Response:
+        """What the box asks of its post's authority, as a QR code: a telephone carries it there."""
+        desk = self._source.technician
+        asked = (await desk.view()).post if desk.knows(_token(request)) else None
+        drawn = qr_of(asked.request) if asked is not None else ""
+        if not drawn:
+            return PlainTextResponse("Nothing is asked.", status_code=404)
+        return Response(drawn, media_type="image/svg+xml")
 
     async def events(self, request: Request) -> Response:
         """The bench as it stands, until the visit is over."""

@@ -172,6 +172,8 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "bench_light": ("good", "dark", "bright", "contrast"),
     "bench_fact": (*("temperature", "voltage", "mains", "battery", "disk", "memory", "uptime", "ready"),),
     "bench_problem": BENCH_PROBLEMS,
+    "post_state": ("asked", "member", "renewal", "ended", "by_hand"),
+    "post_event": ("taken", "refused", "no_authority"),
     "plural": ("hours", "days", "entries", "unsent", "PASS", "FAIL", "NOT_DONE", "CANNOT"),
 }
 """Every code that the box is known to say, by kind; each has words in every catalogue."""

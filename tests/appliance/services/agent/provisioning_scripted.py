@@ -92,7 +92,8 @@ class Post:
     def words(self, **changes: object) -> SimpleNamespace:
         """The commands' arguments."""
         said = {"page": None, "time_sources": None, "card": self.card, "identity": self.identity}
-        return SimpleNamespace(**(said | {"json": False, "answers": [self.stick, self.fetched]} | changes))
+        said |= {"post": None, "json": False, "answers": [self.stick, self.fetched]}
+        return SimpleNamespace(**(said | changes))
 
     @property
     def request(self) -> Request:

@@ -410,6 +410,12 @@ def test_ok_a_box_without_a_name_says_on_its_screen_what_to_do(post, capsys) -> 
         picture[y : y + height, x : x + width] = 0
     (found,) = zxingcpp.read_barcodes(np.kron(picture, np.ones((3, 3), np.uint8)))
     assert msgspec.json.decode(found.text, type=Request) == request
+    said = post.card.parent / "report.json"
+    said.write_text('{"device": "post-7-lane-1", "state": "asked", "letters": "1A2B 3C4D <E6F 7A8B"}')
+    words.post = said
+    assert provision._card(words) == 1
+    assert "Pour l&#x27;autorité du poste: post-7-lane-1.post-request.json" in page.read_text()
+    assert "1A2B 3C4D &lt;E6F 7A8B" in page.read_text(), "the post's authority hears them from here too"
     (post.card / "device.toml").write_text("<script>")
     provision._card(words)
     assert "<script>" not in page.read_text()

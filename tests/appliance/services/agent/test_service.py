@@ -10,6 +10,7 @@ from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import LaneStatus, Retained
 from appliance.contracts.transport import application, listen_unix, serve
 from appliance.services.agent import health
+from appliance.services.agent.post_place import PostPlace
 from appliance.services.agent.service import AgentService
 
 READER = DeviceStatus(
@@ -76,7 +77,7 @@ class Others:
         return Nothing()
 
 
-def agent(tmp_path, others: Others, *, retention_seconds: float = 3600.0) -> AgentService:
+def agent(tmp_path, others: Others, *, retention_seconds: float = 3600.0, **more) -> AgentService:
     box = Box(device="box-1", post="Post")
     return AgentService(
         box=box,
@@ -86,7 +87,17 @@ def agent(tmp_path, others: Others, *, retention_seconds: float = 3600.0) -> Age
         uplink=others,
         report_seconds=0.01,
         retention_seconds=retention_seconds,
+        **more,
     )
+
+
+def test_ok_the_post_s_place_is_in_the_health_report(tmp_path):
+    others, said = Others(), tmp_path / "report.json"
+    said.write_text('{"device": "box-1", "state": "member", "until": "2029-02-04", "members": 2}')
+    place = PostPlace(lane=others, report=said, restart=tmp_path / "restart")
+    run_until(agent(tmp_path, others, post=place), others, 2)
+    told = others.sent[-1]
+    assert (told["post_state"], told["post_until"], told["post_members"]) == ("member", "2029-02-04", 2)
 
 
 def run_until(service: AgentService, others: Others, reports: int) -> int:

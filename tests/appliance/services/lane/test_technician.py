@@ -13,6 +13,7 @@ from appliance.contracts.agent import AgentStatus, NoteResults, SelfTestState
 from appliance.contracts.capture import Looked, LookThrough, Nothing
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.officers import Role
+from appliance.contracts.post_joining import PostReport
 from appliance.contracts.technician import SIGNALS, OpenBench
 from appliance.records import officers
 from appliance.services.lane import policy
@@ -125,6 +126,26 @@ def test_ok_where_nobody_was_ever_named_nobody_needs_a_pin(house, make_lane, cap
         )  # a book that cannot be read is no such box
         answer, _token = await lane.technician.open(OpenBench())
         assert not answer.taken
+
+    house.run(lane, work)
+
+
+def test_ok_what_the_errands_say_of_the_post_is_on_the_page(house, lane) -> None:
+    async def work(_):
+        token = await begun(lane)
+        assert (await lane.technician.view()).post is None
+        lane.technician.post = lambda: PostReport(
+            device="lane-2", state="asked", request='{"version":2}', letters="1A2B 3C4D 5E6F 7A8B"
+        )
+        async with page_of(lane) as page:
+            path = "/technician/post-request.svg"
+            assert (await page.get(path)).status_code == 404, "to whom has not proved who he is"
+            page.cookies.set("technician", token)
+            drawn = await page.get(path)
+            assert drawn.headers["content-type"] == "image/svg+xml"
+            assert drawn.text.count("<svg") == 1
+            lane.technician.post = lambda: PostReport(device="lane-2", state="member", until="2029-02-04")
+            assert (await page.get(path)).status_code == 404
 
     house.run(lane, work)
 

@@ -8,12 +8,28 @@ from appliance.contracts.checks import Check, Verdict
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.lane import ListView, TrustView
 from appliance.contracts.officers import OfficerAnswer
+from appliance.contracts.post_joining import PostReport
 from appliance.contracts.technician import SIGNALS, BenchView, OpenBench, Specimen, Tried
 from appliance.contracts.uplink import NetworkLink, UplinkStatus
 from appliance.simulation.portraits import draw_portrait
 
 TOKEN = "the-word-of-this-visit"
 PIN = "271828"
+
+REQUEST = (
+    '{"version":2,"device":"post-001-lane-1","signing_key":"' + "1a" * 32 + '","sealing_key":"' + "2b" * 32
+    + '","csr":"-----BEGIN CERTIFICATE REQUEST-----\\n' + "MIHUMHwCAQAwGjEYMBYGA1UE" * 16 + '\\n"}'
+)  # fmt: skip
+"""As long as a box's real one."""
+RENEWAL = PostReport(
+    device="post-001-lane-1", state="renewal", until="2027-01-19", authority="0F1E 2D3C 4B5A 6978", members=3,
+    request=REQUEST, letters="1A2B 3C4D 5E6F 7A8B", event="refused",
+    sentence="members.post.json on the stick: The paper is older than one that this box has had.",
+)  # fmt: skip
+STRANGER = PostReport(device="post-001-lane-1", state="asked", request=REQUEST, letters="1A2B 3C4D 5E6F 7A8B")
+MEMBER = PostReport(
+    device="post-001-lane-1", state="member", until="2029-02-04", authority="0F1E 2D3C 4B5A 6978", members=3
+)
 
 
 def check(id_: str, verdict: str, reason: str, **evidence) -> Check:

@@ -3,10 +3,23 @@
 import os
 from pathlib import Path
 
+import cv2
 import msgspec
+import numpy as np
 import pytest
+import zxingcpp
 from kiosk_axe import violations
-from kiosk_bench import BENCH, PIN, SPECIMEN, ScriptedDesk, nothing_yet
+from kiosk_bench import (
+    BENCH,
+    MEMBER,
+    PIN,
+    RENEWAL,
+    REQUEST,
+    SPECIMEN,
+    STRANGER,
+    ScriptedDesk,
+    nothing_yet,
+)
 from kiosk_beside import keys, picture, script
 from kiosk_browser import SIZES, Kiosk, Server, wait_until
 from kiosk_looks import FAINT
@@ -18,6 +31,7 @@ from appliance.services.lane.kiosk.words import LANGUAGES
 
 MANUAL = Path(__file__).parents[5] / "docs/screens"
 ALL = {"doing": "specimen", "signal": "working", "running": True, "done": 3, "specimen": SPECIMEN}
+ALL |= {"post": RENEWAL}
 
 
 @pytest.fixture
@@ -153,6 +167,35 @@ def test_ok__a_box_without_technicians_and_one_without_anybody(
     wait_until(lambda: browser.driver.find_elements("css selector", ".bench-do") and ready(browser))
     source.technician.bench = nothing_yet()
     wait_until(lambda: "Nothing has been tested" in browser.text("[data-region=results]"))
+
+
+def test_ok__where_the_box_stands_in_its_post_and_what_it_asks(
+    browser: Kiosk, source: ScriptedSource, server: Server, desk: ScriptedDesk
+) -> None:
+    enter(browser, server)
+    wait_until(lambda: browser.driver.find_elements("css selector", ".bench-results tbody tr"))
+    assert browser.text("[data-region=post]") == "", "a box that has no post says nothing of one"
+    desk.bench = msgspec.structs.replace(BENCH, post=STRANGER)
+    wait_until(lambda: "waits for its first paper" in browser.text("[data-region=post]"))
+    assert STRANGER.letters in browser.text("[data-region=post]")
+    wait_until(lambda: script(browser, "return document.querySelector('.bench-post img')?.naturalWidth > 0"))
+    code = browser.driver.find_element("css selector", ".bench-post img")
+    script(browser, "arguments[0].scrollIntoView({block: 'center'})", code)
+    seen = zxingcpp.read_barcodes(cv2.imdecode(np.frombuffer(code.screenshot_as_png, np.uint8), 0))
+    assert [one.text for one in seen] == [REQUEST], "what a telephone photographs is the card's file"
+    desk.bench = msgspec.structs.replace(BENCH, post=RENEWAL)
+    wait_until(lambda: "asks for its next certificate" in browser.text("[data-region=post]"))
+    assert "not taken" in browser.text(".bench-post .worry")
+    assert RENEWAL.sentence in browser.text(".bench-post .worry")
+    desk.bench = msgspec.structs.replace(BENCH, post=MEMBER)
+    wait_until(lambda: "4 Feb 2029" in browser.text("[data-region=post]"))
+    assert MEMBER.authority in browser.text("[data-region=post]")
+    assert browser.driver.find_elements("css selector", ".bench-post img") == []
+    for post, known in ((MEMBER, True), (STRANGER, False)):
+        desk.bench = msgspec.structs.replace(BENCH, post=post)
+        desk.visiting = known
+        browser.driver.get(f"{server.address}/technician/post-request.svg")
+        assert "Nothing is asked" in browser.text("body"), "no request, or no technician"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
