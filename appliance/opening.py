@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from nacl.public import PrivateKey
     from nacl.secret import SecretBox
+    from nacl.signing import VerifyKey
 
     from appliance.records.cases import Cases
     from appliance.records.enrolment import Enrolments
@@ -267,6 +268,27 @@ def officers_book(config: Config) -> "Officers":
     except KeyFileError as error:
         raise CannotStart(str(error)) from error
     return Officers(config.paths.data, storage)
+
+
+def appointing_key(config: Config) -> "VerifyKey | None":
+    """Who appoints supervisors: the key that signed this box's answer, beside central's others. None where
+    the box was not enrolled, or by a version that did not keep it: then nobody is appointed.
+
+    Raises:
+        CannotStart: the file is there and is no key.
+    """
+    from nacl.signing import VerifyKey
+
+    from appliance.contracts.provisioning import PROVISIONING_KEY
+    from appliance.key_files import KeyFileError, read_key
+
+    path = config.central.watermark_key.with_name(PROVISIONING_KEY)
+    if not path.exists():
+        return None
+    try:
+        return read_key(path, VerifyKey)
+    except KeyFileError as error:
+        raise CannotStart(str(error)) from error
 
 
 def open_memory(config: Config, *, pair_days: float) -> "tuple[Memory, Enrolments]":

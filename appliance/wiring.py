@@ -27,6 +27,7 @@ from appliance.contracts.transport import Operation, application, listen_unix, s
 from appliance.contracts.uplink import Uplink, UplinkClient
 from appliance.opening import (
     CannotStart,
+    appointing_key,
     box_keys,
     content_checks,
     gateway_keys,
@@ -211,6 +212,7 @@ def make_lane(config: Config, *, capture: Capture, post: Post | None = None) -> 
             clock=clock,
             memory=memory,
             officers=officers_book(config),
+            appointing=appointing_key(config),
             gateway=gateway,
             face=config.face,
             finger=config.finger,

@@ -21,7 +21,7 @@ from appliance.key_files import HashingKey, KeyFileError, read_key
 from appliance.records.errors import EnvelopeError
 from appliance.reference_data.repository import Repository, RepositoryError
 from appliance.screening import ScreeningError
-from central import backup, carry_command, derive, enrol, key_list, trust, waiting
+from central import appoint, backup, carry_command, derive, enrol, key_list, trust, waiting
 from central.backup import CannotBackUp
 from central.broker import Access, BrokerError, publish_reference
 from central.fleet import cli as fleet
@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
 
     trust.add_to(actions)
     for part in (
+        appoint,
         backup,
         carry_command,
         derive,

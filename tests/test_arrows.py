@@ -131,6 +131,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "appliance.cose",
         "appliance.key_files",
         "appliance.post",
+        "appliance.records.appointment",  # what central signs and a box verifies
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.watermark",
@@ -177,6 +178,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("appliance.cbor", "appliance.carry", "appliance.contracts", "appliance.cose"),
         "appliance.key_files",
         *("appliance.live_query", "appliance.records.commands", "appliance.records.support"),
+        "appliance.records.appointment",  # what central signs and a box verifies
         "appliance.records.envelope",
         "appliance.records.errors",
         "appliance.records.key_change",

@@ -22,6 +22,8 @@ ANSWER_FILE: Final = "answer.cose"
 STATUS_FILE: Final = "status.txt"
 SAID_FILE: Final = "said.json"
 """Beside where the answer by network would lie: the word with which central's door refused."""
+PROVISIONING_KEY: Final = "provisioning.pub"
+"""Beside central's other public keys on the box: who signed its answer, and may appoint supervisors."""
 ANSWER_TYPE: Final = "application/vnd.borne.answer+json"
 MAX_FILE_BYTES: Final = 256 * 1024
 """Of each: a page of text, or two certificates and a root of trust."""

@@ -8,30 +8,36 @@ import datetime as dt
 import itertools
 import re
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
-import nacl.exceptions
-import nacl.pwhash
 from nacl.secret import SecretBox
 
 from appliance.contracts.officers import OfficerView, Role
+from appliance.records import secret_proof
+from appliance.records.appointments import Appointments
 from appliance.records.officer_cards import CardTaken, OfficerCards
 from appliance.records.sealed_book import SealedBook
+from appliance.records.secret_proof import proves
 
 FILE: Final = "officers.sealed"
 MAX_OFFICERS: Final = 200
 MIN_PIN: Final = 6
 MAX_TRIES: Final = 5
 LOCKED_FOR: Final = dt.timedelta(minutes=15)
-OPS, MEMORY = nacl.pwhash.argon2id.OPSLIMIT_INTERACTIVE, 32 * 1024 * 1024
-"""A quarter of a second and 32 MiB on a small board: a PIN is short, and the storage key guards the file."""
+OPS, MEMORY = secret_proof.OPS, secret_proof.MEMORY
+"""A PIN is short: the storage key guards the file."""
 _PIN: Final = re.compile(rf"[0-9]{{{MIN_PIN},12}}")
 
 
 class OfficerError(Exception):
-    """What cannot be done with the book of officers, in one plain sentence."""
+    """What cannot be done with the book of officers, in one plain sentence; `code` for the officer's page."""
+
+    def __init__(self, sentence: str, code: str = "") -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 class Officer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,6 +63,7 @@ class Officers:
         self._file = SealedBook(folder / FILE, storage, _Book, what="The book of officers")
         self._lock = threading.Lock()
         self.cards = OfficerCards(folder, storage)
+        self.appointments = Appointments(folder, storage)
 
     def all(self) -> tuple[OfficerView, ...]:
         """By name.
@@ -78,17 +85,54 @@ class Officers:
             OfficerError: a name, a PIN or roles that nobody can have.
             StorageBroken: it is not on disk.
         """
-        name = " ".join(name.split())
-        if not 1 <= len(name) <= 64 or not name.isprintable():
-            raise OfficerError("A name has 1 to 64 characters.")
-        if not roles:
-            raise OfficerError("An officer has at least one role.")
+        name = check_name(name)
+        _check_roles(roles)
         check_pin(pin)
         with self._lock:
             officers = self._read()
             if name not in officers and len(officers) >= MAX_OFFICERS:
-                raise OfficerError(f"There are {MAX_OFFICERS} officers already.")
+                raise OfficerError(f"There are {MAX_OFFICERS} officers already.", "full")
             self._write(officers | {name: Officer(name=name, roles=roles, proof=_prove(pin))})
+
+    def set_roles(self, name: str, roles: frozenset[Role]) -> None:
+        """These from now on; the PIN stays.
+
+        Raises:
+            OfficerError: there is none of this name, or roles that nobody can have.
+            StorageBroken: it is not on disk.
+        """
+        _check_roles(roles)
+        self._change(name, lambda officer: msgspec.structs.replace(officer, roles=roles))
+
+    def unlock(self, name: str) -> None:
+        """Wrong PINs of before are forgiven.
+
+        Raises:
+            OfficerError: there is none of this name.
+            StorageBroken: it is not on disk.
+        """
+        self._change(name, lambda officer: _tried(officer, 0, None))
+
+    def locked(self, *, now: dt.datetime) -> dict[str, int]:
+        """For how many minutes still, by name, who is locked out.
+
+        Raises:
+            StorageBroken: the book cannot be read.
+        """
+        found = {}
+        for officer in self._read().values():
+            try:
+                _refuse_locked(officer, now)
+            except OfficerLocked as locked:
+                found[officer.name] = locked.minutes
+        return found
+
+    def _change(self, name: str, change: Callable[[Officer], Officer]) -> None:
+        with self._lock:
+            officers = self._read()
+            if name not in officers:
+                raise OfficerError(f"There is no officer called {name}.", "not_there")
+            self._write(officers | {name: change(officers[name])})
 
     def remove(self, name: str) -> None:
         """Raises:
@@ -98,7 +142,7 @@ class Officers:
         with self._lock:
             officers = self._read()
             if officers.pop(name, None) is None:
-                raise OfficerError(f"There is no officer called {name}.")
+                raise OfficerError(f"There is no officer called {name}.", "not_there")
             self._write(officers)
         self.cards.take_away(name)
 
@@ -110,11 +154,11 @@ class Officers:
             StorageBroken: it is not on disk.
         """
         if name not in self._read():
-            raise OfficerError(f"There is no officer called {name}.")
+            raise OfficerError(f"There is no officer called {name}.", "not_there")
         try:
             self.cards.give(name, key)
         except CardTaken as error:
-            raise OfficerError(str(error)) from error
+            raise OfficerError(str(error), "card_taken") from error
 
     def holder(self, key: bytes, *, now: dt.datetime) -> Officer | None:
         """The officer whose card has this key; None: nobody's.
@@ -143,9 +187,9 @@ class Officers:
             officer = officers.get(name)
             if officer is None:
                 _prove(pin)  # it takes as long as a wrong PIN
-                raise OfficerUnknown(f"There is no officer called {name}.")
+                raise OfficerUnknown(f"There is no officer called {name}.", "not_there")
             _refuse_locked(officer, now)
-            if _proves(officer.proof, pin):
+            if proves(officer.proof, pin):
                 if officer.tries:
                     self._write(officers | {name: _tried(officer, 0, None)})
                 return officer
@@ -173,7 +217,19 @@ class OfficerLocked(OfficerError):
 
     def __init__(self, left: dt.timedelta) -> None:
         self.minutes = max(1, -(-int(left.total_seconds()) // 60))
-        super().__init__(f"Too many wrong PINs: locked for {self.minutes} minutes.")
+        super().__init__(f"Too many wrong PINs: locked for {self.minutes} minutes.", "locked")
+
+
+def check_name(name: str) -> str:
+    """The name as it is kept.
+
+    Raises:
+        OfficerError: nobody is called so.
+    """
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= 64 or not name.isprintable():
+        raise OfficerError("A name has 1 to 64 characters.", "bad_name")
+    return name
 
 
 def check_pin(pin: str) -> None:
@@ -181,10 +237,15 @@ def check_pin(pin: str) -> None:
     OfficerError: nobody should have this PIN.
     """
     if not _PIN.fullmatch(pin):
-        raise OfficerError(f"A PIN has {MIN_PIN} to 12 digits.")
+        raise OfficerError(f"A PIN has {MIN_PIN} to 12 digits.", "bad_pin")
     steps = {(int(after) - int(before)) % 10 for before, after in itertools.pairwise(pin)}
     if len(steps) == 1 and steps <= {0, 1, 9}:
-        raise OfficerError("This PIN is the first that anybody would try: choose another.")
+        raise OfficerError("This PIN is the first that anybody would try: choose another.", "easy_pin")
+
+
+def _check_roles(roles: frozenset[Role]) -> None:
+    if not roles:
+        raise OfficerError("An officer has at least one role.", "no_roles")
 
 
 def _refuse_locked(officer: Officer, now: dt.datetime) -> None:
@@ -198,11 +259,4 @@ def _tried(officer: Officer, tries: int, locked: dt.datetime | None) -> Officer:
 
 
 def _prove(pin: str) -> bytes:
-    return nacl.pwhash.argon2id.str(pin.encode(), opslimit=OPS, memlimit=MEMORY)
-
-
-def _proves(proof: bytes, pin: str) -> bool:
-    try:
-        return bool(nacl.pwhash.verify(proof, pin.encode()))
-    except (nacl.exceptions.InvalidkeyError, nacl.exceptions.CryptoError, ValueError):
-        return False
+    return secret_proof.prove(pin, ops=OPS, memory=MEMORY)

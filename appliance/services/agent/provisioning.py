@@ -26,6 +26,7 @@ from appliance.contracts.provisioning import (
     ANSWER_TYPE,
     DEVICE_FILE,
     MAX_FILE_BYTES,
+    PROVISIONING_KEY,
     REQUEST_FILE,
     SAID_FILE,
     STATUS_FILE,
@@ -125,7 +126,7 @@ class Provisioning:
         self._write_errand(device.claim, request)
         answer = self._first_answer(device.claim, request)
         if answer is not None:
-            self._install(answer)
+            self._install(answer, device.claim)
             # The token is spent: nothing of it stays on a card that can be pulled out.
             for name in (DEVICE_FILE, REQUEST_FILE, ANSWER_FILE):
                 (self._card / name).unlink(missing_ok=True)
@@ -254,7 +255,7 @@ class Provisioning:
         _check_certificate(answer, request)
         return answer
 
-    def _install(self, answer: Answer) -> None:
+    def _install(self, answer: Answer, claim: Claim) -> None:
         """The configuration last: as long as it is missing nothing starts, and all this is done again."""
         tls, central = self._identity / "tls", self._identity / "central"
         central.mkdir(exist_ok=True)
@@ -268,6 +269,8 @@ class Provisioning:
         for name in ("watermark", "gateway_signing", "operator", "authority", "support"):
             if (said := getattr(answer, name)) is not None:
                 keys[f"{name}_key"] = _write_public(central / f"{name}.pub", VerifyKey(bytes.fromhex(said)))
+        # Whose answer this is may appoint supervisors (docs/wire/appointment.md); lane knows it by its place.
+        _write_public(central / PROVISIONING_KEY, VerifyKey(bytes.fromhex(claim.central_key)))
         root = msgspec.json.encode(answer.reference_root)
         _replace(central / "reference-root.json", root, mode=0o644)
         keys["reference_root"] = central / "reference-root.json"

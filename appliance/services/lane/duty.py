@@ -102,6 +102,11 @@ class Duty:
             self.known, self.readable = (), False
             log.error("%s", error)  # noqa: TRY400 - the sentence says it all
 
+    def renew(self) -> None:
+        """The book was changed at this lane: the screen knows at once."""
+        self.look()
+        self._changed()
+
     def login(self, login: Login) -> OfficerAnswer:
         """Take the lane over, or, with neither a name nor a card, end the shift."""
         if not login.name and not login.card:
@@ -145,9 +150,17 @@ class Duty:
         """
         self._record(act, self.name, **more)
 
-    def visited(self, act: str, name: str) -> None:
-        """A technician came or went; on a disk that is to be mended nothing can be written down."""
-        self._try_to_record(act, name)
+    def acted(self, act: str, name: str, **more: Any) -> None:
+        """An act of who has just proved their PIN, on duty or not.
+
+        Raises:
+            StorageError: it is not on disk.
+        """
+        self._record(act, name, **more)
+
+    def visited(self, act: str, name: str, **more: Any) -> None:
+        """Somebody came, went or was refused; on a disk that is to be mended nothing can be written down."""
+        self._try_to_record(act, name, **more)
 
     def _logout(self, act: str = "logout") -> OfficerAnswer:
         if self.officer is not None:

@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from nacl.signing import VerifyKey
+
 from appliance.clock import Clock
 from appliance.config import Box, Retention
 from appliance.contracts.asked import NoteTaken, SentNote
 from appliance.contracts.capture import Capture, Nothing, Wait, WatchDevices
-from appliance.contracts.checks import Check
 from appliance.contracts.errors import ServiceError
 from appliance.contracts.face_record import picture_of
 from appliance.contracts.lane import (
@@ -61,14 +62,13 @@ from appliance.reference_data.trust_folder import TrustFolder
 from appliance.services.lane.advance.desk import AdvanceDesk
 from appliance.services.lane.boot import BootToReady
 from appliance.services.lane.button import ButtonEvent
-from appliance.services.lane.card import CardReader
 from appliance.services.lane.chase import Chaser
 from appliance.services.lane.disk import DiskWatch
-from appliance.services.lane.duty import Duty
 from appliance.services.lane.engine import CAPTURE_RETRY_SECONDS, Engine
 from appliance.services.lane.finger_desk import FingerDesk
 from appliance.services.lane.in_force import InForce
 from appliance.services.lane.live import GatewayKeys, LiveDesk
+from appliance.services.lane.naming import Naming
 from appliance.services.lane.outbox import Outbox
 from appliance.services.lane.paper_desk import PaperDesk
 from appliance.services.lane.power import NOTICE as POWER_FAILING
@@ -113,6 +113,7 @@ class LaneService:
         clock: Clock,
         memory: Memory,
         officers: Officers,
+        appointing: VerifyKey | None = None,
         gateway: GatewayKeys | None = None,
         face: FaceSettings | None = None,
         finger: FingerSettings | None = None,
@@ -149,11 +150,12 @@ class LaneService:
             journal=journal, memory=memory, lists=lists, clock=clock,
             recent_days=lambda: in_force.policy.memory.recent_days, changed=self._late_hits_came,
         )  # fmt: skip
-        duty = Duty(
-            officers=officers, journal=journal, clock=clock, cards=CardReader(capture, box),
-            changed=lambda: self._in_loop(self.engine.duty_changed),
-            asked=lambda: in_force.policy.officers,
+        self.naming = Naming(
+            officers=officers, journal=journal, clock=clock, capture=capture, box=box, key=appointing,
+            changed=lambda: self._in_loop(self.engine.duty_changed), stick=stick,
+            asked=lambda: in_force.policy.officers, step=lambda: self.engine.state.step,
         )  # fmt: skip
+        duty = self.naming.duty
         self.advance = AdvanceDesk(
             expected=expected, journal=journal, lists=lists, known=memory, clock=clock, post=box.post,
             keep_hours=lambda: in_force.policy.memory.advance_hours,
@@ -167,8 +169,9 @@ class LaneService:
                 visas=visas, stick=stick,
             )  # fmt: skip
         self._live = LiveDesk(
-            device=box.device, keys=gateway, signing=lambda: journal.signing_key, late=self._late_answer
-        )
+            device=box.device, keys=gateway, signing=lambda: journal.signing_key,
+            late=lambda crossing, check: self.engine.late_answer(crossing, check),  # noqa: PLW0108 - made later
+        )  # fmt: skip
         self.engine = Engine(
             box=box, in_force=in_force, capture=capture, journal=journal, lists=lists, trust=trust,
             clock=clock, memory=memory, chaser=self._chaser, live=self._live, duty=duty,
@@ -428,7 +431,7 @@ class LaneService:
         while True:
             if await asyncio.to_thread(self._in_force.look):
                 self._refresh()
-            await asyncio.to_thread(self.engine.duty.look)
+            await asyncio.to_thread(self.naming.look)
             await self._chaser.look_at_lists()
             keep_days = self._in_force.policy.fingers.keep_days
             await self.engine.fingers.forget(self._clock.now()[0], days=keep_days)
@@ -451,14 +454,12 @@ class LaneService:
         self.engine.ready_offer_changed()
         self._refresh()
 
-    async def _late_answer(self, crossing: str, check: Check) -> None:
-        await self.engine.late_answer(crossing, check)
-
     def _refresh(self) -> None:
         engine = self.engine
         now, quality = self._clock.now()
         self._receipts.look(engine.state)
         self.technician.look()
+        self.naming.desk.look()
         if engine.state.step is Step.WAITING:
             self._outbox.grew()
         self._presenter.present(

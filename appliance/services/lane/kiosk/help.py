@@ -16,8 +16,8 @@ from appliance.services.lane.kiosk.manual import GUIDES, Manual, Page
 from appliance.services.lane.kiosk.words import STEPS, TROUBLES, Words
 
 DIALOGS: Final = (
-    *("login", "release", "typing", "paper", "receipt"),
-    *("asked", "proof", "arrival", "group", "looks"),
+    *("login", "appoint", "release", "typing", "paper", "receipt"),
+    *("asked", "proof", "arrival", "group", "looks", "naming"),
 )
 """Forms of the page: while one is open, help is its help."""
 SECOND_LINE: Final = (
@@ -25,11 +25,12 @@ SECOND_LINE: Final = (
 )
 """Pages of their own, which say in `data-screen` which they are."""
 TECHNICIAN: Final = "technician"
+OFFICERS: Final = "officers"
 LOST: Final = "lost"
 LATE: Final = "late_hits"
 SCREENS: Final = (
     *(step for step in STEPS if step not in ("deciding", "recording")),
-    *("green", "amber", "red", LATE, *TROUBLES, *DIALOGS, *SECOND_LINE, TECHNICIAN, LOST),
+    *("green", "amber", "red", LATE, *TROUBLES, *DIALOGS, *SECOND_LINE, TECHNICIAN, OFFICERS, LOST),
 )
 """Every screen that has help; a test holds each language's page to them."""
 

@@ -36,6 +36,7 @@ from appliance.services.lane.kiosk.form import form_of, refusal, said
 from appliance.services.lane.kiosk.guard import guards, sent
 from appliance.services.lane.kiosk.help import HelpPages, screen_code
 from appliance.services.lane.kiosk.looks import look_of
+from appliance.services.lane.kiosk.officers import NamingSource, OfficersPage
 from appliance.services.lane.kiosk.paper import PaperPage
 from appliance.services.lane.kiosk.receipt import ReceiptPages
 from appliance.services.lane.kiosk.screen import screen_of
@@ -86,6 +87,11 @@ class ViewSource(NoteSource, Protocol):
     @property
     def technician(self) -> TechnicianSource:
         """The self-test, part by part."""
+        ...
+
+    @property
+    def naming(self) -> NamingSource:
+        """Who works here."""
         ...
 
     def view(self) -> View: ...
@@ -145,6 +151,8 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     hold: str | None
     officers: tuple[str, ...]
     """Who may log in."""
+    appointed: tuple[str, ...]
+    """Who may come with a code of central's."""
     carded: tuple[str, ...]
     """Those of them who have a card, which is asked for with the PIN."""
     card_alone: bool
@@ -192,6 +200,7 @@ def kiosk_app(source: ViewSource, *, languages: Sequence[str], default_language:
             *SecondLinePage(source, kiosk.words, kiosk.templates, kiosk.version).routes(),
             *VisaPages(source, kiosk.words, kiosk.label, kiosk.templates, kiosk.version).routes(),
             *TechnicianPage(source, kiosk.words, kiosk.templates, kiosk.version).routes(),
+            *OfficersPage(source, kiosk.words, kiosk.templates, kiosk.version).routes(),
             *kiosk.help.routes(),
             *kiosk.receipt.routes(),
             *kiosk.paper.routes(),
@@ -322,6 +331,7 @@ class _Kiosk:
             press=view.press,
             hold=view.hold,
             officers=tuple(one.name for one in view.officers),
+            appointed=self._source.naming.appointing.names,
             carded=tuple(one.name for one in view.officers if one.card),
             card_alone=any(one.card_alone for one in view.officers),
             officer=view.officer.name if view.officer else "",

@@ -37,7 +37,8 @@ from appliance.contracts.checks import CHECKS
 from appliance.contracts.face import INSTRUCTIONS, NOT_MEASURED, OFIQ_MEASURES, OWN_MEASURES
 from appliance.contracts.finger import FINGER_INSTRUCTIONS, POSITIONS
 from appliance.contracts.lane import LAY_DOWN_AGAIN
-from appliance.contracts.officers import OFFICER_PROBLEMS
+from appliance.contracts.naming import ACTS, NAMING_PROBLEMS
+from appliance.contracts.officers import OFFICER_PROBLEMS, Role
 from appliance.contracts.paper import PAPER_PROBLEMS
 from appliance.contracts.technician import BENCH_PROBLEMS, SIGNALS
 from appliance.contracts.visas import VISA_PROBLEMS, VisaOutcome
@@ -162,6 +163,9 @@ KNOWN: Final[dict[str, tuple[str, ...]]] = {
     "intake_problem": INTAKE_PROBLEMS,
     "typed_problem": PAPER_PROBLEMS,
     "officer_problem": tuple(code for code in OFFICER_PROBLEMS if code != "locked"),
+    "role": tuple(Role),
+    "naming_act": ACTS,
+    "naming_problem": NAMING_PROBLEMS,
     "bench_check": SELF_TEST_CHECKS,
     "bench_reason": SELF_TEST_REASONS,
     "bench_signal": SIGNALS,

@@ -26,6 +26,7 @@ from provisioning_scripted import DEVICE, NAME, TOKEN, Post
 from appliance.commands import provision
 from appliance.config import load_config
 from appliance.contracts.provisioning import Answer, Request, fingerprint
+from appliance.opening import CannotStart, appointing_key
 from appliance.services.agent import provisioning
 from appliance.services.agent.provisioning import Provisioning, hardware_serial
 from appliance.services.agent.toml_text import toml_text
@@ -56,6 +57,22 @@ def test_ok_a_box_gets_its_name(post, capsys) -> None:
     # the spent token has left the card, and a second look changes nothing
     assert sorted(one.name for one in post.card.iterdir()) == ["status.txt"]
     assert post.box.look().code == "unchanged"
+
+
+def test_ok_whose_answer_it_was_may_appoint(post, capsys) -> None:
+    post.claim(capsys)
+    post.box.look()
+    assert post.enrol() == 0
+    assert post.box.look().code == "done"
+    config = load_config(post.identity / "borne.toml")
+    assert appointing_key(config) == post.provisioning_key
+    kept = post.identity / "central" / "provisioning.pub"
+    assert kept.stat().st_mode & 0o777 == 0o644, "lane reads it"
+    kept.write_text("no key")
+    with pytest.raises(CannotStart, match="provisioning.pub"):
+        appointing_key(config)
+    kept.unlink()  # as of a box that an earlier version enrolled
+    assert appointing_key(config) is None
 
 
 def test_ok_who_may_read_what(post, capsys) -> None:

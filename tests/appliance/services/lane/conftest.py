@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from nacl.public import PrivateKey
-from nacl.signing import SigningKey
+from nacl.signing import SigningKey, VerifyKey
 
 from appliance.clock import Clock
 from appliance.config import Box, ClockSource, Profile
@@ -91,6 +91,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
         gateway: GatewayKeys | None = None,
         finger: FingerSettings | None = None,
         post: Any = None,
+        appointing: VerifyKey | None = None,
     ) -> LaneService:
         for lane in opened:
             lane.close()
@@ -145,6 +146,7 @@ def make_lane(tmp_path: Path, keys_and_lists):
                 stick=tmp_path / "stick",
                 post=post,
                 officers=Officers(tmp_path, keys.storage),
+                appointing=appointing,
                 gateway=gateway,
                 book=Book.open(tmp_path / "statistics.db", storage=keys.storage),
             )

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -211,6 +212,14 @@ TRAVELLERS = {
 }
 
 
+class NobodyAppointed:
+    """Who works at a lane whose tests are about something else."""
+
+    def __init__(self) -> None:
+        self.appointing = SimpleNamespace(names=(), refused="")
+        self.desk = SimpleNamespace(names=(), free=True, knows=lambda _token: False)
+
+
 class ScriptedSource:
     """A `ViewSource` whose views the test sets; `on_press` is the script's answer to a press that took."""
 
@@ -231,6 +240,7 @@ class ScriptedSource:
         self.on_press: Callable[[str], None] = lambda _event: None
         self.printing = PrintDesk(CaptureService(()))
         """Of a box without a printer."""
+        self.naming = NobodyAppointed()
 
     def view(self) -> View:
         return self._view
