@@ -107,7 +107,7 @@ def test_ok_a_start_that_fails_is_begun_again_and_opens_no_shell(root) -> None:
 
 
 def test_ok_every_partition_belongs_to_who_writes_there(root) -> None:
-    """A new filesystem's top is root's: without a word of tmpfiles or of a unit no service can write there."""
+    """A new filesystem's top is root's: without a word of tmpfiles or of a unit no service can write."""
     mounts = [line.split() for line in (root / "etc/fstab").read_text().splitlines() if " ext4 " in line]
     lines = "".join(one.read_text() for one in (root / "usr/lib/tmpfiles.d").iterdir()).splitlines()
     owners = {words[1]: words[3] for words in map(str.split, lines) if words[:1] == ["d"]}
