@@ -114,7 +114,8 @@ def test_ok_every_partition_belongs_to_who_writes_there(root) -> None:
     for unit in (root / "usr/lib/systemd/system").glob("borne-*.service"):
         words = dict(line.split("=", 1) for line in unit.read_text().splitlines() if "=" in line)
         if "StateDirectory" in words:
-            owners.setdefault(f"/var/lib/{words['StateDirectory']}", words["User"])
+            for name in words["StateDirectory"].split():
+                owners.setdefault(f"/var/lib/{name}", words["User"])
     assert {mount[1]: owners.get(mount[1]) for mount in mounts} == {
         "/etc/borne": "borne-provision",
         "/var/lib/borne": "borne-lane",
