@@ -106,6 +106,24 @@ def test_ok_a_start_that_fails_is_begun_again_and_opens_no_shell(root) -> None:
     assert not (root / "etc/systemd/system/emergency.service").is_symlink()
 
 
+def test_ok_every_partition_belongs_to_who_writes_there(root) -> None:
+    """A new filesystem's top is root's: without a word of tmpfiles or of a unit no service can write."""
+    mounts = [line.split() for line in (root / "etc/fstab").read_text().splitlines() if " ext4 " in line]
+    lines = "".join(one.read_text() for one in (root / "usr/lib/tmpfiles.d").iterdir()).splitlines()
+    owners = {words[1]: words[3] for words in map(str.split, lines) if words[:1] == ["d"]}
+    for unit in (root / "usr/lib/systemd/system").glob("borne-*.service"):
+        words = dict(line.split("=", 1) for line in unit.read_text().splitlines() if "=" in line)
+        if "StateDirectory" in words:
+            for name in words["StateDirectory"].split():
+                owners.setdefault(f"/var/lib/{name}", words["User"])
+    assert {mount[1]: owners.get(mount[1]) for mount in mounts} == {
+        "/etc/borne": "borne-provision",
+        "/var/lib/borne": "borne-lane",
+        "/var/lib/borne-uplink": "borne-uplink",
+        "/var/lib/borne/lists": "borne-lane",
+    }
+
+
 def test_ok_every_service_is_there_and_started(root) -> None:
     wanted = root / "etc/systemd/system/multi-user.target.wants"
     names = {path.name for path in wanted.iterdir()}
