@@ -6,15 +6,11 @@ import json
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from nacl.signing import SigningKey
-from scripted import ScriptedCapture
+from naming_scripted import CardCapture
 from second_line_scripted import records
 
-from appliance.contracts.card import CardProof, ProveCard
-from appliance.contracts.errors import ServiceError
 from appliance.contracts.naming import ACTS, Act, Appoint, OpenOfficers
 from appliance.contracts.officers import Login, Role
 from appliance.officer_card import key_of, name_of
@@ -32,22 +28,6 @@ CENTRAL = SigningKey.generate()
 KEY, OWN_KEY = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
 
 
-class Capture(ScriptedCapture):
-    """Whose reader has the card that the test lays there; none: it waits in vain."""
-
-    card: "ec.EllipticCurvePrivateKey | None" = None
-
-    async def prove_card(self, request: ProveCard) -> CardProof:
-        if self.card is None:
-            await asyncio.sleep(0.01)
-            raise ServiceError("no_card", "No card lies there.", retry=True)
-        piv = PivCard(self.card)
-        signature = self.card.sign(request.digest, ec.ECDSA(Prehashed(hashes.SHA256())))
-        return CardProof(
-            certificate=piv.certificate, signature=signature, device="r", simulated=True, own_reader=False
-        )
-
-
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch) -> None:
     monkeypatch.setattr(officers, "MEMORY", 8192)
@@ -55,8 +35,8 @@ def _quick(monkeypatch) -> None:
 
 
 @pytest.fixture
-def capture() -> Capture:
-    return Capture(traveller(1).lines)
+def capture() -> CardCapture:
+    return CardCapture(traveller(1).lines)
 
 
 @pytest.fixture
