@@ -92,6 +92,7 @@ class Central:
     def receive(self) -> None:
         access = self.broker.access(CENTRAL)
         command = [
+            *("setpriv", "--pdeathsig", "KILL"),  # it ends with whoever started it, however that ends
             *(sys.executable, "-m", "central.cli", "run", "--json", "--keys", str(self._keys)),
             *("--database", str(self._database), "--host", access.host, "--port", str(access.port)),
             *("--ca", str(access.ca), "--certificate", str(access.certificate), "--key", str(access.key)),
