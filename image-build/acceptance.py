@@ -6,8 +6,9 @@
 A central and a broker run on this machine. The box starts with a technician's card, makes its keys, asks to
 be enrolled; the power is cut; central answers onto the card; the box starts again and takes trust anchors and
 a list over MQTT; a document reader is plugged into its USB while it runs, a document of that list is swept
-through it, the box says RED, and the crossing is recorded and acknowledged. The camera and the panel are
-simulated; the serial reader is QEMU's USB serial port behind the real driver in the real sandbox.
+through it, the box says RED, and the crossing is recorded and acknowledged. A stick and a code name the first
+supervisor, and support sees what the services logged. The camera and the panel are simulated; the serial
+reader is QEMU's USB serial port behind the real driver in the real sandbox.
 """
 
 import argparse
@@ -30,7 +31,7 @@ sys.path[:0] = [str(HERE), str(REPOSITORY)]
 
 from board import Board, BoardError, board_names, load_board
 from host import DOCUMENT_NUMBER, LIST, NAME, Central, NotAccepted
-from qemu import Line, Machine, QemuCrashed, QemuError, read_fat, write_fat
+from qemu import Line, Machine, QemuCrashed, QemuError, make_stick, read_fat, write_fat
 
 from appliance.simulation.broker import BrokerUnavailable
 
@@ -154,15 +155,18 @@ class Acceptance:
 
     def cross(self, central: Central, then: Callable[[Machine], None] | None = None) -> None:
         """The second start: a crossing, acknowledged, and the self-test; `then`: while the box still runs."""
-        reader = Reader(self._folder)
+        reader, appointment = Reader(self._folder), self._folder / "appointment.cose"
+        code = central.appoint(appointment)
+        stick = make_stick(self._folder / "stick.img", appointment, folder=NAME)
         words = (
             *LOG,
+            f"borne.rehearsal_appointed={code}",
             "borne.rehearsal=1",
             "borne.rehearsal_after=/dev/ttyUSB0",
             f"borne.rehearsal_lists=trust_anchors,{LIST}",
         )
         with Machine(
-            self.disk, self._board, words=words, options=reader.options, console=self._console
+            self.disk, self._board, words=words, options=(*reader.options, *stick), console=self._console
         ) as machine:
             ready = self.wait(machine, '"ready"', SECOND_SECONDS)
             self.figures["start_to_page_seconds"] = round(ready.at, 1)
@@ -202,6 +206,7 @@ class Acceptance:
                 raise NotAccepted("The crossing is not of the document that was swept.")
             self._check_answers()
             self._see_as_support(central, machine)
+            self._check_appointed()
             self._check_selftest()
             if then is not None:
                 then(machine)
@@ -235,6 +240,14 @@ class Acceptance:
         found = [one["recommendation"] for one in self.figures["events"] if one["event"] == "answered"]
         if found != ["RED"]:
             raise NotAccepted(f"The document is on the list that the box has, and the box says {found}.")
+
+    def _check_appointed(self) -> None:
+        """Lane found central's appointment on the stick, and the code made a supervisor."""
+        said: dict[str, Any] = next(
+            (one for one in self.figures["events"] if one["event"] == "appointed"), {}
+        )
+        if said.get("taken") is not True:
+            raise NotAccepted(f"Whom central appointed is no supervisor of the box: {said}")
 
     def _check_selftest(self) -> None:
         """It ran on the box, and found nothing that failed or that it could not ask."""

@@ -26,6 +26,7 @@ HOST = "10.0.2.2"
 DOCUMENT_NUMBER = "L898902C3"
 """Of ICAO 9303-4's own specimen."""
 LIST = "image-test"
+OFFICER = "Image Test"
 ENTRIES = f"number,issuing_state,status\n{DOCUMENT_NUMBER},UTO,stolen\n"
 
 
@@ -140,6 +141,13 @@ class Central:
             *("--host", access.host, "--port", str(access.port)),
             *("--ca", str(access.ca), "--certificate", str(access.certificate), "--key", str(access.key)),
         )
+
+    def appoint(self, out: Path) -> str:
+        """The box's first supervisor; the code that proves who that is."""
+        return self._central(
+            *("appoint", OFFICER, str(out), "--device", NAME, "--keys", str(self._keys)),
+            *("--database", str(self._database), "--by", "image test", "--purpose", "image test"),
+        ).strip()
 
     def let_support_in(self) -> None:
         """Both keys, for an hour: the box is to send its state, and what its services logged."""

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -28,6 +29,7 @@ MEMORY_MIB = 1536
 """The target of the whole box."""
 CONFIG_AT = 1024 * 1024
 """Where the first partition begins (disk.ALIGN)."""
+STICK_MIB = 900
 LINE_BYTES = 64 * 1024
 END_SECONDS = 10.0
 
@@ -74,6 +76,23 @@ def write_fat(disk: Path, board: Board, number: int, source: Path, name: str) ->
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise QemuError(f"{name} does not go onto partition {number}: {done.stderr.strip()}")
+
+
+def make_stick(path: Path, *files: Path, folder: str = "") -> tuple[str, ...]:
+    """A technician's: a FAT with the label BORNE, and these files in `folder`, its top where none is named.
+
+    Returns QEMU's words that plug it in.
+    """
+    path.unlink(missing_ok=True)
+    with path.open("wb") as file:
+        file.truncate(STICK_MIB * 1024 * 1024)
+    done = partial(subprocess.run, check=True, capture_output=True)
+    done(["mkfs.vfat", "-n", "BORNE", str(path)])
+    if folder:
+        done(["mmd", "-i", str(path), f"::{folder}"])
+    for one in files:
+        done(["mcopy", "-i", str(path), str(one), f"::{folder}/"])
+    return ("-drive", f"if=none,id=stick,file={path},format=raw", "-device", "usb-storage,drive=stick")
 
 
 def take_trial(disk: Path, board: Board) -> bool:

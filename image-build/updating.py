@@ -36,7 +36,7 @@ from acceptance import LOG, SECOND_SECONDS, Acceptance, Reader
 from board import Board, BoardError, board_names, load_board
 from bundle import BundleError, make_bundle
 from host import HOST, Central, NotAccepted
-from qemu import Line, Machine, QemuError, boot_partition, read_fat
+from qemu import Line, Machine, QemuError, boot_partition, make_stick, read_fat
 from signer import make_signer
 
 from appliance.services.agent.toml_text import toml_text
@@ -51,7 +51,6 @@ MISHAPS = (
     QemuError,
     subprocess.SubprocessError,
 )
-STICK_MIB = 900
 INSTALLS = "is being installed"
 INSTALLED = "is installed; the next start tries it"
 KEPT = "is well and is kept"
@@ -129,17 +128,6 @@ class Bundles:
             self._built / "root.squashfs", self._built / "boot.vfat" if well else self._unwell,
             board=self._board, cert=cert, key=key, out=self.folder / f"{version}.raucb", version=version,
         )  # fmt: skip
-
-
-def make_stick(path: Path, *bundles: Path) -> tuple[str, ...]:
-    """A FAT with the label BORNE; QEMU's words that plug it in."""
-    path.unlink(missing_ok=True)
-    with path.open("wb") as file:
-        file.truncate(STICK_MIB * 1024 * 1024)
-    subprocess.run(["mkfs.vfat", "-n", "BORNE", str(path)], check=True, capture_output=True)
-    for bundle in bundles:
-        subprocess.run(["mcopy", "-i", str(path), str(bundle), "::"], check=True, capture_output=True)
-    return ("-drive", f"if=none,id=stick,file={path},format=raw", "-device", "usb-storage,drive=stick")
 
 
 def primary_of(disk: Path, board: Board) -> int:
