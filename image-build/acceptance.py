@@ -137,11 +137,29 @@ class Acceptance:
             self.enrol(central)
             self.cross(central)
 
+    def enrol_by_network(self, central: Central) -> None:
+        """The first start: the box asks at central's door, a person there agrees, and it starts again."""
+        central.open_door()
+        self._put_card(central)
+        with Machine(self.disk, self._board, words=LOG, console=self._console) as machine:
+            asked = self.wait(machine, "borne: asked:", FIRST_SECONDS)
+            self.figures["first_start_to_request_seconds"] = round(asked.at, 1)
+            for _ in self._patiently(STEP_SECONDS, machine, "The box does not come to central's door."):
+                if central.asked():
+                    break
+            central.receive()
+            central.approve(asked.text.split("Its fingerprint is ")[1].split(":")[0])
+            central.publish_lists()
+            self.wait(machine, "borne: done:", STEP_SECONDS)
+            for _ in machine.follow(STEP_SECONDS):
+                pass
+            if not machine.ended:
+                raise NotAccepted("The box that has its name does not start again by itself.")
+            self.figures["first_start_to_restart_seconds"] = round(machine.now, 1)
+
     def enrol(self, central: Central) -> None:
         """The first start, and central's answer on the card."""
-        card = self._folder / "device.toml"
-        card.write_text(DEVICE.format(name=NAME, claim=central.claim()), "utf-8")
-        write_fat(self.disk, self._board, 1, card, "device.toml")
+        self._put_card(central)
         with Machine(self.disk, self._board, words=LOG, console=self._console) as machine:
             asked = self.wait(machine, "borne: asked:", FIRST_SECONDS)
             self.figures["first_start_to_request_seconds"] = round(asked.at, 1)
@@ -152,6 +170,11 @@ class Acceptance:
         write_fat(self.disk, self._board, 1, answer, "answer.cose")
         central.receive()
         central.publish_lists()
+
+    def _put_card(self, central: Central) -> None:
+        card = self._folder / "device.toml"
+        card.write_text(DEVICE.format(name=NAME, claim=central.claim()), "utf-8")
+        write_fat(self.disk, self._board, 1, card, "device.toml")
 
     def cross(self, central: Central, then: Callable[[Machine], None] | None = None) -> None:
         """The second start: a crossing, acknowledged, and the self-test; `then`: while the box still runs."""

@@ -21,6 +21,8 @@ from typing import Self, TextIO
 
 from board import Board
 
+from appliance.simulation import leash
+
 MACHINES = {
     "amd64": ("qemu-system-x86_64", ("-M", "q35", "-cpu", "Nehalem")),
     "arm64": ("qemu-system-aarch64", ("-M", "virt", "-cpu", "cortex-a72")),
@@ -149,7 +151,6 @@ class Machine:
             (folder / name).write_bytes(read_fat(self._disk, self._board, slot, name))
         words = [(folder / "cmdline.txt").read_text("ascii").strip(), f"borne.partition={slot}", *self._words]
         command = [
-            *("setpriv", "--pdeathsig", "KILL"),  # QEMU ends with whoever started it, however that ends
             *(program, *machine, "-accel", "tcg,thread=multi", "-smp", "2", "-m", str(MEMORY_MIB)),
             *("-nographic", "-no-reboot", "-serial", "stdio", "-monitor", "none"),
             *("-drive", f"file={self._disk},if=virtio,format=raw,cache=writethrough"),
@@ -172,6 +173,7 @@ class Machine:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        leash.hold(self._process)
         return self
 
     def __exit__(

@@ -168,7 +168,7 @@ class Updating:
         """Raises:
         NotAccepted: what did not come about.
         """
-        self.acceptance.enrol(central)
+        self.acceptance.enrol_by_network(central)
         server = Server(self.bundles.folder, central)
         self.acceptance.cross(central, lambda machine: self.by_network(central, machine, server))
         self.kept_by_itself(central)
