@@ -156,3 +156,15 @@ def test_ok_who_was_appointed_is_a_supervisor(run, event, passes) -> None:
     else:
         with pytest.raises(NotAccepted, match="no supervisor"):
             run._check_appointed()
+
+
+@pytest.mark.parametrize(
+    ("said", "passes"), [("a.service: Failed with result 'exit-code'.", False), ("Started a.", True)]
+)
+def test_ok_no_unit_may_have_failed(run, said, passes) -> None:
+    machine = SimpleNamespace(lines=[Line(1.0, f"[    1.0] systemd[1]: {said}")])
+    if passes:
+        run._check_units(machine)
+    else:
+        with pytest.raises(NotAccepted, match=r"a\.service"):
+            run._check_units(machine)
