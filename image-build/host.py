@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import json
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,8 +17,10 @@ from nacl.signing import SigningKey
 
 from appliance.contracts.provisioning import Request, fingerprint
 from appliance.key_files import write_key
+from appliance.simulation import leash
 from appliance.simulation.broker import CENTRAL, Broker
 from appliance.simulation.chip.authority import trust_store_for
+from central import claims
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 NAME = "image-test-1"
@@ -26,6 +29,7 @@ HOST = "10.0.2.2"
 DOCUMENT_NUMBER = "L898902C3"
 """Of ICAO 9303-4's own specimen."""
 LIST = "image-test"
+OFFICER = "Image Test"
 ENTRIES = f"number,issuing_state,status\n{DOCUMENT_NUMBER},UTO,stolen\n"
 
 
@@ -42,7 +46,8 @@ class Central:
         self._keys, self._claims, self._database = folder / "keys", folder / "claims", folder / "central.db"
         self.box = folder / "box.pub"
         """Its sealing key, from its request."""
-        self._receiver: subprocess.Popen[bytes] | None = None
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._door: tuple[str, Path] | None = None
         self._update_version = 0
 
     def __enter__(self) -> "Central":
@@ -68,39 +73,69 @@ class Central:
         return self.folder / "reference-root.json"
 
     def __exit__(self, *_: object) -> None:
-        if self._receiver is not None:
-            self._receiver.terminate()
-            self._receiver.wait(10)
+        for process in self._running:
+            process.terminate()
+            process.wait(10)
         self.broker.stop()
 
+    def open_door(self) -> None:
+        """Where boxes ask by network; claims name it from then on."""
+        certificate, key = self.broker.authority.issue("door", server=True, also_at=[HOST])
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [
+            *(sys.executable, "-m", "central.cli", "serve-enrolment", "--claims", str(self._claims)),
+            *("--host", "127.0.0.1", "--port", str(port), "--database", str(self._database)),
+            *("--certificate", str(certificate), "--key", str(key)),
+        ]
+        self._start("door", command)
+        self._door = f"{HOST}:{port}", certificate
+
     def claim(self) -> str:
-        return self._central("claim", "--claims", str(self._claims), "--keys", str(self._keys), NAME)
+        door = (
+            () if self._door is None else ("--door", self._door[0], "--door-certificate", str(self._door[1]))
+        )
+        return self._central("claim", "--claims", str(self._claims), "--keys", str(self._keys), *door, NAME)
 
     def enrol(self, request: Path, answer: Path) -> None:
+        """Answer what was brought on the card."""
+        asked = msgspec.json.decode(request.read_bytes(), type=Request)
+        self._know(asked)
+        self._central("enrol", str(request), str(answer), *self._answering(fingerprint(asked)))
+
+    def asked(self) -> bool:
+        """Whether the box has asked at the door, and waits."""
+        rows = json.loads(self._central("asked", "--json", "--claims", str(self._claims)))["asked"]
+        return any(row["device"] == NAME and row["state"] == "waits" for row in rows)
+
+    def approve(self, letters: str) -> None:
+        """Answer what came by network, as a person who reads the box's letters does."""
+        self._know(claims.waiting_request(self._claims, NAME).request)
+        self._central("approve", NAME, *self._answering(letters))
+
+    def _answering(self, letters: str) -> tuple[str, ...]:
         authority = self.folder / "ca.key"
         self.broker.authority.write_key(authority)
-        asked = msgspec.json.decode(request.read_bytes(), type=Request)
-        if not self.box.exists():
-            write_key(self.box, PublicKey(bytes.fromhex(asked.sealing_key)))
-        self._central(
-            *("enrol", str(request), str(answer), "--claims", str(self._claims), "--keys", str(self._keys)),
-            *("--database", str(self._database), "--broker", f"{HOST}:{self.broker.port}"),
+        return (
+            *("--claims", str(self._claims), "--keys", str(self._keys), "--database", str(self._database)),
+            *("--broker", f"{HOST}:{self.broker.port}", "--reference-root", str(self._root_file)),
             *("--ca", str(self.broker.authority.certificate), "--ca-key", str(authority)),
-            *("--reference-root", str(self._root_file), "--fingerprint", fingerprint(asked)),
+            *("--fingerprint", letters),
         )
+
+    def _know(self, request: Request) -> None:
+        if not self.box.exists():
+            write_key(self.box, PublicKey(bytes.fromhex(request.sealing_key)))
 
     def receive(self) -> None:
         access = self.broker.access(CENTRAL)
         command = [
-            *("setpriv", "--pdeathsig", "KILL"),  # it ends with whoever started it, however that ends
             *(sys.executable, "-m", "central.cli", "run", "--json", "--keys", str(self._keys)),
             *("--database", str(self._database), "--host", access.host, "--port", str(access.port)),
             *("--ca", str(access.ca), "--certificate", str(access.certificate), "--key", str(access.key)),
         ]
-        with (self.folder / "receiver.log").open("ab") as log:
-            self._receiver = subprocess.Popen(
-                command, cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True
-            )
+        self._start("receiver", command)
 
     def publish_update(self, source: Path) -> None:
         """Sign these offers of software for the box, and give them to the broker."""
@@ -141,6 +176,13 @@ class Central:
             *("--ca", str(access.ca), "--certificate", str(access.certificate), "--key", str(access.key)),
         )
 
+    def appoint(self, out: Path) -> str:
+        """The box's first supervisor; the code that proves who that is."""
+        return self._central(
+            *("appoint", OFFICER, str(out), "--device", NAME, "--keys", str(self._keys)),
+            *("--database", str(self._database), "--by", "image test", "--purpose", "image test"),
+        ).strip()
+
     def let_support_in(self) -> None:
         """Both keys, for an hour: the box is to send its state, and what its services logged."""
         boxes = json.loads(self._central("fleet", "--json", "--database", str(self._database)))["boxes"]
@@ -179,6 +221,14 @@ class Central:
 
     def _central(self, *words: str) -> str:
         return self._run("central.cli", *words)
+
+    def _start(self, name: str, command: list[str]) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                command, cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True
+            )
+        leash.hold(process)
+        self._running.append(process)
 
     def _called(self, program: str, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", program, *words]

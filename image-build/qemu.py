@@ -14,11 +14,14 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
 from board import Board
+
+from appliance.simulation import leash
 
 MACHINES = {
     "amd64": ("qemu-system-x86_64", ("-M", "q35", "-cpu", "Nehalem")),
@@ -28,6 +31,7 @@ MEMORY_MIB = 1536
 """The target of the whole box."""
 CONFIG_AT = 1024 * 1024
 """Where the first partition begins (disk.ALIGN)."""
+STICK_MIB = 900
 LINE_BYTES = 64 * 1024
 END_SECONDS = 10.0
 
@@ -74,6 +78,23 @@ def write_fat(disk: Path, board: Board, number: int, source: Path, name: str) ->
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise QemuError(f"{name} does not go onto partition {number}: {done.stderr.strip()}")
+
+
+def make_stick(path: Path, *files: Path, folder: str = "") -> tuple[str, ...]:
+    """A technician's: a FAT with the label BORNE, and these files in `folder`, its top where none is named.
+
+    Returns QEMU's words that plug it in.
+    """
+    path.unlink(missing_ok=True)
+    with path.open("wb") as file:
+        file.truncate(STICK_MIB * 1024 * 1024)
+    done = partial(subprocess.run, check=True, capture_output=True)
+    done(["mkfs.vfat", "-n", "BORNE", str(path)])
+    if folder:
+        done(["mmd", "-i", str(path), f"::{folder}"])
+    for one in files:
+        done(["mcopy", "-i", str(path), str(one), f"::{folder}/"])
+    return ("-drive", f"if=none,id=stick,file={path},format=raw", "-device", "usb-storage,drive=stick")
 
 
 def take_trial(disk: Path, board: Board) -> bool:
@@ -130,7 +151,6 @@ class Machine:
             (folder / name).write_bytes(read_fat(self._disk, self._board, slot, name))
         words = [(folder / "cmdline.txt").read_text("ascii").strip(), f"borne.partition={slot}", *self._words]
         command = [
-            *("setpriv", "--pdeathsig", "KILL"),  # QEMU ends with whoever started it, however that ends
             *(program, *machine, "-accel", "tcg,thread=multi", "-smp", "2", "-m", str(MEMORY_MIB)),
             *("-nographic", "-no-reboot", "-serial", "stdio", "-monitor", "none"),
             *("-drive", f"file={self._disk},if=virtio,format=raw,cache=writethrough"),
@@ -153,6 +173,7 @@ class Machine:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        leash.hold(self._process)
         return self
 
     def __exit__(

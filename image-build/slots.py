@@ -28,9 +28,9 @@ from board import Board, board_names, load_board
 from host import NotAccepted
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
-from qemu import Line, Machine
+from qemu import Line, Machine, make_stick
 from signer import make_signer
-from updating import MISHAPS, Bundles, copy_partition, make_stick, partition_of, primary_of
+from updating import MISHAPS, Bundles, copy_partition, partition_of, primary_of
 
 from appliance.contracts.movement import Stamp
 from appliance.records.journal import Journal

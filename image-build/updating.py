@@ -36,7 +36,7 @@ from acceptance import LOG, SECOND_SECONDS, Acceptance, Reader
 from board import Board, BoardError, board_names, load_board
 from bundle import BundleError, make_bundle
 from host import HOST, Central, NotAccepted
-from qemu import Line, Machine, QemuError, boot_partition, read_fat
+from qemu import Line, Machine, QemuError, boot_partition, make_stick, read_fat
 from signer import make_signer
 
 from appliance.services.agent.toml_text import toml_text
@@ -51,7 +51,6 @@ MISHAPS = (
     QemuError,
     subprocess.SubprocessError,
 )
-STICK_MIB = 900
 INSTALLS = "is being installed"
 INSTALLED = "is installed; the next start tries it"
 KEPT = "is well and is kept"
@@ -131,17 +130,6 @@ class Bundles:
         )  # fmt: skip
 
 
-def make_stick(path: Path, *bundles: Path) -> tuple[str, ...]:
-    """A FAT with the label BORNE; QEMU's words that plug it in."""
-    path.unlink(missing_ok=True)
-    with path.open("wb") as file:
-        file.truncate(STICK_MIB * 1024 * 1024)
-    subprocess.run(["mkfs.vfat", "-n", "BORNE", str(path)], check=True, capture_output=True)
-    for bundle in bundles:
-        subprocess.run(["mcopy", "-i", str(path), str(bundle), "::"], check=True, capture_output=True)
-    return ("-drive", f"if=none,id=stick,file={path},format=raw", "-device", "usb-storage,drive=stick")
-
-
 def primary_of(disk: Path, board: Board) -> int:
     """The boot partition's number that the box starts from when nothing is tried."""
     return boot_partition(read_fat(disk, board, 1, "autoboot.txt").decode(), trial=False)
@@ -180,7 +168,7 @@ class Updating:
         """Raises:
         NotAccepted: what did not come about.
         """
-        self.acceptance.enrol(central)
+        self.acceptance.enrol_by_network(central)
         server = Server(self.bundles.folder, central)
         self.acceptance.cross(central, lambda machine: self.by_network(central, machine, server))
         self.kept_by_itself(central)

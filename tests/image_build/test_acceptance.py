@@ -144,3 +144,27 @@ def test_ok_central_signs_and_seals_what_the_box_can_take(tmp_path, monkeypatch)
     central.publish_lists()
     targets = Repository(tmp_path / "repository").targets()
     assert {one.name for one in targets.values()} == set(published) == {"trust_anchors", LIST}
+
+
+@pytest.mark.parametrize(
+    ("event", "passes"), [({"taken": True}, True), ({"taken": False}, False), (None, False)]
+)
+def test_ok_who_was_appointed_is_a_supervisor(run, event, passes) -> None:
+    run.figures["events"] = [] if event is None else [{"event": "appointed"} | event]
+    if passes:
+        run._check_appointed()
+    else:
+        with pytest.raises(NotAccepted, match="no supervisor"):
+            run._check_appointed()
+
+
+@pytest.mark.parametrize(
+    ("said", "passes"), [("a.service: Failed with result 'exit-code'.", False), ("Started a.", True)]
+)
+def test_ok_no_unit_may_have_failed(run, said, passes) -> None:
+    machine = SimpleNamespace(lines=[Line(1.0, f"[    1.0] systemd[1]: {said}")])
+    if passes:
+        run._check_units(machine)
+    else:
+        with pytest.raises(NotAccepted, match=r"a\.service"):
+            run._check_units(machine)
