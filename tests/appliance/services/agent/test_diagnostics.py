@@ -130,5 +130,5 @@ def test_ok_agent_tells_once_at_the_beginning_and_not_each_round() -> None:
 
 
 def test_ok_what_systemd_says_of_a_service_stands_under_its_name() -> None:
-    said = {"MESSAGE": "Started.", "_SYSTEMD_UNIT": "init.scope", "UNIT": "borne-lane.service", "PRIORITY": "6"}
+    said = {"MESSAGE": "Started.", "_SYSTEMD_UNIT": "init.scope", "UNIT": "borne-lane.service"}
     assert [one["unit"] for one in parsed(json.dumps(said).encode())] == ["borne-lane.service"]
