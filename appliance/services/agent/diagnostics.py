@@ -42,6 +42,8 @@ class _Entry(msgspec.Struct, frozen=True):
     message: str = msgspec.field(name="MESSAGE")
     at: str = msgspec.field(name="__REALTIME_TIMESTAMP", default="")
     unit: str = msgspec.field(name="_SYSTEMD_UNIT", default="")
+    about: str = msgspec.field(name="UNIT", default="")
+    """Of whom systemd itself speaks."""
     priority: str = msgspec.field(name="PRIORITY", default="")
 
 
@@ -78,7 +80,7 @@ def parsed(output: bytes) -> Lines:
         found.append(
             {
                 "at": entry.at[:20],
-                "unit": entry.unit[:64],
+                "unit": (entry.about or entry.unit)[:64],
                 "priority": entry.priority[:2],
                 "message": blanked(entry.message),
             }

@@ -127,3 +127,8 @@ def test_ok_agent_tells_once_at_the_beginning_and_not_each_round() -> None:
     lane.support = SupportState(request="support-2", until="2026-11-26T20:00+00:00")
     asyncio.run(agent._support())
     assert len(told) == 2
+
+
+def test_ok_what_systemd_says_of_a_service_stands_under_its_name() -> None:
+    said = {"MESSAGE": "Started.", "_SYSTEMD_UNIT": "init.scope", "UNIT": "borne-lane.service"}
+    assert [one["unit"] for one in parsed(json.dumps(said).encode())] == ["borne-lane.service"]
