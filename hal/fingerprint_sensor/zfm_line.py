@@ -92,18 +92,20 @@ class ZfmLine:
         self._packets_read: deque[Packet] = deque()
         """Read together with the one before, and not yet asked for."""
 
-    def drain(self) -> None:
-        """Wait until the line is silent: what was asked for before must not be taken for an answer.
+    def drain(self, *, silence: float = POLL_SECONDS) -> None:
+        """Wait until the line is silent for so long: what was asked for before is no answer to what comes now.
 
         Raises:
             DeviceFault: it is never silent.
         """
-        end = time.monotonic() + DRAIN_SECONDS
-        quiet = 0
-        while quiet < 1:
+        heard = began = time.monotonic()
+        now = began
+        while now - heard < silence:
             self._check()
-            quiet = 0 if self._port.read(self._port.in_waiting or 1) else quiet + 1
-            if time.monotonic() > end:
+            read = self._port.read(self._port.in_waiting or 1)
+            now = time.monotonic()
+            heard = now if read else heard
+            if now > began + DRAIN_SECONDS:
                 raise DeviceFault(
                     "The fingerprint module's line is never silent: something else sends on it."
                 )
@@ -165,7 +167,7 @@ class ZfmLine:
             if answer[0] == Confirm.PACKET_ERROR:  # our command was damaged on its way
                 continue
             if attempt and code is not Code.UP_IMAGE:
-                self.drain()
+                self.drain(silence=SILENCE_SECONDS)
             if answer[0] != Confirm.OK:
                 raise Refused(code, answer[0])
             return answer[1:]

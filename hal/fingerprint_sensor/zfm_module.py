@@ -4,7 +4,15 @@ import struct
 from dataclasses import dataclass
 
 from hal.device import DeviceFault, DeviceGone, Unreadable
-from hal.fingerprint_sensor.zfm_line import ANSWER_SECONDS, TRIES, Code, Confirm, Refused, ZfmLine
+from hal.fingerprint_sensor.zfm_line import (
+    ANSWER_SECONDS,
+    SILENCE_SECONDS,
+    TRIES,
+    Code,
+    Confirm,
+    Refused,
+    ZfmLine,
+)
 
 QUICK_SECONDS = 0.3
 """A command that needs no picture is answered in a few milliseconds, and 9600 baud needs 60 more."""
@@ -51,12 +59,12 @@ class ZfmModule:
         self._line.command(Code.VFY_PWD, password.to_bytes(4, "big"), wait=wait, tries=tries)
 
     def settle(self) -> None:
-        """Wait until it says nothing more.
+        """Wait until it says nothing more: a slow one may answer twice.
 
         Raises:
             DeviceFault: its line is never silent.
         """
-        self._line.drain()
+        self._line.drain(silence=SILENCE_SECONDS)
 
     def system_parameters(self) -> SystemParameters:
         """ReadSysPara.
