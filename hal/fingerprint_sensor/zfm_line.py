@@ -93,7 +93,7 @@ class ZfmLine:
         """Read together with the one before, and not yet asked for."""
 
     def drain(self, *, silence: float = POLL_SECONDS) -> None:
-        """Wait until the line is silent for so long: what was asked for before is no answer to what comes now.
+        """Wait until the line is silent for so long: what was asked for before is no answer to what comes.
 
         Raises:
             DeviceFault: it is never silent.

@@ -113,6 +113,7 @@ def test_ok__one_worker_is_killed_and_the_others_go_on(broker, tmp_path, keys, m
             time.sleep(0.5)
             assert time.monotonic() < deadline
         assert killed
+        until(lambda: store.counts()["crossings"] == 60)  # derived behind the acknowledgement
         until(lambda: len(children(parent.pid)) == 2)  # it was started again
         workers = children(parent.pid)
         parent.kill()  # kill -9 of the first leaves no worker behind
