@@ -40,6 +40,8 @@ CARD_MIB = 1900
 FIRST_SECONDS, SECOND_SECONDS, STEP_SECONDS = 1800.0, 2400.0, 1800.0
 """Emulated on a loaded machine, a multiple of what was seen on the slowest; a box takes a hundredth."""
 SWEEP_SECONDS = 8.0
+LINE_SECONDS = 30.0
+"""Until QEMU has begun, and has made the line's socket."""
 WITHIN_SECONDS = 1800.0
 """All runs together; on two quiet cores one takes a sixth of it (docs/image.md)."""
 TRIES = 3
@@ -97,6 +99,9 @@ class Reader:
     def plug(self) -> None:
         self._line = socket.socket(socket.AF_UNIX)
         self._line.settimeout(60)
+        end = time.monotonic() + LINE_SECONDS
+        while not self._path.is_socket() and time.monotonic() < end:
+            time.sleep(0.1)
         self._line.connect(str(self._path))
 
     def sweep(self) -> None:
