@@ -1,6 +1,8 @@
 // What the officer notes beside a crossing: answers by one key each, proofs of a stay, another passport, a group.
 // The box judges each note; nothing of a traveller stays in a form that has closed.
 
+import { send } from "./send.js";
+
 const ANSWER_MS = 5000;
 
 const dialogs = {
@@ -42,17 +44,10 @@ function open(name) {
   if (name === "group" && now.group) openGroup(now.group);
 }
 
-async function send(note, failed) {
+async function tell(note, failed) {
   failed.hidden = true;
   try {
-    const answer = await fetch("/note", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
-      body: JSON.stringify({ note }),
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    if (!answer.ok) throw new Error(answer.statusText);
-    return await answer.json();
+    return await send("/note", { note }, ANSWER_MS);
   } catch {
     failed.textContent = failed.dataset.failed;
     failed.hidden = false;
@@ -118,7 +113,7 @@ async function answer(name, value) {
     ? { type: "SayVisaEntries", crossing, entries: Number(value) }
     : { type: "Say", crossing, question: name, value };
   const failed = dialogs.asked.querySelector(".typing-failed");
-  const said = await send(note, failed);
+  const said = await tell(note, failed);
   if (!said.taken) {
     const problem = Object.values(said.problems)[0];
     if (problem) {
@@ -184,7 +179,7 @@ for (const form of document.querySelectorAll("form[data-note]")) {
     if (note.type === "CloseGroup") note.group = now.group?.group ?? "";
     else if (note.type !== "OpenGroup") note.crossing = (dialog === dialogs.group ? now.group : now.asked)?.crossing ?? "";
     const failed = form.querySelector(".typing-failed");
-    const said = await send(note, failed);
+    const said = await tell(note, failed);
     if (said.taken) {
       dialog.close();
       return;

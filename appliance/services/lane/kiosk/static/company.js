@@ -1,5 +1,7 @@
 // Who is with this child: a digit's key each for the adults who were just admitted here, 0 for nobody. The box judges.
 
+import { send } from "./send.js";
+
 const ANSWER_MS = 5000;
 const toast = document.getElementById("toast");
 
@@ -9,14 +11,7 @@ document.addEventListener("click", async (event) => {
   const { crossing, guardian } = button.dataset;
   const note = { type: "SayGuardian", crossing, guardian, alone: guardian === "" };
   try {
-    const answer = await fetch("/note", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
-      body: JSON.stringify({ note }),
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    if (!answer.ok) throw new Error(answer.statusText);
-    toast.hidden = (await answer.json()).taken;
+    toast.hidden = (await send("/note", { note }, ANSWER_MS)).taken;
     if (!toast.hidden) toast.textContent = toast.dataset.refused;
   } catch {
     toast.textContent = toast.dataset.failed;

@@ -1,6 +1,8 @@
 // Who is on duty, whom central has appointed, and letting a traveller go on under RED: forms with a PIN, and the card of
 // who has one. The box judges them; a PIN leaves the page with the form, and nothing of it stays.
 
+import { send } from "./send.js";
+
 const ANSWER_MS = 30000; // a PIN takes its time on a small board, and a card is waited for
 
 const login = document.getElementById("login");
@@ -48,7 +50,7 @@ function tell(dialog) {
   dialog.querySelector("[data-card]").hidden = !now.carded.includes(dialog.querySelector("[name=name]").value);
 }
 
-async function send(dialog, path, message) {
+async function once(dialog, path, message) {
   if (dialog.dataset.sent) return; // a card is waited for
   dialog.dataset.sent = "yes";
   await ask(dialog, path, message);
@@ -60,14 +62,7 @@ async function ask(dialog, path, message) {
   failed.hidden = true;
   let answer;
   try {
-    const response = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
-      body: JSON.stringify(message),
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    if (!response.ok) throw new Error(response.statusText);
-    answer = await response.json();
+    answer = await send(path, message, ANSWER_MS);
   } catch {
     answer = { taken: false, sentence: failed.dataset.failed };
   }
@@ -87,7 +82,7 @@ for (const [dialog, path] of [[login, "/login"], [appoint, "/appoint"], [release
     event.preventDefault();
     const message = Object.fromEntries(new FormData(form));
     if (dialog === release) message.crossing = releasingFor;
-    send(dialog, path, message);
+    once(dialog, path, message);
   });
   dialog.querySelector("[name=name]").addEventListener("change", () => tell(dialog));
   dialog.querySelector("[data-do=cancel]").addEventListener("click", () => dialog.close());
@@ -96,10 +91,10 @@ for (const [dialog, path] of [[login, "/login"], [appoint, "/appoint"], [release
     dialog.querySelector(".typing-failed").hidden = true;
   });
 }
-login.querySelector("[data-do=logout]").addEventListener("click", () => send(login, "/login", { name: "" }));
+login.querySelector("[data-do=logout]").addEventListener("click", () => once(login, "/login", { name: "" }));
 login.querySelector("[data-do=card]").addEventListener("click", () => {
   login.querySelector("[data-card]").hidden = false;
-  send(login, "/login", { name: "", card: true });
+  once(login, "/login", { name: "", card: true });
 });
 login.querySelector("[data-do=appoint]").addEventListener("click", () => {
   login.close();

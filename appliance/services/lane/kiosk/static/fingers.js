@@ -1,5 +1,7 @@
 // The officer says why a finger cannot be taken: missing or bandaged. The box decides whether that still fits.
 
+import { deliver } from "./send.js";
+
 const ANSWER_MS = 5000;
 
 document.addEventListener("click", async (event) => {
@@ -8,12 +10,7 @@ document.addEventListener("click", async (event) => {
   button.disabled = true;
   const { crossing, finger, except: reason } = button.dataset;
   try {
-    await fetch("/finger", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
-      body: JSON.stringify({ crossing, finger, reason }),
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
+    await deliver("/finger", { crossing, finger, reason }, ANSWER_MS);
   } finally {
     button.disabled = false; // the next view has the button only while the finger is asked for
   }

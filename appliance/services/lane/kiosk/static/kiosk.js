@@ -9,6 +9,7 @@ import { follow } from "./live.js";
 import { offerLooks } from "./looks.js";
 import { offerPaper } from "./paper.js";
 import { offerReceipt } from "./receipt.js";
+import { send } from "./send.js";
 import { offerTyping } from "./typing.js";
 
 const HOLD_MS = 1500; // as long as the button on the panel
@@ -99,20 +100,13 @@ function finish(event) {
   if (!held) return;
   const seen = held;
   letGo();
-  if (seen[event]) send(event, seen.revision); // the box refuses it when the screen has changed since
+  if (seen[event]) press(event, seen.revision); // the box refuses it when the screen has changed since
 }
 
-async function send(event, revision) {
+async function press(event, revision) {
   asking = true;
   try {
-    const answer = await fetch("/press", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
-      body: JSON.stringify({ event, revision }),
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    if (!answer.ok) throw new Error(answer.statusText);
-    if (!(await answer.json()).taken) say(toast.dataset.refused);
+    if (!(await send("/press", { event, revision }, ANSWER_MS)).taken) say(toast.dataset.refused);
   } catch {
     say(toast.dataset.failed);
   } finally {

@@ -4,6 +4,7 @@
 import { offerHelp } from "./help.js";
 import { follow } from "./live.js";
 import { offerLooks } from "./looks.js";
+import { send } from "./send.js";
 
 const ANSWER_MS = 30000; // a PIN takes its time on a small board, and a card is waited for
 
@@ -77,14 +78,7 @@ function say(sentence) {
 
 async function post(path, message) {
   try {
-    const response = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
-      body: JSON.stringify(message),
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    if (!response.ok) throw new Error(response.statusText);
-    return await response.json();
+    return await send(path, message, ANSWER_MS);
   } catch {
     return { taken: false, sentence: said.dataset.failed };
   }

@@ -1,6 +1,8 @@
 // The paper ledger after an outage, line by line. Day, direction and outcome stay for the next line; what was typed
 // of a person goes with the line, and everything goes with the form.
 
+import { send } from "./send.js";
+
 const ANSWER_MS = 10000;
 const SHOWN = 20; // lines that can be looked back at
 
@@ -30,14 +32,7 @@ async function enter() {
   for (const [name, value] of new FormData(form)) line[name] = value;
   let answer;
   try {
-    const response = await fetch("/paper", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
-      body: JSON.stringify(line),
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    if (!response.ok) throw new Error(response.statusText);
-    answer = await response.json();
+    answer = await send("/paper", line, ANSWER_MS);
   } catch {
     answer = { taken: false, problems: {}, sentence: failed.dataset.failed, hits: [] };
   }

@@ -1,6 +1,8 @@
 // The traveller's receipt over the officer's page: read, turned to the traveller, or printed. It closes when the
 // next traveller stands there.
 
+import { deliver } from "./send.js";
+
 const ANSWER_MS = 5000;
 const PRINT_MS = 30_000; // a roll may have to be loaded
 
@@ -42,24 +44,16 @@ function open() {
   show();
 }
 
-function send(address, message, patience) {
-  return fetch(address, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
-    body: JSON.stringify(message),
-    signal: AbortSignal.timeout(patience),
-  }).catch(() => null);
-}
-
 async function showTraveller() {
-  const answer = await send("/receipt/show", { reference: opened ?? "" }, ANSWER_MS);
+  const answer = await deliver("/receipt/show", { reference: opened ?? "" }, ANSWER_MS).catch(() => null);
   if (!answer) page.textContent = page.dataset.failed;
 }
 
 /** On the box's own receipt printer; where there is none the browser prints. */
 async function print() {
   const reference = opened;
-  const answer = await send("/receipt/print", { reference: reference ?? "", language: shown }, PRINT_MS);
+  const message = { reference: reference ?? "", language: shown };
+  const answer = await deliver("/receipt/print", message, PRINT_MS).catch(() => null);
   if (!dialog.open || opened !== reference) return;
   if (answer?.status === 404) window.print();
   else say(answer && (answer.ok || answer.status === 503) ? await answer.text() : page.dataset.failed);

@@ -3,6 +3,7 @@
 
 import { offerHelp } from "./help.js";
 import { follow } from "./live.js";
+import { send } from "./send.js";
 
 const ANSWER_MS = 30000; // a PIN takes its time on a small board, and a card is waited for
 const KEEP_MS = 400; // after the last key, what was typed goes to the box
@@ -79,21 +80,10 @@ function looked() {
   return { routines, indicators: form.getAll("indicator"), notes: form.get("notes") };
 }
 
-async function send(path, message) {
-  const response = await fetch(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
-    body: JSON.stringify(message),
-    signal: AbortSignal.timeout(ANSWER_MS),
-  });
-  if (!response.ok) throw new Error(response.statusText);
-  return response.json();
-}
-
 async function keep() {
   let answer;
   try {
-    answer = await send("/second-line/work", { crossing: body.dataset.crossing, work: looked() });
+    answer = await send("/second-line/work", { crossing: body.dataset.crossing, work: looked() }, ANSWER_MS);
   } catch {
     answer = { taken: false, sentence: saved.dataset.failed };
   }
@@ -142,7 +132,7 @@ closing?.addEventListener("submit", async (event) => {
     const [crossing, pin, reason] = [body.dataset.crossing, form.get("pin"), form.get("reason")];
     try {
       const visa = granted(form);
-      answer = await send("/second-line/close", { crossing, pin, outcome, ground, reason, visa, work: looked() });
+      answer = await send("/second-line/close", { crossing, pin, outcome, ground, reason, visa, work: looked() }, ANSWER_MS);
       if (answer.taken && visa) {
         location.replace(`/visas/${crossing}`); // its label comes next
         return;

@@ -4,6 +4,7 @@
 import { offerHelp } from "./help.js";
 import { follow } from "./live.js";
 import { offerLooks } from "./looks.js";
+import { send } from "./send.js";
 
 const ANSWER_MS = 10000;
 const LOOK_AGAIN_MS = 1000; // after a camera that did not answer
@@ -65,17 +66,10 @@ function say(sentence) {
   delete said.dataset.silent;
 }
 
-async function send(what) {
+async function ask(what) {
   say("");
   try {
-    const response = await fetch("/technician/try", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
-      body: JSON.stringify({ what }),
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    if (!response.ok) throw new Error(response.statusText);
-    const answer = await response.json();
+    const answer = await send("/technician/try", { what }, ANSWER_MS);
     if (!answer.taken) say(answer.sentence);
     return answer.taken;
   } catch {
@@ -128,13 +122,13 @@ const doing = {
 
 function attempt(what) {
   if (doing[what]) doing[what]();
-  else send(what);
+  else ask(what);
 }
 
 async function leave(event) {
   event.preventDefault();
   lookThrough(null);
-  if (await send("leave")) location.replace("/");
+  if (await ask("leave")) location.replace("/");
 }
 
 document.addEventListener("click", (event) => {

@@ -1,6 +1,8 @@
 // The form in which the officer types a document that cannot be read. The box judges every field; this
 // page only sends what was typed, shows what is wrong, and forgets it all when the form closes.
 
+import { send } from "./send.js";
+
 const ANSWER_MS = 5000;
 
 const opener = document.getElementById("type");
@@ -39,19 +41,12 @@ function changed() {
   }
 }
 
-async function send() {
+async function enter() {
   const entry = { crossing: typingFor, confirmed };
   for (const [name, value] of new FormData(form)) entry[name] = value;
   entry.typed_for ??= "";
   try {
-    const answer = await fetch("/typed", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
-      body: JSON.stringify(entry),
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    if (!answer.ok) throw new Error(answer.statusText);
-    show(await answer.json());
+    show(await send("/typed", entry, ANSWER_MS));
   } catch {
     say(failed.dataset.failed);
   }
@@ -102,7 +97,7 @@ document.addEventListener("keydown", (event) => {
 document.getElementById("typing-cancel").addEventListener("click", () => dialog.close());
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  send();
+  enter();
 });
 form.addEventListener("input", changed);
 dialog.addEventListener("close", () => {

@@ -1,6 +1,8 @@
 // A granted visa's page: a blank label is taken, printed, made void. The box judges each act and records it; only
 // then does the browser print.
 
+import { send } from "./send.js";
+
 const ANSWER_MS = 10000; // a PIN takes its time on a small board
 
 const crossing = document.body.dataset.crossing;
@@ -10,14 +12,8 @@ async function act(form) {
   failed.hidden = true;
   let answer;
   try {
-    const response = await fetch(`/visas/${form.dataset.act}`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Borne-Kiosk": "1" },
-      body: JSON.stringify({ crossing, ...Object.fromEntries(new FormData(form)) }),
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    if (!response.ok) throw new Error(response.statusText);
-    answer = await response.json();
+    const message = { crossing, ...Object.fromEntries(new FormData(form)) };
+    answer = await send(`/visas/${form.dataset.act}`, message, ANSWER_MS);
   } catch {
     answer = { taken: false, sentence: failed.dataset.failed };
   }
