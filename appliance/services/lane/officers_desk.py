@@ -5,7 +5,6 @@ change is a record with who did it. The box is never left without a supervisor; 
 """
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable
 from typing import Final
@@ -25,18 +24,17 @@ from appliance.records.errors import StorageError
 from appliance.records.officers import OfficerError, Officers, check_name, check_pin
 from appliance.services.lane.card import CardProblem, CardReader
 from appliance.services.lane.duty import Duty
+from appliance.services.lane.visit import Visit
 from appliance.services.lane.workflow import Step
 
-IDLE_SECONDS: Final = 600.0
 CARD_SECONDS: Final = 30.0
 """To lay a new officer's card down, and to take one's own away before."""
 LOOK_SECONDS: Final = 3.0
 """One look at the reader: a traveller who comes waits no longer for it."""
 OWN_CARD_AGAIN: Final = 0.5
-SUPERVISOR: Final = frozenset({Role.SUPERVISOR})
 
 
-class OfficersDesk:
+class OfficersDesk(Visit):
     """Lives in the event loop's thread; what looks at PINs and cards goes on in another."""
 
     def __init__(
@@ -47,62 +45,22 @@ class OfficersDesk:
         clock: Clock,
         cards: CardReader,
         step: Callable[[], Step],
-        idle_seconds: float = IDLE_SECONDS,
         card_seconds: float = CARD_SECONDS,
     ) -> None:
-        self.ended = ""
-        """Why the latest visit ended: leave, traveller, idle."""
+        super().__init__(role=Role.SUPERVISOR, duty=duty, step=step)
         self._officers = officers
-        self._duty = duty
         self._clock = clock
         self._cards = cards
-        self._step = step
-        self._idle_seconds = idle_seconds
         self._card_seconds = card_seconds
-        self._token = ""
-        self._by = ""
-        self._timer: asyncio.TimerHandle | None = None
         self._giving: asyncio.Task[None] | None = None
         self._card_for = ""
         self._card_problem = ""
         self._changing = asyncio.Lock()
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Who may begin."""
-        return tuple(one.name for one in self._duty.known if Role.SUPERVISOR in one.roles)
-
-    @property
-    def free(self) -> bool:
-        """Whether nobody stands at the lane."""
-        return self._step() is Step.WAITING
-
     async def open(self, request: OpenOfficers) -> tuple[OfficerAnswer, str]:
         """Begin; the answer, and the word by which the page is known from now on."""
-        answer = await asyncio.to_thread(self._duty.proves, request.name, request.pin, SUPERVISOR)
-        if not answer.taken:
-            return answer, ""
-        if not self.free:
-            return OfficerAnswer(taken=False, problem="gone"), ""
-        self._end("leave")
-        self._token, self._by, self.ended = secrets.token_urlsafe(32), request.name, ""
-        self._touch()
-        await asyncio.to_thread(self._duty.visited, "supervisor_came", self._by)
-        return OfficerAnswer(taken=True), self._token
-
-    def knows(self, token: str) -> bool:
-        """Whether this is the word of the visit that goes on."""
-        return bool(self._token) and secrets.compare_digest(token.encode(), self._token.encode())
-
-    def look(self) -> None:
-        """A traveller ends the visit; called whenever the lane has changed."""
-        if self._token and not self.free:
-            self._end("traveller")
-
-    def leave(self, token: str) -> None:
-        """The supervisor goes."""
-        if self.knows(token):
-            self._end("leave")
+        answer = await self._proves(request.name, request.pin)
+        return await self._begin(request.name) if answer.taken else (answer, "")
 
     async def view(self) -> OfficersView:
         """All that can be told now."""
@@ -148,7 +106,7 @@ class OfficersDesk:
         """What can be said without a PIN is said before one is looked at."""
         try:
             name = self._checked(act)
-            proved = self._duty.proves(self._by, act.own_pin, SUPERVISOR)
+            proved = self._duty.proves(self._by, act.own_pin, frozenset({Role.SUPERVISOR}))
             if not proved.taken:
                 return Named(taken=False, problem=proved.problem, minutes=proved.minutes)
             if not self.knows(token):  # a card was waited for, and a traveller came
@@ -268,20 +226,8 @@ class OfficersDesk:
             time.sleep(OWN_CARD_AGAIN)
         raise CardProblem("no_card")
 
-    # The visit
-
-    def _touch(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._end, "idle")
-
-    def _end(self, why: str) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if not self._token:
-            return
-        self._token, self._card_problem, self.ended = "", "", why
-        asyncio.get_running_loop().run_in_executor(None, self._duty.visited, "supervisor_went", self._by)
+    def _over(self) -> None:
+        self._card_problem = ""
 
 
 def _refuse_last(known: dict[str, OfficerView], name: str) -> None:

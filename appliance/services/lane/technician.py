@@ -6,7 +6,6 @@ tried is noted with the agent's self-test and leaves with the telemetry; nothing
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -25,10 +24,9 @@ from appliance.services.lane.aside import Aside
 from appliance.services.lane.duty import Duty
 from appliance.services.lane.signals import show
 from appliance.services.lane.specimen import read_specimen, results_of
+from appliance.services.lane.visit import Visit
 from appliance.services.lane.workflow import Step
 
-IDLE_SECONDS: Final = 600.0
-"""Who has gone away has left the readers to nobody: then the lane takes them back."""
 FINGER: Final = "right_index"
 FINGER_SECONDS: Final = 15.0
 FINGER_QUALITY: Final = 30
@@ -36,7 +34,7 @@ FINGER_QUALITY: Final = 30
 LOOK_SECONDS: Final = 3.0
 
 
-class TechnicianDesk:
+class TechnicianDesk(Visit):
     """Lives in the event loop's thread. `status` is the lane's own word on lists, clock and records."""
 
     def __init__(
@@ -50,41 +48,23 @@ class TechnicianDesk:
         step: Callable[[], Step],
         devices: Callable[[], tuple[DeviceStatus, ...]],
         status: Callable[[Nothing], Coroutine[Any, Any, LaneStatus]],
-        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
+        super().__init__(role=Role.TECHNICIAN, duty=duty, step=step)
         self.agent: Agent | None = None
         """Set by who builds the box; None: nobody runs the self-test here."""
         self.post: Callable[[], PostReport | None] = lambda: None
         """Set by who builds the box: how it stands in its post, as the errands say."""
-        self.ended = ""
-        """Why the latest visit ended: leave, traveller, idle."""
         self._capture = capture
-        self._duty = duty
         self._clock = clock
         self._trust = trust
         self._aside = aside
-        self._step = step
         self._devices = devices
         self._status = status
-        self._idle_seconds = idle_seconds
-        self._token = ""
-        self._name = ""
-        self._timer: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
         self._doing = ""
         self._signal = ""
         self._specimen: Specimen | None = None
         self._noted: dict[str, Check] = {}
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Who may begin."""
-        return tuple(one.name for one in self._duty.known if Role.TECHNICIAN in one.roles)
-
-    @property
-    def free(self) -> bool:
-        """Whether nobody stands at the lane."""
-        return self._step() is Step.WAITING
 
     @property
     def open_to_all(self) -> bool:
@@ -94,28 +74,10 @@ class TechnicianDesk:
     async def open(self, request: OpenBench) -> tuple[OfficerAnswer, str]:
         """Begin; the answer, and the word by which the page is known from now on."""
         if not self.open_to_all:
-            roles = frozenset({Role.TECHNICIAN})
-            answer = await asyncio.to_thread(self._duty.proves, request.name, request.pin, roles)
+            answer = await self._proves(request.name, request.pin)
             if not answer.taken:
                 return answer, ""
-        if not self.free:
-            return OfficerAnswer(taken=False, problem="gone"), ""
-        self._end("leave")
-        self._token, self._name = secrets.token_urlsafe(32), request.name
-        self.ended, self._noted = "", {}
-        self._aside.set(technician=True)
-        self._touch()
-        await asyncio.to_thread(self._duty.visited, "technician_came", self._name)
-        return OfficerAnswer(taken=True), self._token
-
-    def knows(self, token: str) -> bool:
-        """Whether this is the word of the visit that goes on."""
-        return bool(self._token) and secrets.compare_digest(token.encode(), self._token.encode())
-
-    def look(self) -> None:
-        """A traveller ends the visit; called whenever the lane has changed."""
-        if self._token and not self.free:
-            self._end("traveller")
+        return await self._begin(request.name)
 
     async def view(self) -> BenchView:
         """All that can be told now."""
@@ -262,27 +224,20 @@ class TechnicianDesk:
 
     # The visit
 
-    def _touch(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._end, "idle")
+    def _began(self) -> None:
+        self._noted = {}
+        self._aside.set(technician=True)
 
     async def _stop(self) -> None:
         if self._work is not None:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
 
-    def _end(self, why: str) -> None:
-        """The visit is over; nothing that was read stays."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if not self._token:
-            return
+    def _over(self) -> None:
+        """Nothing that was read stays."""
         if self._work is not None:
             self._work.cancel()
-        self._token, self._signal, self._specimen, self.ended = "", "", None, why
+        self._signal, self._specimen = "", None
         self._aside.set(technician=False)
-        loop = asyncio.get_running_loop()
-        if why != "traveller":  # whose step has lights of its own
-            self._work = loop.create_task(show(self._capture, SIGNALS[0]))
-        loop.run_in_executor(None, self._duty.visited, "technician_went", self._name)
+        if self.ended != "traveller":  # whose step has lights of its own
+            self._work = asyncio.get_running_loop().create_task(show(self._capture, SIGNALS[0]))

@@ -146,4 +146,4 @@ document.addEventListener("keydown", (event) => {
 
 offerHelp("technician");
 offerLooks();
-follow("/technician/events", "bench", told, lose);
+follow("/technician/events", "technician", told, lose);
