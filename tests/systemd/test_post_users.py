@@ -94,7 +94,7 @@ class Box:
                 os.setuid(IDS[user])
                 os.umask(0o077)
                 os._exit(work())
-            except BaseException:
+            except BaseException:  # the child never goes back into the tests; its parent sees 99
                 traceback.print_exc()
                 os._exit(99)
         return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])

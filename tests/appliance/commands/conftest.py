@@ -13,6 +13,11 @@ import pytest
 from nacl.public import PrivateKey
 from nacl.signing import SigningKey
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from post_boxes import Box
+from post_lanes import Post
+
 from appliance import cli
 from appliance.key_files import write_key
 from appliance.reference_data.trust_folder import install_trust_store
@@ -100,3 +105,15 @@ def config(tmp_path_factory) -> Iterator[Path]:
     finally:
         lane.terminate()
         lane.wait(30)
+
+
+@pytest.fixture
+def post(borne, tmp_path: Path) -> Post:
+    """A post with its authority, and a technician's stick."""
+    return Post(borne, tmp_path)
+
+
+@pytest.fixture
+def box(borne, post: Post, tmp_path: Path) -> Box:
+    """A box of it that has no shell."""
+    return Box(borne, tmp_path, "lane-2", authority=post.letters)

@@ -33,11 +33,6 @@ from appliance.post.papers import (
 
 
 @pytest.fixture
-def post(borne, tmp_path: Path) -> Post:
-    return Post(borne, tmp_path)
-
-
-@pytest.fixture
 def lanes(post: Post, tmp_path: Path) -> tuple[Lane, Lane, Lane]:
     """Three boxes of the post; the first is the hub."""
     made = [Lane(tmp_path, f"lane-{number}") for number in (1, 2, 3)]

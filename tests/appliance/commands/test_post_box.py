@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "services/agent"))
 
 from post_boxes import Box, answer, join
-from post_lanes import NOW, Post, carried, item_of
+from post_lanes import NOW, carried, item_of
 from provisioning_scripted import Post as Start
 
 from appliance.commands import post_box
@@ -27,16 +27,6 @@ from appliance.post.index_keys import FILE, IndexKeys
 from appliance.post.papers import read_request
 from appliance.records.keys import load_box_keys
 from appliance.records.vault import BoardVault
-
-
-@pytest.fixture
-def post(borne, tmp_path: Path) -> Post:
-    return Post(borne, tmp_path)
-
-
-@pytest.fixture
-def box(borne, post: Post, tmp_path: Path) -> Box:
-    return Box(borne, tmp_path, "lane-2", authority=post.letters)
 
 
 class TestAsking:

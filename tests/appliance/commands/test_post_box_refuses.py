@@ -20,16 +20,6 @@ from appliance.post import joining
 from appliance.post.papers import MAX_FILE_BYTES
 
 
-@pytest.fixture
-def post(borne, tmp_path: Path) -> Post:
-    return Post(borne, tmp_path)
-
-
-@pytest.fixture
-def box(borne, post: Post, tmp_path: Path) -> Box:
-    return Box(borne, tmp_path, "lane-2", authority=post.letters)
-
-
 class TestNotTaking:
     def test_fail_a_foreign_authority_on_a_stick_introduces_itself_to_nobody(
         self, borne, box, tmp_path

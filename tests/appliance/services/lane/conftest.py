@@ -20,6 +20,7 @@ from appliance.contracts.lane import Press, SignedData, View
 from appliance.face_settings import FaceSettings
 from appliance.finger_settings import FingerSettings
 from appliance.opening import content_checks
+from appliance.records import officers
 from appliance.records.cases import Cases
 from appliance.records.enrolment import Enrolments
 from appliance.records.expected import Expected
@@ -51,6 +52,13 @@ CENTRAL_WATERMARK = SigningKey.generate()
 CENTRAL_OPERATOR = SigningKey.generate()
 CENTRAL_AUTHORITY = SigningKey.generate()
 ISSUER = SigningKey.generate()
+
+
+@pytest.fixture
+def quick_pins(monkeypatch) -> None:
+    """Looking at a PIN takes no time."""
+    monkeypatch.setattr(officers, "MEMORY", 8192)
+    monkeypatch.setattr(officers, "OPS", 1)
 
 
 @pytest.fixture(scope="session")

@@ -49,10 +49,8 @@ def virtual() -> Iterator[VirtualReader]:
 
 
 @pytest.fixture
-def book(keys_and_lists, tmp_path: Path, monkeypatch) -> officers.Officers:
+def book(keys_and_lists, tmp_path: Path, quick_pins) -> officers.Officers:
     """Emil has a card, the others have none."""
-    monkeypatch.setattr(officers, "MEMORY", 8192)
-    monkeypatch.setattr(officers, "OPS", 1)
     book = staff(tmp_path, keys_and_lists[0].storage)
     book.give_card("Emil", EMILS_KEY)
     return book

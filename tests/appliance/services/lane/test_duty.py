@@ -13,18 +13,14 @@ from appliance.records import envelope, officers
 from appliance.records.officers import Officers
 from appliance.simulation.travellers import traveller
 
+pytestmark = pytest.mark.usefixtures("quick_pins")
+
 _spec = importlib.util.spec_from_file_location("scripted", Path(__file__).parent / "scripted.py")
 _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)
 
 STOLEN = 3
 REASON = "Reported found again; seen by telephone with the desk."
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch) -> None:
-    monkeypatch.setattr(officers, "MEMORY", 8192)
-    monkeypatch.setattr(officers, "OPS", 1)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from scripted import ScriptedCapture
 from second_line_scripted import login, records, staff
 
 from appliance.contracts.lane import SignedData
-from appliance.records import officers
 from appliance.records.expected import Expected
 from appliance.screening import OpenLists
 from appliance.screening.lists import BrokenList
@@ -19,10 +18,8 @@ STOLEN = row(STOLEN_DOCUMENT.number, issuing_state=STOLEN_DOCUMENT.issuing_state
 
 
 @pytest.fixture
-def lane(make_lane, keys_and_lists, tmp_path: Path, monkeypatch):
+def lane(make_lane, keys_and_lists, tmp_path: Path, quick_pins):
     """A box that has no watchlists yet."""
-    monkeypatch.setattr(officers, "MEMORY", 8192)
-    monkeypatch.setattr(officers, "OPS", 1)
     staff(tmp_path, keys_and_lists[0].storage)
     lane = make_lane(ScriptedCapture(()), lists=False)
     asyncio.run(lane.login(login("Emil")))

@@ -14,15 +14,12 @@ from second_line_scripted import login, records, staff
 from appliance.contracts.checks import Direction
 from appliance.contracts.errors import ServiceError
 from appliance.csv_lines import MAX_FILE_BYTES
-from appliance.records import officers
 from appliance.records.errors import StorageBroken
 from appliance.services.lane.advance.intake import FOLDER, IntakeError
 
 
 @pytest.fixture
-def lane(make_lane, keys_and_lists, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(officers, "MEMORY", 8192)
-    monkeypatch.setattr(officers, "OPS", 1)
+def lane(make_lane, keys_and_lists, tmp_path: Path, quick_pins):
     staff(tmp_path, keys_and_lists[0].storage)
     lane = make_lane(ScriptedCapture(()))
     asyncio.run(lane.login(login("Emil")))

@@ -21,17 +21,13 @@ from appliance.services.lane.kiosk import kiosk_app
 from appliance.simulation.chip.piv_card import PivCard
 from appliance.simulation.travellers import traveller
 
+pytestmark = pytest.mark.usefixtures("quick_pins")
+
 PIN, OTHER, WRONG = "271828", "161803", "314159"
 AIDA, BEK = "Aida Osmonova", "Bek"
 PRESS = {"x-borne-kiosk": "1", "content-type": "application/json"}
 CENTRAL = SigningKey.generate()
 KEY, OWN_KEY = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch) -> None:
-    monkeypatch.setattr(officers, "MEMORY", 8192)
-    monkeypatch.setattr(officers, "OPS", 1)
 
 
 @pytest.fixture

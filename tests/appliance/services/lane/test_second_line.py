@@ -11,24 +11,19 @@ from second_line_scripted import HONEST, PINS, REASON, STOLEN, LitReader, login,
 from appliance.contracts.capture import Nothing
 from appliance.contracts.cases import CaseOutcome, CloseCase, Ground, SaveWork, Work
 from appliance.contracts.officers import Login, Release
-from appliance.records import officers
 from appliance.records.errors import StorageBroken
 from appliance.records.journal import Journal
 from appliance.services.lane.kiosk.traveller import word_of
 from appliance.services.lane.second_line import desk as desks
 from appliance.services.lane.second_line.indicators import INDICATORS
 
+pytestmark = pytest.mark.usefixtures("quick_pins")
+
 WORK = Work(
     routines={"IR.AB.MR": "PASS", "UV.BR.FU": "FAIL", "IR.TR.IS": "PASS", "VI.AB.IS": "PASS"},
     indicators=("another_speaks",),
     notes="She travels alone; the cousin at the barrier is not one.",
 )
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch) -> None:
-    monkeypatch.setattr(officers, "MEMORY", 8192)
-    monkeypatch.setattr(officers, "OPS", 1)
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,11 @@ from appliance.contracts.errors import ServiceError
 from appliance.contracts.officers import Role
 from appliance.contracts.post_joining import PostReport
 from appliance.contracts.technician import SIGNALS, OpenBench
-from appliance.records import officers
 from appliance.services.lane import policy
 from appliance.services.lane.kiosk import kiosk_app
 from appliance.simulation.travellers import traveller
+
+pytestmark = pytest.mark.usefixtures("quick_pins")
 
 SHIPPED = Path(policy.__file__).with_name("policy.toml")
 PIN, WRONG = "271828", "314159"
@@ -51,12 +52,6 @@ class Capture(ScriptedCapture):
     async def look_through(self, request: LookThrough) -> Looked:
         await self._called("look_through")
         return Looked(jpeg=b"\xff\xd8", width=4, height=3, focus=1.0, luminance=1.0, dark=0.0, bright=0.0)
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch) -> None:
-    monkeypatch.setattr(officers, "MEMORY", 8192)
-    monkeypatch.setattr(officers, "OPS", 1)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from appliance.contracts.asked import ApplyForVisa, SentNote
 from appliance.contracts.cases import CaseOutcome, CloseCase, Ground
 from appliance.contracts.checks import Direction, Outcome
 from appliance.contracts.visas import IssueLabel, PrintLabel, VisaGrant, VoidLabel
-from appliance.records import officers
 from appliance.records.errors import StorageFull
 from appliance.reference_data.sealed import ContentType
 from appliance.services.lane.on_arrival import desk
@@ -46,9 +45,7 @@ REASON = "She shows her booking and her way back."
 
 
 @pytest.fixture(autouse=True)
-def _staff(keys_and_lists, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(officers, "MEMORY", 8192)
-    monkeypatch.setattr(officers, "OPS", 1)
+def _staff(keys_and_lists, tmp_path, quick_pins) -> None:
     staff(tmp_path, keys_and_lists[0].storage)
 
 

@@ -16,7 +16,6 @@ from second_line_scripted import HONEST, LitReader, login, staff
 from selenium.webdriver.common.keys import Keys
 
 from appliance.contracts.advance import AdvanceLine, ImportAdvance
-from appliance.records import officers
 from appliance.simulation.watchlists import STOLEN_DOCUMENT
 
 SOON = dt.datetime.now().astimezone() + dt.timedelta(hours=1)
@@ -47,9 +46,7 @@ LINES = (
 
 
 @pytest.fixture(autouse=True)
-def _staff(keys_and_lists, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(officers, "MEMORY", 8192)
-    monkeypatch.setattr(officers, "OPS", 1)
+def _staff(keys_and_lists, tmp_path: Path, quick_pins) -> None:
     staff(tmp_path, keys_and_lists[0].storage)
 
 

@@ -10,16 +10,13 @@ from scripted import ScriptedCapture
 from second_line_scripted import login, staff
 
 from appliance.csv_lines import MAX_FILE_BYTES
-from appliance.records import officers
 from appliance.services.lane.kiosk import kiosk_app
 
 KIOSK = {"x-borne-kiosk": "1"}
 
 
 @pytest.fixture
-def lane(make_lane, keys_and_lists, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(officers, "MEMORY", 8192)
-    monkeypatch.setattr(officers, "OPS", 1)
+def lane(make_lane, keys_and_lists, tmp_path: Path, quick_pins):
     staff(tmp_path, keys_and_lists[0].storage)
     lane = make_lane(ScriptedCapture(()))
     asyncio.run(lane.login(login("Emil")))

@@ -18,7 +18,6 @@ from selenium.webdriver.common.keys import Keys
 from appliance.contracts.naming import Act, Appoint, Named, OfficerLine, OfficersView, OpenOfficers
 from appliance.contracts.officers import OfficerAnswer, OfficerView, Role
 from appliance.key_files import read_key
-from appliance.records import officers
 from appliance.services.lane.kiosk.words import LANGUAGES
 from appliance.simulation.travellers import traveller
 from central.cli import main as central
@@ -301,11 +300,9 @@ def test_ok__the_manual_s_picture(
 
 
 def test_ok__from_central_s_word_to_an_officer_who_decides(
-    browser: Kiosk, make_lane, house, tmp_path: Path, monkeypatch, capsys
+    browser: Kiosk, make_lane, house, tmp_path: Path, quick_pins, capsys
 ) -> None:
     """A box that nobody was ever named at, a stick, a telephone, and one traveller."""
-    monkeypatch.setattr(officers, "MEMORY", 8192)
-    monkeypatch.setattr(officers, "OPS", 1)
     said = ["--by", "Zamira", "--purpose", "a new post"]
     central_keys, database = str(tmp_path / "central"), str(tmp_path / "central.db")
     claims = ["--claims", str(tmp_path / "claims"), "--keys", central_keys]

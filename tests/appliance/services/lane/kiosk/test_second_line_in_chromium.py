@@ -14,7 +14,6 @@ from kiosk_looks import FAINT
 from second_line_scripted import HONEST, NEAR, PINS, STOLEN, LitReader, login, records, staff
 from selenium.webdriver.common.keys import Keys
 
-from appliance.records import officers
 from appliance.services.lane.kiosk.looks import THEMES
 from appliance.services.lane.second_line import desk
 from appliance.services.lane.second_line.routines import ROUTINES
@@ -31,9 +30,7 @@ LOOK = "Object.assign(document.documentElement.dataset, {theme: arguments[0], pr
 
 
 @pytest.fixture(autouse=True)
-def _staff(keys_and_lists, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(officers, "MEMORY", 8192)
-    monkeypatch.setattr(officers, "OPS", 1)
+def _staff(keys_and_lists, tmp_path: Path, quick_pins) -> None:
     staff(tmp_path, keys_and_lists[0].storage)
 
 

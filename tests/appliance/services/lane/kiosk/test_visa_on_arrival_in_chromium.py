@@ -24,7 +24,6 @@ from test_visa import Reader
 from test_visa_on_arrival import REASON, ruled  # noqa: F401 - the lane under rules
 
 from appliance.cli import main
-from appliance.records import officers
 
 POINTS_A_MM = 72 / 25.4
 OVERLAPS = """
@@ -37,9 +36,7 @@ return [...document.querySelectorAll(".label dl > div, .label > img")]
 
 
 @pytest.fixture(autouse=True)
-def _staff(keys_and_lists, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(officers, "MEMORY", 8192)
-    monkeypatch.setattr(officers, "OPS", 1)
+def _staff(keys_and_lists, tmp_path: Path, quick_pins) -> None:
     staff(tmp_path, keys_and_lists[0].storage)
 
 
