@@ -11,15 +11,13 @@ import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from board import Board
 from initrd import module_name
-
-MERGED = ("bin", "sbin", "lib")
-"""Links into /usr, as Debian has them since 12; lib64 where the architecture has one."""
-
+from lockfile import Deb
+from unpack import unpack
 
 NOT_NEEDED = (
     *(
@@ -48,39 +46,20 @@ class RootError(Exception):
     """The root cannot be made, in one plain sentence."""
 
 
-def make_base(root: Path, board: Board, debs: Iterable[Path], wheels: Iterable[Path]) -> None:
+def make_base(root: Path, board: Board, packages: Sequence[tuple[Deb, Path]], wheels: Iterable[Path]) -> None:
     """All that the lock file names, unpacked and compiled: nothing of Borne's own, so it is kept by the lock.
 
     Raises:
-        RootError: a package cannot be unpacked, or something that is needed is not in it.
+        UnpackError: a package cannot be unpacked.
+        RootError: something that is needed is not in them.
     """
-    root.mkdir(parents=True)
+    unpack(root, board, packages)
     root.chmod(0o755)
-    _unpack(root, debs)
     release = kernel_release(root)
     if board.kernel_modules:
         _prune_modules(root, release, board.kernel_modules, board.initrd_modules)
     _strip(root)
     _install_wheels(root, board, wheels)
-
-
-def _unpack(root: Path, debs: Iterable[Path]) -> None:
-    for name in MERGED:
-        (root / "usr" / name).mkdir(parents=True, exist_ok=True)
-        (root / name).symlink_to(f"usr/{name}")
-    (root / "usr/lib64").mkdir()
-    (root / "lib64").symlink_to("usr/lib64")
-    for deb in debs:
-        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as archive:
-            taken = subprocess.run(
-                ["tar", "--extract", "--keep-directory-symlink", "--no-same-owner", "--directory", str(root)],
-                stdin=archive.stdout, capture_output=True, text=True, check=False,
-            )  # fmt: skip
-        if taken.returncode != 0 or archive.returncode != 0:
-            raise RootError(f"{deb.name} cannot be unpacked: {taken.stderr.strip()[-200:]}")
-    if not any((root / "usr/lib64").iterdir()):
-        (root / "usr/lib64").rmdir()
-        (root / "lib64").unlink()
 
 
 def kernel_release(root: Path) -> str:

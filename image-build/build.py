@@ -31,6 +31,7 @@ from initrd import InitrdError, make_initrd
 from lockfile import Lock, LockError, Unfetchable, read_lock
 from rootfs import finish_root, settle
 from sbom import bill_of
+from unpack import UnpackError
 from verity import append_tree
 
 import appliance
@@ -38,8 +39,8 @@ import appliance
 CONFIG_MIB = 16
 STEPS = 7
 TOOLS = {
-    "dpkg-deb": "dpkg", "tar": "tar", "mksquashfs": "squashfs-tools", "mkfs.vfat": "dosfstools",
-    "mcopy": "mtools",
+    "mmdebstrap": "mmdebstrap", "dpkg-deb": "dpkg", "tar": "tar", "mksquashfs": "squashfs-tools",
+    "mkfs.vfat": "dosfstools", "mcopy": "mtools",
     "depmod": "kmod", "systemd-sysusers": "systemd", "systemctl": "systemd", "readelf": "binutils",
 }  # fmt: skip
 
@@ -72,7 +73,7 @@ def build(
     """Build it; returns the files' names with their SHA-256.
 
     Raises:
-        BootError, InitrdError, LockError, RootError: what is missing, in one plain sentence.
+        BootError, InitrdError, LockError, RootError, UnpackError: what is missing, in one plain sentence.
     """
     told = Told()
     target = out / board.name
@@ -93,7 +94,7 @@ def build(
         for old in cache.glob(f"base-{board.name}-*"):
             shutil.rmtree(old)
         draft = made / "base"
-        make_base(draft, board, debs, wheels)
+        make_base(draft, board, tuple(zip(lock.debs, debs, strict=True)), wheels)
         _run(["cp", "--archive", "--reflink=auto", str(draft), f"{base}.draft"])
         os.replace(f"{base}.draft", base)
         shutil.rmtree(draft)
@@ -139,7 +140,8 @@ def build(
 
 def base_digest(lock: Lock, board: Board) -> str:
     """What the unpacked packages follow from: the lock, the board, and how they are unpacked."""
-    said = f"{lock.digest} {board!r} {sha256_of(HERE / 'base.py')} {sys.version_info[:2]}"
+    how = [sha256_of(HERE / name) for name in ("base.py", "unpack.py")]
+    said = f"{lock.digest} {board!r} {how} {sys.version_info[:2]}"
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
@@ -220,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             epoch=source_date(),
             update_ca=chosen.update_ca,
         )
-    except (BoardError, BootError, InitrdError, LockError, RootError) as error:
+    except (BoardError, BootError, InitrdError, LockError, RootError, UnpackError) as error:
         print(f"image: {error}", file=sys.stderr)
         if isinstance(error, Unfetchable):
             unfetchable.write_text(f"{error}\n", "utf-8")

@@ -58,6 +58,7 @@ def fetch(lock: Lock, board: Board, cache: Path, progress: Progress) -> tuple[li
 def _deb(deb: Deb, cache: Path) -> Path:
     path = cache / f"{deb.sha256}.deb"
     if path.exists():
+        _check(path, deb.sha256, f"{deb.name} {deb.version}")
         return path
     main, security = archive_sites()
     site = security if deb.path.startswith("pool/updates/") else main

@@ -61,6 +61,14 @@ def test_fail_another_hash_is_not_kept(archive) -> None:
     assert [one.name for one in archive.cache.iterdir()] == []
 
 
+def test_fail_a_kept_package_that_was_changed_and_comes_anew(archive) -> None:
+    deb = archive.deb("a", b"1")
+    archive.fetch(deb)[0][0].write_bytes(b"changed")
+    with pytest.raises(LockError, match="another SHA-256"):
+        archive.fetch(deb)
+    assert archive.fetch(deb)[0][0].read_bytes() == b"1"
+
+
 @contextlib.contextmanager
 def serving(*statuses: int, content: bytes | None = None, cut: bool = False) -> Iterator[str]:
     """A host that answers so, one after the other, then with the content (without one: the last for good)."""

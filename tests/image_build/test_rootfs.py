@@ -10,10 +10,15 @@ from pathlib import Path
 import pytest
 from base import RootError, make_base
 from board import load_board
+from fetch import sha256_of
+from lockfile import Deb
 from rootfs import MASKED, UNITS, finish_root
+from unpack import UnpackError, unpack
 
 missing = [
-    tool for tool in ("dpkg-deb", "depmod", "systemd-sysusers", "systemctl") if shutil.which(tool) is None
+    tool
+    for tool in ("mmdebstrap", "dpkg-deb", "depmod", "systemd-sysusers", "systemctl")
+    if shutil.which(tool) is None
 ]
 pytestmark = pytest.mark.skipif(bool(missing), reason=f"not installed: {' '.join(missing)}")
 
@@ -22,7 +27,9 @@ GROUP = "root:*:0:\nnogroup:*:65534:\nvideo:*:44:\n"
 FOREIGN_UNITS = [name for name in UNITS if not name.startswith("borne-")]
 
 
-def a_deb(folder: Path, name: str, files: dict[str, bytes], *, modes: dict[str, int] | None = None) -> Path:
+def a_deb(
+    folder: Path, name: str, files: dict[str, bytes], *, modes: dict[str, int] | None = None
+) -> tuple[Deb, Path]:
     tree = folder / name
     for place, content in ({"DEBIAN/control": control(name)} | files).items():
         (tree / place).parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +38,13 @@ def a_deb(folder: Path, name: str, files: dict[str, bytes], *, modes: dict[str, 
     path = folder / f"{name}.deb"
     command = ["dpkg-deb", "--build", "--root-owner-group", str(tree), str(path)]
     subprocess.run(command, check=True, capture_output=True)
-    return path
+    return named(path), path
+
+
+def named(path: Path, *, sha256: str | None = None) -> Deb:
+    """What a lock would say of this file."""
+    found = sha256 or sha256_of(path)
+    return Deb(name=path.stem, version="1", architecture="all", sha256=found, path=f"pool/{path.name}")
 
 
 def control(name: str) -> bytes:
@@ -63,6 +76,8 @@ def base(tmp_path_factory) -> Path:
         "usr/lib/modules/6.1/modules.builtin": b"",
         "usr/lib/systemd/system/multi-user.target": b"[Unit]\nDescription=x\n",
         "etc/init.d/chrony": b"#!/bin/sh\n",
+        "usr/share/ca-certificates/mozilla/B.crt": b"b",
+        "usr/share/ca-certificates/mozilla/A.crt": b"a\n",
         **{f"usr/lib/systemd/system/{name}": unit for name in FOREIGN_UNITS},
     }
     deb = a_deb(tmp_path, "x", files, modes={"bin/su": 0o4755})
@@ -96,6 +111,11 @@ def test_ok_nobody_can_log_in_and_nothing_makes_anybody_another(root) -> None:
     for name in ("getty@.service", "serial-getty@.service", "rescue.service", "debug-shell.service"):
         assert name in MASKED
         assert os.readlink(root / "etc/systemd/system" / name) == "/dev/null"
+
+
+def test_ok_the_time_daemon_finds_the_public_authorities(root) -> None:
+    """In one file, where GnuTLS was built to look: ca-certificates' own script makes it, and does not run."""
+    assert (root / "etc/ssl/certs/ca-certificates.crt").read_text() == "a\nb\n"
 
 
 def test_ok_a_start_that_fails_is_begun_again_and_opens_no_shell(root) -> None:
@@ -192,16 +212,48 @@ def test_ok_bytecode_has_no_time_in_it(root) -> None:
     assert str(root).encode() not in compiled
 
 
+def test_ok_what_the_lock_leaves_out_stays_out_and_nothing_is_of_this_machine(tmp_path) -> None:
+    """A package that needs others, and a script that must not run."""
+    tree = tmp_path / "x/DEBIAN"
+    tree.mkdir(parents=True)
+    (tree / "postinst").write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    (tree / "postinst").chmod(0o755)
+    needy = control("x").replace(b"Version", b"Depends: perl, dpkg\nPre-Depends: debconf\nVersion")
+    deb = a_deb(tmp_path, "x", {"DEBIAN/control": needy, "sbin/thing": b"1", "lib/y": b"2"})
+    unpack(tmp_path / "root", load_board("qemu-arm64"), [deb])
+    assert {str(path.relative_to(tmp_path / "root")) for path in (tmp_path / "root").rglob("*")} == {
+        *("bin", "sbin", "lib", "usr", "usr/bin", "usr/sbin", "usr/sbin/thing", "usr/lib", "usr/lib/y"),
+        *("dev", "etc", "tmp", "var", "var/cache", "var/lib", "var/lib/dpkg", "var/log"),
+    }
+    assert not (tmp_path / "ran").exists()
+
+
 def test_fail_a_package_that_is_none(tmp_path) -> None:
     (tmp_path / "x.deb").write_bytes(b"no")
-    with pytest.raises(RootError, match=r"x\.deb cannot be unpacked"):
-        make_base(tmp_path / "base", load_board("pi4-bookworm"), [tmp_path / "x.deb"], [])
+    none = (named(tmp_path / "x.deb"), tmp_path / "x.deb")
+    with pytest.raises(UnpackError, match=r"x 1 cannot be unpacked"):
+        make_base(tmp_path / "base", load_board("pi4-bookworm"), [none], [])
+
+
+def test_fail_a_package_that_is_not_the_locks(tmp_path) -> None:
+    deb, path = a_deb(tmp_path, "x", {"usr/lib/modules/6.1/x": b""})
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(UnpackError, match="one of them is not the one that the lock names"):
+        make_base(tmp_path / "base", load_board("pi4-bookworm"), [(deb, path)], [])
 
 
 def test_fail_two_kernels(tmp_path) -> None:
     two = a_deb(tmp_path, "y", {"usr/lib/modules/6.1/x": b"", "usr/lib/modules/6.2/x": b""})
     with pytest.raises(RootError, match="2 kernels"):
         make_base(tmp_path / "base", load_board("pi4-bookworm"), [two], [])
+
+
+def test_fail_a_root_that_trusts_nobody(tmp_path, base) -> None:
+    whole = tmp_path / "root"
+    shutil.copytree(base, whole, symlinks=True)
+    shutil.rmtree(whole / "usr/share/ca-certificates")
+    with pytest.raises(RootError, match="no public authorities"):
+        finish_root(whole, load_board("qemu-amd64"), version="1.0")
 
 
 def test_fail_a_wheel_that_reaches_out(tmp_path) -> None:
