@@ -63,6 +63,8 @@ OURS = ("hal", "models", "appliance")
 NOT_ON_A_BOX = ("appliance/simulation", "training", "conversion", "__pycache__")
 DEVICE_SECONDS = 180
 """Until a partition is there; then the start has failed and is begun again. QEMU's boards: ten times it."""
+AUTHORITIES = "etc/ssl/certs/ca-certificates.crt"
+"""Where GnuTLS looks for those of the system, as Debian builds it."""
 LAUNCHER = """#!/opt/borne/bin/python -I
 import sys
 
@@ -177,6 +179,7 @@ def _set_up(root: Path, board: Board, version: str) -> None:
     if board.simulated:
         _copy(HERE / "rehearsal/rehearsal", root / "opt/borne/libexec/rehearsal", mode=0o755)
         _copy(HERE / "rehearsal/rehearsal.service", root / "usr/lib/systemd/system/rehearsal.service")
+        _copy(HERE / "rehearsal/rehearsal.tmpfiles", root / "usr/lib/tmpfiles.d/rehearsal.conf")
         emulated = "borne-.service.d/90-emulated.conf"
         _copy(HERE / "rehearsal" / emulated, root / "usr/lib/systemd/system" / emulated)
     enabled = [*UNITS, *(["rehearsal.service"] if board.simulated else [])]
@@ -186,7 +189,16 @@ def _set_up(root: Path, board: Board, version: str) -> None:
     _native(["systemctl", f"--root={root}", "--quiet", "mask", *MASKED])
     _native(["systemctl", f"--root={root}", "--quiet", "set-default", "multi-user.target"])
     depmod(root, kernel_release(root))
+    _write(root / AUTHORITIES, _public_authorities(root))
     (root / "etc/ld.so.cache").write_bytes(loader_cache(root, board.architecture))
+
+
+def _public_authorities(root: Path) -> str:
+    """All that Debian's list trusts, as update-ca-certificates would have written them; in PEM."""
+    found = sorted((root / "usr/share/ca-certificates").rglob("*.crt"))
+    if not found:
+        raise RootError("The root has no public authorities: the time daemon could verify no server.")
+    return "".join(path.read_text("ascii").rstrip("\n") + "\n" for path in found)
 
 
 def _native(command: list[str]) -> None:
