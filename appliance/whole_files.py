@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """These bytes under this name; only the owner may read them, unless `mode` says otherwise.
+    """These bytes under this name; only the owner may read them, unless `mode` says otherwise. Whatever the
+    umask: the services' own lets nobody but the owner read, and some files are another service's to read.
 
     Raises:
         OSError: they are not on disk, and what was there before is.
@@ -25,6 +26,8 @@ def write_with(path: Path, write: Callable[[BinaryIO], object], *, mode: int = 0
     temporary = path.with_name(f".{path.name}.new")
     try:
         with os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC, mode), "w+b") as file:
+            with suppress(PermissionError):  # a FAT has no modes
+                os.fchmod(file.fileno(), mode)
             write(file)
             file.flush()
             os.fsync(file.fileno())

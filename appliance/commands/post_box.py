@@ -72,7 +72,6 @@ def _gather(arguments: argparse.Namespace) -> int:
             )
             wanted = msgspec.structs.replace(wanted, papers=papers, not_gathered=wrong)
         write_whole(target, msgspec.json.encode(wanted, enc_hook=os.fspath), mode=0o644)
-        target.chmod(0o644)  # whatever the umask: lane's errand reads it
     if wanted.not_gathered is not None:
         print(f"borne: post_{wanted.not_gathered.code}: {wanted.not_gathered.sentence}")
         return 1
@@ -117,7 +116,6 @@ def _take(arguments: argparse.Namespace) -> int:
             if report.new_certificate_at is None and before is not None:
                 report = msgspec.structs.replace(report, new_certificate_at=before.new_certificate_at)
         write_whole(target, msgspec.json.encode(report), mode=0o644)
-        target.chmod(0o644)  # whatever the umask
     for code, said in _lines(report):
         print(f"borne: {code}: {said}")
     return 1 if report.event in ("refused", "no_authority") else 0

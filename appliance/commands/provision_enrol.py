@@ -31,7 +31,6 @@ def _enrol(arguments: argparse.Namespace) -> int:
     def said(word: DoorWord) -> None:
         if arguments.page is not None:
             write_whole(arguments.page, enrolling_page(word).encode(), mode=0o644)
-            arguments.page.chmod(0o644)  # whatever the umask
         print(f"borne: {word.code}: {word.sentence}", flush=True)
 
     try:

@@ -38,7 +38,6 @@ def make_keys(identity: Path) -> "KeysMade":
             made = KeysMade(token_hash=wanted.token_hash, tier=wanted.tier, problem=sentence)
         public.mkdir(exist_ok=True)
         write_whole(public / "proof.json", msgspec.json.encode(made), mode=0o644)
-        (public / "proof.json").chmod(0o644)  # whatever the umask
     except OSError as error:
         raise CouldNot(f"{public} cannot be written ({error.strerror}).") from error
     return made

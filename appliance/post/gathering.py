@@ -78,7 +78,6 @@ def gather(
         if file in best:
             _, data, place = best[file]
             write_whole(out / file, data, mode=0o644)
-            (out / file).chmod(0o644)  # whatever the umask: lane's errand reads it
             found.append(GatheredPaper(file=file, where=place.said, on_card=place.on_card))
     return tuple(found), wrong
 

@@ -299,6 +299,13 @@ def test_ok_a_oneshot_waits_for_no_configuration_and_feeds_no_watchdog(name: str
     assert "/etc/borne/borne.toml" not in unit["ConditionPathExists"][unit["ConditionPathExists"].index("") :]
 
 
+@pytest.mark.parametrize("name", ["restart", "poweroff"])
+def test_ok_what_agent_asks_for_is_done_once(name: str) -> None:
+    """The file stays: a service that has ended would be started again at once, until the box has ended."""
+    assert parse(UNITS / f"borne-{name}.path")["PathExists"]
+    assert service(name)["RemainAfterExit"] == ["yes"]
+
+
 def test_ok_what_reads_a_stick_for_the_post_has_no_key_and_what_has_the_keys_no_stick() -> None:
     keys, strangers = {"-/etc/borne/keys", "-/etc/borne/post"}, {"-/boot/borne", "-/run/borne/stick"}
     hidden = {name: set(service(name)["InaccessiblePaths"][0].split()) for name in OF_POST}

@@ -107,7 +107,6 @@ def write_wanted(card: Path, identity: Path) -> bool:
         board_key=device.protection.board_key,
     )
     write_whole(target, msgspec.json.encode(wanted, enc_hook=os.fspath), mode=0o644)
-    target.chmod(0o644)  # whatever the umask: lane reads it
     return True
 
 

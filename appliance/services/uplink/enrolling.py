@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import http.client
 import logging
-import os
 import ssl
 import time
 from collections.abc import Callable
@@ -120,14 +119,14 @@ def run_errand(
         except NoDoor as error:
             outcome = DoorWord(code=OFFLINE, sentence=str(error))
         if isinstance(outcome, Fetched):
-            _keep(folder / ANSWER_FILE, outcome.data)
+            write_whole(folder / ANSWER_FILE, outcome.data, mode=0o644)
             said(DoorWord(code="answered", sentence="Central has answered; the box starts again."))
             return True
         log.warning("%s: %s", outcome.code, outcome.sentence)
         said(outcome)
         if outcome.code not in AGAIN:
             word = {"token_hash": token_hash(errand.request.token)} | msgspec.to_builtins(outcome)
-            _keep(folder / SAID_FILE, msgspec.json.encode(word))
+            write_whole(folder / SAID_FILE, msgspec.json.encode(word), mode=0o644)
             return False
         if outcome.code != OFFLINE:
             away.reset()
@@ -171,8 +170,3 @@ def _check_answer(data: bytes, errand: Errand) -> None:
     asked = errand.request.device, errand.request.signing_key
     if header.get(CONTENT_TYPE) != ANSWER_TYPE or (answer.device, answer.signing_key) != asked:
         raise NoDoor("What central's door gave is for another box.")
-
-
-def _keep(path: Path, data: bytes) -> None:
-    write_whole(path, data, mode=0o644)
-    os.chmod(path, 0o644)  # whatever the umask
