@@ -7,8 +7,10 @@ A central and a broker run on this machine. The box starts with a technician's c
 be enrolled; the power is cut; central answers onto the card; the box starts again and takes trust anchors and
 a list over MQTT; a document reader is plugged into its USB while it runs, a document of that list is swept
 through it, the box says RED, and the crossing is recorded and acknowledged. A stick and a code name the first
-supervisor, and support sees what the services logged. The camera and the panel are simulated; the serial
-reader is QEMU's USB serial port behind the real driver in the real sandbox.
+supervisor, and support sees what the services logged. Where this machine has chronyd, the box takes its time
+from it by NTS. At the end the mains go, and the box switches itself off. The camera and the panel are
+simulated; the serial reader is QEMU's USB serial port behind the real driver in the real sandbox, and the
+mains are a folder like the kernel's behind theirs.
 """
 
 import argparse
@@ -31,7 +33,7 @@ REPOSITORY = HERE.parent
 sys.path[:0] = [str(HERE), str(REPOSITORY)]
 
 from board import Board, BoardError, board_names, load_board
-from host import DOCUMENT_NUMBER, LIST, NAME, Central, NotAccepted
+from host import DOCUMENT_NUMBER, HOST, LIST, NAME, Central, NotAccepted
 from qemu import Line, Machine, QemuCrashed, QemuError, make_stick, read_fat, write_fat
 
 from appliance.simulation.broker import BrokerUnavailable
@@ -49,7 +51,7 @@ TRIES = 3
 because an emulated machine slips where a board does not; what failed at first stays in what is printed."""
 SHOWN_LINES = 40
 FELL = "rehearsal.service: Failed"
-FAILED = re.compile(r"systemd\[1\]: (\S+): Failed with result")
+FAILED = re.compile(r"systemd\[1\]: (\S+: Failed with result '\S+')")
 DEAF = "Hot-plug cannot be listened to"
 LOG = ("systemd.journald.forward_to_console=1", "systemd.default_timeout_start_sec=900")
 """What it says comes to the console; mounts take long where every instruction is emulated."""
@@ -62,7 +64,7 @@ DEVICE = """
 device = "{name}"
 post = "Image test"
 profile = "demo"
-clock = "host"
+{clock}
 
 [[device]]
 kind = "document_reader"
@@ -77,8 +79,15 @@ driver = "simulated"
 kind = "panel"
 driver = "simulated"
 
+[[device]]
+kind = "power"
+driver = "sysfs"
+options = {{ folder = "/run/rehearsal/power_supply" }}
+
 {claim}
 """
+NO_TIME, PROVED_TIME = 'clock = "host"', f'clock_follows = "nts"\n\n[time]\nnts = ["{HOST}"]'
+FAILING, OFF = "The power is failing", "reboot: Power down"
 
 
 class Reader:
@@ -100,9 +109,22 @@ class Reader:
         self._line = socket.socket(socket.AF_UNIX)
         self._line.settimeout(60)
         end = time.monotonic() + LINE_SECONDS
-        while not self._path.is_socket() and time.monotonic() < end:
-            time.sleep(0.1)
-        self._line.connect(str(self._path))
+        while True:
+            try:
+                self._line.connect(str(self._path))
+            except (
+                FileNotFoundError,
+                ConnectionRefusedError,
+            ):  # the socket of the start before lies there still
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
+
+    def unplug(self) -> None:
+        assert self._line is not None
+        self._line.close()
 
     def sweep(self) -> None:
         assert self._line is not None
@@ -180,7 +202,8 @@ class Acceptance:
 
     def _put_card(self, central: Central) -> None:
         card = self._folder / "device.toml"
-        card.write_text(DEVICE.format(name=NAME, claim=central.claim()), "utf-8")
+        clock = PROVED_TIME if central.has_time else NO_TIME
+        card.write_text(DEVICE.format(name=NAME, clock=clock, claim=central.claim()), "utf-8")
         write_fat(self.disk, self._board, 1, card, "device.toml")
 
     def cross(self, central: Central, then: Callable[[Machine], None] | None = None) -> None:
@@ -193,7 +216,8 @@ class Acceptance:
             f"borne.rehearsal_appointed={code}",
             "borne.rehearsal=1",
             "borne.rehearsal_after=/dev/ttyUSB0",
-            f"borne.rehearsal_lists=trust_anchors,{LIST}",
+            f"borne.rehearsal_lists=trust_anchors,{LIST}{',time:nts' if central.has_time else ''}",
+            *(() if then is not None else ("borne.rehearsal_power=1",)),
         )
         with Machine(
             self.disk, self._board, words=words, options=(*reader.options, *stick), console=self._console
@@ -239,6 +263,21 @@ class Acceptance:
             self._check_selftest()
             if then is not None:
                 then(machine)
+            else:
+                self._lose_mains(machine, reader)
+
+    def _lose_mains(self, machine: Machine, reader: Reader) -> None:
+        """The box sees it, keeps what is under way, and switches itself off."""
+        reader.unplug()
+        gone = self.wait(machine, '"mains_gone"', STEP_SECONDS)
+        self.wait(machine, FAILING, STEP_SECONDS)
+        off = self.wait(machine, OFF, STEP_SECONDS)
+        self.figures["mains_gone_to_off_seconds"] = round(off.at - gone.at, 1)
+        for _ in machine.follow(STEP_SECONDS):
+            pass
+        if not machine.ended:
+            raise NotAccepted("The box says that it is off, and is not.")
+        self._check_units(machine)
 
     def _check_units(self, machine: Machine) -> None:
         """Nothing that systemd started has failed since."""
@@ -290,6 +329,9 @@ class Acceptance:
             raise NotAccepted(f"The self-test on the box did not run: {checks}")
         if failed := [one for one in checks if one[1] in {"FAIL", "CANNOT"}]:
             raise NotAccepted(f"The self-test on the box: {failed}")
+        self.figures["time"] = next(
+            (reason for name, _, reason, _ in checks if name == "clock.quality"), None
+        )
 
     def _patiently(
         self,

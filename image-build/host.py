@@ -20,6 +20,7 @@ from appliance.key_files import write_key
 from appliance.simulation import leash
 from appliance.simulation.broker import CENTRAL, Broker
 from appliance.simulation.chip.authority import trust_store_for
+from appliance.simulation.time_server import TimeServer, chronyd
 from central import claims
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -48,12 +49,21 @@ class Central:
         """Its sealing key, from its request."""
         self._running: list[subprocess.Popen[bytes]] = []
         self._door: tuple[str, Path] | None = None
+        self._time: TimeServer | None = None
         self._update_version = 0
 
     def __enter__(self) -> "Central":
         self.broker.start()
         self.make_keys()
+        if self.has_time:
+            certificate, key = self.broker.authority.issue("time", server=True, also_at=[HOST])
+            self._time = TimeServer(certificate, key).__enter__()
         return self
+
+    @property
+    def has_time(self) -> bool:
+        """Whether a time server that proves who it is can be had on this machine."""
+        return chronyd() is not None
 
     def make_keys(self) -> None:
         """Central's own, and those of the repository from which boxes take what is signed."""
@@ -76,6 +86,8 @@ class Central:
         for process in self._running:
             process.terminate()
             process.wait(10)
+        if self._time is not None:
+            self._time.__exit__(None, None, None)
         self.broker.stop()
 
     def open_door(self) -> None:

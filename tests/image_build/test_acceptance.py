@@ -1,11 +1,13 @@
 """When a run of the acceptance test is begun again, when it has failed, and what is asked of its figures."""
 
+import socket
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import acceptance
 import pytest
-from acceptance import DEAF, Acceptance, accept
+from acceptance import DEAF, Acceptance, Reader, accept
 from board import load_board
 from host import LIST, Central, NotAccepted
 from nacl.public import PrivateKey
@@ -29,6 +31,31 @@ def runs(monkeypatch: pytest.MonkeyPatch, *outcomes: Exception | None) -> list[E
 
     monkeypatch.setattr(acceptance, "_one_run", one_run)
     return left
+
+
+def test_ok_the_reader_is_plugged_in_as_soon_as_qemu_listens_again(tmp_path) -> None:
+    """The last start has left its socket there, at which nobody listens any more."""
+    reader = Reader(tmp_path)
+    path = tmp_path / "reader.sock"
+    with socket.socket(socket.AF_UNIX) as gone:
+        gone.bind(str(path))
+
+    def listen() -> None:
+        path.unlink()
+        server.bind(str(path))
+        server.listen()
+
+    with socket.socket(socket.AF_UNIX) as server:
+        later = threading.Timer(0.5, listen)
+        later.start()
+        reader.plug()
+        later.join()
+        line, _ = server.accept()
+        with line:
+            reader.sweep()
+            assert line.recv(200).count(b"\r") == 2
+            reader.unplug()
+            assert line.recv(200) == b""
 
 
 def test_ok_it_is_begun_again_when_qemu_has_died_and_once_when_the_box_slipped(monkeypatch, capsys) -> None:

@@ -51,10 +51,27 @@ def test_ok_it_begins_when_the_lists_have_come(rehearsal, monkeypatch) -> None:
     def status(names, authorities):
         lists = tuple(ListView(name=name, entries=1, age_hours=0.0, stale=False) for name in names)
         trust = TrustView(authorities=authorities, version=1, age_hours=0.0)
-        return SimpleNamespace(lists=lists, trust=trust)
+        return SimpleNamespace(lists=lists, trust=trust, time_quality="rtc")
 
     lane = create_autospec(LaneClient, instance=True)
     monkeypatch.setattr(rehearsal, "LaneClient", lambda _path: lane)
     lane.status.side_effect = [ServiceError("unreachable", "x", retry=True), status([], 0), status(["a"], 2)]
     found = [asyncio.run(rehearsal.lists_in_force()) for _ in range(3)]
-    assert found == [set(), set(), {"a", "trust_anchors"}]
+    assert found == [set(), {"time:rtc"}, {"a", "trust_anchors", "time:rtc"}]
+
+
+def test_ok_the_mains_go_when_the_reader_is_pulled(rehearsal, monkeypatch, tmp_path) -> None:
+    reader, mains = tmp_path / "ttyUSB0", tmp_path / "online"
+    reader.touch()
+    mains.write_text("1\n")
+    monkeypatch.setattr(rehearsal, "MAINS", mains)
+    monkeypatch.setitem(rehearsal.WORDS, "borne.rehearsal_after", str(reader))
+    waits = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(mains.read_text())
+        reader.unlink()
+
+    monkeypatch.setattr(rehearsal.time, "sleep", sleep)
+    rehearsal.mains_go()
+    assert (waits, mains.read_text()) == (["1\n"], "0\n")

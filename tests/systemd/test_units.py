@@ -304,6 +304,7 @@ def test_ok_what_agent_asks_for_is_done_once(name: str) -> None:
     """The file stays: a service that has ended would be started again at once, until the box has ended."""
     assert parse(UNITS / f"borne-{name}.path")["PathExists"]
     assert service(name)["RemainAfterExit"] == ["yes"]
+    assert service(name)["SuccessExitStatus"] == ["SIGTERM"]  # it is ended by what it has asked for
 
 
 def test_ok_what_reads_a_stick_for_the_post_has_no_key_and_what_has_the_keys_no_stick() -> None:
