@@ -31,7 +31,8 @@ FROM_DEBIAN = ("pyscard",)
 
 @functools.cache
 def archive_sites() -> tuple[str, str]:
-    """The archive that this machine is set up with, and its security archive.
+    """The archive that this machine is set up with, and its security archive: where it is set up without one,
+    the place beside it at which Debian's own servers have it. A lock holds what comes from there to its hash.
 
     Raises:
         Unfetchable: it is set up with none.
@@ -41,9 +42,9 @@ def archive_sites() -> tuple[str, str]:
     found = {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
     main = next((site for name, site in found.items() if "-" not in name and site.endswith("/debian")), None)
     security = next((site for name, site in found.items() if name.endswith("-security")), None)
-    if main is None or security is None:
-        raise Unfetchable("apt on this machine knows no Debian archive with its security archive.")
-    return main, security
+    if main is None:
+        raise Unfetchable("apt on this machine knows no Debian archive.")
+    return main, security or f"{main}-security"
 
 
 def sources(board: Board) -> str:

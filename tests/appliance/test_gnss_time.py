@@ -330,6 +330,7 @@ def receiver(port_end: int) -> Iterator[threading.Event]:
 
 
 @pytest.mark.skipif(not (CHRONYD and CHRONYC), reason="Debian's chrony is not installed")
+@pytest.mark.usefixtures("pseudo_terminals")
 def test_ok_the_real_time_daemon_follows_the_receiver(tmp_path: Path) -> None:
     """`chronyd -x` does all but set the clock of the machine."""
     run = tmp_path / "run"

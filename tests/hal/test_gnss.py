@@ -88,7 +88,7 @@ def test_ok_any_fields_with_a_right_sum(fields: str) -> None:
 
 
 @pytest.fixture
-def line():
+def line(pseudo_terminals):
     ours, theirs = pty.openpty()
     tty.setraw(theirs)
     yield ours, os.ttyname(theirs)

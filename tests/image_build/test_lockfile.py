@@ -3,12 +3,13 @@
 import re
 from pathlib import Path
 
+import lock
 import pytest
 from board import BoardError, board_names, load_board
 from hypothesis import given
 from hypothesis import strategies as st
-from lock import requirements
-from lockfile import Deb, Lock, LockError, Wheel, read_lock, write_lock
+from lock import archive_sites, requirements
+from lockfile import Deb, Lock, LockError, Unfetchable, Wheel, read_lock, write_lock
 
 DEB = Deb(name="bash", version="5.2.15-2+b9", architecture="amd64", sha256="a" * 64, path="pool/b/bash.deb")
 WHEEL = Wheel(name="PyNaCl", version="1.6.2", sha256="b" * 64, file="pynacl-1.6.2-cp38-abi3-linux.whl")
@@ -19,6 +20,32 @@ def test_ok_what_is_written_is_read(tmp_path) -> None:
     write_lock(tmp_path / "x.lock", lock)
     assert read_lock(tmp_path / "x.lock") == lock
     assert len(lock.digest) == 64
+
+
+SITE = "http://deb.example.org/debian"
+
+
+@pytest.mark.parametrize(
+    ("said", "security"),
+    [
+        (f"{SITE} bookworm\n{SITE} bookworm-updates\n", f"{SITE}-security"),
+        (f"{SITE} bookworm\nhttp://s.example.org/x bookworm-security\n", "http://s.example.org/x"),
+        ("http://other.example.org/tool stable\n", None),
+        ("", None),
+    ],
+)
+def test_ok_where_packages_come_from(monkeypatch, said: str, security: str | None) -> None:
+    """As apt is set up; a bare machine knows the main archive alone, and the other is at its side."""
+    monkeypatch.setattr(lock, "_output", lambda _command: said)
+    archive_sites.cache_clear()
+    try:
+        if security is None:
+            with pytest.raises(Unfetchable, match="no Debian archive"):
+                archive_sites()
+        else:
+            assert archive_sites() == (SITE, security)
+    finally:
+        archive_sites.cache_clear()
 
 
 @pytest.mark.parametrize("name", board_names())
