@@ -49,7 +49,7 @@ class Central:
         """Its sealing key, from its request."""
         self._running: list[subprocess.Popen[bytes]] = []
         self._door: tuple[str, Path] | None = None
-        self._time: TimeServer | None = None
+        self._held = contextlib.ExitStack()
         self._update_version = 0
 
     def __enter__(self) -> "Central":
@@ -57,7 +57,7 @@ class Central:
         self.make_keys()
         if self.has_time:
             certificate, key = self.broker.authority.issue("time", server=True, also_at=[HOST])
-            self._time = TimeServer(certificate, key).__enter__()
+            self._held.enter_context(TimeServer(certificate, key))
         return self
 
     @property
@@ -86,8 +86,7 @@ class Central:
         for process in self._running:
             process.terminate()
             process.wait(10)
-        if self._time is not None:
-            self._time.__exit__(None, None, None)
+        self._held.close()
         self.broker.stop()
 
     def open_door(self) -> None:

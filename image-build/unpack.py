@@ -52,6 +52,7 @@ def unpack(root: Path, board: Board, packages: Sequence[tuple[Deb, Path]]) -> No
             *(f"--architectures={board.architecture}", f"--setup-hook={_links()}"),
             *("--aptopt=APT::Sandbox::User root", "--aptopt=Acquire::Languages none"),
             f"--include={','.join(f'{deb.name}={deb.version}' for deb, _ in packages)}",
+            # No signature, because none is needed: the index has the lock's own hashes.
             *("", str(root), f"deb [trusted=yes] copy://{mirror} ./"),
         ]
         done = subprocess.run(asked, capture_output=True, text=True, check=False)
