@@ -99,10 +99,16 @@ def main() -> int:
 
 
 def read_list(data: Path) -> Iterator[PersonEntry]:
-    """Every individual of both lists that a list would take."""
-    (sdn,), (alt,), (un,) = (
-        sorted(data.glob(f"*{what}")) for what in ("sdn.csv", "alt.csv", "UN_consolidated.xml")
-    )
+    """Every individual of both lists that a list would take.
+
+    Raises:
+        SystemExit: a file of them is not in the folder, nor below it.
+    """
+    found = {what: sorted(data.rglob(f"*{what}")) for what in ("sdn.csv", "alt.csv", "UN_consolidated.xml")}
+    if missing := [what for what, files in found.items() if len(files) != 1]:
+        print(f"{data} must hold one file each that ends in {', '.join(missing)}.", file=sys.stderr)
+        raise SystemExit(2)
+    (sdn,), (alt,), (un,) = found.values()
     with (
         sdn.open(encoding="latin-1", newline="") as first,
         alt.open(encoding="latin-1", newline="") as second,
