@@ -95,7 +95,8 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "reader.sock"
-        self._line: socket.socket | None = None
+        self._line = socket.socket(socket.AF_UNIX)
+        self._line.settimeout(60)
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -106,8 +107,6 @@ class Reader:
         )
 
     def plug(self) -> None:
-        self._line = socket.socket(socket.AF_UNIX)
-        self._line.settimeout(60)
         end = time.monotonic() + LINE_SECONDS
         while True:
             try:
@@ -123,11 +122,9 @@ class Reader:
                 return
 
     def unplug(self) -> None:
-        assert self._line is not None
         self._line.close()
 
     def sweep(self) -> None:
-        assert self._line is not None
         self._line.sendall("".join(f"{one}\r" for one in MRZ).encode("ascii"))
 
 

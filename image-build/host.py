@@ -20,7 +20,7 @@ from appliance.key_files import write_key
 from appliance.simulation import leash
 from appliance.simulation.broker import CENTRAL, Broker
 from appliance.simulation.chip.authority import trust_store_for
-from appliance.simulation.time_server import TimeServer, chronyd
+from appliance.simulation.time_server import TimeServer, TimeServerUnavailable, chronyd
 from central import claims
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -57,7 +57,10 @@ class Central:
         self.make_keys()
         if self.has_time:
             certificate, key = self.broker.authority.issue("time", server=True, also_at=[HOST])
-            self._held.enter_context(TimeServer(certificate, key))
+            try:
+                self._held.enter_context(TimeServer(certificate, key))
+            except TimeServerUnavailable as error:
+                raise NotAccepted(str(error)) from error
         return self
 
     @property

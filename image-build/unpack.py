@@ -5,7 +5,6 @@ were fetched. So apt checks each file's SHA-256 once more; and as the index says
 on, what the lock leaves out stays out. No package's script is run, and nobody needs to be root.
 """
 
-import shlex
 import shutil
 import subprocess
 import tempfile
@@ -83,7 +82,7 @@ def _paragraph(deb: Deb, path: Path) -> str:
 def _links() -> str:
     """What mmdebstrap runs in a shell before the first package."""
     made = " ".join(f'"$1/usr/{name}"' for name in MERGED)
-    linked = "; ".join(f'ln -s {shlex.quote(f"usr/{name}")} "$1/{name}"' for name in MERGED)
+    linked = "; ".join(f'ln -s usr/{name} "$1/{name}"' for name in MERGED)
     return f"set -e; mkdir -p {made}; {linked}"
 
 

@@ -1,7 +1,7 @@
 """Debian's chronyd as a time server that proves who it is (NTS, RFC 8915), on loopback.
 
-It gives out this machine's time and does not set it (`-x`). Boxes know no port but 4460 for the proof, so
-that one must be free; where the time itself is asked, the server says in its proof (section 4.1.8).
+It gives out this machine's time and does not set it (`-x`). Boxes ask for the proof at port 4460; where the
+time itself is asked, the server says in its proof (section 4.1.8).
 """
 
 import getpass
@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,12 +18,14 @@ from typing import Final, Self
 from appliance.simulation import leash
 
 NTS_PORT: Final = 4460
+START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 10.0
 LINES: Final = """
 local stratum 8
 port {port}
 bindaddress 127.0.0.1
 allow 127.0.0.1
+ntsport {nts_port}
 ntsservercert {certificate}
 ntsserverkey {key}
 ntsprocesses 0
@@ -37,23 +40,34 @@ def chronyd() -> str | None:
     return shutil.which("chronyd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
+class TimeServerUnavailable(Exception):
+    """It cannot be had here, in one plain sentence."""
+
+
 class TimeServer:
     """A context manager: it answers from `__enter__` on."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
-        self._certificate, self._key = certificate, key
+    def __init__(self, certificate: Path, key: Path, *, nts_port: int = NTS_PORT) -> None:
+        self._certificate, self._key, self._nts_port = certificate, key, nts_port
         self._folder = tempfile.TemporaryDirectory(prefix="borne-time-")
         self._daemon: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
+        """Raises:
+        TimeServerUnavailable: chrony is not installed, its port is taken, or it ended.
+        """
         program = chronyd()
         if program is None:
-            raise FileNotFoundError("Debian's chrony is not installed.")
+            raise TimeServerUnavailable("Debian's chrony is not installed.")
+        if self._answers():
+            raise TimeServerUnavailable(f"Port {self._nts_port} is somebody else's.")
         run = Path(self._folder.name)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        lines = LINES.format(port=port, certificate=self._certificate, key=self._key, run=run)
+        lines = LINES.format(
+            port=port, nts_port=self._nts_port, certificate=self._certificate, key=self._key, run=run
+        )
         (run / "chrony.conf").write_text(lines, "utf-8")
         self._daemon = subprocess.Popen(
             [program, "-x", "-U", "-d", "-u", getpass.getuser(), "-f", str(run / "chrony.conf")],
@@ -61,11 +75,24 @@ class TimeServer:
             stderr=subprocess.DEVNULL,
         )
         leash.hold(self._daemon)
+        end = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self._daemon.poll() is not None or time.monotonic() > end:
+                self._stop()
+                raise TimeServerUnavailable("chronyd does not answer.")
+            time.sleep(0.05)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stop()
+
+    def _answers(self) -> bool:
+        with socket.socket() as asking:
+            return asking.connect_ex(("127.0.0.1", self._nts_port)) == 0
+
+    def _stop(self) -> None:
         if self._daemon is not None:
             self._daemon.terminate()
             try:

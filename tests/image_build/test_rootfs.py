@@ -41,10 +41,10 @@ def a_deb(
     return named(path), path
 
 
-def named(path: Path, *, sha256: str | None = None) -> Deb:
+def named(path: Path) -> Deb:
     """What a lock would say of this file."""
-    found = sha256 or sha256_of(path)
-    return Deb(name=path.stem, version="1", architecture="all", sha256=found, path=f"pool/{path.name}")
+    place = f"pool/{path.name}"
+    return Deb(name=path.stem, version="1", architecture="all", sha256=sha256_of(path), path=place)
 
 
 def control(name: str) -> bytes:

@@ -1,15 +1,14 @@
 """The time daemon's lines from the configuration; no name can bring a line of its own."""
 
 import contextlib
-import fcntl
 import getpass
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -17,8 +16,9 @@ import pytest
 from appliance import cli
 from appliance.config import TimeSources
 from appliance.services.agent.time_sources import AUTHORITY, chrony_lines, write_time_sources
+from appliance.simulation import time_server as time_server_module
 from appliance.simulation.certificates import CertificateAuthority
-from appliance.simulation.time_server import NTS_PORT, TimeServer, chronyd
+from appliance.simulation.time_server import TimeServer, TimeServerUnavailable, chronyd
 
 CONFIG = """
 [box]
@@ -108,12 +108,15 @@ needs_chrony = pytest.mark.skipif(
 
 
 @contextlib.contextmanager
-def following(folder: Path, ca: Path) -> Iterator[Path]:
-    """The box's chronyd with the box's lines; `-x`: it does all but set this machine's clock."""
+def following(folder: Path, ca: Path, port: int) -> Iterator[Path]:
+    """The box's chronyd with the box's lines, and this test's port for the proof; `-x`: it does all but
+    set this machine's clock."""
     run = folder / "run"
     run.mkdir(mode=0o700)
     (folder / "borne.toml").write_text(CONFIG.format(time=PROVED) + BROKER.format(ca=ca))
     write_time_sources(folder / "borne.toml", run)
+    lines = (run / "borne.conf").read_text()
+    (run / "borne.conf").write_text(lines.replace("iburst nts", f"iburst nts ntsport {port}"))
     own = f"port 0\ncmdport 0\nbindcmdaddress {run}/cmd\npidfile {run}/pid\nconfdir {run}\n"
     (folder / "chrony.conf").write_text(own)
     words = [str(chronyd()), "-x", "-U", "-d", "-u", getpass.getuser(), "-f", str(folder / "chrony.conf")]
@@ -144,27 +147,26 @@ def proof(at: Path, column: int) -> int:
     return next((int(line[column]) for line in asked(at, "authdata") if line[1] == "NTS"), 0)
 
 
+class Served(NamedTuple):
+    port: int
+    authority: Path
+
+
 @pytest.fixture
-def time_server(tmp_path) -> Iterator[Path]:
-    """One at a time: a box knows no other port."""
+def time_server(tmp_path) -> Iterator[Served]:
     authority = CertificateAuthority(tmp_path)
-    with (Path(tempfile.gettempdir()) / "borne-nts.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with socket.socket() as one:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                one.bind(("127.0.0.1", NTS_PORT))
-            except OSError:
-                pytest.skip(f"port {NTS_PORT} is somebody else's")
-        with TimeServer(*authority.issue("time", server=True)):
-            yield authority.certificate
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with TimeServer(*authority.issue("time", server=True), nts_port=port):
+        yield Served(port, authority.certificate)
 
 
 @needs_chrony
 def test_ok_the_real_daemon_follows_a_server_that_central_s_authority_vouches_for(
     tmp_path, time_server
 ) -> None:
-    with following(tmp_path, time_server) as at:
+    with following(tmp_path, time_server.authority, time_server.port) as at:
         awaited(lambda: any(line[0] == "7F000001" and line[-1] == "Normal" for line in asked(at, "tracking")))
         assert proof(at, 8) > 0
 
@@ -172,8 +174,33 @@ def test_ok_the_real_daemon_follows_a_server_that_central_s_authority_vouches_fo
 @needs_chrony
 def test_fail_the_real_daemon_follows_no_server_of_another_authority(tmp_path, time_server) -> None:
     (tmp_path / "other").mkdir()
-    with following(tmp_path, CertificateAuthority(tmp_path / "other").certificate) as at:
+    other = CertificateAuthority(tmp_path / "other").certificate
+    with following(tmp_path, other, time_server.port) as at:
         awaited(lambda: proof(at, 6) > 0)
         time.sleep(3)  # longer than the first answers of a server that is believed take
         assert proof(at, 8) == 0
         assert [line[-1] for line in asked(at, "tracking")] == ["Not synchronised"]
+
+
+@needs_chrony
+def test_fail_a_port_that_is_somebody_else_s(tmp_path, time_server) -> None:
+    keys = CertificateAuthority(tmp_path / "second").issue("time", server=True)
+    with (
+        pytest.raises(TimeServerUnavailable, match="somebody else"),
+        TimeServer(*keys, nts_port=time_server.port),
+    ):
+        pass
+
+
+@needs_chrony
+def test_fail_a_time_server_without_a_certificate(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(time_server_module, "START_SECONDS", 1.0)
+    nothing = tmp_path / "none.pem"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (
+        pytest.raises(TimeServerUnavailable, match="does not answer"),
+        TimeServer(nothing, nothing, nts_port=port),
+    ):
+        pass
